@@ -1,0 +1,1 @@
+//! A WeChat official-account bot: your words backwards, and a joke when asked.

@@ -1,0 +1,3 @@
+//! The `daoxiao` program.
+
+fn main() {}
