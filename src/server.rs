@@ -223,8 +223,7 @@ impl Server {
         let callback = &mut self.service.callback;
         let answer = catch_unwind(AssertUnwindSafe(|| {
             let query = CallbackQuery::parse(call.query()).map_err(Rejection::Query)?;
-            let random = entropy::randomness().map_err(|_| Rejection::Internal)?;
-            callback.answer(&query, body, call.time, &random)
+            callback.answer(&query, body, call.time, entropy::randomness)
         }));
         match answer.unwrap_or(Err(Rejection::Internal)) {
             Ok(answer) => {
