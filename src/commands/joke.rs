@@ -3,35 +3,44 @@
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
+use super::{FAILED, complain, fail};
 use crate::joke::{Attempt, Harvest, JokeSettings, fortune_entry, try_sources};
 
-/// Prints `count` jokes, or `all` that the page has, on standard output in fortune format, and on
-/// standard error where they came from. Ends with 1 when there are none.
+/// Asks the sources in turn until one has jokes, or `all` of them, and prints `count` jokes of each
+/// that has some, or as many as it has, on standard output in fortune format; and on standard
+/// error where they came from. Ends with 1 when there are none.
 #[must_use]
-pub fn run(settings: &JokeSettings, all: bool, count: usize) -> ExitCode {
-    let attempts = try_sources(settings);
-    let harvest = attempts.iter().find_map(|one| one.outcome.as_ref().ok());
-    // A closed standard error is no reason to keep the jokes back.
-    let _ = explain(&mut io::stderr().lock(), &attempts, harvest.is_some());
-    let Some(harvest) = harvest else {
-        return ExitCode::FAILURE;
+pub fn run(settings: &JokeSettings, all: bool, count: Option<usize>) -> ExitCode {
+    let attempts = match try_sources(settings, all) {
+        Ok(attempts) => attempts,
+        Err(error) => return fail(FAILED, &format_args!("no thread to fetch with: {error}")),
     };
-    let jokes = choose(harvest, all, count);
+    for attempt in &attempts {
+        complain(explain(attempt));
+    }
+    let found = attempts.iter().filter_map(|one| one.outcome.as_ref().ok());
+    let jokes: Vec<String> = found.flat_map(|harvest| choose(harvest, count)).collect();
+    if attempts.is_empty() {
+        return fail(FAILED, &"no joke: there is no source to ask");
+    }
+    if jokes.is_empty() {
+        return fail(FAILED, &"no joke: see above what each source said");
+    }
     match print(&mut io::stdout().lock(), &jokes) {
         Ok(()) => ExitCode::SUCCESS,
         // The reader, `head` perhaps, has enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "daoxiao: cannot write the jokes: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(
+            FAILED,
+            &format_args!("the jokes cannot be written: {error}"),
+        ),
     }
 }
 
-/// All the jokes in the page's order, or some at random.
-fn choose(harvest: &Harvest, all: bool, count: usize) -> Vec<String> {
+/// Some at random, or all in the page's order.
+fn choose(harvest: &Harvest, count: Option<usize>) -> Vec<String> {
     let mut jokes = harvest.jokes.clone();
-    if !all {
+    if let Some(count) = count {
         fastrand::shuffle(&mut jokes);
         jokes.truncate(count);
     }
@@ -44,24 +53,13 @@ fn print(out: &mut impl Write, jokes: &[String]) -> io::Result<()> {
     out.flush()
 }
 
-fn explain(out: &mut impl Write, attempts: &[Attempt], found: bool) -> io::Result<()> {
-    for Attempt {
-        source,
-        url,
-        outcome,
-    } in attempts
-    {
-        write!(out, "{source}: {url}: ")?;
-        match outcome {
-            Ok(harvest) => writeln!(out, "{}", sum_up(harvest))?,
-            Err(failure) => writeln!(out, "{failure}")?,
-        }
-    }
-    match (attempts.is_empty(), found) {
-        (true, _) => writeln!(out, "daoxiao: no joke: there is no source to ask"),
-        (false, false) => writeln!(out, "daoxiao: no joke from any source"),
-        (false, true) => Ok(()),
-    }
+/// What a source gave, in a line.
+fn explain(attempt: &Attempt) -> String {
+    let said = match &attempt.outcome {
+        Ok(harvest) => sum_up(harvest),
+        Err(failure) => failure.to_string(),
+    };
+    format!("{}: {}: {said}", attempt.source, attempt.url)
 }
 
 fn sum_up(harvest: &Harvest) -> String {
@@ -103,17 +101,11 @@ mod tests {
         }
     }
 
-    fn explained(attempts: &[Attempt], found: bool) -> String {
-        let mut text = Vec::new();
-        explain(&mut text, attempts, found).unwrap();
-        String::from_utf8(text).unwrap()
-    }
-
     #[test]
     fn all_jokes_come_in_order_and_some_at_random() {
-        assert_eq!(choose(&harvest(), true, 1), harvest().jokes);
-        assert_eq!(choose(&harvest(), false, 99).len(), 9);
-        let mut two = choose(&harvest(), false, 2);
+        assert_eq!(choose(&harvest(), None), harvest().jokes);
+        assert_eq!(choose(&harvest(), Some(99)).len(), 9);
+        let mut two = choose(&harvest(), Some(2));
         two.dedup();
         assert_eq!(two.len(), 2);
     }
@@ -128,23 +120,13 @@ mod tests {
     #[test]
     fn every_source_that_was_asked_is_explained() {
         let failure = Failure::Fetch(FetchError::Status(500));
-        let attempts = [attempt("zol", Err(failure)), attempt("60s", Ok(harvest()))];
         assert_eq!(
-            explained(&attempts, true),
-            "zol: http://x/: the site answered with status 500\n\
-             60s: http://x/: items matched: 10, jokes: 9, 1 left out: 1 too long for a reply\n"
-        );
-    }
-
-    #[test]
-    fn no_joke_is_explained() {
-        assert_eq!(
-            explained(&[attempt("60s", Err(Failure::NoTime))], false),
-            "60s: http://x/: no time was left for it\ndaoxiao: no joke from any source\n"
+            explain(&attempt("zol", Err(failure))),
+            "zol: http://x/: the site answered with status 500"
         );
         assert_eq!(
-            explained(&[], false),
-            "daoxiao: no joke: there is no source to ask\n"
+            explain(&attempt("60s", Ok(harvest()))),
+            "60s: http://x/: items matched: 10, jokes: 9, 1 left out: 1 too long for a reply"
         );
     }
 }

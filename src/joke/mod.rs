@@ -26,7 +26,7 @@ pub use fortune::{fortune, fortune_entry};
 pub use page::{Harvest, PageError};
 pub use round::{Attempt, Failure, try_sources};
 pub use selector::{Mistake, SelectorError};
-pub use sift::{LeftOut, MAX_JOKE_BYTES, Reason};
+pub use sift::{LeftOut, Reason};
 pub use source::{KNOWN_SOURCES, Source, SourceError};
 pub use state::JokeState;
 pub use tame::Wild;

@@ -1,7 +1,8 @@
 //! One round through the sources, within one budget.
 
 use std::fmt;
-use std::ops::ControlFlow;
+use std::io;
+use std::panic::resume_unwind;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -60,16 +61,16 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Asks the sources in turn until `tell` says that it is enough. While others wait behind it, a
-/// source has half of the time that is left until `end`, so that one that hangs does not use up
-/// all; the last one has the rest.
+/// Asks the sources in turn until one has jokes, and tells each attempt. While others wait behind
+/// it, a source has half of the time that is left until `end`, so that one that hangs does not use
+/// up all; the last one has the rest.
 pub(super) fn go_round(
     sources: &[Source],
     skip: &[String],
     get: &Get,
     end: Instant,
     rng: &mut Rng,
-    mut tell: impl FnMut(Attempt) -> ControlFlow<()>,
+    mut tell: impl FnMut(Attempt),
 ) {
     for (n, source) in sources.iter().enumerate() {
         let is_last = n + 1 == sources.len();
@@ -83,42 +84,45 @@ pub(super) fn go_round(
                 .map_err(Failure::Fetch)
                 .and_then(|page| extract(&page, source, skip).map_err(Failure::Page))
         };
-        let attempt = Attempt {
+        let found = outcome.is_ok();
+        tell(Attempt {
             source: source.name().to_owned(),
             url,
             outcome,
-        };
-        if tell(attempt).is_break() {
+        });
+        if found {
             return;
         }
     }
 }
 
-/// Fetches now, from the sources in turn until one has jokes, for somebody who tries them out.
-#[must_use]
-pub fn try_sources(settings: &JokeSettings) -> Vec<Attempt> {
-    let end = Instant::now() + settings.budget;
+/// Fetches now, for somebody who tries the sources out: from each in turn until one has jokes, as
+/// the bot does, or from `all` of them, each with the whole budget for itself.
+pub fn try_sources(settings: &JokeSettings, all: bool) -> io::Result<Vec<Attempt>> {
+    let (sources, skip) = (&settings.sources, &settings.skip);
+    let together = if all { 1 } else { sources.len().max(1) };
     let fetch = || {
         let mut attempts = Vec::new();
-        let tell = |attempt: Attempt| {
-            let found = attempt.outcome.is_ok();
-            attempts.push(attempt);
-            if found {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        };
-        let (sources, skip) = (&settings.sources, &settings.skip);
-        go_round(sources, skip, &client::get, end, &mut Rng::new(), tell);
+        for sources in sources.chunks(together) {
+            let end = Instant::now() + settings.budget;
+            go_round(
+                sources,
+                skip,
+                &client::get,
+                end,
+                &mut Rng::new(),
+                |attempt| {
+                    attempts.push(attempt);
+                },
+            );
+        }
         attempts
     };
     thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK_BYTES);
-        let fetching = thread.spawn_scoped(scope, fetch);
-        fetching.ok().and_then(|fetching| fetching.join().ok())
+        let attempts = thread.spawn_scoped(scope, fetch)?.join();
+        Ok(attempts.unwrap_or_else(|panic| resume_unwind(panic)))
     })
-    .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -139,13 +143,7 @@ mod tests {
         let rng = &mut Rng::with_seed(1);
         go_round(&sources(urls), &[], get, end, rng, |attempt| {
             let jokes = attempt.outcome.map(|harvest| harvest.jokes.len());
-            let found = jokes.is_ok();
             told.push((attempt.url, jokes));
-            if found {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
         });
         told
     }
