@@ -176,9 +176,10 @@ fn a_bad_selector_or_charset_is_exit_2_with_the_place() {
 
 #[test]
 fn a_reader_who_has_enough_is_no_error() {
-    let jokes: String = (0..400)
+    let jokes = (0..400)
         .map(|n| format!("<li>第 {n} 号{}", "笑话".repeat(300)))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let site = Site::page("text/html; charset=utf-8", jokes);
     let mut command = daoxiao(&[
         "joke",
