@@ -17,5 +17,8 @@
 mod cli;
 mod flood;
 mod http;
+mod joke;
+mod joke_command;
+mod joke_sites;
 mod support;
 mod survival;
