@@ -55,8 +55,6 @@ pub enum Rejection {
     Message(MessageError),
     /// The system gives no random bytes, and an encrypted reply needs some.
     NoRandomness,
-    /// The bot itself has failed; the log has told how.
-    Internal,
 }
 
 impl Rejection {
@@ -69,7 +67,7 @@ impl Rejection {
             Self::LengthRequired => 411,
             Self::TooLarge(_) => 413,
             Self::NoEchostr | Self::BodyEndsEarly | Self::Message(_) => 400,
-            Self::NoRandomness | Self::Internal => 500,
+            Self::NoRandomness => 500,
             Self::Query(_)
             | Self::Missing(_)
             | Self::Signature
@@ -137,7 +135,6 @@ impl fmt::Display for Rejection {
             Self::Message(error) => error.fmt(f),
             Self::BodyEndsEarly => f.write_str("the body ended before its declared length"),
             Self::NoRandomness => f.write_str("the system gives no random bytes"),
-            Self::Internal => f.write_str("the bot failed"),
         }
     }
 }
