@@ -3,12 +3,11 @@
 use std::{
     fs,
     io::Write,
-    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use crate::support::{
-    Bot, LIMIT, message, poll,
+    Bot, LIMIT, Temporary, message, poll,
     site::{Site, http_ok},
 };
 
@@ -25,27 +24,6 @@ fn list(first: usize, count: usize) -> (String, Vec<String>) {
         .map(|n| format!("第 {n} 个笑话在此"))
         .collect();
     (format!("<ul><li>{}</ul>", jokes.join("<li>")), jokes)
-}
-
-/// A file that is gone after the test.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    fn write(name: &str, text: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::write(&path, text).unwrap();
-        Self(path)
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
 }
 
 #[test]

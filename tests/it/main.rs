@@ -15,10 +15,15 @@
 )]
 
 mod cli;
+mod encryption;
 mod flood;
+mod generated;
 mod http;
 mod joke;
 mod joke_command;
 mod joke_sites;
+mod protocol;
+mod replies;
+mod retries;
 mod support;
 mod survival;

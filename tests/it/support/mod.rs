@@ -16,6 +16,7 @@ use std::{
 };
 
 pub mod abuse;
+pub mod envelope;
 pub mod site;
 
 /// Nothing that a test waits for takes longer, unless it fails.
@@ -23,6 +24,9 @@ pub const LIMIT: Duration = Duration::from_secs(20);
 
 /// The Token of every bot in the tests.
 pub const TOKEN: &str = "testtoken123";
+
+/// The nonce of every signed query.
+pub const NONCE: &str = "nonce42";
 
 /// A command that starts the program with a clean environment.
 pub fn daoxiao(arguments: &[&str]) -> Command {
@@ -161,6 +165,27 @@ impl Drop for Bot {
     }
 }
 
+/// A file that is gone after the test.
+pub struct Temporary(PathBuf);
+
+impl Temporary {
+    pub fn write(name: &str, text: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
 /// A program's standard error, in a file as on a server.
 struct Log(PathBuf);
 
@@ -277,15 +302,46 @@ pub fn element(xml: &str, name: &str) -> Option<String> {
     })
 }
 
-/// The bytes of a POST with a Content-Length.
+/// The bytes of a POST with a Content-Length, after which the connection is closed.
 pub fn post_request(target: &str, body: &[u8]) -> Vec<u8> {
+    post_with("Connection: close\r\n", target, body)
+}
+
+fn post_with(header: &str, target: &str, body: &[u8]) -> Vec<u8> {
     let mut request = format!(
-        "POST {target} HTTP/1.1\r\nHost: bot\r\nContent-Type: text/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        "POST {target} HTTP/1.1\r\nHost: bot\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n{header}\r\n",
         body.len()
     )
     .into_bytes();
     request.extend_from_slice(body);
     request
+}
+
+/// A connection that stays open from one POST to the next.
+pub struct Connection(TcpStream);
+
+impl Connection {
+    pub fn open(bot: &Bot) -> Self {
+        let stream = TcpStream::connect(bot.address).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        Self(stream)
+    }
+
+    /// As [`Bot::post`].
+    pub fn post(&mut self, target: &str, body: impl AsRef<[u8]>) -> Reply {
+        let request = post_with("", target, body.as_ref());
+        self.0.write_all(&request).unwrap();
+        let mut answer = Vec::new();
+        loop {
+            let mut some = [0; 4096];
+            let read = self.0.read(&mut some).unwrap();
+            assert_ne!(read, 0, "the connection ended");
+            answer.extend_from_slice(&some[..read]);
+            if let Some(reply) = parse_reply(&answer) {
+                return reply;
+            }
+        }
+    }
 }
 
 /// Sends bytes on a new connection and reads one answer.
@@ -353,8 +409,8 @@ pub fn signed_with(token: &str, path: &str) -> String {
 
 fn query(token: &str, path: &str, timestamp: u64) -> String {
     let timestamp = timestamp.to_string();
-    let signature = signature(&[token, &timestamp, "nonce42"]);
-    format!("{path}?signature={signature}&timestamp={timestamp}&nonce=nonce42&openid=oUser")
+    let signature = signature(&[token, &timestamp, NONCE]);
+    format!("{path}?signature={signature}&timestamp={timestamp}&nonce={NONCE}&openid=oUser")
 }
 
 /// A text message with a MsgId of its own.
