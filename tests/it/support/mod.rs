@@ -17,6 +17,7 @@ use std::{
 
 pub mod abuse;
 pub mod envelope;
+pub mod generator;
 pub mod site;
 
 /// Nothing that a test waits for takes longer, unless it fails.
