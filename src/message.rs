@@ -101,11 +101,11 @@ impl Message {
             return Err(MessageError::Encrypted);
         }
         Ok(Self {
-            to_user_name: required(fields, "ToUserName")?,
-            from_user_name: required(fields, "FromUserName")?,
+            to_user_name: required(fields, "ToUserName")?.to_owned(),
+            from_user_name: required(fields, "FromUserName")?.to_owned(),
             create_time: find(fields, "CreateTime").and_then(|time| time.parse().ok()),
             msg_id: optional(fields, "MsgId").or_else(|| optional(fields, "MsgID")),
-            kind: MessageKind::from_fields(&required(fields, "MsgType")?, fields),
+            kind: MessageKind::from_fields(required(fields, "MsgType")?, fields),
         })
     }
 }
@@ -181,14 +181,17 @@ impl Event {
     }
 }
 
-fn required(fields: &[Field<'_>], name: &'static str) -> Result<String, MessageError> {
-    optional(fields, name).ok_or(MessageError::Missing(name))
+fn required<'f>(fields: &'f [Field<'_>], name: &'static str) -> Result<&'f str, MessageError> {
+    filled(fields, name).ok_or(MessageError::Missing(name))
 }
 
 fn optional(fields: &[Field<'_>], name: &str) -> Option<String> {
-    find(fields, name)
-        .filter(|text| !text.is_empty())
-        .map(str::to_owned)
+    filled(fields, name).map(str::to_owned)
+}
+
+/// The text of the field, unless it is empty.
+fn filled<'f>(fields: &'f [Field<'_>], name: &str) -> Option<&'f str> {
+    find(fields, name).filter(|text| !text.is_empty())
 }
 
 /// Why a body is no message.
