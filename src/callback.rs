@@ -1,0 +1,236 @@
+//! One callback, from its query to the body of the answer.
+
+mod rejection;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+pub use self::rejection::Rejection;
+use crate::bot::{Action, decide};
+use crate::crypt::MsgCrypt;
+use crate::joke::Jokes;
+use crate::message::{Field, Message, agree, fields, find};
+use crate::query::CallbackQuery;
+use crate::recent::{Answered, Key, Recent};
+use crate::reply::{Content, Reply, encrypted_body};
+use crate::signature::{Token, check_msg_signature, check_signature, sign};
+
+/// The longest body that is read. WeChat's are a few KiB; a text has at most 2,048 characters.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// What the platform and the bot know about the account.
+#[derive(Debug)]
+pub struct Account {
+    /// Signs every callback.
+    pub token: Token,
+    /// Encrypts messages; with it, those that are not encrypted are refused.
+    pub crypt: Option<MsgCrypt>,
+    /// How far a timestamp may be from now, either way; `None` or zero for any age.
+    pub max_age: Option<Duration>,
+}
+
+/// What an answer must not share with any other one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Randomness {
+    /// Begins an encrypted reply.
+    pub bytes: [u8; 16],
+    /// Signs an encrypted reply; letters and digits.
+    pub nonce: String,
+}
+
+/// Answers callbacks.
+#[derive(Debug)]
+pub struct Callback {
+    account: Account,
+    jokes: Arc<Jokes>,
+    recent: Recent,
+}
+
+/// What is sent back, and what the log tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The response's body.
+    pub body: String,
+    /// The response's `Content-Type`.
+    pub content_type: &'static str,
+    /// The message's type in a word.
+    pub msg_type: &'static str,
+    /// What was answered, in a word.
+    pub answered: &'static str,
+}
+
+impl Callback {
+    /// A callback of the account that has answered nothing yet.
+    #[must_use]
+    pub fn new(account: Account, jokes: Arc<Jokes>) -> Self {
+        Self {
+            account,
+            jokes,
+            recent: Recent::default(),
+        }
+    }
+
+    /// Lets a request in by its query alone: its fields, its signature, its age.
+    pub fn admit<'a>(
+        &self,
+        query: &'a str,
+        now: SystemTime,
+    ) -> Result<CallbackQuery<'a>, Rejection> {
+        let query = CallbackQuery::parse(query).map_err(Rejection::Query)?;
+        let signature = required(query.signature.as_deref(), "signature")?;
+        let timestamp = required(query.timestamp.as_deref(), "timestamp")?;
+        let nonce = required(query.nonce.as_deref(), "nonce")?;
+        if !check_signature(&self.account.token, timestamp, nonce, signature) {
+            return Err(Rejection::Signature);
+        }
+        self.check_age(timestamp, now)?;
+        Ok(query)
+    }
+
+    /// Whoever has seen one signed query can send it again for as long as its timestamp is taken.
+    fn check_age(&self, timestamp: &str, now: SystemTime) -> Result<(), Rejection> {
+        let signed_at = seconds(timestamp).ok_or(Rejection::Timestamp)?;
+        let now = unix_seconds(now);
+        let allowed = self.account.max_age.map_or(0, |age| age.as_secs());
+        match signed_at.abs_diff(now) {
+            off if allowed == 0 || off <= allowed => Ok(()),
+            off if signed_at < now => Err(Rejection::Past { off, allowed }),
+            off => Err(Rejection::Future { off, allowed }),
+        }
+    }
+
+    /// Answers the message in the body of an admitted request.
+    pub fn answer(
+        &mut self,
+        query: &CallbackQuery<'_>,
+        body: &[u8],
+        now: SystemTime,
+        random: &Randomness,
+    ) -> Result<Answer, Rejection> {
+        let message = self.account.read(query, body)?;
+        let (reply, answered, at) = self.reply(&message, now);
+        let plain = reply.body(
+            &message.from_user_name,
+            &message.to_user_name,
+            unix_seconds(at),
+        );
+        let (body, content_type) = match reply {
+            Reply::Success => (plain, "text/plain"),
+            Reply::Text(_) => (self.account.seal(plain, now, random), "application/xml"),
+        };
+        Ok(Answer {
+            body,
+            content_type,
+            msg_type: message.kind.name(),
+            answered,
+        })
+    }
+
+    /// The reply to a message, a word for it, and the moment at which it was decided.
+    fn reply(&mut self, message: &Message, now: SystemTime) -> (Reply, &'static str, SystemTime) {
+        let key = Key::of(message);
+        let kept = key.as_ref().and_then(|key| self.recent.find(key, now));
+        if let Some(Answered { content, at }) = kept {
+            return (Reply::Text(content.clone()), "repeat", *at);
+        }
+        let (content, word) = match decide(message) {
+            Action::Reply(content) => (Some(content), "text"),
+            Action::TellJoke => (Content::new(self.jokes.tell(now)), "joke"),
+            Action::Acknowledge => (None, "success"),
+        };
+        // What is acknowledged needs no keeping: it will be again, in the same word.
+        let Some(content) = content else {
+            return (Reply::Success, "success", now);
+        };
+        if let Some(key) = key {
+            let content = content.clone();
+            self.recent.keep(key, Answered { content, at: now });
+        }
+        (Reply::Text(content), word, now)
+    }
+}
+
+impl Account {
+    /// The message in a body, plain or encrypted as the account has it.
+    fn read(&self, query: &CallbackQuery<'_>, body: &[u8]) -> Result<Message, Rejection> {
+        let Some(crypt) = &self.crypt else {
+            return Message::parse(body).map_err(Rejection::Message);
+        };
+        let envelope = str::from_utf8(body).map_err(|_| Rejection::EnvelopeNotUtf8)?;
+        let outer = fields(envelope).map_err(Rejection::Envelope)?;
+        let message = self.open(crypt, query, &outer)?;
+        let inner = fields(&message).map_err(|error| Rejection::Message(error.into()))?;
+        if !agree(envelope, &outer, &inner) {
+            return Err(Rejection::Disagreement);
+        }
+        Message::from_fields(&inner).map_err(Rejection::Message)
+    }
+
+    /// The message in the envelope's `<Encrypt>`, whose signature is checked before anything is made of it.
+    fn open(
+        &self,
+        crypt: &MsgCrypt,
+        query: &CallbackQuery<'_>,
+        envelope: &[Field<'_>],
+    ) -> Result<String, Rejection> {
+        if query.encrypt_type.as_deref() != Some("aes") {
+            return Err(Rejection::EncryptType);
+        }
+        let timestamp = required(query.timestamp.as_deref(), "timestamp")?;
+        let nonce = required(query.nonce.as_deref(), "nonce")?;
+        let msg_signature = required(query.msg_signature.as_deref(), "msg_signature")?;
+        let encrypt = find(envelope, "Encrypt").ok_or(Rejection::NoEncrypt)?;
+        if !check_msg_signature(&self.token, timestamp, nonce, encrypt, msg_signature) {
+            return Err(Rejection::MsgSignature);
+        }
+        crypt.decrypt(encrypt).map_err(Rejection::Crypt)
+    }
+
+    /// The reply as the account has it: encrypted, where messages are.
+    fn seal(&self, reply: String, now: SystemTime, random: &Randomness) -> String {
+        let Some(crypt) = &self.crypt else {
+            return reply;
+        };
+        let encrypt = crypt.encrypt(&reply, random.bytes);
+        let timestamp = unix_seconds(now);
+        let signed = timestamp.to_string();
+        let msg_signature = sign(&[self.token.as_str(), &signed, &random.nonce, &encrypt]);
+        encrypted_body(&encrypt, &msg_signature, timestamp, &random.nonce)
+    }
+}
+
+/// The `echostr` by which an admitted handshake ends.
+pub fn handshake(query: CallbackQuery<'_>) -> Result<Vec<u8>, Rejection> {
+    let echostr = query.echostr.ok_or(Rejection::NoEchostr)?;
+    Ok(echostr.into_owned())
+}
+
+/// Whether a body of this declared length is read.
+pub fn check_length(declared: Option<usize>) -> Result<usize, Rejection> {
+    let length = declared.ok_or(Rejection::LengthRequired)?;
+    if length > MAX_BODY_BYTES {
+        return Err(Rejection::TooLarge(length));
+    }
+    Ok(length)
+}
+
+fn required<'q>(field: Option<&'q str>, name: &'static str) -> Result<&'q str, Rejection> {
+    field.ok_or(Rejection::Missing(name))
+}
+
+/// A time written in digits alone, and as many as fit a signed number of 64 bits.
+fn seconds(timestamp: &str) -> Option<u64> {
+    // `parse` alone would take a sign, too.
+    let is_plain = timestamp.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds: i64 = timestamp.parse().ok().filter(|_| is_plain)?;
+    u64::try_from(seconds).ok()
+}
+
+/// Whole seconds since 1970; a clock before that counts as then.
+fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! Why a request is refused, and what of it the peer and the log are told.
+
+use std::error::Error;
+use std::fmt;
+
+use super::MAX_BODY_BYTES;
+use crate::crypt::CryptError;
+use crate::message::{MessageError, XmlError};
+use crate::query::QueryError;
+
+/// Why a request is refused; displayed, it is the reason for the log.
+///
+/// It holds nothing that a peer sent but numbers, so no secret, OpenID or message gets into the log by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rejection {
+    /// No such path.
+    NotFound,
+    /// The path has no such method.
+    MethodNotAllowed {
+        /// The methods that it has, as the `Allow` header names them.
+        allow: &'static str,
+    },
+    /// The query cannot be read.
+    Query(QueryError),
+    /// The query has not the named field.
+    Missing(&'static str),
+    /// The signature is not over this Token, timestamp and nonce.
+    Signature,
+    /// The timestamp is no number of seconds.
+    Timestamp,
+    /// The timestamp is too far in the past.
+    Past {
+        /// By how many seconds.
+        off: u64,
+        /// How many are allowed.
+        allowed: u64,
+    },
+    /// The timestamp is too far in the future.
+    Future {
+        /// By how many seconds.
+        off: u64,
+        /// How many are allowed.
+        allowed: u64,
+    },
+    /// A handshake without what it wants back.
+    NoEchostr,
+    /// The length of the body is not declared.
+    LengthRequired,
+    /// The body is declared longer than [`MAX_BODY_BYTES`].
+    TooLarge(usize),
+    /// The account has a key, and the query does not say that the body is encrypted.
+    EncryptType,
+    /// The body around the encrypted message is not text.
+    EnvelopeNotUtf8,
+    /// The body around the encrypted message is not WeChat's XML.
+    Envelope(XmlError),
+    /// The account has a key, and the body holds no encrypted message.
+    NoEncrypt,
+    /// The `msg_signature` is not over this encrypted message.
+    MsgSignature,
+    /// The message cannot be decrypted.
+    Crypt(CryptError),
+    /// What stands around the encrypted message says other than the message.
+    Disagreement,
+    /// The body is no message.
+    Message(MessageError),
+}
+
+impl Rejection {
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::NotFound => 404,
+            Self::MethodNotAllowed { .. } => 405,
+            Self::LengthRequired => 411,
+            Self::TooLarge(_) => 413,
+            Self::NoEchostr | Self::Message(_) => 400,
+            Self::Query(_)
+            | Self::Missing(_)
+            | Self::Signature
+            | Self::Timestamp
+            | Self::Past { .. }
+            | Self::Future { .. }
+            | Self::EncryptType
+            | Self::EnvelopeNotUtf8
+            | Self::Envelope(_)
+            | Self::NoEncrypt
+            | Self::MsgSignature
+            | Self::Crypt(_)
+            | Self::Disagreement => 403,
+        }
+    }
+
+    /// The body for the peer: the same for every reason that has the same status.
+    #[must_use]
+    pub fn phrase(&self) -> &'static str {
+        match self.status() {
+            400 => "bad request",
+            404 => "not found",
+            405 => "method not allowed",
+            411 => "length required",
+            413 => "body too large",
+            _ => "forbidden",
+        }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const CLOCK: &str = "check this machine's clock";
+        match self {
+            Self::NotFound => f.write_str("no such path"),
+            Self::MethodNotAllowed { allow } => write!(f, "only {allow} are answered here"),
+            Self::Query(error) => error.fmt(f),
+            Self::Missing(name) => write!(f, "the query has no {name}"),
+            Self::Signature => {
+                f.write_str("the signature is wrong (is WECHAT_TOKEN the platform's?)")
+            }
+            Self::Timestamp => f.write_str("the timestamp is no number of seconds"),
+            Self::Past { off, allowed } => {
+                write!(
+                    f,
+                    "the timestamp is {off} s in the past, and {allowed} are allowed: {CLOCK}"
+                )
+            }
+            Self::Future { off, allowed } => {
+                write!(
+                    f,
+                    "the timestamp is {off} s in the future, and {allowed} are allowed: {CLOCK}"
+                )
+            }
+            Self::NoEchostr => f.write_str("the query has no echostr"),
+            Self::LengthRequired => f.write_str("the body's length is not declared"),
+            Self::TooLarge(length) => {
+                write!(
+                    f,
+                    "the body is declared as {length} bytes, and {MAX_BODY_BYTES} are allowed"
+                )
+            }
+            Self::EncryptType => f.write_str(
+                "the query has no encrypt_type=aes, and WECHAT_ENCODING_AES_KEY is set: \
+                 choose the secure mode at the platform, or unset the key",
+            ),
+            Self::EnvelopeNotUtf8 => f.write_str("the body is not UTF-8"),
+            Self::Envelope(error) => error.fmt(f),
+            Self::NoEncrypt => {
+                f.write_str("the body has no Encrypt, and WECHAT_ENCODING_AES_KEY is set")
+            }
+            Self::MsgSignature => f.write_str("the msg_signature is wrong"),
+            Self::Crypt(error) => error.fmt(f),
+            Self::Disagreement => {
+                f.write_str("the body says other than the encrypted message in it")
+            }
+            Self::Message(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for Rejection {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Query(error) => Some(error),
+            Self::Envelope(error) => Some(error),
+            Self::Crypt(error) => Some(error),
+            Self::Message(error) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,549 @@
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+use crate::crypt::CryptError;
+use crate::message::{MessageError, XmlError};
+use crate::query::QueryError;
+
+const NOW: u64 = 1_469_079_992;
+const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(NOW)
+}
+
+fn later(seconds: u64) -> SystemTime {
+    now() + Duration::from_secs(seconds)
+}
+
+fn random(byte: u8) -> Randomness {
+    Randomness {
+        bytes: [byte; 16],
+        nonce: format!("nonce{byte}"),
+    }
+}
+
+fn jokes() -> Arc<Jokes> {
+    Arc::new(Jokes)
+}
+
+fn callback(crypt: Option<MsgCrypt>) -> Callback {
+    let account = Account {
+        token: "pamtest".parse().unwrap(),
+        crypt,
+        max_age: Some(Duration::from_secs(300)),
+    };
+    Callback::new(account, jokes())
+}
+
+fn plain() -> Callback {
+    callback(None)
+}
+
+fn msg_crypt() -> MsgCrypt {
+    MsgCrypt::new(KEY.parse().unwrap(), "wxb11529c136998cb6".parse().unwrap())
+}
+
+fn secure() -> Callback {
+    callback(Some(msg_crypt()))
+}
+
+fn query_at(timestamp: &str) -> String {
+    let signature = sign(&["pamtest", timestamp, "n"]);
+    format!("signature={signature}&timestamp={timestamp}&nonce=n&openid=oUser")
+}
+
+fn query() -> String {
+    query_at(&NOW.to_string())
+}
+
+fn encrypted_query(encrypt: &str) -> String {
+    let msg_signature = sign(&["pamtest", &NOW.to_string(), "n", encrypt]);
+    format!("{}&encrypt_type=aes&msg_signature={msg_signature}", query())
+}
+
+fn text(content: &str, msg_id: &str) -> String {
+    format!(
+        "<xml><ToUserName><![CDATA[gh_1]]></ToUserName>\n\
+         <FromUserName><![CDATA[oUser]]></FromUserName>\n\
+         <CreateTime>1469079990</CreateTime>\n<MsgType><![CDATA[text]]></MsgType>\n\
+         <Content><![CDATA[{content}]]></Content>\n<MsgId>{msg_id}</MsgId>\n</xml>"
+    )
+}
+
+/// The body of the secure mode around a message, and the query that covers it.
+fn secure_post(message: &str) -> (String, String) {
+    let encrypt = msg_crypt().encrypt(message, [7; 16]);
+    let body = format!(
+        "<xml>\n    <ToUserName><![CDATA[gh_1]]></ToUserName>\n    \
+         <Encrypt><![CDATA[{encrypt}]]></Encrypt>\n</xml>\n"
+    );
+    (encrypted_query(&encrypt), body)
+}
+
+/// The body of the compatible mode around a message, and the query that covers it.
+fn compatible_post(message: &str) -> (String, String) {
+    let encrypt = msg_crypt().encrypt(message, [7; 16]);
+    let end = format!("<Encrypt><![CDATA[{encrypt}]]></Encrypt>\n</xml>");
+    (encrypted_query(&encrypt), message.replace("</xml>", &end))
+}
+
+fn post(
+    callback: &mut Callback,
+    query: &str,
+    body: impl AsRef<[u8]>,
+    now: SystemTime,
+) -> Result<Answer, Rejection> {
+    let admitted = callback.admit(query, now)?;
+    callback.answer(&admitted, body.as_ref(), now, &random(1))
+}
+
+fn reply_to(body: &str) -> Result<Answer, Rejection> {
+    post(&mut plain(), &query(), body, now())
+}
+
+/// The text in a plain reply, or nothing for another answer.
+fn said(body: &str) -> Option<String> {
+    let fields = fields(body).ok()?;
+    Some(find(&fields, "Content")?.to_owned())
+}
+
+/// The plain reply in an encrypted one, whose signature is checked.
+fn unsealed(body: &str) -> String {
+    let fields = fields(body).unwrap();
+    let field = |name| find(&fields, name).unwrap();
+    let (timestamp, nonce, encrypt) = (field("TimeStamp"), field("Nonce"), field("Encrypt"));
+    let expected = sign(&["pamtest", timestamp, nonce, encrypt]);
+    assert_eq!(field("MsgSignature"), expected);
+    msg_crypt().decrypt(encrypt).unwrap()
+}
+
+#[test]
+fn a_text_is_answered_backwards() {
+    let answer = reply_to(&text("你好/::)", "1")).unwrap();
+    assert_eq!(
+        answer,
+        Answer {
+            body: format!(
+                "<xml><ToUserName><![CDATA[oUser]]></ToUserName>\
+                 <FromUserName><![CDATA[gh_1]]></FromUserName><CreateTime>{NOW}</CreateTime>\
+                 <MsgType><![CDATA[text]]></MsgType><Content><![CDATA[/::)好你]]></Content></xml>"
+            ),
+            content_type: "application/xml",
+            msg_type: "text",
+            answered: "text",
+        }
+    );
+}
+
+#[test]
+fn a_joke_is_told_when_asked_for() {
+    let answer = reply_to(&text("笑话", "1")).unwrap();
+    assert_eq!(said(&answer.body), Some(jokes().tell(now())));
+    assert_eq!(answer.answered, "joke");
+}
+
+#[test]
+fn what_has_no_answer_is_a_success() {
+    for body in [
+        text(" ", "1"),
+        text("a", "1").replace("[text]", "[hologram]"),
+    ] {
+        let answer = reply_to(&body).unwrap();
+        assert_eq!(
+            (answer.body.as_str(), answer.content_type),
+            ("success", "text/plain")
+        );
+        assert_eq!(answer.answered, "success");
+    }
+}
+
+#[test]
+fn a_handshake_returns_the_echostr_byte_for_byte() {
+    let query = query() + "&echostr=%ff%3C%00+a%2541";
+    let admitted = plain().admit(&query, now()).unwrap();
+    assert_eq!(handshake(admitted), Ok(b"\xff<\0+a%41".to_vec()));
+    let without = self::query();
+    let admitted = plain().admit(&without, now()).unwrap();
+    assert_eq!(handshake(admitted), Err(Rejection::NoEchostr));
+}
+
+#[test]
+fn admits_by_a_whole_and_right_signature_only() {
+    let refusal = |query: &str| plain().admit(query, now()).unwrap_err();
+    assert_eq!(refusal(""), Rejection::Missing("signature"));
+    assert_eq!(
+        refusal("signature=a&nonce=n"),
+        Rejection::Missing("timestamp")
+    );
+    assert_eq!(
+        refusal("signature=a&timestamp=1"),
+        Rejection::Missing("nonce")
+    );
+    assert_eq!(
+        refusal(&query().replace("nonce=n", "nonce=m")),
+        Rejection::Signature
+    );
+    assert_eq!(
+        refusal(&query().to_uppercase()),
+        Rejection::Missing("signature")
+    );
+    assert_eq!(
+        refusal(&(query() + "&nonce=n")),
+        Rejection::Query(QueryError::Twice("nonce"))
+    );
+    let upper = query().replacen(
+        &sign(&["pamtest", &NOW.to_string(), "n"]),
+        &"A".repeat(40),
+        1,
+    );
+    assert_eq!(refusal(&upper), Rejection::Signature);
+}
+
+#[test]
+fn admits_what_is_no_further_from_now_than_allowed() {
+    let admit = |seconds: u64| {
+        plain()
+            .admit(&query_at(&seconds.to_string()), now())
+            .map(|_| ())
+    };
+    let allowed = 300;
+    assert_eq!(admit(NOW - 300), Ok(()));
+    assert_eq!(admit(NOW + 300), Ok(()));
+    assert_eq!(admit(NOW - 301), Err(Rejection::Past { off: 301, allowed }));
+    assert_eq!(
+        admit(NOW + 301),
+        Err(Rejection::Future { off: 301, allowed })
+    );
+    assert_eq!(admit(0), Err(Rejection::Past { off: NOW, allowed }));
+    let refusal = admit(NOW - 301).unwrap_err().to_string();
+    assert!(
+        refusal.contains("301 s in the past") && refusal.contains("clock"),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn refuses_a_timestamp_that_is_no_number_at_any_allowed_age() {
+    for max_age in [Some(Duration::from_secs(300)), Some(Duration::ZERO), None] {
+        let mut callback = plain();
+        callback.account.max_age = max_age;
+        for wrong in [
+            "",
+            "-1",
+            "%2B1469079992",
+            "1469079992.0",
+            "0x1",
+            "12345678901234567890",
+            "今天",
+        ] {
+            let decoded = wrong.replace("%2B", "+");
+            let signature = sign(&["pamtest", &decoded, "n"]);
+            let query = format!("signature={signature}&timestamp={wrong}&nonce=n");
+            let refusal = callback.admit(&query, now()).unwrap_err();
+            assert_eq!(refusal, Rejection::Timestamp, "{wrong}");
+        }
+    }
+}
+
+#[test]
+fn admits_any_age_where_none_is_set() {
+    for max_age in [Some(Duration::ZERO), None] {
+        let mut callback = plain();
+        callback.account.max_age = max_age;
+        for timestamp in ["0", "9223372036854775807", "0001"] {
+            assert!(callback.admit(&query_at(timestamp), now()).is_ok());
+        }
+    }
+}
+
+#[test]
+fn the_same_message_gets_the_same_answer_byte_for_byte() {
+    let mut callback = plain();
+    let first = post(&mut callback, &query(), text("abc", "1"), now()).unwrap();
+    let again = post(&mut callback, &query(), text("abc", "1"), later(5)).unwrap();
+    assert_eq!(
+        again,
+        Answer {
+            answered: "repeat",
+            ..first.clone()
+        }
+    );
+    let over = post(&mut callback, &query(), text("abc", "1"), later(61)).unwrap();
+    assert_ne!(over.body, first.body);
+    assert_eq!(over.answered, "text");
+}
+
+#[test]
+fn two_messages_are_not_mixed_up() {
+    let mut callback = plain();
+    let mut say = |body: String| {
+        let answer = post(&mut callback, &query(), body, now()).unwrap();
+        said(&answer.body).unwrap()
+    };
+    assert_eq!(say(text("ab", "1")), "ba");
+    assert_eq!(say(text("cd", "2")), "dc");
+    assert_eq!(say(text("ef", "1").replace("[oUser]", "[oOther]")), "fe");
+    assert_eq!(say(text("gh", "1")), "ba");
+    let no_id = |content| text(content, "").replace("<MsgId></MsgId>", "");
+    assert_eq!(say(no_id("ij")), "ji");
+    assert_eq!(say(no_id("kl")), "lk");
+}
+
+#[test]
+fn both_encrypted_modes_are_answered_encrypted() {
+    for (query, body) in [
+        secure_post(&text("你好", "1")),
+        compatible_post(&text("你好", "1")),
+    ] {
+        let answer = post(&mut secure(), &query, body, now()).unwrap();
+        assert_eq!(answer.content_type, "application/xml");
+        assert_eq!(said(&unsealed(&answer.body)).as_deref(), Some("好你"));
+    }
+}
+
+#[test]
+fn an_encrypted_success_is_plain() {
+    let (query, body) = secure_post(&text(" ", "1"));
+    assert_eq!(
+        post(&mut secure(), &query, body, now()).unwrap().body,
+        "success"
+    );
+}
+
+#[test]
+fn an_encrypted_repeat_is_the_same_text_newly_encrypted() {
+    let mut callback = secure();
+    let (query, body) = secure_post(&text("abc", "1"));
+    let admitted = callback.admit(&query, now()).unwrap();
+    let mut answer = |seconds, byte| {
+        callback
+            .answer(&admitted, body.as_bytes(), later(seconds), &random(byte))
+            .unwrap()
+            .body
+    };
+    let (first, again) = (answer(0, 1), answer(5, 2));
+    assert_ne!(first, again);
+    assert_eq!(unsealed(&first), unsealed(&again));
+    assert!(again.contains(&format!("<TimeStamp>{}</TimeStamp>", NOW + 5)));
+    assert!(again.contains("<Nonce><![CDATA[nonce2]]></Nonce>"));
+}
+
+#[test]
+fn the_compatible_mode_needs_no_key() {
+    let (query, body) = compatible_post(&text("abc", "1"));
+    let answer = post(&mut plain(), &query, body, now()).unwrap();
+    assert_eq!(said(&answer.body).as_deref(), Some("cba"));
+}
+
+#[test]
+fn the_secure_mode_without_a_key_names_the_variables() {
+    let (query, body) = secure_post(&text("abc", "1"));
+    let refusal = post(&mut plain(), &query, body, now()).unwrap_err();
+    assert_eq!(refusal, Rejection::Message(MessageError::Encrypted));
+    assert_eq!(refusal.status(), 400);
+    assert!(
+        refusal
+            .to_string()
+            .contains("WECHAT_ENCODING_AES_KEY and WECHAT_APPID")
+    );
+}
+
+#[test]
+fn with_a_key_nothing_plain_or_altered_gets_in() {
+    let (query, body) = secure_post(&text("abc", "1"));
+    let refusal = |query: &str, body: &str| post(&mut secure(), query, body, now()).unwrap_err();
+    let plain_body = text("abc", "1");
+    let xml_error = |error| matches!(error, Rejection::Envelope(XmlError::NotWellFormed { .. }));
+    let refusals = [
+        (refusal(&self::query(), &plain_body), Rejection::EncryptType),
+        (refusal(&self::query(), &body), Rejection::EncryptType),
+        (
+            refusal(&query.replace("=aes", "=raw"), &body),
+            Rejection::EncryptType,
+        ),
+        (
+            refusal(&query.replace("msg_s", "s"), &body),
+            Rejection::Query(QueryError::Twice("signature")),
+        ),
+        (
+            refusal(&query.replace("&msg_s", "&x"), &body),
+            Rejection::Missing("msg_signature"),
+        ),
+        (refusal(&query, &plain_body), Rejection::NoEncrypt),
+        (
+            refusal(&query, &body.replace("gh_1", "gh_2")),
+            Rejection::Disagreement,
+        ),
+        (
+            refusal(&query, &body.replace("]]></Encrypt>", "A]]></Encrypt>")),
+            Rejection::MsgSignature,
+        ),
+    ];
+    for (refusal, expected) in refusals {
+        assert_eq!(refusal, expected);
+        assert_eq!((refusal.status(), refusal.phrase()), (403, "forbidden"));
+    }
+    let malformed = refusal(&query, &body.replace("</xml>", ""));
+    assert_eq!((malformed.status(), malformed.phrase()), (403, "forbidden"));
+    assert!(xml_error(malformed));
+}
+
+#[test]
+fn every_refused_decryption_looks_the_same() {
+    let file: Value =
+        serde_json::from_str(include_str!("../../tests/fixtures/crypto.json")).unwrap();
+    let refusals: Vec<_> = file["negative"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .skip(1)
+        .map(|vector| {
+            let encrypt = vector["ciphertext"].as_str().unwrap();
+            let body = format!("<xml><Encrypt>{encrypt}</Encrypt></xml>");
+            let refusal = post(&mut secure(), &encrypted_query(encrypt), body, now()).unwrap_err();
+            assert_eq!((refusal.status(), refusal.phrase()), (403, "forbidden"));
+            refusal
+        })
+        .collect();
+    assert_eq!(
+        refusals,
+        [
+            Rejection::Crypt(CryptError::AppId),
+            Rejection::Crypt(CryptError::Padding),
+            Rejection::Crypt(CryptError::Padding),
+            Rejection::Crypt(CryptError::Length),
+            Rejection::Crypt(CryptError::Length),
+        ]
+    );
+}
+
+#[test]
+fn a_message_of_the_sdks_vectors_is_opened_in_its_envelope() {
+    let file: Value =
+        serde_json::from_str(include_str!("../../tests/fixtures/crypto.json")).unwrap();
+    let with_envelope = |vector: &&Value| vector["outer_xml"].is_string();
+    let vectors: Vec<_> = file["vectors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(with_envelope)
+        .collect();
+    assert_eq!(vectors.len(), 2);
+    for vector in vectors {
+        let field = |name: &str| vector[name].as_str().unwrap();
+        let account = Account {
+            token: field("token").parse().unwrap(),
+            crypt: Some(MsgCrypt::new(
+                field("encoding_aes_key").parse().unwrap(),
+                field("appid").parse().unwrap(),
+            )),
+            max_age: None,
+        };
+        let (timestamp, nonce) = (field("timestamp"), field("nonce"));
+        let query = format!(
+            "signature={}&timestamp={timestamp}&nonce={nonce}&encrypt_type=aes&msg_signature={}",
+            sign(&[field("token"), timestamp, nonce]),
+            field("msg_signature"),
+        );
+        let mut callback = Callback::new(account, jokes());
+        let answer = post(&mut callback, &query, field("outer_xml"), now()).unwrap();
+        assert_eq!((answer.msg_type, answer.answered), ("text", "text"));
+    }
+}
+
+/// Nothing that anybody can tell apart may be changed in an encrypted request. What is left, and is not in these
+/// bodies: a tab between elements for a carriage return, one character that XML forbids for another one, the
+/// declaration's and comments' own text, and an element that the encrypted message has not.
+#[test]
+fn any_bit_flipped_in_an_encrypted_body_is_refused() {
+    let message = text("a\u{2}b 笑", "1").replace('\n', "\n  ");
+    for (query, body) in [secure_post(&message), compatible_post(&message)] {
+        let callback = secure();
+        let admitted = callback.admit(&query, now()).unwrap();
+        assert!(callback.account.read(&admitted, body.as_bytes()).is_ok());
+        for (index, bit) in (0..body.len()).flat_map(|index| (0..8).map(move |bit| (index, bit))) {
+            let mut flipped = body.clone().into_bytes();
+            flipped[index] ^= 1 << bit;
+            let forbidden = body.as_bytes()[index] == 2 && flipped[index] < 32;
+            match callback.account.read(&admitted, &flipped) {
+                Err(refusal) => assert_eq!(refusal.status(), 403),
+                Ok(_) => assert!(forbidden, "{}", String::from_utf8_lossy(&flipped)),
+            }
+        }
+    }
+}
+
+#[test]
+fn any_bit_flipped_in_a_signature_is_refused() {
+    let (query, body) = secure_post(&text("abc", "1"));
+    let covered = query.replace("&openid=oUser", "");
+    for (index, bit) in (0..covered.len()).flat_map(|index| (0..7).map(move |bit| (index, bit))) {
+        let mut flipped = covered.clone().into_bytes();
+        flipped[index] ^= 1 << bit;
+        let flipped = String::from_utf8(flipped).unwrap();
+        let refusal = post(&mut secure(), &flipped, &body, now()).unwrap_err();
+        assert_eq!(refusal.status(), 403, "{flipped}");
+    }
+}
+
+#[test]
+fn a_length_is_declared_and_at_most_64_kib() {
+    assert_eq!(check_length(Some(0)), Ok(0));
+    assert_eq!(check_length(Some(65_536)), Ok(65_536));
+    assert_eq!(check_length(Some(65_537)), Err(Rejection::TooLarge(65_537)));
+    assert_eq!(check_length(None), Err(Rejection::LengthRequired));
+}
+
+#[test]
+fn each_status_has_one_phrase() {
+    let allow = "GET, POST";
+    let rejections = [
+        (Rejection::NoEchostr, 400, "bad request"),
+        (
+            Rejection::Message(MessageError::NotUtf8),
+            400,
+            "bad request",
+        ),
+        (Rejection::Signature, 403, "forbidden"),
+        (Rejection::Past { off: 1, allowed: 0 }, 403, "forbidden"),
+        (Rejection::NotFound, 404, "not found"),
+        (
+            Rejection::MethodNotAllowed { allow },
+            405,
+            "method not allowed",
+        ),
+        (Rejection::LengthRequired, 411, "length required"),
+        (Rejection::TooLarge(65_537), 413, "body too large"),
+    ];
+    for (rejection, status, phrase) in rejections {
+        assert_eq!((rejection.status(), rejection.phrase()), (status, phrase));
+    }
+}
+
+#[test]
+fn nothing_secret_shows_itself() {
+    let shown = format!("{:?}", secure());
+    assert!(
+        !shown.contains("pamtest") && !shown.contains("abcdefgh"),
+        "{shown}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_body_is_answered_or_refused_and_the_next_one_is_answered(
+        body: Vec<u8>,
+        content in "(\\]\\]>|</?[a-zA-Z]{1,7}>|<!\\[CDATA\\[|[\u{0}-\u{ff}]|\\PC)*",
+    ) {
+        let mut callback = plain();
+        for body in [body, text(&content, "1").into_bytes()] {
+            if let Err(refusal) = post(&mut callback, &query(), body, now()) {
+                prop_assert_eq!(refusal.status(), 400);
+            }
+        }
+        let answer = post(&mut callback, &query(), text("abc", "2"), now()).unwrap();
+        prop_assert_eq!(said(&answer.body), Some("cba".to_owned()));
+    }
+}

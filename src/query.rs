@@ -1,0 +1,191 @@
+//! The query of a callback: WeChat's fields, as the texts it signed.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+
+/// The fields that WeChat puts into the query, percent-decoded once; `+` stays `+`.
+///
+/// Fields of other names are ignored.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct CallbackQuery<'a> {
+    /// Covers the Token, the timestamp and the nonce.
+    pub signature: Option<Cow<'a, str>>,
+    /// Unix seconds, kept as the text that was signed.
+    pub timestamp: Option<Cow<'a, str>>,
+    /// A number used once, kept as the text that was signed.
+    pub nonce: Option<Cow<'a, str>>,
+    /// Who wrote; not covered by any signature.
+    pub openid: Option<Cow<'a, str>>,
+    /// `aes` when the body is encrypted.
+    pub encrypt_type: Option<Cow<'a, str>>,
+    /// Covers the Token, the timestamp, the nonce and the text in `<Encrypt>`.
+    pub msg_signature: Option<Cow<'a, str>>,
+    /// What a handshake wants back byte for byte, so it need not be text.
+    pub echostr: Option<Cow<'a, [u8]>>,
+}
+
+impl<'a> CallbackQuery<'a> {
+    /// Reads the part of a request's target that follows the `?`.
+    pub fn parse(query: &'a str) -> Result<Self, QueryError> {
+        let mut fields = Self::default();
+        for pair in query.split('&') {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match name {
+                "signature" => set_text(&mut fields.signature, "signature", value)?,
+                "timestamp" => set_text(&mut fields.timestamp, "timestamp", value)?,
+                "nonce" => set_text(&mut fields.nonce, "nonce", value)?,
+                "openid" => set_text(&mut fields.openid, "openid", value)?,
+                "encrypt_type" => set_text(&mut fields.encrypt_type, "encrypt_type", value)?,
+                "msg_signature" => set_text(&mut fields.msg_signature, "msg_signature", value)?,
+                "echostr" => set(
+                    &mut fields.echostr,
+                    "echostr",
+                    percent_decode_str(value).into(),
+                )?,
+                _ => {}
+            }
+        }
+        Ok(fields)
+    }
+}
+
+fn set_text<'a>(
+    field: &mut Option<Cow<'a, str>>,
+    name: &'static str,
+    value: &'a str,
+) -> Result<(), QueryError> {
+    let text = percent_decode_str(value)
+        .decode_utf8()
+        .map_err(|_| QueryError::NotUtf8(name))?;
+    set(field, name, text)
+}
+
+/// Fills a field once: of two values, the one that was checked and the one that is used could differ.
+fn set<T>(field: &mut Option<T>, name: &'static str, value: T) -> Result<(), QueryError> {
+    if field.is_some() {
+        return Err(QueryError::Twice(name));
+    }
+    *field = Some(value);
+    Ok(())
+}
+
+/// Why a query cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueryError {
+    /// The named field stands twice.
+    Twice(&'static str),
+    /// The named field is not text after percent-decoding.
+    NotUtf8(&'static str),
+}
+
+impl fmt::Display for QueryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Twice(name) => write!(f, "the query has the field {name} twice"),
+            Self::NotUtf8(name) => write!(f, "the query's field {name} is not UTF-8"),
+        }
+    }
+}
+
+impl Error for QueryError {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn reads_the_query_of_an_encrypted_message() {
+        let query = "signature=97f0&timestamp=1469079992&nonce=337988175&openid=oX\
+                     &encrypt_type=aes&msg_signature=c173";
+        assert_eq!(
+            CallbackQuery::parse(query),
+            Ok(CallbackQuery {
+                signature: Some("97f0".into()),
+                timestamp: Some("1469079992".into()),
+                nonce: Some("337988175".into()),
+                openid: Some("oX".into()),
+                encrypt_type: Some("aes".into()),
+                msg_signature: Some("c173".into()),
+                echostr: None,
+            })
+        );
+    }
+
+    #[test]
+    fn decodes_percent_once_and_leaves_plus_alone() {
+        let fields = CallbackQuery::parse("nonce=a%2541+b%26&timestamp=%zz%").unwrap();
+        assert_eq!(fields.nonce, Some("a%41+b&".into()));
+        assert_eq!(fields.timestamp, Some("%zz%".into()));
+    }
+
+    #[test]
+    fn hands_echostr_on_byte_for_byte() {
+        let fields = CallbackQuery::parse("echostr=%ff%00+%E7%AC%91=1").unwrap();
+        assert_eq!(
+            fields.echostr.as_deref(),
+            Some(b"\xff\0+\xe7\xac\x91=1".as_slice())
+        );
+    }
+
+    #[test]
+    fn tells_an_empty_field_from_a_missing_one() {
+        let fields = CallbackQuery::parse("signature=&nonce&&=").unwrap();
+        assert_eq!(fields.signature, Some("".into()));
+        assert_eq!(fields.nonce, Some("".into()));
+        assert_eq!(fields.timestamp, None);
+    }
+
+    #[test]
+    fn refuses_a_known_field_that_stands_twice() {
+        let names = [
+            "signature",
+            "timestamp",
+            "nonce",
+            "openid",
+            "encrypt_type",
+            "msg_signature",
+            "echostr",
+        ];
+        for name in names {
+            let query = format!("{name}=1&a=2&{name}=1");
+            assert_eq!(CallbackQuery::parse(&query), Err(QueryError::Twice(name)));
+        }
+        assert_eq!(
+            CallbackQuery::parse("a=1&a=2"),
+            Ok(CallbackQuery::default())
+        );
+    }
+
+    #[test]
+    fn refuses_a_text_field_that_is_not_utf8() {
+        assert_eq!(
+            CallbackQuery::parse("nonce=%ff"),
+            Err(QueryError::NotUtf8("nonce"))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn an_encoded_value_comes_back_as_it_was(value in any::<Vec<u8>>(), nonce in ".*") {
+            use percent_encoding::{NON_ALPHANUMERIC, percent_encode, utf8_percent_encode};
+            let query = format!(
+                "echostr={}&nonce={}",
+                percent_encode(&value, NON_ALPHANUMERIC),
+                utf8_percent_encode(&nonce, NON_ALPHANUMERIC),
+            );
+            let fields = CallbackQuery::parse(&query).unwrap();
+            prop_assert_eq!(fields.echostr.as_deref(), Some(value.as_slice()));
+            prop_assert_eq!(fields.nonce.as_deref(), Some(nonce.as_str()));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(query in ".*") {
+            let _ = CallbackQuery::parse(&query);
+        }
+    }
+}

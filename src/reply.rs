@@ -1,0 +1,252 @@
+//! Passive replies: what goes back to WeChat in the same response.
+
+use crate::message::is_xml_char;
+use crate::reverse::characters;
+
+/// WeChat refuses a Content of more bytes than this, and its user then reads that the service is out of order.
+pub const MAX_CONTENT_BYTES: usize = 2_047;
+
+/// Stands at the end of a text that was cut.
+const ELLIPSIS: &str = "…";
+
+/// What is answered to one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// A text for the user.
+    Text(Content),
+    /// Nothing for the user: WeChat is told that the message arrived.
+    Success,
+}
+
+impl Reply {
+    /// The response's body; `to` is the user's OpenID, `from` the account, `create_time` in Unix seconds.
+    #[must_use]
+    pub fn body(&self, to: &str, from: &str, create_time: u64) -> String {
+        match self {
+            Self::Text(content) => content.xml(to, from, create_time),
+            Self::Success => "success".to_owned(),
+        }
+    }
+}
+
+/// A text that WeChat takes: not blank, at most [`MAX_CONTENT_BYTES`] long, every character allowed in XML.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content(String);
+
+impl Content {
+    /// Makes a text fit to send; nothing, when no more than blanks is left of it: WeChat refuses an empty Content.
+    #[must_use]
+    pub fn new(text: String) -> Option<Self> {
+        let mut content = if text.chars().all(|char| char != '\r' && is_xml_char(char)) {
+            text
+        } else {
+            sendable(&text)
+        };
+        if content.trim().is_empty() {
+            return None;
+        }
+        if content.len() > MAX_CONTENT_BYTES {
+            content.truncate(cut_length(&content));
+            content.push_str(ELLIPSIS);
+        }
+        Some(Self(content))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn xml(&self, to: &str, from: &str, create_time: u64) -> String {
+        // The markup takes 150 bytes.
+        let mut xml = String::with_capacity(192 + to.len() + from.len() + self.0.len());
+        xml.push_str("<xml><ToUserName>");
+        push_cdata(&mut xml, to);
+        xml.push_str("</ToUserName><FromUserName>");
+        push_cdata(&mut xml, from);
+        xml.push_str("</FromUserName><CreateTime>");
+        xml.push_str(&create_time.to_string());
+        xml.push_str("</CreateTime><MsgType>");
+        push_cdata(&mut xml, "text");
+        xml.push_str("</MsgType><Content>");
+        push_cdata(&mut xml, &self.0);
+        xml.push_str("</Content></xml>");
+        xml
+    }
+}
+
+/// The text without what XML forbids, and with the line breaks that a reader of XML makes of it.
+fn sendable(text: &str) -> String {
+    let lines = text.replace("\r\n", "\n").replace('\r', "\n");
+    lines.chars().filter(|char| is_xml_char(*char)).collect()
+}
+
+/// How much of a text that is too long can stay, so that no character is cut in two.
+fn cut_length(text: &str) -> usize {
+    let room = MAX_CONTENT_BYTES - ELLIPSIS.len();
+    let mut length = 0;
+    for character in characters(text) {
+        if length + character.len() > room {
+            break;
+        }
+        length += character.len();
+    }
+    length
+}
+
+/// The body of an encrypted reply; `msg_signature` covers the Token, the other three and nothing else.
+#[must_use]
+pub fn encrypted_body(encrypt: &str, msg_signature: &str, timestamp: u64, nonce: &str) -> String {
+    let mut xml = String::with_capacity(256 + encrypt.len() + nonce.len());
+    xml.push_str("<xml><Encrypt>");
+    push_cdata(&mut xml, encrypt);
+    xml.push_str("</Encrypt><MsgSignature>");
+    push_cdata(&mut xml, msg_signature);
+    xml.push_str("</MsgSignature><TimeStamp>");
+    xml.push_str(&timestamp.to_string());
+    xml.push_str("</TimeStamp><Nonce>");
+    push_cdata(&mut xml, nonce);
+    xml.push_str("</Nonce></xml>");
+    xml
+}
+
+/// A `]]>` in the text would end the section: it is divided between two.
+fn push_cdata(xml: &mut String, text: &str) {
+    xml.push_str("<![CDATA[");
+    for (index, part) in text.split("]]>").enumerate() {
+        if index > 0 {
+            xml.push_str("]]]]><![CDATA[>");
+        }
+        xml.push_str(part);
+    }
+    xml.push_str("]]>");
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use unicode_segmentation::UnicodeSegmentation;
+
+    use super::*;
+
+    fn content(text: &str) -> Content {
+        Content::new(text.to_owned()).unwrap()
+    }
+
+    /// Reads a reply's element without the code under test, nor the library that it uses.
+    fn read(xml: &str, name: &str) -> String {
+        let (_, rest) = xml.split_once(&format!("<{name}><![CDATA[")).unwrap();
+        let mut text = String::new();
+        let mut rest = rest;
+        loop {
+            let (section, after) = rest.split_once("]]>").unwrap();
+            text.push_str(section);
+            match after.strip_prefix("<![CDATA[") {
+                Some(next) => rest = next,
+                None if after.starts_with(&format!("</{name}>")) => return text,
+                None => panic!("{name} is followed by {after}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_is_the_platforms_xml() {
+        assert_eq!(
+            Reply::Text(content("笑话")).body("oUser", "gh_1", 1_348_831_860),
+            "<xml><ToUserName><![CDATA[oUser]]></ToUserName>\
+             <FromUserName><![CDATA[gh_1]]></FromUserName>\
+             <CreateTime>1348831860</CreateTime><MsgType><![CDATA[text]]></MsgType>\
+             <Content><![CDATA[笑话]]></Content></xml>"
+        );
+    }
+
+    #[test]
+    fn success_is_one_word() {
+        assert_eq!(
+            Reply::Success.body("oUser", "gh_1", 1_348_831_860),
+            "success"
+        );
+    }
+
+    #[test]
+    fn an_encrypted_body_is_the_platforms_xml() {
+        assert_eq!(
+            encrypted_body("aGk=", "97f0", 1_348_831_860, "n"),
+            "<xml><Encrypt><![CDATA[aGk=]]></Encrypt>\
+             <MsgSignature><![CDATA[97f0]]></MsgSignature>\
+             <TimeStamp>1348831860</TimeStamp><Nonce><![CDATA[n]]></Nonce></xml>"
+        );
+    }
+
+    #[test]
+    fn the_end_of_a_section_does_not_end_it() {
+        let xml = Reply::Text(content("]]>]]]>")).body("o]]>", "gh", 1);
+        assert!(xml.contains("<Content><![CDATA[]]]]><![CDATA[>]]]]]><![CDATA[>]]></Content>"));
+        assert_eq!(read(&xml, "Content"), "]]>]]]>");
+        assert_eq!(read(&xml, "ToUserName"), "o]]>");
+    }
+
+    #[test]
+    fn drops_what_xml_forbids() {
+        assert_eq!(
+            content("a\u{0}\u{1f}b\u{fffe}\u{ffff}c\t\n").as_str(),
+            "abc\t\n"
+        );
+        assert_eq!(content("a\r\nb\rc").as_str(), "a\nb\nc");
+    }
+
+    #[test]
+    fn there_is_no_blank_content() {
+        for blank in ["", " ", "\n\t\r", "\u{1}\u{fffe}", "\u{3000}\u{a0}"] {
+            assert_eq!(Content::new(blank.to_owned()), None, "{blank:?}");
+        }
+    }
+
+    #[test]
+    fn what_just_fits_is_not_cut() {
+        let fits = "a".repeat(MAX_CONTENT_BYTES);
+        assert_eq!(content(&fits).as_str(), fits);
+        let cut = content(&format!("{fits}a"));
+        assert_eq!(cut.as_str(), format!("{}…", "a".repeat(2_044)));
+        let hanzi = "笑".repeat(683);
+        assert_eq!(content(&hanzi).as_str(), format!("{}…", "笑".repeat(681)));
+    }
+
+    #[test]
+    fn a_cut_leaves_characters_and_faces_whole() {
+        let family = "👨‍👩‍👧".repeat(200);
+        assert_eq!(content(&family).as_str(), format!("{}…", "👨‍👩‍👧".repeat(113)));
+        let faces = "/:handclap".repeat(300);
+        assert_eq!(
+            content(&faces).as_str(),
+            format!("{}…", "/:handclap".repeat(204))
+        );
+        let endless = format!("a{}", "\u{301}".repeat(2_000));
+        assert_eq!(content(&endless).as_str(), "…");
+    }
+
+    proptest! {
+        #[test]
+        fn any_reply_reads_back_as_the_same_text(text in "([\\]>]|<!\\[CDATA\\[|&|\\PC|\n|[\u{0}-\u{20}])*") {
+            if let Some(content) = Content::new(text.clone()) {
+                let kept: String = text.replace("\r\n", "\n").replace('\r', "\n")
+                    .chars().filter(|char| *char >= ' ' || "\t\n".contains(*char)).collect();
+                prop_assert_eq!(content.as_str(), &kept);
+                prop_assert_eq!(read(&Reply::Text(content).body("to", "from", 1), "Content"), kept);
+            }
+        }
+
+        #[test]
+        fn any_long_text_is_cut_at_a_character(text in "\\PC{500,1500}") {
+            let content = content(&text);
+            prop_assert!(content.as_str().len() <= MAX_CONTENT_BYTES);
+            if text.len() > MAX_CONTENT_BYTES {
+                let kept = content.as_str().strip_suffix('…').unwrap();
+                prop_assert!(text.starts_with(kept));
+                let mut ends = text.grapheme_indices(true).map(|(start, _)| start);
+                prop_assert!(ends.any(|start| start == kept.len()));
+            }
+        }
+    }
+}
