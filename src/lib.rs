@@ -10,3 +10,4 @@ pub mod recent;
 pub mod reply;
 pub mod reverse;
 pub mod signature;
+pub mod wechat;
