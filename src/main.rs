@@ -1,3 +1,7 @@
 //! The `daoxiao` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daoxiao::cli::run()
+}

@@ -48,6 +48,8 @@ pub enum Rejection {
     LengthRequired,
     /// The body is declared longer than [`MAX_BODY_BYTES`].
     TooLarge(usize),
+    /// The connection ended before the body did.
+    BodyEndsEarly,
     /// The account has a key, and the query does not say that the body is encrypted.
     EncryptType,
     /// The body around the encrypted message is not text.
@@ -64,6 +66,8 @@ pub enum Rejection {
     Disagreement,
     /// The body is no message.
     Message(MessageError),
+    /// The bot itself has failed; the log has told how.
+    Internal,
 }
 
 impl Rejection {
@@ -75,7 +79,8 @@ impl Rejection {
             Self::MethodNotAllowed { .. } => 405,
             Self::LengthRequired => 411,
             Self::TooLarge(_) => 413,
-            Self::NoEchostr | Self::Message(_) => 400,
+            Self::NoEchostr | Self::BodyEndsEarly | Self::Message(_) => 400,
+            Self::Internal => 500,
             Self::Query(_)
             | Self::Missing(_)
             | Self::Signature
@@ -101,6 +106,7 @@ impl Rejection {
             405 => "method not allowed",
             411 => "length required",
             413 => "body too large",
+            500 => "internal error",
             _ => "forbidden",
         }
     }
@@ -153,6 +159,8 @@ impl fmt::Display for Rejection {
                 f.write_str("the body says other than the encrypted message in it")
             }
             Self::Message(error) => error.fmt(f),
+            Self::BodyEndsEarly => f.write_str("the body ended before its declared length"),
+            Self::Internal => f.write_str("the bot failed"),
         }
     }
 }

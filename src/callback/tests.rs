@@ -3,6 +3,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::crypt::CryptError;
+use crate::joke::JokeSettings;
 use crate::message::{MessageError, XmlError};
 use crate::query::QueryError;
 
@@ -25,7 +26,13 @@ fn random(byte: u8) -> Randomness {
 }
 
 fn jokes() -> Arc<Jokes> {
-    Arc::new(Jokes)
+    Arc::new(Jokes::new(JokeSettings {
+        sources: Vec::new(),
+        own: vec!["一个笑话".to_owned()],
+        skip: Vec::new(),
+        budget: Duration::ZERO,
+        ttl: Duration::ZERO,
+    }))
 }
 
 fn callback(crypt: Option<MsgCrypt>) -> Callback {

@@ -60,11 +60,13 @@ pub fn find<'f>(fields: &'f [Field<'_>], name: &str) -> Option<&'f str> {
 ///
 /// WeChat sends control characters in texts, which XML forbids: they are left out.
 pub fn fields(xml: &str) -> Result<Vec<Field<'_>>, XmlError> {
-    if xml.chars().all(is_xml_char) {
-        return fields_or_pasted(xml);
-    }
-    let allowed: String = xml.chars().filter(|char| is_xml_char(*char)).collect();
-    into_owned(fields_or_pasted(&allowed))
+    fields_or_pasted(xml).or_else(|error| {
+        if xml.chars().all(is_xml_char) {
+            return Err(error);
+        }
+        let allowed: String = xml.chars().filter(|char| is_xml_char(*char)).collect();
+        into_owned(fields_or_pasted(&allowed))
+    })
 }
 
 /// Whether XML 1.0 has the character at all, even escaped.

@@ -1,0 +1,134 @@
+//! The log's line for each request, and a bound on what strangers can make the log write.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+/// Lines a second about requests without a valid signature. A scanner's are all told; a flood
+/// would fill the disk with some 10 MB a second, and cost more time than the answers.
+const STRANGERS_LINES: u32 = 200;
+
+/// The length of the window in which strangers' lines are counted.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// A path is cut after this many characters: a stranger chose it.
+const PATH_CHARS: usize = 64;
+
+/// What the log tells of one request. No query, body or OpenID is in it.
+#[derive(Debug)]
+pub struct Line<'a, S> {
+    /// The request's method.
+    pub method: &'a str,
+    /// The request's path.
+    pub path: &'a str,
+    /// The MsgType and what was answered.
+    pub said: S,
+    /// The HTTP status.
+    pub status: u16,
+    /// How long the answer took.
+    pub took: Duration,
+}
+
+impl<S: fmt::Display> fmt::Display for Line<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.method)?;
+        let mut characters = self.path.chars();
+        for character in characters.by_ref().take(PATH_CHARS) {
+            write!(f, "{}", character.escape_default())?;
+        }
+        let cut = if characters.next().is_some() {
+            "…"
+        } else {
+            ""
+        };
+        let milliseconds = self.took.as_secs_f64() * 1000.0;
+        write!(
+            f,
+            "{cut} {} {} {milliseconds:.1} ms",
+            self.said, self.status
+        )
+    }
+}
+
+/// Counts strangers' lines.
+#[derive(Debug)]
+pub struct Strangers {
+    since: Instant,
+    lines: u32,
+    left_out: u64,
+}
+
+impl Strangers {
+    /// Begins to count.
+    pub fn new(now: Instant) -> Self {
+        Self {
+            since: now,
+            lines: 0,
+            left_out: 0,
+        }
+    }
+
+    /// Whether one more line may be written now. The second value is how many were left out
+    /// before, to be told once.
+    pub fn admit(&mut self, now: Instant) -> (bool, u64) {
+        let mut untold = 0;
+        if now.saturating_duration_since(self.since) >= WINDOW {
+            untold = self.left_out;
+            *self = Self::new(now);
+        }
+        let admitted = self.lines < STRANGERS_LINES;
+        self.lines += u32::from(admitted);
+        self.left_out += u64::from(!admitted);
+        (admitted, untold)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(path: &str) -> String {
+        Line {
+            method: "GET",
+            path,
+            said: "- refused: nothing is at this path",
+            status: 404,
+            took: Duration::from_micros(1250),
+        }
+        .to_string()
+    }
+
+    #[test]
+    fn a_line_has_method_path_what_was_said_status_and_time() {
+        assert_eq!(
+            line("/robots.txt"),
+            "GET /robots.txt - refused: nothing is at this path 404 1.2 ms"
+        );
+    }
+
+    #[test]
+    fn a_strangers_path_is_escaped_and_cut() {
+        assert_eq!(
+            line("/\u{1b}[2J"),
+            "GET /\\u{1b}[2J - refused: nothing is at this path 404 1.2 ms"
+        );
+        let long = "/".repeat(PATH_CHARS);
+        assert!(line(&long).starts_with(&format!("GET {long} - ")));
+        assert!(line(&format!("{long}x")).starts_with(&format!("GET {long}… - ")));
+    }
+
+    #[test]
+    fn a_flood_is_counted_and_told_once() {
+        let start = Instant::now();
+        let mut strangers = Strangers::new(start);
+        for _ in 0..STRANGERS_LINES {
+            assert_eq!(strangers.admit(start), (true, 0));
+        }
+        for _ in 0..3 {
+            assert_eq!(strangers.admit(start), (false, 0));
+        }
+        assert_eq!(strangers.admit(start + WINDOW), (true, 3));
+        assert_eq!(strangers.admit(start + WINDOW), (true, 0));
+    }
+}

@@ -1,0 +1,44 @@
+//! The commands: each is thin, and says on standard error why it fails.
+
+use std::{
+    fmt,
+    io::{self, Write},
+    process::ExitCode,
+    time::SystemTime,
+};
+
+use log::LevelFilter;
+
+pub mod serve;
+
+/// Exit code of a command that could not do what it was asked to.
+pub const FAILED: u8 = 1;
+/// Exit code of a command that was asked wrongly.
+pub const USAGE: u8 = 2;
+
+/// Says why a command fails, and returns its exit code.
+pub fn fail(code: u8, error: &dyn fmt::Display) -> ExitCode {
+    complain(format_args!("error: {error}"));
+    ExitCode::from(code)
+}
+
+/// Writes a line to standard error; when nobody reads it, there is nobody to tell.
+pub fn complain(line: impl fmt::Display) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Starts the log on standard error, at this level or at the one that `RUST_LOG` says.
+pub fn start_log(level: Option<LevelFilter>) {
+    let mut builder = env_logger::Builder::new();
+    builder.filter_level(LevelFilter::Info);
+    match level {
+        Some(level) => builder.filter_level(level),
+        None => builder.parse_default_env(),
+    };
+    builder
+        .format(|out, record| {
+            let now = humantime::format_rfc3339_seconds(SystemTime::now());
+            writeln!(out, "{now} {:5} {}", record.level(), record.args())
+        })
+        .init();
+}

@@ -1,0 +1,20 @@
+//! The system's random bytes, which the shell hands to the core.
+
+use crate::{callback::Randomness, signature::Token};
+
+/// What one encrypted reply must not share with another.
+pub fn randomness() -> Result<Randomness, getrandom::Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(Randomness {
+        bytes,
+        nonce: getrandom::u64()?.to_string(),
+    })
+}
+
+/// A Token for one run.
+pub fn token() -> Result<Token, getrandom::Error> {
+    let mut bytes = [0; _];
+    getrandom::fill(&mut bytes)?;
+    Ok(Token::random(bytes))
+}

@@ -1,0 +1,62 @@
+//! The fortune format: jokes with a line `%` between two.
+
+/// The jokes of a text in fortune format; empty ones are left out.
+#[must_use]
+pub fn fortune(text: &str) -> Vec<String> {
+    let text = text.trim_start_matches('\u{feff}');
+    let mut jokes = vec![String::new()];
+    for line in text.lines().map(str::trim_end) {
+        if line == "%" {
+            jokes.push(String::new());
+        } else if let Some(joke) = jokes.last_mut() {
+            joke.push_str(line);
+            joke.push('\n');
+        }
+    }
+    jokes
+        .iter()
+        .map(|joke| joke.trim().to_owned())
+        .filter(|joke| !joke.is_empty())
+        .collect()
+}
+
+/// One joke as it stands in a text in fortune format: a line that is only `%` would end it, so its
+/// percent sign is written in full width.
+#[must_use]
+pub fn fortune_entry(joke: &str) -> String {
+    let lines: Vec<&str> = joke
+        .lines()
+        .map(|line| if line.trim_end() == "%" { "％" } else { line })
+        .collect();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn jokes_stand_between_lines_that_are_only_a_percent_sign() {
+        assert_eq!(fortune("a\nb\n%\nc\n"), ["a\nb", "c"]);
+        assert_eq!(fortune("\u{feff}a\r\n%  \r\n50%\n%c"), ["a", "50%\n%c"]);
+        assert_eq!(fortune("%\n%\n\n%\na\n\nb\n\n%\n"), ["a\n\nb"]);
+        assert_eq!(fortune(""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_line_that_would_end_a_joke_is_written_otherwise() {
+        assert_eq!(fortune_entry("a\n%\nb%"), "a\n％\nb%");
+    }
+
+    proptest! {
+        #[test]
+        fn written_jokes_are_read_again(
+            jokes in prop::collection::vec("[^\\s%\u{feff}][^\\s%]{0,5}(\n[^\\s]{1,5}x)?", 0..5),
+        ) {
+            let text: Vec<String> = jokes.iter().map(|joke| fortune_entry(joke)).collect();
+            prop_assert_eq!(fortune(&text.join("\n%\n")), jokes);
+        }
+    }
+}

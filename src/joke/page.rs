@@ -1,0 +1,551 @@
+//! The jokes of a page: bytes in, texts out.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use select::document::Document;
+use select::node::{Data, Node};
+
+use super::charset::decode;
+use super::sift::{LeftOut, Reason, sift};
+use super::source::{Rules, Source};
+use super::tame::{Wild, tame};
+
+/// Jokes taken from one page; more than anybody hears before the next page is fetched.
+const MAX_JOKES: usize = 500;
+
+/// Levels of nesting that are walked through; browsers stop at 512 as well.
+const MAX_DEPTH: usize = 512;
+
+/// Elements whose text is not for readers.
+const UNSEEN: [&str; 5] = ["script", "style", "noscript", "template", "textarea"];
+
+/// Elements that stand in lines of their own.
+const BLOCKS: [&str; 31] = [
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "caption",
+    "center",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "figcaption",
+    "figure",
+    "footer",
+    "form",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "header",
+    "hr",
+    "li",
+    "main",
+    "ol",
+    "p",
+    "pre",
+    "section",
+    "table",
+    "tr",
+    "ul",
+];
+
+/// What a site answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Page {
+    /// The value of `Content-Type`, if there was one.
+    pub(super) content_type: Option<String>,
+    /// The body, decompressed.
+    pub(super) body: Vec<u8>,
+}
+
+/// What a page gave: at least one joke.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Harvest {
+    /// The jokes, each once, in the page's order.
+    pub jokes: Vec<String>,
+    /// How many items there were.
+    pub matched: usize,
+    /// How many of them are not among the jokes, and why.
+    pub left_out: LeftOut,
+}
+
+/// Why a page gave no joke.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PageError {
+    /// The page is empty.
+    Empty,
+    /// The page is of this type, and the source has no selectors to find jokes in it.
+    NoSelector(String),
+    /// The page could cost the parser too much.
+    TooMuch(Wild),
+    /// The page has more than 512 levels.
+    TooDeep,
+    /// The item selector matches nothing.
+    NoItems,
+    /// All the items were left out.
+    NothingLeft(LeftOut),
+}
+
+impl std::error::Error for PageError {}
+
+impl fmt::Display for PageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PageError::Empty => f.write_str("the page is empty"),
+            PageError::NoSelector(kind) => {
+                write!(f, "the page is {kind:?}, which needs an item selector")
+            }
+            PageError::TooMuch(wild) => write!(f, "the page has {wild}"),
+            PageError::TooDeep => write!(f, "the page is nested more than {MAX_DEPTH} deep"),
+            PageError::NoItems => f.write_str("the item selector matches nothing on the page"),
+            PageError::NothingLeft(left_out) => write!(
+                f,
+                "{} items matched and all were left out: {left_out}",
+                left_out.total()
+            ),
+        }
+    }
+}
+
+/// The jokes of a page, by the source's rules, without those that have one of the words to skip.
+/// Needs the stack that `tame.rs` counts on.
+pub(super) fn extract(page: &Page, source: &Source, skip: &[String]) -> Result<Harvest, PageError> {
+    let text = decode(&page.body, page.content_type.as_deref(), source.charset());
+    if text.trim().is_empty() {
+        return Err(PageError::Empty);
+    }
+    let kind = kind_of(page.content_type.as_deref());
+    match (kind.as_str(), source.rules()) {
+        ("text/plain", _) | ("", None) => plain(&text, skip),
+        (_, Some(rules)) => html(&text, rules, skip),
+        (_, None) => Err(PageError::NoSelector(kind)),
+    }
+}
+
+/// The media type alone, in lower case; empty if there is none.
+fn kind_of(content_type: Option<&str>) -> String {
+    let kind = content_type.unwrap_or_default().split(';').next();
+    kind.unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// A joke, or several with blank lines between.
+fn plain(text: &str, skip: &[String]) -> Result<Harvest, PageError> {
+    let mut paragraphs = vec![String::new()];
+    for line in text.lines() {
+        match paragraphs.last_mut() {
+            Some(last) if !line.trim().is_empty() => {
+                last.push_str(line);
+                last.push('\n');
+            }
+            _ => paragraphs.push(String::new()),
+        }
+    }
+    paragraphs.retain(|paragraph| !paragraph.is_empty());
+    gather(paragraphs.iter().map(|paragraph| sift("", paragraph, skip)))
+}
+
+fn html(text: &str, rules: &Rules, skip: &[String]) -> Result<Harvest, PageError> {
+    let tame = tame(text).map_err(PageError::TooMuch)?;
+    let document = Document::from(tame.as_str());
+    if is_too_deep(&document) {
+        return Err(PageError::TooDeep);
+    }
+    let items = outermost(document.find(rules.item.on_page()));
+    gather(items.map(|item| {
+        let (title, content) = texts(&item, rules);
+        sift(&title, &content, skip)
+    }))
+}
+
+/// The jokes among what was sifted.
+fn gather(sifted: impl Iterator<Item = Result<String, Reason>>) -> Result<Harvest, PageError> {
+    let mut told = HashSet::new();
+    let mut harvest = Harvest {
+        jokes: Vec::new(),
+        matched: 0,
+        left_out: LeftOut::default(),
+    };
+    for result in sifted {
+        harvest.matched += 1;
+        match result {
+            Ok(joke) if told.insert(joke.clone()) => harvest.jokes.push(joke),
+            Ok(_) => harvest.left_out.count(Reason::Twice),
+            Err(reason) => harvest.left_out.count(reason),
+        }
+        if harvest.jokes.len() == MAX_JOKES {
+            break;
+        }
+    }
+    match harvest {
+        Harvest { matched: 0, .. } => Err(PageError::NoItems),
+        Harvest {
+            jokes, left_out, ..
+        } if jokes.is_empty() => Err(PageError::NothingLeft(left_out)),
+        harvest => Ok(harvest),
+    }
+}
+
+/// Parents come before their children in a document, so one pass is enough.
+fn is_too_deep(document: &Document) -> bool {
+    let mut depths: Vec<usize> = Vec::with_capacity(document.nodes.len());
+    for node in &document.nodes {
+        let parent = node.parent.and_then(|parent| depths.get(parent));
+        let depth = parent.map_or(1, |depth| depth + 1);
+        if depth > MAX_DEPTH {
+            return true;
+        }
+        depths.push(depth);
+    }
+    false
+}
+
+/// The nodes that are not inside one before them: a text within another is told once.
+fn outermost<'a>(nodes: impl Iterator<Item = Node<'a>>) -> impl Iterator<Item = Node<'a>> {
+    let mut last: Option<usize> = None;
+    nodes.filter(move |node| {
+        let mut around = std::iter::successors(node.parent(), Node::parent);
+        let inside = around.any(|parent| Some(parent.index()) == last);
+        if !inside {
+            last = Some(node.index());
+        }
+        !inside
+    })
+}
+
+/// The raw title and content of an item. The title is not part of the content around it.
+fn texts(item: &Node<'_>, rules: &Rules) -> (String, String) {
+    let title = rules
+        .title
+        .as_ref()
+        .and_then(|selector| item.find(selector.inside(item)).next());
+    let title_at = title.map(|node| node.index());
+    let mut title_text = String::new();
+    if let Some(node) = title {
+        read(&node, None, &mut title_text);
+    }
+    let mut content = String::new();
+    match &rules.content {
+        None => read(item, title_at, &mut content),
+        Some(selector) => {
+            for node in outermost(item.find(selector.inside(item))) {
+                content.push('\n');
+                read(&node, title_at, &mut content);
+            }
+        }
+    }
+    (title_text, content)
+}
+
+/// Appends what a reader sees of a node, without the element at index `without`.
+fn read(node: &Node<'_>, without: Option<usize>, text: &mut String) {
+    match node.data() {
+        Data::Text(data) => text.push_str(&data.replace(['\n', '\r'], " ")),
+        Data::Comment(_) => {}
+        Data::Element(..) => {
+            let name = node.name().unwrap_or_default();
+            if UNSEEN.contains(&name) || Some(node.index()) == without {
+                return;
+            }
+            let breaks = name == "br" || BLOCKS.contains(&name);
+            if breaks {
+                text.push('\n');
+            }
+            for child in node.children() {
+                read(&child, without, text);
+            }
+            if breaks {
+                text.push('\n');
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::joke::round::STACK_BYTES;
+    use crate::joke::tame::MAX_LEVELS;
+
+    const NO_RULES: [Option<&str>; 3] = [None; 3];
+
+    fn page(content_type: &str, body: impl Into<Vec<u8>>) -> Page {
+        let content_type = (!content_type.is_empty()).then(|| content_type.to_owned());
+        let body = body.into();
+        Page { content_type, body }
+    }
+
+    fn source([item, title, content]: [Option<&str>; 3]) -> Source {
+        Source::custom("http://x.cn/", item, title, content, None).unwrap()
+    }
+
+    fn jokes(body: &str, rules: [&str; 3]) -> Vec<String> {
+        let rules = rules.map(|rule| (!rule.is_empty()).then_some(rule));
+        extract(&page("text/html", body), &source(rules), &[])
+            .unwrap()
+            .jokes
+    }
+
+    fn counts(pairs: &[(Reason, usize)]) -> LeftOut {
+        let mut left_out = LeftOut::default();
+        for (reason, count) in pairs {
+            (0..*count).for_each(|_| left_out.count(*reason));
+        }
+        left_out
+    }
+
+    #[test]
+    fn reads_a_page_as_qiushidabaike_has_them() {
+        let body = r#"<!DOCTYPE html><html><head><meta charset="utf-8"><title>笑话</title></head><body class="list">
+          <div class="box"><dl class="main-list"><dt><a href="/u/1"><img src="1.jpg"></a>
+            <span class="title"><a href="/detail/1.html" target="_blank">买  菜</a></span></dt>
+            <dd class="content"><p>妈妈让我去买菜，&nbsp;&nbsp;我去了。<br/>回来忘了菜。</p>&#8203;</dd></dl>
+          <dl class="main-list"><dt><span class="title"><a href="/detail/2.html">直接</a></span></dt>
+            <dd class="content">　　这里的字直接在 dd 里。<b>加粗</b>也是字。</dd></dl>
+          <dl class="main-list"><dt><span class="title"><a href="/detail/3.html">长的</a></span></dt>
+            <dd class="content"><p>很久很久以前……</p><a href="/detail/3.html">>>查看更多</a></dd></dl>
+          <dl class="main-list"><dt><span class="title"><a href="/detail/4.html">图</a></span></dt>
+            <dd class="content-pic"><a href="/detail/4.html"><img src="4.jpg"></a></dd></dl></div></body></html>"#;
+        let source = Source::known("qiushidabaike").unwrap();
+        assert_eq!(
+            extract(&page("text/html", body), &source, &[]).unwrap(),
+            Harvest {
+                jokes: vec![
+                    "《买 菜》\n妈妈让我去买菜， 我去了。\n回来忘了菜。".to_owned(),
+                    "《直接》\n这里的字直接在 dd 里。加粗也是字。".to_owned(),
+                ],
+                matched: 4,
+                left_out: counts(&[(Reason::Empty, 1), (Reason::Cut, 1)]),
+            }
+        );
+    }
+
+    #[test]
+    fn reads_a_page_as_zol_has_them_in_gbk_by_its_meta_alone() {
+        let body = r#"<html><head><meta http-equiv="Content-Type" content="text/html; charset=gb2312" /></head><body>
+          <ul class="article-list"><li class="article-summary"><span class="article-title"><a href="/d/1.html">冷笑话</a></span>
+          <div class="summary-text"><p>第一段话。</p><p>第二段话。</p><script>var ad = "<p>广告</p>";</script></div>
+          <a class="all-read" href="/d/1.html">查看全文</a></li></ul></body></html>"#;
+        let gbk = encoding_rs::GBK.encode(body).0.into_owned();
+        let source = Source::known("zol").unwrap();
+        assert_eq!(
+            extract(&page("text/html", gbk), &source, &[])
+                .unwrap()
+                .jokes,
+            ["《冷笑话》\n第一段话。\n第二段话。"]
+        );
+    }
+
+    #[test]
+    fn reads_a_page_as_biedoul_has_them() {
+        let body = r#"<div class="wz"><dl class="xhlist"><span><dd>2023-01-01</dd><a href="/1.html"><strong>题目</strong></a></span>
+          <dd>第一行的字，<br>第二行的字。</dd></dl></div>"#;
+        let source = Source::known("biedoul").unwrap();
+        assert_eq!(
+            extract(&page("text/html; charset=utf-8", body), &source, &[])
+                .unwrap()
+                .jokes,
+            ["《题目》\n第一行的字，\n第二行的字。"]
+        );
+    }
+
+    #[test]
+    fn plain_text_is_one_joke_or_several_by_blank_lines() {
+        let plain = |kind: &str, body: &str, rules| {
+            extract(&page(kind, body), &source(rules), &[])
+                .unwrap()
+                .jokes
+        };
+        let body = "  一个很短的笑话，\r\n有两行 <br>。\n";
+        let joke = "一个很短的笑话，\n有两行 <br>。";
+        assert_eq!(plain("text/plain; charset=utf-8", body, NO_RULES), [joke]);
+        assert_eq!(plain("Text/Plain", body, [Some("li"), None, None]), [joke]);
+        assert_eq!(plain("", body, NO_RULES), [joke]);
+        assert_eq!(
+            plain(
+                "text/plain",
+                "\n第一个笑话。\n \n\n第二个笑话。\n",
+                NO_RULES
+            ),
+            ["第一个笑话。", "第二个笑话。"]
+        );
+    }
+
+    #[test]
+    fn without_a_content_selector_all_but_the_title_is_the_joke() {
+        let body = "<li><h3>标题</h3>正文在这里，<i>很短</i>。<li><h3>又一个</h3>又一段正文。";
+        assert_eq!(
+            jokes(body, ["li", "h3", ""]),
+            ["《标题》\n正文在这里，很短。", "《又一个》\n又一段正文。"]
+        );
+    }
+
+    #[test]
+    fn several_contents_are_joined_and_nested_matches_are_read_once() {
+        let body = "<div class=j><p>第一段<p>第二段<div class=j><p>里面的一段</p></div></div>";
+        assert_eq!(jokes(body, [".j", "", "p"]), ["第一段\n第二段\n里面的一段"]);
+        let body = "<div class=j>外面<div class=c>一二三<div class=c>四五六</div></div></div>";
+        assert_eq!(jokes(body, [".j", "", ".c"]), ["一二三\n四五六"]);
+    }
+
+    #[test]
+    fn breaks_and_blocks_end_lines_and_unseen_elements_are_left_out() {
+        let body = "<article>一<br>二<div>三</div>四<style>x</style><template>y</template>\
+                    <noscript>z</noscript><!-- w -->五\n六<span> 七</span>&amp;<h2>八</h2></article>";
+        assert_eq!(
+            jokes(body, ["article", "", ""]),
+            ["一\n二\n三\n四五 六 七&\n八"]
+        );
+    }
+
+    #[test]
+    fn a_joke_that_is_there_twice_is_taken_once() {
+        let body = "<li>一二三四五六</li>".repeat(3);
+        let harvest = extract(&page("", body), &source([Some("li"), None, None]), &[]).unwrap();
+        assert_eq!(harvest.jokes, ["一二三四五六"]);
+        assert_eq!(harvest.matched, 3);
+        assert_eq!(harvest.left_out, counts(&[(Reason::Twice, 2)]));
+    }
+
+    #[test]
+    fn no_more_than_500_jokes_are_taken() {
+        let body: String = (0..600)
+            .map(|n| format!("<li>笑话第 {n} 号在此</li>"))
+            .collect();
+        assert_eq!(jokes(&body, ["li", "", ""]).len(), MAX_JOKES);
+    }
+
+    #[test]
+    fn a_page_without_jokes_says_why() {
+        let why = |kind: &str, body: &[u8], rules| {
+            extract(&page(kind, body), &source(rules), &["坏".to_owned()]).unwrap_err()
+        };
+        let li = [Some("li"), None, None];
+        assert_eq!(why("text/html", b" \n", li), PageError::Empty);
+        assert_eq!(why("text/html", b"", NO_RULES), PageError::Empty);
+        assert_eq!(why("text/html", b"<p>x", li), PageError::NoItems);
+        assert_eq!(
+            why("Text/HTML; charset=x", b"<p>x", NO_RULES),
+            PageError::NoSelector("text/html".to_owned())
+        );
+        assert_eq!(
+            why("", "<li>坏的一个笑话<li>短".as_bytes(), li),
+            PageError::NothingLeft(counts(&[(Reason::Skipped, 1), (Reason::Short, 1)]))
+        );
+        assert_eq!(
+            why("text/plain", b"\x89PNG\r\n\x1a\n\0\0\0\xffIHDR", NO_RULES),
+            PageError::NothingLeft(counts(&[(Reason::Garbled, 1)]))
+        );
+        assert_eq!(
+            why("text/html", &b"<div>".repeat(200_000), li),
+            PageError::TooMuch(Wild::Levels)
+        );
+        assert_eq!(
+            why("text/html", &b"<div>".repeat(600), li),
+            PageError::TooDeep
+        );
+    }
+
+    #[test]
+    fn the_reason_is_told_in_a_sentence() {
+        let left_out = counts(&[(Reason::Short, 2), (Reason::Cut, 1)]);
+        for (error, text) in [
+            (PageError::TooDeep, "the page is nested more than 512 deep"),
+            (
+                PageError::TooMuch(Wild::Levels),
+                "the page has more than 12000 start tags",
+            ),
+            (
+                PageError::NoSelector("text/html".to_owned()),
+                "the page is \"text/html\", which needs an item selector",
+            ),
+            (
+                PageError::NothingLeft(left_out),
+                "3 items matched and all were left out: 2 under 6 characters, 1 cut short by the site",
+            ),
+        ] {
+            assert_eq!(error.to_string(), text);
+        }
+    }
+
+    /// Nodes of a tame page, parsed on a stack as large as a fetch has.
+    fn nodes(page: &str) -> usize {
+        let page = tame(page).unwrap();
+        std::thread::Builder::new()
+            .stack_size(STACK_BYTES)
+            .spawn(move || Document::from(page.as_str()).nodes.len())
+            .unwrap()
+            .join()
+            .unwrap()
+    }
+
+    #[test]
+    fn the_deepest_page_that_is_parsed_fits_on_the_stack() {
+        assert_eq!(nodes(&"<table><td>".repeat(MAX_LEVELS / 4)), MAX_LEVELS + 3);
+    }
+
+    #[test]
+    fn misnested_formatting_does_not_multiply() {
+        let body: String = (0..3_000).map(|n| format!("<p><b a{n}>")).collect();
+        assert_eq!(nodes(&body), 6_003);
+    }
+
+    proptest! {
+        #[test]
+        fn no_element_of_a_tame_page_is_one_that_multiplies(
+            pieces in prop::collection::vec(
+                prop::sample::select(vec![
+                    "<b", "<a", "</i", "<p", "<table", "<td", "<svg", "<title", "<!--", "-->", "<",
+                    ">", "/", " ", "\n", "\r", "\0", "x", "=", "\"", "'", "<script", "</script",
+                    "&lt;b>", "<body", "<html",
+                ]),
+                0..40,
+            ),
+        ) {
+            let body = pieces.concat();
+            let document = Document::from(tame(&body).unwrap().as_str());
+            for (n, node) in document.nodes.iter().enumerate() {
+                let Data::Element(name, attributes) = &node.data else { continue };
+                let name = &*name.local;
+                let by_the_parser = attributes.is_empty() && ["html", "body"].contains(&name);
+                let renamed = crate::joke::tame::tag(name) != name;
+                prop_assert!(by_the_parser || !renamed, "{body:?} has {name} at {n}");
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_a_harvest_or_a_reason(
+            body in prop::collection::vec(any::<u8>(), 0..200),
+            kind in "(text/(html|plain))?(; charset=(gbk|big5|utf-8))?",
+        ) {
+            for rules in [NO_RULES, [Some("*"), Some("*"), Some("> *")]] {
+                if let Ok(harvest) = extract(&page(&kind, body.clone()), &source(rules), &[]) {
+                    prop_assert_eq!(harvest.jokes.len() + harvest.left_out.total(), harvest.matched);
+                }
+            }
+        }
+
+        #[test]
+        fn any_part_of_a_page_gives_only_parts_of_its_jokes(cut in 0_usize..170) {
+            let body = "<ul class=l><li><h3>标题</h3><p>一二三四五六<br>七八九</p></li>\
+                        <li><h3>又是标题</h3><p>甲乙丙丁戊己庚辛</p></li></ul>";
+            let part = body.as_bytes().get(..cut).unwrap_or(body.as_bytes());
+            let rules = source([Some("ul.l > li"), Some("h3"), Some("p")]);
+            if let Ok(harvest) = extract(&page("", part), &rules, &[]) {
+                let whole = ["《标题》\n一二三四五六\n七八九", "《又是标题》\n甲乙丙丁戊己庚辛"];
+                for (joke, whole) in harvest.jokes.iter().zip(whole) {
+                    // A tag's first character alone is text.
+                    let joke = joke.trim_end_matches(['<', '/']);
+                    prop_assert!(whole.starts_with(joke), "{joke}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! A selector known only at run time, as a predicate of `select`.
+
+use std::iter;
+
+use select::node::Node;
+use select::predicate::{Element, Predicate};
+
+mod parse;
+
+pub use parse::{Mistake, SelectorError};
+
+/// A parsed selector, such as `dl.list > dd` or, inside an item, `> dd`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Selector {
+    steps: Vec<Step>,
+}
+
+impl Selector {
+    /// Parses a selector that is looked for on a whole page.
+    pub(super) fn for_page(text: &str) -> Result<Selector, SelectorError> {
+        let selector = Self::for_item(text)?;
+        match selector.steps.first() {
+            Some(step) if step.link == Link::Child => Err(SelectorError {
+                at: 1 + text.chars().take_while(|c| c.is_whitespace()).count(),
+                mistake: Mistake::LeadingChild,
+            }),
+            _ => Ok(selector),
+        }
+    }
+
+    /// Parses a selector that is looked for inside an item; it may begin with `>`.
+    pub(super) fn for_item(text: &str) -> Result<Selector, SelectorError> {
+        parse::selector(text)
+    }
+
+    /// The predicate for the elements of a whole page.
+    pub(super) fn on_page(&self) -> Within<'_> {
+        Within {
+            selector: self,
+            scope: None,
+        }
+    }
+
+    /// The predicate for the elements inside `item`; what is around the item does not count.
+    pub(super) fn inside(&self, item: &Node<'_>) -> Within<'_> {
+        Within {
+            selector: self,
+            scope: Some(item.index()),
+        }
+    }
+}
+
+/// A selector together with the element it is confined to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Within<'a> {
+    selector: &'a Selector,
+    scope: Option<usize>,
+}
+
+impl Predicate for Within<'_> {
+    /// Walks from the scope down to `node` once, so that the cost is depth times steps whatever
+    /// the page looks like; trying every ancestor for every step would grow with their power.
+    fn matches(&self, node: &Node<'_>) -> bool {
+        let steps = &self.selector.steps;
+        if !steps.last().is_some_and(|last| last.fits(node)) {
+            return false;
+        }
+        let mut path: Vec<Node<'_>> = iter::successors(Some(*node), Node::parent)
+            .take_while(|element| Some(element.index()) != self.scope)
+            .collect();
+        path.reverse();
+        // Entry 0 stands for the scope itself, entry n for "the first n steps end here".
+        let start: Vec<bool> = iter::once(true)
+            .chain(steps.iter().map(|_| false))
+            .collect();
+        let (mut above, mut parent) = (start.clone(), start);
+        for element in &path {
+            let here: Vec<bool> = iter::once(false)
+                .chain(steps.iter().zip(above.iter().zip(&parent)).map(
+                    |(step, (above, parent))| match step.link {
+                        Link::Descendant => *above && step.fits(element),
+                        Link::Child => *parent && step.fits(element),
+                    },
+                ))
+                .collect();
+            for (above, here) in above.iter_mut().zip(&here) {
+                *above |= here;
+            }
+            parent = here;
+        }
+        parent.last().copied().unwrap_or(false)
+    }
+}
+
+/// One element of the chain and how it hangs on the one before (or on the scope).
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Step {
+    link: Link,
+    tests: Vec<Test>,
+}
+
+impl Step {
+    fn fits(&self, node: &Node<'_>) -> bool {
+        node.is(Element) && self.tests.iter().all(|test| test.passes(node))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    Descendant,
+    Child,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Test {
+    Tag(String),
+    Class(String),
+    Attr(String, Value),
+}
+
+impl Test {
+    fn passes(&self, node: &Node<'_>) -> bool {
+        match self {
+            Test::Tag(tag) => node.name() == Some(tag),
+            Test::Class(class) => node
+                .attr("class")
+                .is_some_and(|classes| classes.split_ascii_whitespace().any(|one| one == class)),
+            Test::Attr(name, value) => node.attr(name).is_some_and(|found| match value {
+                Value::Any => true,
+                Value::Is(wanted) => found == wanted,
+                Value::Begins(wanted) => found.starts_with(wanted.as_str()),
+                Value::Contains(wanted) => found.contains(wanted.as_str()),
+            }),
+        }
+    }
+}
+
+/// What an attribute's value has to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Value {
+    Any,
+    Is(String),
+    Begins(String),
+    Contains(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use select::document::Document;
+
+    use super::*;
+    use crate::joke::tame;
+
+    const PAGE: &str = r#"<div id=top class="list  hot"><dl class=joke><dt><span class=title><a href="/detail/1">one</a></span><dd id=1 class=text>first<dd id=2><span><dd></span></dl></div>
+        <p class=Hot data-kind="a b">x</p><ul><li><ul><li id=inner>y</ul></ul>"#;
+
+    fn ids_and_names(selector: &str) -> Vec<String> {
+        let document = Document::from(PAGE);
+        let selector = Selector::for_page(selector).unwrap();
+        document
+            .find(selector.on_page())
+            .map(|node| match node.attr("id") {
+                Some(id) => format!("{}#{id}", node.name().unwrap()),
+                None => node.name().unwrap().to_owned(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn finds_what_css_would_find() {
+        for (selector, found) in [
+            ("dl", vec!["dl"]),
+            ("DL.joke", vec!["dl"]),
+            (".list.hot", vec!["div#top"]),
+            (".hot", vec!["div#top"]),
+            ("#top", vec!["div#top"]),
+            ("div#top.hot", vec!["div#top"]),
+            ("[href]", vec![]),
+            ("[data-kind]", vec!["p"]),
+            ("[data-kind=a]", vec![]),
+            ("[data-kind='a b']", vec!["p"]),
+            ("[ data-kind = \"a b\" ]", vec!["p"]),
+            ("[data-kind=a b]", vec!["p"]),
+            ("[DATA-KIND^=a]", vec!["p"]),
+            ("[data-kind*=' ']", vec!["p"]),
+            ("[data-kind^=b]", vec![]),
+            ("dl > dd", vec!["dd#1", "dd#2", "dd"]),
+            ("div>dd", vec![]),
+            ("div dd[id]", vec!["dd#1", "dd#2"]),
+            ("div dt .title", vec!["span"]),
+            ("ul > li > ul li", vec!["li#inner"]),
+            ("ul li li", vec!["li#inner"]),
+            ("ul li li li", vec![]),
+            (
+                "div *",
+                vec!["dl", "dt", "span", "a", "dd#1", "dd#2", "span", "dd"],
+            ),
+        ] {
+            let found: Vec<_> = found.into_iter().filter(|one| *one != "a").collect();
+            let mut got = ids_and_names(selector);
+            got.retain(|one| one != "a");
+            assert_eq!(got, found, "{selector}");
+        }
+    }
+
+    #[test]
+    fn tags_that_are_renamed_before_parsing_are_found_under_their_own_name() {
+        let page = tame::tame("<B><i>x</i></B><body><a href=/y>z</a>").unwrap();
+        let document = Document::from(page.as_str());
+        for selector in ["b", "b > i", "body a[href='/y']"] {
+            let selector = Selector::for_page(selector).unwrap();
+            assert_eq!(document.find(selector.on_page()).count(), 1);
+        }
+    }
+
+    #[test]
+    fn inside_an_item_only_what_is_inside_counts() {
+        let document = Document::from("<dl class=x><dt><span><dd>a</span></dt><dd>b</dl><dd>c");
+        let item = document.find(select::predicate::Name("dl")).next().unwrap();
+        let count = |selector| {
+            let selector = Selector::for_item(selector).unwrap();
+            item.find(selector.inside(&item)).count()
+        };
+        assert_eq!(count("dd"), 2);
+        assert_eq!(count("> dd"), 2);
+        assert_eq!(count(" >dt span"), 1);
+        assert_eq!(count("> span"), 0);
+        assert_eq!(count("dl dd"), 0);
+        assert_eq!(count(".x"), 0);
+    }
+
+    #[test]
+    fn deep_pages_with_many_chances_are_walked_in_no_time() {
+        let page = "<div class=a>".repeat(500);
+        let document = Document::from(page.as_str());
+        let selector = ".a ".repeat(20) + "> .b .a";
+        let selector = Selector::for_page(&selector).unwrap();
+        assert_eq!(document.find(selector.on_page()).count(), 0);
+    }
+}

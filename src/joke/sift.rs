@@ -1,0 +1,216 @@
+//! The text rule, and which jokes are fit to be told.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The longest joke, in bytes, title included: what fits into one reply.
+pub const MAX_JOKE_BYTES: usize = 2_047;
+
+/// Under so many characters, blanks not counted, it is a heading, a number or a stray word.
+const MIN_JOKE_CHARACTERS: usize = 6;
+
+/// What the known sites write where they cut a joke short.
+const CUT_MARKS: [&str; 3] = ["查看更多", "查看全文", "展开全文"];
+
+/// Why an item is not a joke to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// It has no text, as an item that is a picture.
+    Empty,
+    /// It has under 6 characters.
+    Short,
+    /// It does not fit into a reply.
+    Long,
+    /// The site cut it short.
+    Cut,
+    /// It has a word that the owner does not want.
+    Skipped,
+    /// Some of it is not in the charset of the page.
+    Garbled,
+    /// The page has it twice.
+    Twice,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::Empty => "without text",
+            Reason::Short => "under 6 characters",
+            Reason::Long => "too long for a reply",
+            Reason::Cut => "cut short by the site",
+            Reason::Skipped => "with a word to skip",
+            Reason::Garbled => "garbled (is the charset right?)",
+            Reason::Twice => "there twice",
+        })
+    }
+}
+
+/// How many items were left out, by reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut(BTreeMap<Reason, usize>);
+
+impl LeftOut {
+    /// One more item was left out for this reason.
+    pub fn count(&mut self, reason: Reason) {
+        *self.0.entry(reason).or_default() += 1;
+    }
+
+    /// How many items were left out in all.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.0.values().sum()
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, (reason, count)) in self.0.iter().enumerate() {
+            let comma = if n == 0 { "" } else { ", " };
+            write!(f, "{comma}{count} {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The joke to tell, its title above it as `《…》`, from the raw texts of an item.
+pub(super) fn sift(title: &str, content: &str, skip: &[String]) -> Result<String, Reason> {
+    let content = clean(content);
+    let title = clean(title).replace('\n', " ");
+    if content.is_empty() {
+        return Err(Reason::Empty);
+    }
+    if characters(&content) < MIN_JOKE_CHARACTERS {
+        return Err(Reason::Short);
+    }
+    let joke = match title.as_str() {
+        "" => content,
+        title if title == content => content,
+        title if title.starts_with('《') && title.ends_with('》') => {
+            format!("{title}\n{content}")
+        }
+        title => format!("《{title}》\n{content}"),
+    };
+    if CUT_MARKS.iter().any(|mark| joke.contains(mark)) {
+        return Err(Reason::Cut);
+    }
+    if joke.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(Reason::Garbled);
+    }
+    if has_word(&joke, skip) {
+        return Err(Reason::Skipped);
+    }
+    if joke.len() > MAX_JOKE_BYTES {
+        return Err(Reason::Long);
+    }
+    Ok(joke)
+}
+
+/// Lines without blank ones between or blanks around; inside, any run of blanks is one space.
+/// What cannot be seen (zero-width spaces, control characters) is gone.
+fn clean(raw: &str) -> String {
+    raw.split(['\n', '\r'])
+        .map(clean_line)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn clean_line(line: &str) -> String {
+    let seen: String = line
+        .chars()
+        .filter(|c| c.is_whitespace() || !(c.is_control() || matches!(c, '\u{200b}' | '\u{feff}')))
+        .collect();
+    // `split_whitespace` knows U+00A0 and U+3000 too.
+    seen.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn characters(text: &str) -> usize {
+    text.chars().filter(|c| !c.is_whitespace()).count()
+}
+
+fn has_word(joke: &str, words: &[String]) -> bool {
+    let joke = joke.to_lowercase();
+    words
+        .iter()
+        .any(|word| !word.is_empty() && joke.contains(&word.to_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sifted(title: &str, content: &str) -> Result<String, Reason> {
+        sift(
+            title,
+            content,
+            &["坏词".to_owned(), "Spam".to_owned(), String::new()],
+        )
+    }
+
+    #[test]
+    fn blanks_become_one_space_and_blank_lines_and_unseen_characters_go() {
+        assert_eq!(
+            clean("\u{feff} a\u{a0}\u{3000} b\t\r\n\n \u{200b}\n c\u{200b}d\u{7}\0 "),
+            "a b\ncd"
+        );
+        assert_eq!(clean("👨‍👩‍👧"), "👨‍👩‍👧");
+        assert_eq!(clean(" \u{3000}\n"), "");
+    }
+
+    #[test]
+    fn the_title_goes_above_in_its_brackets() {
+        assert_eq!(
+            sifted("标 题\n一", "一二三四五六").unwrap(),
+            "《标 题 一》\n一二三四五六"
+        );
+        assert_eq!(
+            sifted("《标题》", "一二三四五六").unwrap(),
+            "《标题》\n一二三四五六"
+        );
+        assert_eq!(sifted(" ", "一二三四五六").unwrap(), "一二三四五六");
+        assert_eq!(
+            sifted("一二三四五六", "一二三四五六\n").unwrap(),
+            "一二三四五六"
+        );
+    }
+
+    #[test]
+    fn what_is_not_fit_is_left_out_with_the_reason() {
+        assert_eq!(sifted("标题", " \n"), Err(Reason::Empty));
+        assert_eq!(sifted("一二三四五六", "一二三 四五"), Err(Reason::Short));
+        for mark in CUT_MARKS {
+            assert_eq!(
+                sifted("", &format!("一二三四五六……>>{mark}")),
+                Err(Reason::Cut)
+            );
+        }
+        assert_eq!(sifted("", "一二三四五六坏词"), Err(Reason::Skipped));
+        assert_eq!(sifted("有坏词", "一二三四五六"), Err(Reason::Skipped));
+        assert_eq!(sifted("", "some sPAM here"), Err(Reason::Skipped));
+        assert_eq!(sifted("", "一二三四\u{fffd}五六"), Err(Reason::Garbled));
+    }
+
+    #[test]
+    fn a_joke_of_2047_bytes_fits_with_its_title_and_one_more_does_not() {
+        let content = "笑".repeat(682);
+        assert_eq!(content.len(), 2_046);
+        assert!(sifted("", &(content.clone() + "x")).is_ok());
+        assert_eq!(sifted("", &(content + "xx")), Err(Reason::Long));
+        let content = "笑".repeat(678);
+        assert_eq!(sifted("题目", &content).unwrap().len(), MAX_JOKE_BYTES);
+        assert_eq!(sifted("题目x", &content), Err(Reason::Long));
+    }
+
+    #[test]
+    fn reasons_are_counted_and_listed() {
+        let mut left_out = LeftOut::default();
+        for reason in [Reason::Cut, Reason::Empty, Reason::Cut] {
+            left_out.count(reason);
+        }
+        assert_eq!(left_out.total(), 3);
+        assert_eq!(
+            left_out.to_string(),
+            "1 without text, 2 cut short by the site"
+        );
+    }
+}

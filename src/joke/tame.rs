@@ -1,0 +1,225 @@
+//! What a page must be like before the HTML parser sees it.
+//!
+//! The parser recurses once per nesting level, and a stack overflow cannot be caught; some of its
+//! steps cost as much as all that is open so far. So a page is weighed first, on the text alone,
+//! with bounds that hold however the parser reads it; and the tags that could multiply are renamed.
+
+use std::fmt;
+
+/// `<` on a page. Each can become a node of about 300 bytes, and a stray end tag walks along all
+/// that is open: 30,000 cost 10 MB and at worst 1 s. Real list pages have up to 6,000.
+const MAX_MARKS: usize = 30_000;
+
+/// Levels that the start tags of a page could be nested. Converting a page takes 280 bytes of
+/// stack a level, without optimisation 1,100: 12,000 take 13 of the thread's 16 MiB, and 0.4 s.
+/// Real list pages have 1,000 to 3,000 start tags.
+pub(super) const MAX_LEVELS: usize = 12_000;
+
+/// Attributes of one tag: each is compared with all before it. Real tags have up to about 30.
+const MAX_ATTRIBUTES: usize = 1_000;
+
+/// Bytes of tags looked at while counting attributes. What lies in quotes is looked at again for
+/// each tag that could begin in it, so a page of 1 MiB could cost its square.
+const MAX_LOOKS: usize = 16 << 20;
+
+/// Stands before the name of a renamed tag.
+const PREFIX: &str = "x-";
+
+/// Tags that the parser would copy into every block that follows while they are open (1,000 of
+/// them make half a million nodes), and two whose attributes it merges into those it has.
+/// Under another name they are tags like any other.
+const RENAMED: [&str; 16] = [
+    "a", "b", "big", "body", "code", "em", "font", "html", "i", "nobr", "s", "small", "strike",
+    "strong", "tt", "u",
+];
+
+/// The name that a tag called `name` (in lower case) has in a tame page.
+pub(super) fn tag(name: &str) -> String {
+    if RENAMED.contains(&name) {
+        format!("{PREFIX}{name}")
+    } else {
+        name.to_owned()
+    }
+}
+
+/// The page as the parser may have it, or why it may not.
+pub(super) fn tame(html: &str) -> Result<String, Wild> {
+    weigh(html)?;
+    let mut pieces = html.split('<');
+    let mut tamed = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (slash, rest) = match piece.strip_prefix('/') {
+            Some(rest) => ("</", rest),
+            None => ("<", piece),
+        };
+        tamed.push_str(slash);
+        if name_of(rest).is_some_and(|name| is_one_of(name, &RENAMED)) {
+            tamed.push_str(PREFIX);
+        }
+        tamed.push_str(rest);
+    }
+    Ok(tamed)
+}
+
+/// Why a page is not given to the parser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wild {
+    /// More tags than [`MAX_MARKS`].
+    Marks,
+    /// More start tags than [`MAX_LEVELS`].
+    Levels,
+    /// A tag with more attributes than [`MAX_ATTRIBUTES`], or quotes that hide where tags end.
+    Attributes,
+}
+
+impl fmt::Display for Wild {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wild::Marks => write!(f, "more than {MAX_MARKS} tags"),
+            Wild::Levels => write!(f, "more than {MAX_LEVELS} start tags"),
+            Wild::Attributes => write!(f, "a tag with more than {MAX_ATTRIBUTES} attributes"),
+        }
+    }
+}
+
+/// Every `<` followed by a letter is taken for a start tag, also in scripts, comments and quotes:
+/// the parser can only find fewer.
+fn weigh(html: &str) -> Result<(), Wild> {
+    let mut levels = 0;
+    let mut looks = 0;
+    for (marks, (at, _)) in html.match_indices('<').enumerate() {
+        if marks >= MAX_MARKS {
+            return Err(Wild::Marks);
+        }
+        let tag = html.get(at + 1..).unwrap_or_default();
+        if !tag.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            continue;
+        }
+        levels += levels_of(tag);
+        if levels > MAX_LEVELS {
+            return Err(Wild::Levels);
+        }
+        let (attributes, looked_at) = attributes(tag);
+        looks += looked_at;
+        if attributes > MAX_ATTRIBUTES || looks > MAX_LOOKS {
+            return Err(Wild::Attributes);
+        }
+    }
+    Ok(())
+}
+
+/// A cell can bring the row and the table body that the page left out, a row its table body.
+fn levels_of(tag: &str) -> usize {
+    match name_of(tag) {
+        Some(name) if is_one_of(name, &["td", "th"]) => 3,
+        Some(name) if is_one_of(name, &["tr", "col"]) => 2,
+        _ => 1,
+    }
+}
+
+fn is_one_of(name: &str, names: &[&str]) -> bool {
+    names.iter().any(|one| name.eq_ignore_ascii_case(one))
+}
+
+/// The tag's name, if it is ended by something that ends names.
+fn name_of(tag: &str) -> Option<&str> {
+    let end = tag.find(['\t', '\n', '\r', '\x0c', ' ', '/', '>', '<'])?;
+    let (name, rest) = tag.split_at(end);
+    // `<b<i>` is one tag with the name `b<i`.
+    (!rest.starts_with('<')).then_some(name)
+}
+
+/// How many attributes the tag has that begins here, and how many bytes were looked at to see it.
+/// Stops when there are too many. Quotes are followed, since a `>` in them ends nothing.
+fn attributes(tag: &str) -> (usize, usize) {
+    let mut bytes = tag.bytes().peekable();
+    while bytes.next_if(|b| !ends_name(*b)).is_some() {}
+    let mut count = 0;
+    while count <= MAX_ATTRIBUTES {
+        while bytes.next_if(|b| is_blank(*b) || *b == b'/').is_some() {}
+        if matches!(bytes.next(), None | Some(b'>')) {
+            break;
+        }
+        count += 1;
+        while bytes.next_if(|b| !ends_name(*b) && *b != b'=').is_some() {}
+        while bytes.next_if(|b| is_blank(*b)).is_some() {}
+        if bytes.next_if_eq(&b'=').is_none() {
+            continue;
+        }
+        while bytes.next_if(|b| is_blank(*b)).is_some() {}
+        if let Some(quote) = bytes.next_if(|b| matches!(b, b'"' | b'\'')) {
+            bytes.find(|b| *b == quote);
+        } else {
+            while bytes.next_if(|b| !is_blank(*b) && *b != b'>').is_some() {}
+        }
+    }
+    (count, tag.len() - bytes.len())
+}
+
+fn ends_name(byte: u8) -> bool {
+    is_blank(byte) || matches!(byte, b'/' | b'>')
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b'\t' | b'\n' | b'\r' | b'\x0c' | b' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formatting_tags_are_renamed_in_any_case_and_others_are_not() {
+        assert_eq!(
+            tame("<HTML><p>a<B>b</B ><i/><br><a\thref=x>c</a\n></bx><body><b").unwrap(),
+            "<x-HTML><p>a<x-B>b</x-B ><x-i/><br><x-a\thref=x>c</x-a\n></bx><x-body><b"
+        );
+        assert_eq!(tame("1 < 2 <b<i>").unwrap(), "1 < 2 <b<x-i>");
+        assert_eq!(tame("no tags").unwrap(), "no tags");
+        assert_eq!(tag("b"), "x-b");
+        assert_eq!(tag("dl"), "dl");
+    }
+
+    #[test]
+    fn a_page_over_a_bound_is_refused() {
+        let over = |page: &str| tame(page).unwrap_err();
+        assert_eq!(over(&"<div>".repeat(200_000)), Wild::Levels);
+        assert_eq!(over(&"<div>".repeat(MAX_LEVELS + 1)), Wild::Levels);
+        assert_eq!(over(&"<td>".repeat(MAX_LEVELS / 3 + 1)), Wild::Levels);
+        assert_eq!(over(&"</p>".repeat(MAX_MARKS + 1)), Wild::Marks);
+        assert_eq!(over(&"<!>".repeat(MAX_MARKS + 1)), Wild::Marks);
+        let attributes: String = (0..=MAX_ATTRIBUTES).map(|n| format!(" a{n}='>'")).collect();
+        assert_eq!(over(&format!("<p{attributes}>")), Wild::Attributes);
+        assert_eq!(
+            over(&format!("<p title=\"<p{attributes}>\">")),
+            Wild::Attributes
+        );
+        let tangle = format!("{}{}", "<p x=\"".repeat(2_000), "y".repeat(20_000));
+        assert_eq!(over(&tangle), Wild::Attributes);
+    }
+
+    #[test]
+    fn a_page_at_a_bound_is_let_through() {
+        assert!(tame(&"<div>".repeat(MAX_LEVELS)).is_ok());
+        assert!(tame(&"</p>".repeat(MAX_MARKS)).is_ok());
+        let attributes: String = (0..MAX_ATTRIBUTES).map(|n| format!(" a{n}='>'")).collect();
+        assert!(tame(&format!("<p{attributes}>")).is_ok());
+    }
+
+    #[test]
+    fn attributes_are_counted_as_the_parser_counts_them() {
+        for (tag, count) in [
+            ("p>", 0),
+            ("p a>b c", 1),
+            ("p a=b c = d e='>' f=\">\"g>", 5),
+            ("p/a/b/ >", 2),
+            ("p =a ==>", 1),
+            ("p =a b =c>", 2),
+            ("p a= >", 1),
+            ("p a='", 1),
+            ("p", 0),
+        ] {
+            assert_eq!(attributes(tag).0, count, "{tag}");
+        }
+    }
+}

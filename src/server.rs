@@ -1,0 +1,383 @@
+//! The loop, and the match on method and path.
+//!
+//! Whatever WeChat can have sent is decided and answered on the loop's thread. What has no valid
+//! signature is answered by the lane; a body that is still on the socket is waited for by a
+//! thread of its own, which rings the loop when it is there.
+
+use std::{
+    error::Error,
+    fmt,
+    io::{Cursor, Read},
+    net::TcpListener,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, channel},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use tiny_http::{Header, Method, Request, Response};
+
+use crate::{
+    access_log::{Line, Strangers},
+    callback::{Callback, Rejection, check_length, handshake},
+    entropy,
+    joke::Jokes,
+    query::CallbackQuery,
+    survival::{Pulse, lane::Lane},
+};
+
+/// Path that says whether the bot is there, for load balancers and monitors.
+pub const HEALTH_PATH: &str = "/healthz";
+
+/// Bodies up to this many bytes are in memory before `tiny_http` hands a request over.
+const READ_AHEAD_BYTES: usize = 1024;
+
+/// A request that declares more than this is never dropped: `tiny_http` would allocate all that
+/// was declared, and a failing allocation aborts the process.
+const DROPPABLE_BYTES: usize = 1024 * 1024;
+
+/// How long the loop goes on answering what has arrived when it is to end.
+const DRAIN: Duration = Duration::from_millis(100);
+
+/// What the bot answers with.
+#[derive(Debug)]
+pub struct Service {
+    /// Paths on which WeChat calls.
+    pub paths: Vec<String>,
+    /// What is done with a call.
+    pub callback: Callback,
+    /// Where jokes come from.
+    pub jokes: Arc<Jokes>,
+}
+
+/// A bot on a socket.
+pub struct Server {
+    http: Arc<tiny_http::Server>,
+    service: Service,
+    pulse: Arc<Pulse>,
+    lane: Lane,
+    strangers: Strangers,
+    mailbox: Receiver<(Call, Vec<u8>)>,
+    letters: Sender<(Call, Vec<u8>)>,
+}
+
+/// A request, and what the log tells of it when it is gone.
+struct Call {
+    request: Request,
+    facts: Facts,
+    time: SystemTime,
+}
+
+struct Facts {
+    method: Method,
+    url: String,
+    begun: Instant,
+}
+
+/// Where the body of a request is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Body {
+    /// In memory, or there is none: the request can be answered and dropped at once.
+    Read,
+    /// On the socket: reading it or dropping the request takes as long as the peer likes.
+    Waiting,
+    /// Declared so large that the request can never be dropped.
+    Bomb,
+}
+
+type HttpResponse = Response<Cursor<Vec<u8>>>;
+
+impl Server {
+    /// Starts to accept connections.
+    pub fn open(
+        listener: TcpListener,
+        service: Service,
+        pulse: Arc<Pulse>,
+    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let (letters, mailbox) = channel();
+        Ok(Self {
+            http: Arc::new(tiny_http::Server::from_listener(listener, None)?),
+            lane: Lane::start(Arc::clone(&pulse))?,
+            strangers: Strangers::new(Instant::now()),
+            service,
+            pulse,
+            mailbox,
+            letters,
+        })
+    }
+
+    /// What wakes the loop.
+    pub fn bell(&self) -> impl Fn() + Send + use<> {
+        let http = Arc::clone(&self.http);
+        move || http.unblock()
+    }
+
+    /// Answers until it is told to leave, then what has arrived by then.
+    pub fn run(&mut self) {
+        while !self.pulse.leaving() {
+            match self.http.recv() {
+                Ok(request) => self.receive(request),
+                Err(error) => self.note(&error),
+            }
+            self.empty_mailbox();
+        }
+        let end = Instant::now() + DRAIN;
+        while let Ok(Some(request)) = self.http.try_recv()
+            && Instant::now() < end
+        {
+            self.receive(request);
+        }
+        self.empty_mailbox();
+    }
+
+    /// An error of the system comes from `accept`, after which nothing is accepted any more; the
+    /// bell's is none of the system.
+    fn note(&self, error: &std::io::Error) {
+        if error.raw_os_error().is_some() {
+            log::error!("cannot accept connections: {error}");
+            self.pulse.deafen();
+        }
+    }
+
+    fn empty_mailbox(&mut self) {
+        while let Ok((call, body)) = self.mailbox.try_recv() {
+            self.pulse.begin();
+            self.answer(call, &body);
+            self.pulse.end();
+        }
+    }
+
+    fn receive(&mut self, request: Request) {
+        self.pulse.begin();
+        let call = Call::from(request);
+        let is_callback = self.service.paths.iter().any(|path| path == call.path());
+        match (&call.facts.method, call.path()) {
+            (Method::Get, _) if is_callback => self.shake_hands(call),
+            (Method::Post, _) if is_callback => self.take_message(call),
+            _ if is_callback => {
+                self.refuse(call, &Rejection::MethodNotAllowed { allow: "GET, POST" });
+            }
+            (Method::Get | Method::Head, HEALTH_PATH) => self.be_healthy(call),
+            (_, HEALTH_PATH) => {
+                self.refuse(call, &Rejection::MethodNotAllowed { allow: "GET, HEAD" });
+            }
+            _ => self.refuse(call, &Rejection::NotFound),
+        }
+        self.pulse.end();
+    }
+
+    fn shake_hands(&mut self, call: Call) {
+        let admitted = self.service.callback.admit(call.query(), call.time);
+        match admitted.and_then(handshake) {
+            Ok(echo) => {
+                let response = response(200, "text/plain", echo);
+                match body_of(&call.request) {
+                    Body::Read => call.respond(response, "- handshake"),
+                    _ => self.send_aside(call, response, "- handshake"),
+                }
+            }
+            Err(rejection) => self.refuse(call, &rejection),
+        }
+    }
+
+    fn take_message(&mut self, mut call: Call) {
+        let length = self
+            .service
+            .callback
+            .admit(call.query(), call.time)
+            .and_then(|_| check_length(call.request.body_length()));
+        match length {
+            Ok(length) if body_of(&call.request) == Body::Read => match call.read_body(length) {
+                Ok(body) => self.answer(call, &body),
+                Err(rejection) => self.refuse(call, &rejection),
+            },
+            Ok(length) => self.await_body(call, length),
+            Err(rejection) => self.refuse(call, &rejection),
+        }
+    }
+
+    /// Has a body read that is still on the socket, by a thread that puts it into the mailbox
+    /// and rings the loop's bell.
+    fn await_body(&mut self, mut call: Call, length: usize) {
+        let http = Arc::clone(&self.http);
+        let letters = self.letters.clone();
+        self.lane
+            .alone(Box::new(move || match call.read_body(length) {
+                Ok(body) => {
+                    // The loop holds the other end for as long as the process lives.
+                    if letters.send((call, body)).is_ok() {
+                        http.unblock();
+                    }
+                }
+                Err(rejection) => {
+                    let said = format!("- refused: {rejection}");
+                    call.respond(refusal(&rejection), said);
+                }
+            }));
+    }
+
+    /// Answers a message that is there as a whole; a panic costs this answer alone.
+    fn answer(&mut self, call: Call, body: &[u8]) {
+        let callback = &mut self.service.callback;
+        let answer = catch_unwind(AssertUnwindSafe(|| {
+            let query = CallbackQuery::parse(call.query()).map_err(Rejection::Query)?;
+            let random = entropy::randomness().map_err(|_| Rejection::Internal)?;
+            callback.answer(&query, body, call.time, &random)
+        }));
+        match answer.unwrap_or(Err(Rejection::Internal)) {
+            Ok(answer) => {
+                let response = response(200, answer.content_type, answer.body.into_bytes());
+                call.respond(
+                    response,
+                    format_args!("{} {}", answer.msg_type, answer.answered),
+                );
+            }
+            Err(rejection) => self.refuse(call, &rejection),
+        }
+        self.service.jokes.refresh();
+    }
+
+    fn be_healthy(&mut self, call: Call) {
+        self.send_aside(
+            call,
+            response(200, "text/plain", b"ok\n".to_vec()),
+            "- healthy",
+        );
+    }
+
+    fn refuse(&mut self, call: Call, rejection: &Rejection) {
+        self.send_aside(
+            call,
+            refusal(rejection),
+            format_args!("- refused: {rejection}"),
+        );
+    }
+
+    /// Has a response sent by another thread than the loop's.
+    fn send_aside(&mut self, call: Call, response: HttpResponse, said: impl fmt::Display) {
+        self.log_stranger(&call.facts.line(said, response.status_code().0));
+        let body = body_of(&call.request);
+        let job = Box::new(move || {
+            // A peer that is gone needs no answer.
+            let _ = call.request.respond(response);
+        });
+        match body {
+            Body::Read => self.lane.queue(job),
+            Body::Waiting => self.lane.alone(job),
+            Body::Bomb => self.lane.quarantine(job),
+        }
+    }
+
+    fn log_stranger(&mut self, line: &impl fmt::Display) {
+        let (admitted, left_out) = self.strangers.admit(Instant::now());
+        if left_out > 0 {
+            log::info!("{left_out} more requests without a valid signature");
+        }
+        if admitted {
+            log::info!("{line}");
+        }
+    }
+}
+
+impl Call {
+    fn path(&self) -> &str {
+        split(&self.facts.url).0
+    }
+
+    fn query(&self) -> &str {
+        split(&self.facts.url).1
+    }
+
+    fn read_body(&mut self, length: usize) -> Result<Vec<u8>, Rejection> {
+        let mut body = Vec::with_capacity(length);
+        let limit = u64::try_from(length).unwrap_or(u64::MAX);
+        match self.request.as_reader().take(limit).read_to_end(&mut body) {
+            Ok(read) if read == length => Ok(body),
+            _ => Err(Rejection::BodyEndsEarly),
+        }
+    }
+
+    /// Answers on this thread, then writes the line into the log.
+    fn respond(self, response: HttpResponse, said: impl fmt::Display) {
+        let status = response.status_code().0;
+        // A peer that is gone needs no answer.
+        let _ = self.request.respond(response);
+        log::info!("{}", self.facts.line(said, status));
+    }
+}
+
+impl From<Request> for Call {
+    fn from(request: Request) -> Self {
+        Self {
+            facts: Facts {
+                method: request.method().clone(),
+                url: request.url().to_owned(),
+                begun: Instant::now(),
+            },
+            time: SystemTime::now(),
+            request,
+        }
+    }
+}
+
+impl Facts {
+    fn line<S: fmt::Display>(&self, said: S, status: u16) -> Line<'_, S> {
+        Line {
+            method: self.method.as_str(),
+            path: split(&self.url).0,
+            said,
+            status,
+            took: self.begun.elapsed(),
+        }
+    }
+}
+
+/// The path and the query of a URL.
+fn split(url: &str) -> (&str, &str) {
+    url.split_once('?').unwrap_or((url, ""))
+}
+
+fn body_of(request: &Request) -> Body {
+    let declares = |field: &'static str, value: &str| {
+        request.headers().iter().any(|header| {
+            header.field.equiv(field) && header.value.as_str().to_ascii_lowercase().contains(value)
+        })
+    };
+    match request.body_length() {
+        Some(length) if length > DROPPABLE_BYTES => Body::Bomb,
+        Some(length) if length > READ_AHEAD_BYTES => Body::Waiting,
+        _ if declares("Transfer-Encoding", "") => Body::Waiting,
+        _ if declares("Expect", "") || declares("Connection", "upgrade") => Body::Waiting,
+        _ => Body::Read,
+    }
+}
+
+fn refusal(rejection: &Rejection) -> HttpResponse {
+    let response = response(
+        rejection.status(),
+        "text/plain",
+        format!("{}\n", rejection.phrase()).into_bytes(),
+    );
+    match rejection {
+        Rejection::MethodNotAllowed { allow } => with_header(response, "Allow", allow),
+        _ => response,
+    }
+}
+
+fn response(status: u16, content_type: &str, body: Vec<u8>) -> HttpResponse {
+    with_header(
+        Response::from_data(body).with_status_code(status),
+        "Content-Type",
+        content_type,
+    )
+}
+
+fn with_header(response: HttpResponse, field: &str, value: &str) -> HttpResponse {
+    match Header::from_bytes(field, value) {
+        Ok(header) => response.with_header(header),
+        // Every header is one of ours, in ASCII.
+        Err(()) => response,
+    }
+}

@@ -1,0 +1,269 @@
+//! What the commands need, made of what the owner wrote.
+
+use std::{
+    env,
+    error::Error,
+    fmt, fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use crate::{
+    callback::Account,
+    crypt::{AppId, EncodingAesKey, MsgCrypt},
+    entropy,
+    joke::{JokeSettings, KNOWN_SOURCES, Source, SourceError, builtin, fortune},
+    signature::Token,
+};
+
+/// The variable of the Token.
+pub const TOKEN: &str = "WECHAT_TOKEN";
+/// The variable of the `EncodingAESKey`.
+pub const ENCODING_AES_KEY: &str = "WECHAT_ENCODING_AES_KEY";
+/// The variable of the AppID.
+pub const APP_ID: &str = "WECHAT_APPID";
+
+/// Where jokes come from, as the owner wrote it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JokeOptions {
+    /// Names of known sources, or `none`; empty = all of them.
+    pub sources: Vec<String>,
+    /// A page of the owner's choice, which replaces the known sources.
+    pub url: Option<String>,
+    /// Selector of an item on that page.
+    pub item: Option<String>,
+    /// Selector of the title in an item.
+    pub title: Option<String>,
+    /// Selector of the text in an item.
+    pub content: Option<String>,
+    /// Charset of that page.
+    pub charset: Option<String>,
+    /// Words that leave a joke out.
+    pub skip: Vec<String>,
+    /// The owner's own jokes.
+    pub file: Option<PathBuf>,
+    /// How long an asker waits.
+    pub budget: Duration,
+    /// How long fetched jokes are kept.
+    pub ttl: Duration,
+}
+
+/// A setting that cannot be used. Says which one, its value where that is no secret, and what
+/// is accepted.
+#[derive(Debug)]
+pub enum SettingError {
+    /// A variable has a value that is refused; the value is a secret, so it is not shown.
+    Secret {
+        /// Its name.
+        variable: &'static str,
+        /// What is accepted.
+        accepted: String,
+    },
+    /// A variable is needed and not set.
+    Missing {
+        /// Its name.
+        variable: &'static str,
+        /// What it is needed for.
+        why: &'static str,
+    },
+    /// The file of `--jokes` cannot be read.
+    JokeFile {
+        /// Its path.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The file of `--jokes` has no joke in it.
+    NoJokes(PathBuf),
+    /// A flag about the source of jokes is refused.
+    JokeSource {
+        /// The flag.
+        flag: String,
+        /// Its value.
+        value: String,
+        /// Why it is refused.
+        source: SourceError,
+    },
+    /// The system has no randomness to make a Token up with.
+    NoRandomness(getrandom::Error),
+}
+
+impl fmt::Display for SettingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Secret { variable, accepted } => {
+                write!(f, "{variable} cannot be used: {accepted}")
+            }
+            Self::Missing { variable, why } => write!(f, "{variable} is not set: {why}"),
+            Self::JokeFile { path, source } => {
+                write!(
+                    f,
+                    "--jokes {}: the file cannot be read: {source}",
+                    path.display()
+                )
+            }
+            Self::NoJokes(path) => write!(
+                f,
+                "--jokes {}: there is no joke in the file; accepted are jokes with a line % between two",
+                path.display()
+            ),
+            Self::JokeSource {
+                flag,
+                value,
+                source,
+            } => write!(f, "{flag} {value}: {source}"),
+            Self::NoRandomness(error) => {
+                write!(f, "no Token can be made up ({error}); set {TOKEN} to one")
+            }
+        }
+    }
+}
+
+impl Error for SettingError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::JokeFile { source, .. } => Some(source),
+            Self::JokeSource { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// The Token from the environment, if one is set.
+pub fn token() -> Result<Option<Token>, SettingError> {
+    secret(TOKEN)
+}
+
+/// The Token of a run.
+#[derive(Clone, Debug)]
+pub struct RunToken {
+    /// The Token.
+    pub token: Token,
+    /// Whether it was made up because none is set.
+    pub made_up: bool,
+}
+
+/// The Token from the environment, or else one that is made up.
+pub fn run_token() -> Result<RunToken, SettingError> {
+    if let Some(token) = token()? {
+        return Ok(RunToken {
+            token,
+            made_up: false,
+        });
+    }
+    let token = entropy::token().map_err(SettingError::NoRandomness)?;
+    Ok(RunToken {
+        token,
+        made_up: true,
+    })
+}
+
+/// The account of a Token, with encryption if its key is in the environment. A `max_age` of zero
+/// means any age.
+pub fn account(token: Token, max_age: Duration) -> Result<Account, SettingError> {
+    let key: Option<EncodingAesKey> = secret(ENCODING_AES_KEY)?;
+    let app_id: Option<AppId> = secret(APP_ID)?;
+    let crypt = match (key, app_id) {
+        (Some(key), Some(app_id)) => Some(MsgCrypt::new(key, app_id)),
+        (Some(_), None) => {
+            return Err(SettingError::Missing {
+                variable: APP_ID,
+                why: "WECHAT_ENCODING_AES_KEY is, and encryption needs both",
+            });
+        }
+        // An AppID alone says nothing about encryption.
+        (None, _) => None,
+    };
+    Ok(Account {
+        token,
+        crypt,
+        max_age: (!max_age.is_zero()).then_some(max_age),
+    })
+}
+
+/// A value from the environment that is never shown.
+fn secret<T>(variable: &'static str) -> Result<Option<T>, SettingError>
+where
+    T: std::str::FromStr,
+    T::Err: fmt::Display,
+{
+    let Some(value) = env::var_os(variable) else {
+        return Ok(None);
+    };
+    value
+        .to_str()
+        .ok_or_else(|| "text".to_owned())
+        .and_then(|text| text.parse().map_err(|error: T::Err| error.to_string()))
+        .map(Some)
+        .map_err(|accepted| SettingError::Secret { variable, accepted })
+}
+
+/// Where jokes come from, with all selectors parsed and the owner's file read.
+pub fn jokes(options: &JokeOptions) -> Result<JokeSettings, SettingError> {
+    let own = match &options.file {
+        Some(path) => own_jokes(path)?,
+        None => builtin(),
+    };
+    Ok(JokeSettings {
+        sources: sources(options)?,
+        own,
+        skip: options.skip.clone(),
+        budget: options.budget,
+        ttl: options.ttl,
+    })
+}
+
+fn own_jokes(path: &Path) -> Result<Vec<String>, SettingError> {
+    let text = fs::read_to_string(path).map_err(|source| SettingError::JokeFile {
+        path: path.to_owned(),
+        source,
+    })?;
+    let jokes = fortune(&text);
+    if jokes.is_empty() {
+        return Err(SettingError::NoJokes(path.to_owned()));
+    }
+    Ok(jokes)
+}
+
+fn sources(options: &JokeOptions) -> Result<Vec<Source>, SettingError> {
+    let Some(url) = &options.url else {
+        return Ok(known_sources(&options.sources));
+    };
+    let source = Source::custom(
+        url,
+        options.item.as_deref(),
+        options.title.as_deref(),
+        options.content.as_deref(),
+        options.charset.as_deref(),
+    );
+    source.map(|source| vec![source]).map_err(|error| {
+        let part = error.part();
+        let value = match part {
+            "url" => Some(url),
+            "item" => options.item.as_ref(),
+            "title" => options.title.as_ref(),
+            "content" => options.content.as_ref(),
+            _ => options.charset.as_ref(),
+        };
+        SettingError::JokeSource {
+            flag: format!("--joke-{part}"),
+            value: value.cloned().unwrap_or_default(),
+            source: error,
+        }
+    })
+}
+
+/// The sources of these names; all for none, and none for `none`.
+fn known_sources(names: &[String]) -> Vec<Source> {
+    if names.is_empty() {
+        KNOWN_SOURCES
+            .iter()
+            .filter_map(|name| Source::known(name))
+            .collect()
+    } else {
+        names
+            .iter()
+            .filter_map(|name| Source::known(name))
+            .collect()
+    }
+}

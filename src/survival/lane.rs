@@ -1,0 +1,108 @@
+//! Answers that the loop must not wait for.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+    thread,
+};
+
+use super::Pulse;
+
+/// Answers that may wait for the lane's thread. Each is a small closure that holds a request; a
+/// scanner's burst fits, and a peer that blocks the lane fills it within a fraction of a second.
+const LANE_LENGTH: usize = 256;
+
+/// Stack of a thread that answers one request: it formats a header and copies a buffer.
+const SMALL_STACK: usize = 128 * 1024;
+
+/// An answer to be given: a closure that owns its request. Dropping it unrun may block for as
+/// long as running it.
+pub type Job = Box<dyn FnOnce() + Send>;
+
+/// Other threads that answer for the loop, and the quarantine for what nobody can answer.
+#[derive(Debug)]
+pub struct Lane {
+    jobs: SyncSender<Job>,
+    quarantine: Quarantine,
+}
+
+impl Lane {
+    /// Starts the lane's thread.
+    pub fn start(pulse: Arc<Pulse>) -> std::io::Result<Self> {
+        let (jobs, queue) = sync_channel(LANE_LENGTH);
+        thread::Builder::new()
+            .name("lane".into())
+            .spawn(move || work_through(&queue))?;
+        Ok(Self {
+            jobs,
+            quarantine: Quarantine {
+                jobs: Vec::new(),
+                pulse,
+            },
+        })
+    }
+
+    /// Has a short answer given by the lane's thread, after those before it.
+    pub fn queue(&mut self, job: Job) {
+        if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) =
+            self.jobs.try_send(job)
+        {
+            self.quarantine.keep(job);
+        }
+    }
+
+    /// Has an answer given by a thread of its own, because it may take as long as the peer likes.
+    pub fn alone(&mut self, job: Job) {
+        // When no thread can be had, its closure is dropped; the job must not be dropped with it.
+        let shared = Arc::new(Mutex::new(Some(job)));
+        let taken = Arc::clone(&shared);
+        let spawned = thread::Builder::new()
+            .name("alone".into())
+            .stack_size(SMALL_STACK)
+            .spawn(move || {
+                if let Some(job) = take(&taken) {
+                    job();
+                }
+            });
+        if spawned.is_err()
+            && let Some(job) = take(&shared)
+        {
+            self.quarantine.keep(job);
+        }
+    }
+
+    /// Keeps what can neither be answered nor dropped without waiting.
+    pub fn quarantine(&mut self, job: Job) {
+        self.quarantine.keep(job);
+    }
+}
+
+struct Quarantine {
+    jobs: Vec<Job>,
+    pulse: Arc<Pulse>,
+}
+
+impl Quarantine {
+    fn keep(&mut self, job: Job) {
+        self.jobs.push(job);
+        self.pulse.quarantine();
+    }
+}
+
+impl std::fmt::Debug for Quarantine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Quarantine({})", self.jobs.len())
+    }
+}
+
+fn work_through(queue: &Receiver<Job>) {
+    for job in queue {
+        job();
+    }
+}
+
+fn take(job: &Mutex<Option<Job>>) -> Option<Job> {
+    job.lock().unwrap_or_else(PoisonError::into_inner).take()
+}

@@ -1,0 +1,140 @@
+//! The one thread that takes signals, and alone ends or replaces the process.
+
+use std::{
+    io, process,
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use nix::sys::signal::{SigSet, Signal};
+
+use super::{Limits, Pulse, Reason, successor::Successor, watch};
+
+/// The signal by which the watchdog asks this thread to look for trouble.
+pub const LOOK: Signal = Signal::SIGUSR1;
+
+/// How long the loop may go on with the request in hand when the process is to end or has been
+/// asked to start over: the longest honest request is a joke.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// How long it may go on when there is trouble.
+const TROUBLED_PATIENCE: Duration = Duration::from_millis(200);
+
+/// What the signal thread needs to end the loop, and to go on after it.
+pub struct Keeper {
+    /// What the loop shows.
+    pub pulse: Arc<Pulse>,
+    /// What is too much.
+    pub limits: Limits,
+    /// Wakes the loop.
+    pub bell: Box<dyn Fn() + Send>,
+    /// The program that takes over.
+    pub successor: Successor,
+}
+
+/// The loop's side of its end.
+#[derive(Debug)]
+pub struct Farewell(Sender<()>);
+
+impl Farewell {
+    /// Says that the loop has ended, and waits for the signal thread to end the process or to
+    /// replace it.
+    pub fn say(self) -> ! {
+        // The receiver lives as long as the process.
+        let _ = self.0.send(());
+        loop {
+            thread::park();
+        }
+    }
+}
+
+/// Blocks the signals that the signal thread takes, in this thread and in all that it starts.
+/// To be called before any other thread exists.
+pub fn block() {
+    if let Err(error) = taken().thread_block() {
+        log::warn!("signals cannot be blocked: {error}");
+    }
+}
+
+/// Starts the signal thread.
+pub fn start(mut keeper: Keeper) -> io::Result<Farewell> {
+    let (farewell, ended) = channel();
+    thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            loop {
+                match taken().wait() {
+                    Ok(Signal::SIGHUP) => keeper.take_over(&ended),
+                    Ok(LOOK) => keeper.look(&ended),
+                    Ok(signal) => keeper.stop(signal, &ended),
+                    Err(error) => log::error!("cannot wait for signals: {error}"),
+                }
+            }
+        })?;
+    Ok(Farewell(farewell))
+}
+
+fn taken() -> SigSet {
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, LOOK]
+        .into_iter()
+        .collect()
+}
+
+impl Keeper {
+    fn stop(&mut self, signal: Signal, ended: &Receiver<()>) -> ! {
+        log::info!("{signal}: ending");
+        self.end_loop(ended, PATIENCE);
+        process::exit(0);
+    }
+
+    fn take_over(&mut self, ended: &Receiver<()>) {
+        match self.successor.try_program() {
+            Ok(version) => {
+                log::info!("SIGHUP: {version} takes over");
+                self.end_loop(ended, PATIENCE);
+                self.replace();
+            }
+            Err(error) => log::error!("SIGHUP: {error}; this program goes on"),
+        }
+    }
+
+    fn look(&mut self, ended: &Receiver<()>) {
+        if let Some(reason) = watch::trouble(&self.pulse, &self.limits) {
+            self.start_over(reason, ended);
+        }
+        self.successor.restarts.report(SystemTime::now());
+    }
+
+    fn start_over(&mut self, reason: Reason, ended: &Receiver<()>) {
+        self.successor.restarts.add(reason);
+        self.successor.restarts.report(SystemTime::now());
+        self.end_loop(ended, TROUBLED_PATIENCE);
+        self.replace();
+    }
+
+    fn end_loop(&self, ended: &Receiver<()>, patience: Duration) {
+        self.pulse.leave();
+        (self.bell)();
+        // A loop that takes longer is ended in the midst of it.
+        let _ = ended.recv_timeout(patience);
+    }
+
+    fn replace(&mut self) -> ! {
+        let error = self.successor.exec();
+        log::error!("cannot start over: {error}");
+        process::exit(1);
+    }
+}
+
+impl std::fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keeper")
+            .field("pulse", &self.pulse)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,224 @@
+//! The command line: what is refused, with which words and exit code.
+
+use std::process::{Output, Stdio};
+
+use crate::support::{Bot, TOKEN, daoxiao};
+
+fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    daoxiao(arguments)
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+/// Runs with a bad setting; the first line on standard error.
+fn refused(arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let output = run(arguments, variables);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert_eq!(output.stdout, b"");
+    error
+}
+
+#[test]
+fn a_bad_setting_is_exit_2_and_names_itself_its_value_and_what_is_accepted() {
+    for (arguments, expected) in [
+        (
+            ["--listen", "8080"],
+            "error: invalid value '8080' for '--listen <ADDR>': accepted is an IP address with a \
+             port, such as 0.0.0.0:8080 or [::1]:8080\n",
+        ),
+        (
+            ["--path", "wechat"],
+            "error: invalid value 'wechat' for '--path <PATH>': accepted is / or a path such as \
+             /wechat, of visible ASCII without ? and #\n",
+        ),
+        (
+            ["--path", "/,/a?b"],
+            "error: invalid value '/a?b' for '--path <PATH>': accepted is / or a path such as \
+             /wechat, of visible ASCII without ? and #\n",
+        ),
+        (
+            ["--path", "/healthz"],
+            "error: invalid value '/healthz' for '--path <PATH>': /healthz is where the bot says \
+             that it is there\n",
+        ),
+        (
+            ["--max-age", "-1"],
+            "error: invalid value '-1' for '--max-age <SECONDS>': accepted is a whole number from \
+             0 to 315360000\n",
+        ),
+        (
+            ["--max-connections", "7"],
+            "error: invalid value '7' for '--max-connections <N>': accepted is a whole number from \
+             8 to 100000\n",
+        ),
+        (
+            ["--max-memory", "31"],
+            "error: invalid value '31' for '--max-memory <MIB>': accepted is a whole number from \
+             32 to 1048576\n",
+        ),
+        (
+            ["--joke-budget", "4001"],
+            "error: invalid value '4001' for '--joke-budget <MS>': accepted is a whole number from \
+             1 to 4000\n",
+        ),
+        (
+            ["--joke-ttl", "soon"],
+            "error: invalid value 'soon' for '--joke-ttl <SECONDS>': accepted is a whole number \
+             from 0 to 31536000\n",
+        ),
+        (
+            ["--joke-source", "qiushibaike"],
+            "error: invalid value 'qiushibaike' for '--joke-source <NAME>': accepted are \
+             qiushidabaike, zol, biedoul, 60s and none\n",
+        ),
+        (
+            ["--log", "loud"],
+            "error: invalid value 'loud' for '--log <LEVEL>': accepted are off, error, warn, info, \
+             debug and trace\n",
+        ),
+    ] {
+        let error = refused(&arguments, &[]);
+        assert!(error.starts_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_bad_variable_is_named() {
+    let error = refused(&[], &[("DAOXIAO_LISTEN", "here")]);
+    assert!(
+        error.contains("the value is that of the variable DAOXIAO_LISTEN"),
+        "{error}"
+    );
+    let error = refused(&["--listen", "there"], &[("DAOXIAO_LISTEN", "127.0.0.1:0")]);
+    assert!(
+        error.contains("'there'") && !error.contains("variable"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_flag_wins_over_its_variable() {
+    let bot = Bot::with(&["--path", "/flag"], &[("DAOXIAO_PATH", "/variable")]);
+    assert_eq!(bot.get("/flag").status, 403);
+    assert_eq!(bot.get("/variable").status, 404);
+    let bot = Bot::with(
+        &[],
+        &[("DAOXIAO_PATH", "/a,/b"), ("DAOXIAO_JOKE_SOURCE", "none")],
+    );
+    assert_eq!(
+        [
+            bot.get("/a").status,
+            bot.get("/b").status,
+            bot.get("/").status
+        ],
+        [403, 403, 404]
+    );
+}
+
+#[test]
+fn a_bad_secret_is_exit_2_and_is_not_shown() {
+    let key = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+    let cases: [(&[(&str, &str)], &str); 6] = [
+        (
+            &[("WECHAT_TOKEN", "a!")],
+            "WECHAT_TOKEN cannot be used: a Token is 3 to 32 characters of A-Z, a-z and 0-9",
+        ),
+        (
+            &[("WECHAT_TOKEN", "")],
+            "WECHAT_TOKEN cannot be used: a Token is 3 to 32 characters of A-Z, a-z and 0-9",
+        ),
+        (
+            &[("WECHAT_TOKEN", "123456789012345678901234567890123")],
+            "WECHAT_TOKEN cannot be used: a Token is 3 to 32 characters of A-Z, a-z and 0-9",
+        ),
+        (
+            &[
+                ("WECHAT_TOKEN", TOKEN),
+                ("WECHAT_ENCODING_AES_KEY", "shortkey"),
+            ],
+            "WECHAT_ENCODING_AES_KEY cannot be used: ",
+        ),
+        (
+            &[("WECHAT_TOKEN", TOKEN), ("WECHAT_ENCODING_AES_KEY", key)],
+            "WECHAT_APPID is not set: WECHAT_ENCODING_AES_KEY is, and encryption needs both",
+        ),
+        (
+            &[
+                ("WECHAT_TOKEN", TOKEN),
+                ("WECHAT_ENCODING_AES_KEY", key),
+                ("WECHAT_APPID", ""),
+            ],
+            "WECHAT_APPID cannot be used: ",
+        ),
+    ];
+    for (variables, expected) in cases {
+        let error = refused(&["--listen", "127.0.0.1:0"], variables);
+        assert!(error.starts_with(&format!("error: {expected}")), "{error}");
+        for (_, value) in variables.iter().filter(|(_, value)| !value.is_empty()) {
+            assert!(!error.contains(value), "{value} in {error}");
+        }
+    }
+}
+
+#[test]
+fn a_file_of_jokes_must_be_readable_and_have_jokes() {
+    let error = refused(
+        &["--listen", "127.0.0.1:0", "--jokes", "/no/such/file"],
+        &[("WECHAT_TOKEN", TOKEN)],
+    );
+    assert_eq!(
+        error,
+        "error: --jokes /no/such/file: the file cannot be read: No such file or directory (os error 2)\n"
+    );
+    let error = refused(
+        &["--listen", "127.0.0.1:0", "--jokes", "/dev/null"],
+        &[("WECHAT_TOKEN", TOKEN)],
+    );
+    assert_eq!(
+        error,
+        "error: --jokes /dev/null: there is no joke in the file; accepted are jokes with a line % between two\n"
+    );
+}
+
+#[test]
+fn version_and_help_are_on_standard_output() {
+    let output = run(&["--version"], &[]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(
+        output.stdout,
+        format!("daoxiao {}\n", env!("CARGO_PKG_VERSION")).as_bytes()
+    );
+    for command in [&["--help"][..], &["help", "serve"]] {
+        let output = run(command, &[("WECHAT_TOKEN", "verysecret1")]);
+        let help = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        assert!(help.contains("Example: "), "{help}");
+        assert!(!help.contains("verysecret1"), "{help}");
+    }
+}
+
+#[test]
+fn a_made_up_token_is_shown_once_as_a_line_that_a_shell_can_take() {
+    let bot = Bot::spawn(daoxiao(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--joke-source",
+        "none",
+    ]));
+    let line = bot.wait_for_log("WECHAT_TOKEN=");
+    let token = line.strip_prefix("WECHAT_TOKEN=").unwrap();
+    assert_eq!(token.len(), 20);
+    assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let (_, log) = bot.stop();
+    assert_eq!(log.matches(token).count(), 1);
+    let again = Bot::spawn(daoxiao(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--joke-source",
+        "none",
+    ]));
+    assert_ne!(again.wait_for_log("WECHAT_TOKEN="), line);
+}

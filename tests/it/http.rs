@@ -1,0 +1,358 @@
+//! Every way in: paths, methods, lengths, the handshake, and what the log tells of them.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+
+use crate::support::{
+    Bot, LIMIT, TOKEN, exchange, message, now, parse_reply, post_request, signature, signed,
+    signed_at, signed_with, text_message,
+};
+
+fn request(head: &str) -> String {
+    format!("{head}\r\nConnection: close\r\n\r\n")
+}
+
+#[test]
+fn the_handshake_returns_the_echostr_byte_for_byte() {
+    let bot = Bot::start();
+    for (sent, expected) in [
+        ("5927782489442352469", &b"5927782489442352469"[..]),
+        ("a%2Bb+c%20d", b"a+b+c d"),
+        ("%00%FF%0D%0A%26", b"\0\xff\r\n&"),
+        ("%E4%BD%A0", "你".as_bytes()),
+        ("%3Cscript%3E", b"<script>"),
+        ("%2541", b"%41"),
+        ("", b""),
+    ] {
+        let reply = bot.get(&format!("{}&echostr={sent}", signed("/")));
+        assert_eq!((reply.status, &reply.body[..]), (200, expected), "{sent}");
+        assert_eq!(reply.header("Content-Type"), Some("text/plain"));
+    }
+    let long = "x".repeat(8000);
+    assert_eq!(
+        bot.get(&format!("{}&echostr={long}", signed("/wechat")))
+            .text(),
+        long
+    );
+    bot.wait_for_log("GET / - handshake 200");
+}
+
+#[test]
+fn a_handshake_needs_a_signature_a_timestamp_of_now_and_an_echostr() {
+    let bot = Bot::start();
+    let forged = signed_with("othertoken", "/");
+    for target in [
+        "/".to_owned(),
+        "/?echostr=1".to_owned(),
+        format!("{forged}&echostr=1"),
+        format!("{}&echostr=1&nonce=nonce42", signed("/")),
+        format!("{}&echostr=1&echostr=1", signed("/")),
+        format!("{}&echostr=1", signed_at("/", now() - 400)),
+        format!("{}&echostr=1", signed_at("/", now() + 400)),
+    ] {
+        let reply = bot.get(&target);
+        assert_eq!(
+            (reply.status, reply.text()),
+            (403, "forbidden\n"),
+            "{target}"
+        );
+    }
+    let reply = bot.get(&signed("/"));
+    assert_eq!((reply.status, reply.text()), (400, "bad request\n"));
+    bot.wait_for_log(
+        "GET / - refused: the signature is wrong (is WECHAT_TOKEN the platform's?) 403",
+    );
+    bot.wait_for_log("GET / - refused: the query has no echostr 400");
+}
+
+#[test]
+fn odd_timestamps_are_403_and_any_age_means_any_age() {
+    let bot = Bot::start();
+    let any_age = Bot::with(&["--joke-source", "none", "--max-age", "0"], &[]);
+    for (timestamp, status) in [
+        ("1348831860", 200),
+        ("0", 200),
+        ("", 403),
+        ("now", 403),
+        ("-5", 403),
+        ("+5", 403),
+        ("1e9", 403),
+        ("99999999999999999999", 403),
+    ] {
+        let signature = signature(&[TOKEN, timestamp, "n"]);
+        let query = format!("?signature={signature}&timestamp={timestamp}&nonce=n&echostr=1");
+        assert_eq!(bot.get(&format!("/{query}")).status, 403, "{timestamp:?}");
+        assert_eq!(
+            any_age.get(&format!("/{query}")).status,
+            status,
+            "{timestamp:?}"
+        );
+    }
+}
+
+#[test]
+fn the_age_limit_is_in_both_directions_and_the_log_says_by_how_much() {
+    let bot = Bot::with(&["--joke-source", "none", "--max-age", "1000"], &[]);
+    for (timestamp, status) in [
+        (now() - 990, 200),
+        (now() + 990, 200),
+        (now() - 1010, 403),
+        (now() + 1010, 403),
+    ] {
+        let reply = bot.post(&signed_at("/", timestamp), text_message("你好"));
+        assert_eq!(reply.status, status, "{timestamp}");
+    }
+    bot.wait_for_log("s in the past, and 1000 are allowed: check this machine's clock 403");
+    bot.wait_for_log("s in the future, and 1000 are allowed: check this machine's clock 403");
+}
+
+#[test]
+fn unknown_paths_and_methods_are_404_and_405() {
+    let bot = Bot::start();
+    for (head, status, allow, body) in [
+        ("GET /wechat/ HTTP/1.1", 404, None, "not found\n"),
+        ("POST /nowhere HTTP/1.1", 404, None, "not found\n"),
+        ("PUT /nowhere?x=1 HTTP/1.1", 404, None, "not found\n"),
+        (
+            "PUT / HTTP/1.1",
+            405,
+            Some("GET, POST"),
+            "method not allowed\n",
+        ),
+        (
+            "DELETE /wechat HTTP/1.1",
+            405,
+            Some("GET, POST"),
+            "method not allowed\n",
+        ),
+        (
+            "OPTIONS / HTTP/1.1",
+            405,
+            Some("GET, POST"),
+            "method not allowed\n",
+        ),
+        (
+            "BREW / HTTP/1.1",
+            405,
+            Some("GET, POST"),
+            "method not allowed\n",
+        ),
+        (
+            "POST /healthz HTTP/1.1",
+            405,
+            Some("GET, HEAD"),
+            "method not allowed\n",
+        ),
+        ("GET /healthz HTTP/1.1", 200, None, "ok\n"),
+        ("GET /healthz?x HTTP/1.0", 200, None, "ok\n"),
+    ] {
+        let reply = exchange(bot.address, request(head));
+        assert_eq!((reply.status, reply.text()), (status, body), "{head}");
+        assert_eq!(reply.header("Allow"), allow, "{head}");
+    }
+    let log = bot.wait_for_log("BREW / - refused: only GET, POST are answered here 405");
+    assert!(log.contains("INFO"), "{log}");
+}
+
+#[test]
+fn a_head_request_has_no_body() {
+    let bot = Bot::start();
+    for (path, status) in [("/healthz", 200), ("/", 405), ("/nowhere", 404)] {
+        let mut stream = TcpStream::connect(bot.address).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream
+            .write_all(request(&format!("HEAD {path} HTTP/1.1")).as_bytes())
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+        assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+    }
+}
+
+#[test]
+fn the_declared_length_decides_before_the_body() {
+    let bot = Bot::start();
+    let target = signed("/");
+    let declaring = |length: usize, body: &str| {
+        format!(
+            "POST {target} HTTP/1.1\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        )
+    };
+    // At the limit it is waited for and read; one past it is refused without a look at it.
+    let xml = text_message("你好");
+    let padded = format!("{xml}{}", " ".repeat(64 * 1024 - xml.len()));
+    assert_eq!(
+        exchange(bot.address, declaring(65_536, &padded)).content(),
+        "好你"
+    );
+    let reply = exchange(bot.address, declaring(65_537, &format!("{padded} ")));
+    assert_eq!((reply.status, reply.text()), (413, "body too large\n"));
+    let reply = exchange(bot.address, request(&format!("POST {target} HTTP/1.1")));
+    assert_eq!((reply.status, reply.text()), (411, "length required\n"));
+    let chunked = format!(
+        "POST {target} HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    );
+    assert_eq!(exchange(bot.address, chunked).status, 411);
+    let nonsense =
+        format!("POST {target} HTTP/1.1\r\nContent-Length: many\r\nConnection: close\r\n\r\n");
+    assert_eq!(exchange(bot.address, nonsense).status, 411);
+    bot.wait_for_log(
+        "POST / - refused: the body is declared as 65537 bytes, and 65536 are allowed 413",
+    );
+}
+
+#[test]
+fn the_query_decides_before_the_length() {
+    let bot = Bot::start();
+    let forged = signed_with("othertoken", "/");
+    let request =
+        format!("POST {forged} HTTP/1.1\r\nContent-Length: 65537\r\nConnection: close\r\n\r\n");
+    let mut stream = TcpStream::connect(bot.address).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 403");
+}
+
+#[test]
+fn a_body_of_every_size_around_the_read_ahead_arrives_whole() {
+    let bot = Bot::start();
+    for size in [1, 300, 1023, 1024, 1025, 4096, 60_000] {
+        let xml = text_message(&"好".repeat(3));
+        let size = size.max(xml.len());
+        let body = format!("{xml}{}", " ".repeat(size - xml.len()));
+        for header in ["", "Expect: 100-continue\r\n", "Connection: upgrade\r\n"] {
+            let mut request = post_request(&signed("/"), body.as_bytes());
+            if !header.is_empty() {
+                let text = String::from_utf8(request).unwrap();
+                let text = text.replace("Connection: close\r\n", header);
+                request = text.into_bytes();
+            }
+            let mut stream = TcpStream::connect(bot.address).unwrap();
+            stream.set_read_timeout(Some(LIMIT)).unwrap();
+            stream.write_all(&request).unwrap();
+            let reply = read_final_reply(&mut stream);
+            assert_eq!(reply.status, 200, "{size} {header}");
+        }
+    }
+}
+
+/// Reads until there is an answer that is not `100 Continue`.
+fn read_final_reply(stream: &mut TcpStream) -> crate::support::Reply {
+    let mut bytes = Vec::new();
+    loop {
+        let mut some = [0; 4096];
+        let read = stream.read(&mut some).unwrap();
+        assert_ne!(read, 0, "the connection ended");
+        bytes.extend_from_slice(&some[..read]);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let start = if text.starts_with("HTTP/1.1 100") {
+            text.find("\r\n\r\n").map_or(0, |end| end + 4)
+        } else {
+            0
+        };
+        if let Some(reply) = parse_reply(&bytes[start..]) {
+            return reply;
+        }
+    }
+}
+
+#[test]
+fn a_body_that_ends_early_is_refused_and_nobody_waits_for_one_that_stalls() {
+    let bot = Bot::start();
+    let head = format!(
+        "POST {} HTTP/1.1\r\nContent-Length: 2000\r\n\r\n<xml>",
+        signed("/")
+    );
+    let mut stalling = TcpStream::connect(bot.address).unwrap();
+    stalling.write_all(head.as_bytes()).unwrap();
+    assert_eq!(bot.answer_to("你好"), "好你");
+    stalling.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = [0; 12];
+    stalling.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 400");
+}
+
+#[test]
+fn requests_on_one_connection_are_answered_in_order() {
+    let bot = Bot::start();
+    let mut stream = TcpStream::connect(bot.address).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let long = format!("{}{}", text_message("二"), " ".repeat(2000));
+    for body in [text_message("一"), long, text_message("三")] {
+        let request = String::from_utf8(post_request(&signed("/"), body.as_bytes())).unwrap();
+        stream
+            .write_all(request.replace("Connection: close\r\n", "").as_bytes())
+            .unwrap();
+    }
+    stream
+        .write_all(request("GET /healthz HTTP/1.1").as_bytes())
+        .unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).unwrap();
+    let position = |text: &str| {
+        answers
+            .find(text)
+            .unwrap_or_else(|| panic!("no {text} in {answers}"))
+    };
+    assert!(position("[一]") < position("[二]") && position("[二]") < position("[三]"));
+    assert!(position("[三]") < position("ok\n"));
+}
+
+#[test]
+fn the_log_has_a_line_a_request_and_no_secret() {
+    let bot = Bot::start();
+    bot.say(text_message("天机不可泄露"));
+    bot.say(message("image", "<MediaId>m</MediaId><MsgId>77</MsgId>"));
+    bot.post(&signed_with("othertoken", "/wechat"), text_message("x"));
+    bot.get("/\u{1b}[2J");
+    bot.get("/healthz");
+    let (status, log) = bot.stop();
+    assert_eq!(status.code(), Some(0));
+    let lines: Vec<&str> = log.lines().collect();
+    assert_eq!(lines.len(), 6, "{log}");
+    let stamp = lines[0].split(' ').next().unwrap();
+    assert_eq!((stamp.len(), stamp.ends_with('Z')), (20, true), "{stamp}");
+    assert!(
+        lines[0].contains(" INFO  POST /wechat text text 200 "),
+        "{log}"
+    );
+    assert!(lines[0].ends_with(" ms"));
+    assert!(
+        lines[1].contains(" INFO  POST /wechat image text 200 "),
+        "{log}"
+    );
+    assert!(
+        lines[2].contains("POST /wechat - refused: the signature is wrong"),
+        "{log}"
+    );
+    assert!(
+        lines[3].contains("GET /\\u{1b}[2J - refused: no such path 404 "),
+        "{log}"
+    );
+    assert!(lines[4].contains("GET /healthz - healthy 200 "), "{log}");
+    assert!(lines[5].ends_with("SIGTERM: ending"), "{log}");
+    for secret in [TOKEN, "oUser", "gh_bot", "nonce42", "天机", "signature="] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
+}
+
+#[test]
+fn the_log_level_is_chosen_by_flag_or_variable() {
+    let quiet = Bot::with(
+        &["--joke-source", "none", "--log", "off"],
+        &[("RUST_LOG", "debug")],
+    );
+    quiet.get("/healthz");
+    assert_eq!(quiet.stop().1, "");
+    let quiet = Bot::with(&["--joke-source", "none"], &[("RUST_LOG", "error")]);
+    quiet.get("/healthz");
+    assert_eq!(quiet.stop().1, "");
+}

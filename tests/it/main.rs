@@ -1,0 +1,21 @@
+//! The real program, over real sockets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    clippy::string_slice,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test may panic, and says why on standard error"
+)]
+
+mod cli;
+mod flood;
+mod http;
+mod support;
+mod survival;

@@ -1,0 +1,126 @@
+//! What the open internet sends to port 80, one function for each kind.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use socket2::SockRef;
+
+use super::signed;
+
+/// Sends one abusive request; the connection is to be held as long as the flood lasts.
+pub type Abuse = fn(SocketAddr) -> std::io::Result<TcpStream>;
+
+/// All kinds, by name.
+pub const KINDS: [(&str, Abuse); 20] = [
+    ("idle", |bot| send(bot, "")),
+    ("slow header", |bot| send(bot, "POST /wechat HT")),
+    ("bomb", |bot| {
+        send(
+            bot,
+            "POST / HTTP/1.1\r\nContent-Length: 99999999999999\r\n\r\nx",
+        )
+    }),
+    ("bomb on GET", |bot| {
+        send(
+            bot,
+            "GET /healthz HTTP/1.1\r\nContent-Length: 99999999999999\r\n\r\nx",
+        )
+    }),
+    ("signed bomb", |bot| {
+        send(bot, signed_post("Content-Length: 99999999999999", "x"))
+    }),
+    ("stalled body", |bot| {
+        send(
+            bot,
+            "POST /wechat HTTP/1.1\r\nContent-Length: 2000\r\n\r\n<xm",
+        )
+    }),
+    ("stalled signed body", |bot| {
+        send(bot, signed_post("Content-Length: 2000", "<xm"))
+    }),
+    ("stalled body on GET", |bot| {
+        send(
+            bot,
+            "GET /healthz HTTP/1.1\r\nContent-Length: 2000\r\n\r\nx",
+        )
+    }),
+    ("expect", |bot| {
+        send(
+            bot,
+            signed_post("Expect: 100-continue\r\nContent-Length: 100", ""),
+        )
+    }),
+    ("chunked", |bot| {
+        send(
+            bot,
+            "POST /wechat HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+        )
+    }),
+    ("upgrade", |bot| {
+        send(
+            bot,
+            signed_post("Connection: upgrade\r\nContent-Length: 50", "<x"),
+        )
+    }),
+    ("large header", |bot| {
+        let header = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(200 * 1024));
+        send(bot, header)
+    }),
+    ("garbage", |bot| {
+        send(bot, [0x16, 0x03, 0x01, 0xff, 0x00, b'\r', b'\n', 0x80])
+    }),
+    ("reset", |bot| {
+        let stream = send(bot, "GET /")?;
+        SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
+        drop(stream);
+        TcpStream::connect(bot)
+    }),
+    ("unknown path", |bot| {
+        send(bot, "GET /wp-login.php HTTP/1.1\r\n\r\n")
+    }),
+    ("head", |bot| send(bot, "HEAD / HTTP/1.1\r\n\r\n")),
+    ("forged message", |bot| {
+        send(
+            bot,
+            "POST /wechat?signature=0&timestamp=0&nonce=0 HTTP/1.1\r\nContent-Length: 6\r\n\r\n<xml/>",
+        )
+    }),
+    ("other method", |bot| {
+        send(bot, "DELETE /wechat HTTP/1.1\r\n\r\n")
+    }),
+    ("pipeline, read", |bot| {
+        let mut stream = send(bot, "GET /healthz HTTP/1.1\r\n\r\n".repeat(20))?;
+        stream.set_read_timeout(Some(Duration::from_millis(200)))?;
+        let _ = stream.read(&mut [0; 4096]);
+        Ok(stream)
+    }),
+    ("pipeline, unread", |bot| unread_pipeline(bot, 500)),
+];
+
+/// Sends so many requests on one connection and reads no answer.
+pub fn unread_pipeline(bot: SocketAddr, requests: usize) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(bot)?;
+    // The peer that takes nothing: the answers fill the bot's side at once.
+    SockRef::from(&stream).set_recv_buffer_size(1)?;
+    stream.set_write_timeout(Some(Duration::from_millis(200)))?;
+    let _ = (&stream).write_all("GET /healthz HTTP/1.1\r\n\r\n".repeat(requests).as_bytes());
+    Ok(stream)
+}
+
+fn signed_post(headers: &str, body: &str) -> String {
+    format!(
+        "POST {} HTTP/1.1\r\n{headers}\r\n\r\n{body}",
+        signed("/wechat")
+    )
+}
+
+fn send(bot: SocketAddr, bytes: impl AsRef<[u8]>) -> std::io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(bot)?;
+    stream.set_write_timeout(Some(Duration::from_millis(500)))?;
+    // A bot that closes early is within its rights.
+    let _ = stream.write_all(bytes.as_ref());
+    Ok(stream)
+}
