@@ -12,7 +12,7 @@ use crate::{
     commands::{self, serve::ServeSettings},
     joke::KNOWN_SOURCES,
     server::HEALTH_PATH,
-    settings::{JokeOptions, SettingError},
+    settings::{self, JokeOptions, SettingError},
     survival::Limits,
 };
 
@@ -33,6 +33,13 @@ Secrets come from the environment only:
 
 Example: WECHAT_TOKEN=mysecrettoken daoxiao --listen 0.0.0.0:80";
 
+const JOKE_HELP: &str = "\
+The jokes are on standard output, a line % between two, as --jokes FILE takes them; where they
+come from, and how many were left out and why, is on standard error.
+
+Example: daoxiao joke --all --joke-url 'https://example.com/jokes/{1-50}.html' \\
+             --joke-item 'li.joke' --joke-title h3 --joke-content 'div.text'";
+
 /// A WeChat official-account bot: your words backwards, and a joke when asked.
 ///
 /// Without a command it serves; `daoxiao chat` lets you talk to it here and now.
@@ -50,6 +57,23 @@ enum Command {
     /// Answer WeChat's calls; the same as no command
     #[command(after_help = SERVE_HELP)]
     Serve(Box<ServeArgs>),
+    /// Fetch jokes now and print them, to try out a source or a selector
+    #[command(after_help = JOKE_HELP)]
+    Joke(Box<JokeCommand>),
+}
+
+#[derive(Debug, Args)]
+struct JokeCommand {
+    /// Ask every source, not only until one has jokes, and print all their jokes
+    #[arg(long)]
+    all: bool,
+    /// How many jokes to print, at random; of each source with --all [default: 1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = number::<1, 1000>)]
+    count: Option<u64>,
+    #[command(flatten)]
+    jokes: JokeArgs,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 #[derive(Debug, Args)]
@@ -167,6 +191,7 @@ pub fn run() -> ExitCode {
         .unwrap_or_else(|| Command::Serve(Box::new(cli.serve)));
     let outcome = match command {
         Command::Serve(args) => serve(*args),
+        Command::Joke(args) => joke(*args),
     };
     outcome.unwrap_or_else(|error| commands::fail(2, &error))
 }
@@ -186,6 +211,14 @@ fn serve(args: ServeArgs) -> Result<ExitCode, SettingError> {
         limits,
         jokes: args.jokes.into(),
     })
+}
+
+fn joke(args: JokeCommand) -> Result<ExitCode, SettingError> {
+    commands::start_log(args.log.log);
+    let jokes = settings::jokes(&args.jokes.into())?;
+    let count = args.count.or((!args.all).then_some(1));
+    let count = count.and_then(|count| usize::try_from(count).ok());
+    Ok(commands::joke::run(&jokes, args.all, count))
 }
 
 impl From<JokeArgs> for JokeOptions {

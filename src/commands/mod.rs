@@ -9,6 +9,7 @@ use std::{
 
 use log::LevelFilter;
 
+pub mod joke;
 pub mod serve;
 
 /// Exit code of a command that could not do what it was asked to.

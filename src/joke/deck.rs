@@ -106,3 +106,118 @@ impl Deck {
         self.pile.cards.get(at).map(String::as_str)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::arbitrary::any;
+    use proptest::{prop_assert_eq, prop_assert_ne, proptest};
+
+    use super::*;
+
+    fn cards(count: usize) -> Vec<String> {
+        (0..count).map(|n| n.to_string()).collect()
+    }
+
+    fn deck(count: usize) -> Deck {
+        Deck {
+            pile: Pile::shuffled(cards(count), &mut Rng::with_seed(1)),
+            source: "x".to_owned(),
+            fetched: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000),
+        }
+    }
+
+    #[test]
+    fn an_empty_pile_deals_nothing_and_one_card_is_dealt_again() {
+        let mut rng = Rng::with_seed(1);
+        assert_eq!(Pile::default().deal(Some("x"), &mut rng), None);
+        let mut pile = Pile::shuffled(cards(1), &mut rng);
+        assert_eq!(pile.deal(None, &mut rng).as_deref(), Some("0"));
+        assert_eq!(pile.deal(Some("0"), &mut rng).as_deref(), Some("0"));
+    }
+
+    #[test]
+    fn the_order_is_random() {
+        let orders: std::collections::HashSet<Vec<String>> = (0..20)
+            .map(|seed| Pile::shuffled(cards(10), &mut Rng::with_seed(seed)).cards)
+            .collect();
+        assert_eq!(orders.len(), 20);
+    }
+
+    #[test]
+    fn a_deck_is_stale_after_its_time_or_if_it_is_from_the_future() {
+        let deck = deck(1);
+        let ttl = Duration::from_secs(600);
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        assert!(deck.is_stale(at(999), ttl));
+        assert!(!deck.is_stale(at(1_000), ttl));
+        assert!(!deck.is_stale(at(1_600), ttl));
+        assert!(deck.is_stale(at(1_601), ttl));
+    }
+
+    #[test]
+    fn only_a_deck_of_fewer_than_five_is_small() {
+        for (count, small) in [(1, true), (4, true), (5, false)] {
+            let mut deck = deck(count);
+            assert!(!deck.is_small_and_used_up());
+            for _ in 0..count {
+                deck.pile.deal(None, &mut Rng::with_seed(2));
+            }
+            assert_eq!(deck.is_small_and_used_up(), small, "{count}");
+        }
+    }
+
+    #[test]
+    fn a_resumed_deck_goes_on_where_it_was() {
+        let mut before = deck(7);
+        assert_eq!(before.last(), None);
+        let mut rng = Rng::with_seed(3);
+        let last = (0..3).fold(None, |last: Option<String>, _| {
+            before.pile.deal(last.as_deref(), &mut rng)
+        });
+        let handed_on: Vec<String> = before.cards().map(str::to_owned).collect();
+        let after = Deck::resumed(
+            handed_on,
+            before.left(),
+            before.source.clone(),
+            before.fetched,
+        );
+        assert_eq!(after, before);
+        assert_eq!(after.left(), 4);
+        assert_eq!(after.last(), last.as_deref());
+    }
+
+    proptest! {
+        #[test]
+        fn every_round_has_each_card_once_and_no_card_comes_twice_in_a_row(
+            count in 2_usize..12,
+            seed in any::<u64>(),
+        ) {
+            let mut rng = Rng::with_seed(seed);
+            let mut pile = Pile::shuffled(cards(count), &mut rng);
+            let mut last = None;
+            for _ in 0..5 {
+                let mut round = Vec::new();
+                for _ in 0..count {
+                    let card = pile.deal(last.as_deref(), &mut rng).unwrap();
+                    prop_assert_ne!(last.as_ref(), Some(&card));
+                    last = Some(card.clone());
+                    round.push(card.parse::<usize>().unwrap());
+                }
+                round.sort_unstable();
+                prop_assert_eq!(round, (0..count).collect::<Vec<_>>());
+            }
+        }
+
+        #[test]
+        fn a_new_pile_does_not_begin_with_the_last_card_of_the_old(
+            count in 2_usize..6,
+            last in 0_usize..6,
+            seed in any::<u64>(),
+        ) {
+            let mut rng = Rng::with_seed(seed);
+            let mut pile = Pile::shuffled(cards(count), &mut rng);
+            let last = last.to_string();
+            prop_assert_ne!(pile.deal(Some(&last), &mut rng), Some(last));
+        }
+    }
+}

@@ -33,7 +33,8 @@ pub fn fortune_entry(joke: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use proptest::collection::vec;
+    use proptest::{prop_assert_eq, proptest};
 
     use super::*;
 
@@ -53,7 +54,7 @@ mod tests {
     proptest! {
         #[test]
         fn written_jokes_are_read_again(
-            jokes in prop::collection::vec("[^\\s%\u{feff}][^\\s%]{0,5}(\n[^\\s]{1,5}x)?", 0..5),
+            jokes in vec("[^\\s%\u{feff}][^\\s%]{0,5}(\n[^\\s]{1,5}x)?", 0..5),
         ) {
             let text: Vec<String> = jokes.iter().map(|joke| fortune_entry(joke)).collect();
             prop_assert_eq!(fortune(&text.join("\n%\n")), jokes);

@@ -65,3 +65,76 @@ fn read_line(line: &str) -> Option<(String, Rest)> {
         .contains(&minutes)
         .then_some((source, Rest { minutes, until }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn rests_double_up_to_thirty_minutes() {
+        let mut rests = Rests::default();
+        let mut now = 1_000_000;
+        for minutes in [1, 2, 4, 8, 16, 30, 30] {
+            assert!(rests.is_awake("zol", at(now)));
+            rests.failed("zol", at(now));
+            assert!(!rests.is_awake("zol", at(now)));
+            now += minutes * 60;
+            assert!(!rests.is_awake("zol", at(now - 1)), "{minutes}");
+        }
+        assert!(rests.is_awake("zol", at(now)));
+        assert!(rests.is_awake("60s", at(now)));
+    }
+
+    #[test]
+    fn after_a_success_the_next_rest_is_a_first_one() {
+        let mut rests = Rests::default();
+        rests.failed("zol", at(0));
+        rests.failed("zol", at(60));
+        rests.succeeded("zol");
+        assert!(rests.is_awake("zol", at(60)));
+        rests.failed("zol", at(60));
+        assert!(rests.is_awake("zol", at(120)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_ends_the_rest() {
+        let mut rests = Rests::default();
+        rests.failed("zol", at(1_000_000));
+        assert!(!rests.is_awake("zol", at(1_000_060 - 1_800)));
+        assert!(rests.is_awake("zol", at(1_000_060 - 1_801)));
+    }
+
+    #[test]
+    fn written_rests_are_read_again() {
+        let mut rests = Rests::default();
+        rests.failed("zol", at(1_000));
+        rests.failed("60s", at(1_000));
+        rests.failed("60s", at(1_060));
+        assert_eq!(rests.write(), "1180 2 60s\n1060 1 zol");
+        assert_eq!(Rests::read(&rests.write()), rests);
+    }
+
+    #[test]
+    fn what_cannot_be_rests_is_passed_over() {
+        for text in [
+            "",
+            "\n",
+            "x",
+            "1 2",
+            "x 1 zol",
+            "-1 1 zol",
+            "1 x zol",
+            "1 0 zol",
+            "1 31 zol",
+            "99999999999999999999 1 zol",
+            "18446744073709551615 1 zol",
+        ] {
+            assert_eq!(Rests::read(text), Rests::default(), "{text}");
+        }
+        assert_eq!(Rests::read("?\n60 1 zol").write(), "60 1 zol");
+    }
+}

@@ -1,7 +1,8 @@
 //! One round through the sources, within one budget.
 
 use std::fmt;
-use std::ops::ControlFlow;
+use std::io;
+use std::panic::resume_unwind;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -60,16 +61,16 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Asks the sources in turn until `tell` says that it is enough. While others wait behind it, a
-/// source has half of the time that is left until `end`, so that one that hangs does not use up
-/// all; the last one has the rest.
+/// Asks the sources in turn until one has jokes, and tells each attempt. While others wait behind
+/// it, a source has half of the time that is left until `end`, so that one that hangs does not use
+/// up all; the last one has the rest.
 pub(super) fn go_round(
     sources: &[Source],
     skip: &[String],
     get: &Get,
     end: Instant,
     rng: &mut Rng,
-    mut tell: impl FnMut(Attempt) -> ControlFlow<()>,
+    mut tell: impl FnMut(Attempt),
 ) {
     for (n, source) in sources.iter().enumerate() {
         let is_last = n + 1 == sources.len();
@@ -83,40 +84,144 @@ pub(super) fn go_round(
                 .map_err(Failure::Fetch)
                 .and_then(|page| extract(&page, source, skip).map_err(Failure::Page))
         };
-        let attempt = Attempt {
+        let found = outcome.is_ok();
+        tell(Attempt {
             source: source.name().to_owned(),
             url,
             outcome,
-        };
-        if tell(attempt).is_break() {
+        });
+        if found {
             return;
         }
     }
 }
 
-/// Fetches now, from the sources in turn until one has jokes, for somebody who tries them out.
-#[must_use]
-pub fn try_sources(settings: &JokeSettings) -> Vec<Attempt> {
-    let end = Instant::now() + settings.budget;
+/// Fetches now, for somebody who tries the sources out: from each in turn until one has jokes, as
+/// the bot does, or from `all` of them, each with the whole budget for itself.
+pub fn try_sources(settings: &JokeSettings, all: bool) -> io::Result<Vec<Attempt>> {
+    let (sources, skip) = (&settings.sources, &settings.skip);
+    let together = if all { 1 } else { sources.len().max(1) };
     let fetch = || {
         let mut attempts = Vec::new();
-        let tell = |attempt: Attempt| {
-            let found = attempt.outcome.is_ok();
-            attempts.push(attempt);
-            if found {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        };
-        let (sources, skip) = (&settings.sources, &settings.skip);
-        go_round(sources, skip, &client::get, end, &mut Rng::new(), tell);
+        for sources in sources.chunks(together) {
+            let end = Instant::now() + settings.budget;
+            go_round(
+                sources,
+                skip,
+                &client::get,
+                end,
+                &mut Rng::new(),
+                |attempt| {
+                    attempts.push(attempt);
+                },
+            );
+        }
         attempts
     };
     thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK_BYTES);
-        let fetching = thread.spawn_scoped(scope, fetch);
-        fetching.ok().and_then(|fetching| fetching.join().ok())
+        let attempts = thread.spawn_scoped(scope, fetch)?.join();
+        Ok(attempts.unwrap_or_else(|panic| resume_unwind(panic)))
     })
-    .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    fn sources(urls: &[&str]) -> Vec<Source> {
+        let source = |url: &&str| Source::custom(url, None, None, None, None).unwrap();
+        urls.iter().map(source).collect()
+    }
+
+    fn round(urls: &[&str], end: Instant, get: &Get) -> Vec<(String, Result<usize, Failure>)> {
+        let mut told = Vec::new();
+        let rng = &mut Rng::with_seed(1);
+        go_round(&sources(urls), &[], get, end, rng, |attempt| {
+            let jokes = attempt.outcome.map(|harvest| harvest.jokes.len());
+            told.push((attempt.url, jokes));
+        });
+        told
+    }
+
+    fn answer(url: &str) -> Result<Page, FetchError> {
+        match url {
+            "http://ok/" => Ok(Page {
+                content_type: Some("text/plain".to_owned()),
+                body: b"a short joke".to_vec(),
+            }),
+            "http://empty/" => Ok(Page::default()),
+            _ => Err(FetchError::Status(500)),
+        }
+    }
+
+    #[test]
+    fn sources_are_asked_in_turn_until_one_has_jokes() {
+        let urls = [
+            "http://bad/",
+            "http://empty/",
+            "http://ok/",
+            "http://never/",
+        ];
+        assert_eq!(
+            round(&urls, Instant::now() + HOUR, &|url, _| answer(url)),
+            [
+                (
+                    "http://bad/".to_owned(),
+                    Err(Failure::Fetch(FetchError::Status(500)))
+                ),
+                (
+                    "http://empty/".to_owned(),
+                    Err(Failure::Page(PageError::Empty))
+                ),
+                ("http://ok/".to_owned(), Ok(1)),
+            ]
+        );
+    }
+
+    #[test]
+    fn each_has_half_of_the_time_and_the_last_all_of_it() {
+        let shares = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&shares);
+        let get = move |url: &str, share: Duration| {
+            seen.lock().unwrap().push(share);
+            answer(url)
+        };
+        let end = Instant::now() + HOUR * 4;
+        round(&["http://a/", "http://b/", "http://c/"], end, &get);
+        // No time passes here, so half of what is left is the same twice.
+        let hours: Vec<u64> = shares
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|share| (share.as_secs() + 60) / 3_600)
+            .collect();
+        assert_eq!(hours, [2, 2, 4]);
+    }
+
+    #[test]
+    fn without_time_nobody_is_asked() {
+        let urls = ["http://ok/", "http://bad/"];
+        assert_eq!(
+            round(&urls, Instant::now(), &|url, _| answer(url)),
+            urls.map(|url| (url.to_owned(), Err(Failure::NoTime)))
+        );
+    }
+
+    #[test]
+    fn a_page_of_the_range_is_chosen_at_random() {
+        let urls = ["http://x/{1-9}"; 200];
+        let mut asked: Vec<String> = round(&urls, Instant::now() + HOUR, &|url, _| answer(url))
+            .into_iter()
+            .map(|(url, _)| url)
+            .collect();
+        asked.sort();
+        asked.dedup();
+        let pages: Vec<String> = (1..=9).map(|page| format!("http://x/{page}")).collect();
+        assert_eq!(asked, pages);
+    }
 }

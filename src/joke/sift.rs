@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The longest joke, in bytes, title included: what fits into one reply.
-pub const MAX_JOKE_BYTES: usize = 2_047;
+use crate::reply::MAX_CONTENT_BYTES;
 
 /// Under so many characters, blanks not counted, it is a heading, a number or a stray word.
 const MIN_JOKE_CHARACTERS: usize = 6;
@@ -99,7 +98,7 @@ pub(super) fn sift(title: &str, content: &str, skip: &[String]) -> Result<String
     if has_word(&joke, skip) {
         return Err(Reason::Skipped);
     }
-    if joke.len() > MAX_JOKE_BYTES {
+    if joke.len() > MAX_CONTENT_BYTES {
         return Err(Reason::Long);
     }
     Ok(joke)
@@ -197,7 +196,7 @@ mod tests {
         assert!(sifted("", &(content.clone() + "x")).is_ok());
         assert_eq!(sifted("", &(content + "xx")), Err(Reason::Long));
         let content = "笑".repeat(678);
-        assert_eq!(sifted("题目", &content).unwrap().len(), MAX_JOKE_BYTES);
+        assert_eq!(sifted("题目", &content).unwrap().len(), MAX_CONTENT_BYTES);
         assert_eq!(sifted("题目x", &content), Err(Reason::Long));
     }
 

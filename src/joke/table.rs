@@ -1,7 +1,6 @@
 //! What the askers and the fetching thread share, and the fetch itself.
 
 use std::fmt;
-use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -41,6 +40,11 @@ impl Table {
     /// does not spoil it.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_fetching(&self) -> bool {
+        self.state().fetching.is_some()
     }
 
     /// Waits until the fetch that is running, if any, is done or not worth waiting for. The state
@@ -96,12 +100,12 @@ impl Fetching {
         let table = &self.0;
         let skip = &table.settings.skip;
         go_round(sources, skip, &table.get, end, &mut rng.fork(), |attempt| {
-            self.take_in(attempt, now, &mut rng)
+            self.take_in(attempt, now, &mut rng);
         });
     }
 
-    /// Puts what a source gave on the table; enough is what fills a deck.
-    fn take_in(&self, attempt: Attempt, now: SystemTime, rng: &mut Rng) -> ControlFlow<()> {
+    /// Puts what a source gave on the table.
+    fn take_in(&self, attempt: Attempt, now: SystemTime, rng: &mut Rng) {
         let source = attempt.source;
         match attempt.outcome {
             Ok(harvest) => {
@@ -121,14 +125,12 @@ impl Fetching {
                 let mut state = self.0.state();
                 state.rests.succeeded(&deck.source);
                 state.deck = Some(deck);
-                ControlFlow::Break(())
             }
             Err(failure) => {
                 warn!("jokes: none from {source}: {failure}");
                 if failure != Failure::NoTime {
                     self.0.state().rests.failed(&source, now);
                 }
-                ControlFlow::Continue(())
             }
         }
     }

@@ -188,7 +188,10 @@ mod tests {
         assert_eq!(over(&"<td>".repeat(MAX_LEVELS / 3 + 1)), Wild::Levels);
         assert_eq!(over(&"</p>".repeat(MAX_MARKS + 1)), Wild::Marks);
         assert_eq!(over(&"<!>".repeat(MAX_MARKS + 1)), Wild::Marks);
-        let attributes: String = (0..=MAX_ATTRIBUTES).map(|n| format!(" a{n}='>'")).collect();
+        let attributes = (0..=MAX_ATTRIBUTES)
+            .map(|n| format!(" a{n}='>'"))
+            .collect::<Vec<_>>()
+            .concat();
         assert_eq!(over(&format!("<p{attributes}>")), Wild::Attributes);
         assert_eq!(
             over(&format!("<p title=\"<p{attributes}>\">")),
@@ -202,7 +205,10 @@ mod tests {
     fn a_page_at_a_bound_is_let_through() {
         assert!(tame(&"<div>".repeat(MAX_LEVELS)).is_ok());
         assert!(tame(&"</p>".repeat(MAX_MARKS)).is_ok());
-        let attributes: String = (0..MAX_ATTRIBUTES).map(|n| format!(" a{n}='>'")).collect();
+        let attributes = (0..MAX_ATTRIBUTES)
+            .map(|n| format!(" a{n}='>'"))
+            .collect::<Vec<_>>()
+            .concat();
         assert!(tame(&format!("<p{attributes}>")).is_ok());
     }
 
