@@ -1,4 +1,25 @@
 //! A WeChat official-account bot: your words backwards, and a joke when asked.
+//!
+//! In scope: one account's callbacks (the handshake, messages, events, the passive replies to
+//! them, in plaintext, compatible and secure mode), on one blocking loop, in one process that
+//! stays alive by itself. Not in scope: the platform's API that needs an access token, media
+//! replies, several accounts, a database.
+//!
+//! A call from WeChat walks down through these modules; the best order to read them in:
+//!
+//! 1. [`cli`], [`settings`] and [`commands::serve`]: from the command line to a running bot.
+//! 2. [`server`]: the loop, and the match on method and path. What can go wrong between it and
+//!    the network is [`survival`]'s.
+//! 3. [`callback`]: one call from its query to the body of the answer. The query's fields are
+//!    read by [`query`], proved by [`signature`]; the body is opened by [`crypt`] and read by
+//!    [`message`]; a repeat is answered out of [`recent`].
+//! 4. [`bot`]: what to do with the message, and all that the bot says: words backwards by
+//!    [`reverse`], jokes from [`joke`].
+//! 5. [`reply`]: the answer as XML.
+//!
+//! Beside them: [`access_log`] words the line for each request; [`entropy`] has the system's random
+//! bytes. Everything from 3 on but the fetching of jokes opens no socket and reads no clock,
+//! environment or randomness: time and random bytes are arguments.
 
 pub mod access_log;
 pub mod bot;

@@ -21,7 +21,7 @@ use tiny_http::{Header, Method, Request, Response};
 
 use crate::{
     access_log::{Line, Strangers},
-    callback::{Callback, Rejection, check_length, handshake},
+    callback::{Answer, Callback, Rejection, check_length, handshake},
     entropy,
     joke::Jokes,
     query::CallbackQuery,
@@ -118,7 +118,7 @@ impl Server {
     pub fn run(&mut self) {
         while !self.pulse.leaving() {
             match self.http.recv() {
-                Ok(request) => self.receive(request),
+                Ok(request) => self.attend(|server| server.receive(request)),
                 Err(error) => self.note(&error),
             }
             self.empty_mailbox();
@@ -127,9 +127,18 @@ impl Server {
         while let Ok(Some(request)) = self.http.try_recv()
             && Instant::now() < end
         {
-            self.receive(request);
+            self.attend(|server| server.receive(request));
         }
         self.empty_mailbox();
+    }
+
+    /// Does what there is to do about one request. A panic costs this request alone: `tiny_http`
+    /// answers with 500 when the request is dropped.
+    fn attend(&mut self, work: impl FnOnce(&mut Self)) {
+        self.pulse.begin();
+        // The panic hook has told the log.
+        let _ = catch_unwind(AssertUnwindSafe(|| work(self)));
+        self.pulse.end();
     }
 
     /// An error of the system comes from `accept`, after which nothing is accepted any more; the
@@ -143,14 +152,11 @@ impl Server {
 
     fn empty_mailbox(&mut self) {
         while let Ok((call, body)) = self.mailbox.try_recv() {
-            self.pulse.begin();
-            self.answer(call, &body);
-            self.pulse.end();
+            self.attend(|server| server.answer(call, &body));
         }
     }
 
     fn receive(&mut self, request: Request) {
-        self.pulse.begin();
         let call = Call::from(request);
         let is_callback = self.service.paths.iter().any(|path| path == call.path());
         match (&call.facts.method, call.path()) {
@@ -165,7 +171,6 @@ impl Server {
             }
             _ => self.refuse(call, &Rejection::NotFound),
         }
-        self.pulse.end();
     }
 
     fn shake_hands(&mut self, call: Call) {
@@ -218,25 +223,29 @@ impl Server {
             }));
     }
 
-    /// Answers a message that is there as a whole; a panic costs this answer alone.
+    /// Answers a message that is there as a whole.
     fn answer(&mut self, call: Call, body: &[u8]) {
-        let callback = &mut self.service.callback;
-        let answer = catch_unwind(AssertUnwindSafe(|| {
-            let query = CallbackQuery::parse(call.query()).map_err(Rejection::Query)?;
-            let random = entropy::randomness().map_err(|_| Rejection::Internal)?;
-            callback.answer(&query, body, call.time, &random)
-        }));
-        match answer.unwrap_or(Err(Rejection::Internal)) {
-            Ok(answer) => {
-                let response = response(200, answer.content_type, answer.body.into_bytes());
-                call.respond(
-                    response,
-                    format_args!("{} {}", answer.msg_type, answer.answered),
-                );
+        match self.decide(&call, body) {
+            Ok(Answer {
+                body,
+                content_type,
+                msg_type,
+                answered,
+            }) => {
+                let response = response(200, content_type, body.into_bytes());
+                call.respond(response, format_args!("{msg_type} {answered}"));
             }
             Err(rejection) => self.refuse(call, &rejection),
         }
         self.service.jokes.refresh();
+    }
+
+    fn decide(&mut self, call: &Call, body: &[u8]) -> Result<Answer, Rejection> {
+        let query = CallbackQuery::parse(call.query()).map_err(Rejection::Query)?;
+        let random = entropy::randomness().map_err(|_| Rejection::Internal)?;
+        self.service
+            .callback
+            .answer(&query, body, call.time, &random)
     }
 
     fn be_healthy(&mut self, call: Call) {

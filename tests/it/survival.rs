@@ -2,17 +2,19 @@
 
 use std::{
     fs,
-    net::TcpListener,
+    io::Write,
+    net::{TcpListener, TcpStream},
     os::{fd::OwnedFd, unix::fs::PermissionsExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use command_fds::{CommandFdExt, FdMapping};
 
 use crate::support::{
-    Bot, LIMIT, TOKEN, daoxiao, exchange, poll, post_request, signed_with, site::Site, text_message,
+    Bot, LIMIT, TOKEN, daoxiao, exchange, poll, post_request, signed, signed_with, site::Site,
+    text_message, try_exchange,
 };
 
 /// A copy of the program that a test may replace.
@@ -67,7 +69,11 @@ fn a_hangup_hands_the_made_up_token_on_and_shows_nothing_again() {
     }
     bot.wait_for_log("takes over");
     let target = signed_with(&token, "/wechat");
-    assert_eq!(bot.post(&target, text_message("你好")).content(), "好你");
+    let request = post_request(&target, text_message("你好").as_bytes());
+    let answered = poll(Instant::now() + LIMIT, || {
+        try_exchange(bot.address, &request).ok()
+    });
+    assert_eq!(answered.unwrap().content(), "好你");
     assert!(bot.is_running());
     let (status, log) = bot.stop();
     assert_eq!(status.code(), Some(0));
@@ -172,17 +178,14 @@ fn a_signal_lets_the_request_in_hand_end() {
             hit.send(()).unwrap();
             let _ = may_go_on.lock().unwrap().recv();
             let answer = crate::support::site::http_ok("text/plain", "一个很好笑的笑话".as_bytes());
-            drop(std::io::Write::write_all(stream, &answer));
+            drop(stream.write_all(&answer));
         });
         let mut bot = Bot::with(&["--joke-url", &site.url("/")], &[]);
         let address = bot.address;
         let asker = std::thread::spawn(move || {
             exchange(
                 address,
-                post_request(
-                    &crate::support::signed("/"),
-                    text_message("笑话").as_bytes(),
-                ),
+                post_request(&signed("/"), text_message("笑话").as_bytes()),
             )
         });
         was_hit.recv_timeout(LIMIT).unwrap();
@@ -214,4 +217,57 @@ fn a_port_in_use_is_exit_1_with_what_to_do() {
              (`ss -ltnp 'sport = :{port}'` shows which), or choose another with --listen\n"
         )
     );
+}
+
+/// Waits until a message is answered, as WeChat's next try would be.
+fn answered_again(bot: &Bot) {
+    let answered = poll(Instant::now() + LIMIT, || {
+        bot.try_say(text_message("你好")).ok()
+    });
+    assert_eq!(answered.unwrap().content(), "好你");
+}
+
+#[test]
+fn a_bot_out_of_descriptors_starts_over_and_tells_it_once_a_minute() {
+    let mut bot = Bot::with(&["--joke-source", "none", "--max-connections", "8"], &[]);
+    for _ in 0..3 {
+        let _idle: Vec<_> = (0..60).map(|_| TcpStream::connect(bot.address)).collect();
+        answered_again(&bot);
+    }
+    assert!(bot.is_running());
+    let (status, log) = bot.stop();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(log.matches("started over").count(), 1, "{log}");
+    assert!(
+        log.contains("WARN  started over 1 time: connections 1"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_header_without_end_is_shed_when_memory_is_above_the_limit() {
+    let mut bot = Bot::with(&["--joke-source", "none", "--max-memory", "32"], &[]);
+    let mut stream = TcpStream::connect(bot.address).unwrap();
+    let piece = vec![b'a'; 1 << 20];
+    let shed = (0..1000).find(|_| stream.write_all(&piece).is_err());
+    assert!(shed.is_some(), "1,000 MiB of header were taken");
+    bot.wait_for_log("started over 1 time: memory 1");
+    answered_again(&bot);
+    assert!(bot.is_running());
+    assert!(bot.memory_mib() < 32);
+}
+
+#[test]
+fn a_signed_peer_that_reads_no_answer_holds_the_bot_for_no_longer_than_the_limit() {
+    let mut bot = Bot::with(&["--joke-source", "none", "--joke-budget", "1"], &[]);
+    let mut stream = TcpStream::connect(bot.address).unwrap();
+    let target = format!("{}&echostr={}", signed("/"), "x".repeat(4000));
+    let request = format!("GET {target} HTTP/1.1\r\n\r\n");
+    stream
+        .set_write_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
+    let _ = stream.write_all(request.repeat(20_000).as_bytes());
+    bot.wait_for_log("started over 1 time: stuck 1");
+    answered_again(&bot);
+    assert!(bot.is_running());
 }
