@@ -24,6 +24,7 @@
 pub mod access_log;
 pub mod bot;
 pub mod callback;
+pub mod cgi;
 pub mod cli;
 pub mod commands;
 pub mod crypt;

@@ -13,6 +13,8 @@ use ureq::{
     http::{Response, Uri, header},
 };
 
+use crate::entropy;
+
 use super::{Call, Heard, Push, ReplyError, Said, Stamp, WeChat, unix_seconds};
 
 /// WeChat waits this long for an answer, then drops the connection.
@@ -134,9 +136,8 @@ impl Caller {
 
     /// Brings a message, signed now.
     pub fn push(&self, push: &Push) -> Result<Answer, PostError> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|error| PostError::Broken(error.to_string()))?;
-        post(&self.url, &self.wechat.push(&stamp(), push, random))
+        let random = entropy::randomness().map_err(|error| PostError::Broken(error.to_string()))?;
+        post(&self.url, &self.wechat.push(&stamp(), push, random.bytes))
     }
 }
 

@@ -14,8 +14,16 @@
     reason = "a test may panic, and says why on standard error"
 )]
 
+mod cgi;
 mod cli;
+mod deploy;
+mod doctor;
+mod fake;
 mod flood;
 mod http;
+mod owner;
+mod readme;
 mod support;
 mod survival;
+mod tidy;
+mod tools;
