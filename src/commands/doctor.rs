@@ -98,9 +98,7 @@ impl Doctor<'_> {
     fn reach(&mut self) -> Result<(), Stop> {
         let url = self.caller.url.clone();
         let (connected, took) = timed(|| reach::connect(&url));
-        self.require("connection", took, reach::judge(connected, &url))?;
-        self.add("port", Duration::ZERO, reach::port(&url))?;
-        Ok(())
+        self.require("connection", took, reach::judge(connected, &url))
     }
 
     /// Verifies the URL; how far the server's clock is off.
@@ -109,6 +107,7 @@ impl Doctor<'_> {
         let call = self.caller.wechat.verification(&stamp(), &echostr);
         let (answer, took) = self.attempt(&call);
         self.require("path", took, handshake::path(&answer))?;
+        self.add("port", Duration::ZERO, reach::port(&self.caller.url))?;
         let answer = answer.map_err(|_| Stop::Enough)?;
         let drift = handshake::drift(&answer, SystemTime::now());
         let finding = handshake::echo(&answer, &echostr, drift);

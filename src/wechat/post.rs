@@ -238,6 +238,8 @@ impl From<ureq::Error> for PostError {
             E::Io(error) => match error.kind() {
                 io::ErrorKind::ConnectionRefused => Self::Refused,
                 io::ErrorKind::TimedOut => Self::TooSlow,
+                // What rustls says of a peer; bad HTTP is no error of the stream.
+                io::ErrorKind::InvalidData => Self::Tls(error.to_string()),
                 _ => Self::Broken(error.to_string()),
             },
             other => Self::Broken(other.to_string()),

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    owner::{Outcome, SECRETS, run},
+    owner::{Outcome, SECRETS, closed_port, run},
     support::{LIMIT, TOKEN, daoxiao, post_request, signed, signed_at, site::Site, text_message},
     tools::{Daemon, directory, find, free_address, write_script},
 };
@@ -163,7 +163,7 @@ fn the_callers_proxy_is_not_asked_for_jokes() {
     let proxy = Site::page("text/plain", "这个笑话是坏人讲的");
     let target = signed("/");
     let message = text_message("笑话");
-    let mut command = daoxiao(&["cgi", "--joke-url", "http://jokes.invalid/"]);
+    let mut command = daoxiao(&["cgi", "--joke-url", &closed_port()]);
     command.env("WECHAT_TOKEN", TOKEN).envs([
         ("REQUEST_METHOD", "POST"),
         ("QUERY_STRING", query(&target)),

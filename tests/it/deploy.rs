@@ -9,7 +9,8 @@ use std::{
 };
 
 use crate::{
-    support::{Bot, Reply, post_request, signed, text_message, try_exchange},
+    owner::run,
+    support::{Bot, Reply, TOKEN, daoxiao, post_request, signed, text_message, try_exchange},
     tools::{Daemon, directory, find, free_address},
 };
 
@@ -213,6 +214,32 @@ fn behind_nginx_the_handshake_works_with_and_without_tls() {
             "{output:?}"
         );
     }
-    let large = post_request(&signed("/wechat"), &vec![b'x'; 64 * 1024 + 1]);
-    assert_eq!(try_exchange(nginx.http, large).unwrap().status, 413);
+    let mut doctor = daoxiao(&["doctor", &format!("https://{}/wechat", nginx.https)]);
+    doctor.env("WECHAT_TOKEN", TOKEN);
+    let verdict = run(doctor, "");
+    assert!(
+        verdict
+            .out
+            .contains("✗ path: the secure connection failed: "),
+        "{verdict:?}"
+    );
+    assert!(
+        verdict.out.contains("Do this first: mend the certificate"),
+        "{verdict:?}"
+    );
+}
+
+#[test]
+fn behind_nginx_a_body_is_as_long_as_without() {
+    let (Some(program), Some(_)) = (find("nginx"), find("openssl")) else {
+        return;
+    };
+    let bots = [Bot::start(), Bot::start()];
+    let nginx = Nginx::start(&program, "nginx-length", [bots[0].address, bots[1].address]);
+    let status = |length| {
+        let request = post_request(&signed("/wechat"), &vec![b'x'; length]);
+        try_exchange(nginx.http, request).unwrap().status
+    };
+    assert_eq!(status(64 * 1024), 400, "no XML, but not too long");
+    assert_eq!(status(64 * 1024 + 1), 413);
 }

@@ -58,7 +58,7 @@ pub(super) fn no_answer(error: &PostError) -> Finding {
                 PATIENCE.as_secs()
             )
         }
-        PostError::Tls(_) => "mend the certificate, or use http on port 80 for a while".to_owned(),
+        PostError::Tls(_) => "mend the certificate, or use http on port 80".to_owned(),
         PostError::UnknownHost | PostError::Refused => {
             "keep the server running: it was there a moment ago".to_owned()
         }
