@@ -23,7 +23,7 @@ mod url;
 
 pub use client::FetchError;
 pub use fortune::{fortune, fortune_entry};
-pub use page::{Harvest, PageError};
+pub use page::{Harvest, Page, PageError, extract};
 pub use round::{Attempt, Failure, try_sources};
 pub use selector::{Mistake, SelectorError};
 pub use sift::{LeftOut, Reason};

@@ -57,11 +57,11 @@ const BLOCKS: [&str; 31] = [
 
 /// What a site answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Page {
+pub struct Page {
     /// The value of `Content-Type`, if there was one.
-    pub(super) content_type: Option<String>,
+    pub content_type: Option<String>,
     /// The body, decompressed.
-    pub(super) body: Vec<u8>,
+    pub body: Vec<u8>,
 }
 
 /// What a page gave: at least one joke.
@@ -115,7 +115,7 @@ impl fmt::Display for PageError {
 
 /// The jokes of a page, by the source's rules, without those that have one of the words to skip.
 /// Needs the stack that `tame.rs` counts on.
-pub(super) fn extract(page: &Page, source: &Source, skip: &[String]) -> Result<Harvest, PageError> {
+pub fn extract(page: &Page, source: &Source, skip: &[String]) -> Result<Harvest, PageError> {
     let text = decode(&page.body, page.content_type.as_deref(), source.charset());
     if text.trim().is_empty() {
         return Err(PageError::Empty);

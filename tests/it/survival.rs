@@ -24,7 +24,7 @@ impl Program {
     fn copy(name: &str) -> Self {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let program = Self(path);
-        program.replace(|path| drop(fs::copy(env!("CARGO_BIN_EXE_daoxiao"), path).unwrap()));
+        program.replace_by_itself();
         program
     }
 
@@ -34,6 +34,12 @@ impl Program {
         write(&new);
         fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
         fs::rename(&new, &self.0).unwrap();
+    }
+
+    fn replace_by_itself(&self) {
+        self.replace(|path| {
+            fs::copy(env!("CARGO_BIN_EXE_daoxiao"), path).unwrap();
+        });
     }
 
     fn replace_by_script(&self, script: &str) {
@@ -84,7 +90,7 @@ fn a_hangup_hands_the_made_up_token_on_and_shows_nothing_again() {
 fn an_upgrade_takes_over_on_the_same_port() {
     let program = Program::copy("upgraded");
     let mut bot = program.start();
-    program.replace(|path| drop(fs::copy(env!("CARGO_BIN_EXE_daoxiao"), path).unwrap()));
+    program.replace_by_itself();
     bot.signal("HUP");
     let executable = format!("/proc/{}/exe", bot.pid());
     let replaced = poll(Instant::now() + LIMIT, || {

@@ -1,0 +1,157 @@
+//! The real program beside a bare `tiny_http` loop that only echoes the body: one run on one
+//! machine, alternating, medians.
+//!
+//! `cargo bench --bench side_by_side` prints the README's table. Every message differs, and the
+//! log goes to a file at its default level, as on a server.
+
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::indexing_slicing,
+    reason = "a benchmark may panic, and prints"
+)]
+
+mod bare;
+mod load;
+mod program;
+
+use std::time::Duration;
+
+use load::{Connections, Mix, Report, run};
+use program::Program;
+
+/// Alternating rounds; odd, for a median.
+const ROUNDS: usize = 5;
+/// Messages in a round.
+const MESSAGES: usize = 20_000;
+/// Messages after which memory is looked at.
+const MANY_MESSAGES: usize = 200_000;
+
+fn main() {
+    if std::env::args().any(|argument| argument == bare::COMMAND) {
+        return bare::serve();
+    }
+    println!("| on this job, this machine, one run | bare loop | daoxiao | ratio |");
+    println!("|---|---|---|---|");
+    compare("keep-alive", Connections::Kept);
+    compare("`Connection: close`", Connections::Closed);
+    start_up();
+    memory();
+    slow_tail("site answers in 300 ms", Some(Duration::from_millis(300)));
+    slow_tail("site hangs", None);
+}
+
+/// Throughput and latency of both, in turns.
+fn compare(name: &str, connections: Connections) {
+    let bare = Program::bare();
+    let daoxiao = Program::daoxiao(&["--joke-source", "none"]);
+    let mut reports = (Vec::new(), Vec::new());
+    run(bare.address, connections, MESSAGES / 10, Mix::Texts);
+    run(daoxiao.address, connections, MESSAGES / 10, Mix::Texts);
+    for _ in 0..ROUNDS {
+        reports
+            .0
+            .push(run(bare.address, connections, MESSAGES, Mix::Texts));
+        reports
+            .1
+            .push(run(daoxiao.address, connections, MESSAGES, Mix::Texts));
+    }
+    let row = |what: &str, unit: &str, value: fn(&Report) -> f64| {
+        let bare = median(reports.0.iter().map(value));
+        let daoxiao = median(reports.1.iter().map(value));
+        println!(
+            "| {name}: {what} | {bare:.0} {unit} | {daoxiao:.0} {unit} | {:.2} |",
+            daoxiao / bare
+        );
+    };
+    row("messages a second", "/s", |report| report.throughput);
+    row("half wait less than", "µs", |report| report.wait(0.5));
+    row("99 % wait less than", "µs", |report| report.wait(0.99));
+}
+
+fn start_up() {
+    const STARTS: usize = 21;
+    let start = |program: fn() -> Program| {
+        median((0..STARTS).map(|_| program().start_up.as_secs_f64() * 1000.0))
+    };
+    let bare = start(Program::bare);
+    let daoxiao = start(|| Program::daoxiao(&["--joke-source", "none"]));
+    println!(
+        "| from start to listening | {bare:.1} ms | {daoxiao:.1} ms | {:.2} |",
+        daoxiao / bare
+    );
+}
+
+fn memory() {
+    let site = program::joke_site(Duration::ZERO);
+    let url = format!("http://{site}/");
+    // Every ask finds the deck too old, so every ask fetches.
+    let daoxiao = Program::daoxiao(&[
+        "--joke-url",
+        &url,
+        "--joke-item",
+        "div.joke",
+        "--joke-ttl",
+        "0",
+    ]);
+    let bare = Program::bare();
+    memory_row("memory, idle", &bare, &daoxiao);
+    for messages in [MANY_MESSAGES, MANY_MESSAGES] {
+        run(bare.address, Connections::Kept, messages, Mix::Texts);
+        run(daoxiao.address, Connections::Kept, messages, Mix::Texts);
+        run(
+            daoxiao.address,
+            Connections::Kept,
+            10,
+            Mix::Jokes { one_in: 1 },
+        );
+        memory_row(
+            "memory after 200,000 more messages and 10 jokes",
+            &bare,
+            &daoxiao,
+        );
+    }
+    let program = std::fs::metadata(env!("CARGO_BIN_EXE_daoxiao")).unwrap();
+    println!(
+        "| size of the program | – | {:.1} MB | – |",
+        program.len() as f64 / 1e6
+    );
+}
+
+fn memory_row(what: &str, bare: &Program, daoxiao: &Program) {
+    let (bare, daoxiao) = (bare.resident_mb(), daoxiao.resident_mb());
+    println!(
+        "| {what} | {bare:.1} MB | {daoxiao:.1} MB | {:.2} |",
+        daoxiao / bare
+    );
+}
+
+/// What a text waits while one message in twenty asks for a joke. Every fetch has its asker.
+fn slow_tail(name: &str, delay: Option<Duration>) {
+    let site = program::joke_site(delay.unwrap_or(Duration::MAX));
+    let url = format!("http://{site}/");
+    let daoxiao = Program::daoxiao(&["--joke-url", &url, "--joke-item", "div.joke"]);
+    let report = run(
+        daoxiao.address,
+        Connections::Kept,
+        MESSAGES,
+        Mix::Jokes { one_in: 20 },
+    );
+    println!(
+        "| one in twenty asks for a joke, {name}: 99 % / 99.9 % / all texts wait less than | – | {:.2} / {:.2} / {:.1} ms | – |",
+        report.wait(0.99) / 1000.0,
+        report.wait(0.999) / 1000.0,
+        report.wait(1.0) / 1000.0,
+    );
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

@@ -1,0 +1,105 @@
+//! The programs under load, each its own process, and the joke site.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::bare;
+
+/// The Token of the programs under load.
+pub const TOKEN: &str = "benchtoken";
+
+/// A program that listens, killed when it is dropped.
+pub struct Program {
+    child: Child,
+    pub address: SocketAddr,
+    /// From start to the listening line.
+    pub start_up: Duration,
+}
+
+impl Program {
+    /// The bare loop.
+    pub fn bare() -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.arg(bare::COMMAND);
+        Self::start(command)
+    }
+
+    /// The bot.
+    pub fn daoxiao(arguments: &[&str]) -> Self {
+        let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("side_by_side.log");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_daoxiao"));
+        command
+            .args(["--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .env_clear()
+            .env("WECHAT_TOKEN", TOKEN)
+            .stderr(File::create(log).unwrap());
+        Self::start(command)
+    }
+
+    fn start(mut command: Command) -> Self {
+        let begun = Instant::now();
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let start_up = begun.elapsed();
+        let address = line.trim_end().rsplit('/').next().unwrap().parse().unwrap();
+        Self {
+            child,
+            address,
+            start_up,
+        }
+    }
+
+    /// Memory in use.
+    pub fn resident_mb(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .unwrap();
+        let kib: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kib * 1024.0 / 1e6
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts a joke site that answers after a while; with `Duration::MAX`, never.
+pub fn joke_site(delay: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let jokes: String = (0..20)
+        .map(|n| format!("<div class='joke'>第{n}个笑话，说的是一只会倒着走路的猫。</div>"))
+        .collect();
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{jokes}",
+        jokes.len()
+    );
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let answer = answer.clone();
+            thread::spawn(move || {
+                let mut stream = stream.unwrap();
+                let _ = stream.read(&mut [0; 4096]);
+                thread::park_timeout(delay);
+                let _ = stream.write_all(answer.as_bytes());
+            });
+        }
+    });
+    address
+}
