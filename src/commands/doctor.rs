@@ -1,6 +1,6 @@
 //! `daoxiao doctor`: plays WeChat against a server and says what its owner must change.
 //!
-//! Each check is a function from an answer to a [`Finding`]; the order of checks is here.
+//! Each check is a function from an answer to a `Finding`; the order of checks is here.
 
 mod handshake;
 mod message;
