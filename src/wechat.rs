@@ -156,7 +156,11 @@ impl WeChat {
         let msg_signature = sign(&[self.token.as_str(), timestamp, nonce, &encrypt]);
         Call {
             query: format!("{query}&encrypt_type=aes&msg_signature={msg_signature}"),
-            body: Some(xml(&[("ToUserName", ACCOUNT), ("Encrypt", &encrypt)])),
+            body: Some(format!(
+                "<xml>{}{}</xml>",
+                element("ToUserName", ACCOUNT),
+                element("Encrypt", &encrypt)
+            )),
         }
     }
 
@@ -198,29 +202,28 @@ impl WeChat {
 
 impl Push {
     fn to_xml(&self) -> String {
-        let create_time = self.create_time.to_string();
-        let head = [
-            ("ToUserName", ACCOUNT),
-            ("FromUserName", &self.user),
-            ("CreateTime", &create_time),
-        ];
-        let msg_id = self.msg_id.to_string();
         let said = match &self.said {
-            Said::Text(text) => [("MsgType", "text"), ("Content", text), ("MsgId", &msg_id)],
-            Said::Event { name, key } => [("MsgType", "event"), ("Event", name), ("EventKey", key)],
+            Said::Text(text) => {
+                let id = format!("<MsgId>{}</MsgId>", self.msg_id);
+                element("MsgType", "text") + &element("Content", text) + &id
+            }
+            Said::Event { name, key } => {
+                element("MsgType", "event") + &element("Event", name) + &element("EventKey", key)
+            }
         };
-        xml(&[head, said].concat())
+        format!(
+            "<xml>{}{}<CreateTime>{}</CreateTime>{said}</xml>",
+            element("ToUserName", ACCOUNT),
+            element("FromUserName", &self.user),
+            self.create_time
+        )
     }
 }
 
-fn xml(elements: &[(&str, &str)]) -> String {
-    let mut xml = String::from("<xml>");
-    for (name, text) in elements {
-        xml.extend(["<", name, ">"]);
-        push_cdata(&mut xml, text);
-        xml.extend(["</", name, ">"]);
-    }
-    xml + "</xml>"
+fn element(name: &str, text: &str) -> String {
+    let mut xml = format!("<{name}>");
+    push_cdata(&mut xml, text);
+    xml + "</" + name + ">"
 }
 
 impl PassiveReply {
@@ -361,10 +364,10 @@ mod tests {
             call.body.unwrap(),
             "<xml><ToUserName><![CDATA[gh_daoxiao]]></ToUserName>\
              <FromUserName><![CDATA[o_User-1]]></FromUserName>\
-             <CreateTime><![CDATA[1700000000]]></CreateTime>\
+             <CreateTime>1700000000</CreateTime>\
              <MsgType><![CDATA[text]]></MsgType>\
              <Content><![CDATA[1 < ]]]]><![CDATA[>]]></Content>\
-             <MsgId><![CDATA[7]]></MsgId></xml>"
+             <MsgId>7</MsgId></xml>"
         );
         assert!(call.query.ends_with("&nonce=42&openid=o_User-1"));
     }
@@ -428,13 +431,10 @@ mod tests {
         let crypt = secure().crypt.unwrap();
         let encrypt = crypt.encrypt("<xml><Content>a</Content></xml>", [1; 16]);
         let signature = sign(&["testtoken", "1", "2", &encrypt]);
+        let encrypted = element("Encrypt", &encrypt);
         let envelope = |signature: &str| {
-            xml(&[
-                ("Encrypt", &encrypt),
-                ("MsgSignature", signature),
-                ("TimeStamp", "1"),
-                ("Nonce", "2"),
-            ])
+            let signature = element("MsgSignature", signature);
+            format!("<xml>{encrypted}{signature}<TimeStamp>1</TimeStamp><Nonce>2</Nonce></xml>")
         };
         let heard = secure().read(envelope(&signature).as_bytes()).unwrap();
         let opened = reply(&heard);
@@ -443,7 +443,7 @@ mod tests {
         assert_eq!(read(plain(), &envelope(&signature)), ReplyError::KeyMissing);
         assert_eq!(read(secure(), &envelope("0")), ReplyError::MsgSignature);
         assert_eq!(
-            read(secure(), &xml(&[("Encrypt", &encrypt)])),
+            read(secure(), &format!("<xml>{encrypted}</xml>")),
             ReplyError::Missing("TimeStamp")
         );
     }

@@ -21,7 +21,7 @@ use crate::{
     signature::Token,
     wechat::{
         Call, Heard, Push, Said, Stamp, WeChat,
-        post::{Answer, BotUrl, Caller, PostError, post, stamp},
+        post::{Answer, BotUrl, Caller, PostError, msg_id, post, stamp},
         unix_seconds,
     },
 };
@@ -240,7 +240,7 @@ fn push(text: &str) -> Push {
     Push {
         user: USER.to_owned(),
         create_time: now(),
-        msg_id: fastrand::u64(..),
+        msg_id: msg_id(),
         said: Said::Text(text.to_owned()),
     }
 }

@@ -122,7 +122,7 @@ impl Caller {
         let answer = self.push(&Push {
             user: user.to_owned(),
             create_time: unix_seconds(SystemTime::now()),
-            msg_id: fastrand::u64(..),
+            msg_id: msg_id(),
             said,
         })?;
         if answer.status == 200 {
@@ -139,6 +139,11 @@ impl Caller {
         let random = entropy::randomness().map_err(|error| PostError::Broken(error.to_string()))?;
         post(&self.url, &self.wechat.push(&stamp(), push, random.bytes))
     }
+}
+
+/// A `MsgId` that no other message has, of as many digits as the platform's.
+pub fn msg_id() -> u64 {
+    fastrand::u64(10_000_000_000_000_000..100_000_000_000_000_000)
 }
 
 /// Now, with a nonce that nobody has seen.
