@@ -33,22 +33,27 @@ pub struct Line<'a, S> {
 impl<S: fmt::Display> fmt::Display for Line<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.method)?;
-        let mut characters = self.path.chars();
-        for character in characters.by_ref().take(PATH_CHARS) {
-            write!(f, "{}", character.escape_default())?;
-        }
-        let cut = if characters.next().is_some() {
-            "…"
+        let is_plain = self.path.bytes().all(|byte| byte.is_ascii_graphic());
+        if is_plain && self.path.len() <= PATH_CHARS {
+            f.write_str(self.path)?;
         } else {
-            ""
-        };
+            write_escaped(f, self.path)?;
+        }
         let milliseconds = self.took.as_secs_f64() * 1000.0;
-        write!(
-            f,
-            "{cut} {} {} {milliseconds:.1} ms",
-            self.said, self.status
-        )
+        write!(f, " {} {} {milliseconds:.1} ms", self.said, self.status)
     }
+}
+
+fn write_escaped(f: &mut fmt::Formatter<'_>, path: &str) -> fmt::Result {
+    let mut characters = path.chars();
+    for character in characters.by_ref().take(PATH_CHARS) {
+        write!(f, "{}", character.escape_default())?;
+    }
+    f.write_str(if characters.next().is_some() {
+        "…"
+    } else {
+        ""
+    })
 }
 
 /// Counts strangers' lines.

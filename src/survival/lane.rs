@@ -1,6 +1,7 @@
 //! Answers that the loop must not wait for.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
@@ -97,9 +98,11 @@ impl std::fmt::Debug for Quarantine {
     }
 }
 
+/// A panic costs one answer, not the lane.
 fn work_through(queue: &Receiver<Job>) {
     for job in queue {
-        job();
+        // The panic hook has told the log.
+        let _ = catch_unwind(AssertUnwindSafe(job));
     }
 }
 

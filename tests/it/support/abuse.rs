@@ -14,7 +14,7 @@ use super::signed;
 pub type Abuse = fn(SocketAddr) -> std::io::Result<TcpStream>;
 
 /// All kinds, by name.
-pub const KINDS: [(&str, Abuse); 20] = [
+pub const KINDS: [(&str, Abuse); 21] = [
     ("idle", |bot| send(bot, "")),
     ("slow header", |bot| send(bot, "POST /wechat HT")),
     ("bomb", |bot| {
@@ -82,6 +82,12 @@ pub const KINDS: [(&str, Abuse); 20] = [
         send(bot, "GET /wp-login.php HTTP/1.1\r\n\r\n")
     }),
     ("head", |bot| send(bot, "HEAD / HTTP/1.1\r\n\r\n")),
+    ("a version that tiny_http never lets go of", |bot| {
+        send(
+            bot,
+            "POST / HTTP/2.0\r\nContent-Length: 99999999999999\r\n\r\nx",
+        )
+    }),
     ("forged message", |bot| {
         send(
             bot,

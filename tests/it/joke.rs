@@ -1,0 +1,326 @@
+//! Jokes from a site: which page, which words, when it is fetched.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use crate::support::{
+    Bot, LIMIT, message, poll,
+    site::{Site, http_ok},
+};
+
+/// A bot whose only source is this site, with these further flags.
+fn bot(site: &Site, flags: &[&str]) -> Bot {
+    let url = site.url("/");
+    let flags = [&["--joke-url", &url, "--joke-item", "li"], flags].concat();
+    Bot::with(&flags, &[])
+}
+
+/// Jokes as the items of a list, numbered from `first`.
+fn list(first: usize, count: usize) -> (String, Vec<String>) {
+    let jokes: Vec<String> = (first..first + count)
+        .map(|n| format!("第 {n} 个笑话在此"))
+        .collect();
+    (format!("<ul><li>{}</ul>", jokes.join("<li>")), jokes)
+}
+
+/// A file that is gone after the test.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn write(name: &str, text: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn a_joke_comes_from_a_gbk_page_with_breaks_and_a_script_in_it() {
+    let page = "<html><head><meta http-equiv=Content-Type content='text/html; charset=gb2312'></head>\
+                <body><div class=joke><h3>买菜</h3><div class=text>妈妈让我去买菜，<br>我去了。\
+                <script>document.write('广告')</script>&nbsp;&nbsp;<p>回来忘了菜。</p></div>\
+                <a href=/1>查看全文</a></div></body></html>";
+    let site = Site::page("text/html", encoding_rs::GBK.encode(page).0.into_owned());
+    let bot = Bot::with(
+        &[
+            "--joke-url",
+            &site.url("/jokes/{1-50}.html"),
+            "--joke-item",
+            "div.joke",
+            "--joke-title",
+            "> h3",
+            "--joke-content",
+            "> .text",
+        ],
+        &[],
+    );
+    assert_eq!(
+        bot.answer_to("讲个笑话吧"),
+        "《买菜》\n妈妈让我去买菜，\n我去了。\n回来忘了菜。"
+    );
+    let head = site.heads().remove(0);
+    let page = head
+        .strip_prefix("GET /jokes/")
+        .and_then(|rest| rest.split_once(".html "))
+        .and_then(|(page, _)| page.parse::<u32>().ok());
+    assert!(page.is_some_and(|page| (1..=50).contains(&page)), "{head}");
+    let head = head.to_lowercase();
+    assert!(head.contains("user-agent: mozilla/5.0"), "{head}");
+    assert!(head.contains("daoxiao/0."), "{head}");
+}
+
+#[test]
+fn the_charset_is_found_wherever_the_page_says_it_and_where_the_owner_does() {
+    let text = "<li>笑话一则，請看</li>";
+    let gbk = encoding_rs::GBK.encode(text).0.into_owned();
+    let big5 = encoding_rs::BIG5
+        .encode("<li>笑話一則，請看</li>")
+        .0
+        .into_owned();
+    let marked = [b"\xef\xbb\xbf".as_slice(), text.as_bytes()].concat();
+    let meta = [b"<META CharSet = 'GBK'>".as_slice(), &gbk].concat();
+    let gb18030 = encoding_rs::GB18030.encode(text).0.into_owned();
+    for (content_type, body, charset, told) in [
+        (
+            "text/html",
+            text.as_bytes().to_vec(),
+            None,
+            "笑话一则，請看",
+        ),
+        (
+            "text/html; Charset=\"GB2312\"",
+            gbk.clone(),
+            None,
+            "笑话一则，請看",
+        ),
+        ("TEXT/HTML;charset=gb18030", gb18030, None, "笑话一则，請看"),
+        ("text/html; charset=big5", big5, None, "笑話一則，請看"),
+        ("text/html", meta, None, "笑话一则，請看"),
+        ("text/html; charset=gbk", marked, None, "笑话一则，請看"),
+        (
+            "text/html; charset=utf-8",
+            gbk,
+            Some("gb2312"),
+            "笑话一则，請看",
+        ),
+    ] {
+        let site = Site::page(content_type, body);
+        let flags = charset.map(|charset| ["--joke-charset", charset]);
+        let bot = bot(&site, flags.as_ref().map_or(&[], |flags| flags));
+        assert_eq!(bot.answer_to("笑话"), told, "{content_type} {charset:?}");
+    }
+}
+
+#[test]
+fn plain_text_is_a_joke_and_needs_no_selector() {
+    let site = Site::page(
+        "text/plain; charset=utf-8",
+        "一个纯文本的笑话。\n第二行。\n",
+    );
+    let bot = Bot::with(&["--joke-url", &site.url("/")], &[]);
+    assert_eq!(bot.answer_to("joke"), "一个纯文本的笑话。\n第二行。");
+}
+
+#[test]
+fn one_page_is_dealt_without_repeating_and_without_asking_again() {
+    let (page, jokes) = list(1, 12);
+    let site = Site::page("text/html; charset=utf-8", page);
+    let bot = bot(&site, &[]);
+    let told: Vec<String> = (0..36).map(|_| bot.answer_to("笑话")).collect();
+    for pair in told.windows(2) {
+        assert_ne!(pair[0], pair[1]);
+    }
+    let mut rounds: Vec<Vec<String>> = told.chunks(12).map(<[String]>::to_vec).collect();
+    assert_ne!(rounds[0], rounds[1], "not dealt in random order");
+    let mut jokes = jokes;
+    jokes.sort();
+    for round in &mut rounds {
+        round.sort();
+        assert_eq!(*round, jokes);
+    }
+    assert_eq!(site.hits(), 1);
+}
+
+#[test]
+fn every_way_to_ask_gets_a_joke_and_a_retry_the_same_one() {
+    let (page, jokes) = list(1, 12);
+    let site = Site::page("text/html; charset=utf-8", page);
+    let bot = bot(&site, &[]);
+    for xml in [
+        message("text", "<Content>講個笑話</Content><MsgId>71</MsgId>"),
+        message("text", "<Content>a JOKE please</Content><MsgId>72</MsgId>"),
+        message(
+            "voice",
+            "<Recognition>来个笑话。</Recognition><MsgId>73</MsgId>",
+        ),
+        message("event", "<Event>CLICK</Event><EventKey>joke</EventKey>"),
+    ] {
+        let told = bot.say(&xml).content();
+        assert!(jokes.contains(&told), "{told}");
+        assert_eq!(bot.say(&xml).content(), told);
+    }
+}
+
+#[test]
+fn a_stale_deck_serves_at_once_and_is_replaced_after_the_reply() {
+    let (page, old) = list(1, 8);
+    let site = Site::page("text/html; charset=utf-8", page);
+    let bot = bot(&site, &["--joke-ttl", "0"]);
+    assert!(old.contains(&bot.answer_to("笑话")));
+    // With no time to live, each joke has the next page fetched, which now takes for ever.
+    site.change(|_, _| std::thread::park());
+    let begin = Instant::now();
+    for _ in 0..5 {
+        assert!(old.contains(&bot.answer_to("笑话")));
+    }
+    assert!(begin.elapsed() < Duration::from_secs(2));
+    bot.wait_for_log("jokes: none from custom: no complete answer in time");
+    assert!(old.contains(&bot.answer_to("笑话")));
+}
+
+#[test]
+fn a_new_page_replaces_a_stale_deck() {
+    let (page, old) = list(1, 8);
+    let site = Site::page("text/html; charset=utf-8", page);
+    let bot = bot(&site, &["--joke-ttl", "0"]);
+    assert!(old.contains(&bot.answer_to("笑话")));
+    let (page, new) = list(100, 8);
+    let answer = http_ok("text/html; charset=utf-8", page.as_bytes());
+    site.change(move |_, stream| drop(stream.write_all(&answer)));
+    let told = poll(Instant::now() + LIMIT, || {
+        let told = bot.answer_to("笑话");
+        new.contains(&told).then_some(())
+    });
+    assert_eq!(told, Some(()), "the old deck stays");
+}
+
+#[test]
+fn a_small_deck_is_not_fetched_more_often_than_every_ten_seconds() {
+    let site = Site::page("text/plain; charset=utf-8", "只有这一个笑话。");
+    let bot = Bot::with(&["--joke-url", &site.url("/")], &[]);
+    for _ in 0..20 {
+        assert_eq!(bot.answer_to("笑话"), "只有这一个笑话。");
+    }
+    assert_eq!(site.hits(), 1);
+}
+
+#[test]
+fn with_the_site_down_the_bot_tells_one_of_its_own_at_once_and_lets_the_site_rest() {
+    let site = Site::start(|_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n");
+    });
+    let bot = bot(&site, &[]);
+    let begin = Instant::now();
+    let told: Vec<String> = (0..10).map(|_| bot.answer_to("笑话")).collect();
+    assert!(begin.elapsed() < Duration::from_secs(2));
+    let builtin = daoxiao::joke::builtin();
+    for joke in &told {
+        assert!(builtin.contains(joke), "{joke}");
+    }
+    for pair in told.windows(2) {
+        assert_ne!(pair[0], pair[1]);
+    }
+    assert_eq!(site.hits(), 1);
+    bot.wait_for_log("jokes: none from custom: the site answered with status 500");
+}
+
+#[test]
+fn the_owners_jokes_take_the_place_of_the_built_in_ones() {
+    let file = Temporary::write(
+        "own-jokes.txt",
+        "我自己的笑话，\n有坏词也行。\n%\n短\n%\n\n",
+    );
+    let bot = Bot::with(
+        &[
+            "--joke-source",
+            "none",
+            "--jokes",
+            file.path(),
+            "--joke-skip",
+            "坏词",
+        ],
+        &[],
+    );
+    let mut told = [bot.answer_to("笑话"), bot.answer_to("笑话")];
+    told.sort();
+    assert_eq!(told, ["我自己的笑话，\n有坏词也行。", "短"]);
+}
+
+#[test]
+fn cut_short_long_and_unwanted_items_are_not_told() {
+    let long = "长".repeat(683);
+    let page = format!(
+        "<li>好好的一个笑话<li>太短了<li>说到一半……>>查看更多<li>说到一半……查看全文\
+         <li>说到一半……展开全文<li>里面有坏词的笑话<li>里面有 SPAM 的笑话<li>{long}"
+    );
+    let site = Site::page("text/html; charset=utf-8", page);
+    let bot = Bot::with(
+        &["--joke-url", &site.url("/"), "--joke-item", "li"],
+        &[("DAOXIAO_JOKE_SKIP", "坏词,spam")],
+    );
+    for _ in 0..10 {
+        assert_eq!(bot.answer_to("笑话"), "好好的一个笑话");
+    }
+    bot.wait_for_log("jokes: 1 from custom, 7 left out");
+}
+
+#[test]
+fn a_joke_that_just_fits_is_told_whole() {
+    let joke = format!("{}。。", "长".repeat(676));
+    let page = format!("<li><b>标题</b>{joke}");
+    let site = Site::page("text/html; charset=utf-8", page);
+    let bot = bot(&site, &["--joke-title", "b"]);
+    let told = bot.answer_to("笑话");
+    assert_eq!(told.len(), 2047);
+    assert_eq!(told, format!("《标题》\n{joke}"));
+}
+
+#[test]
+fn a_successor_goes_on_with_the_same_deck() {
+    let (page, jokes) = list(1, 6);
+    let site = Site::page("text/html; charset=utf-8", page);
+    let bot = bot(&site, &[]);
+    let mut told: Vec<String> = (0..3).map(|_| bot.answer_to("笑话")).collect();
+    hand_over(&bot);
+    told.extend((0..3).map(|_| bot.answer_to("笑话")));
+    told.sort();
+    assert_eq!(told, jokes);
+    assert_eq!(site.hits(), 1);
+}
+
+#[test]
+fn a_successor_lets_a_dead_site_rest_as_long() {
+    let site = Site::start(|_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n");
+    });
+    let bot = bot(&site, &[]);
+    bot.answer_to("笑话");
+    hand_over(&bot);
+    bot.answer_to("笑话");
+    assert_eq!(site.hits(), 1);
+}
+
+/// Has the bot start over, and waits until it has.
+fn hand_over(bot: &Bot) {
+    bot.signal("HUP");
+    let handed_on = poll(Instant::now() + LIMIT, || {
+        let variables = fs::read(format!("/proc/{}/environ", bot.pid())).ok()?;
+        let variables = String::from_utf8_lossy(&variables).into_owned();
+        variables.contains("DAOXIAO_HANDED_ON_DECK=").then_some(())
+    });
+    assert_eq!(handed_on, Some(()), "SIGHUP hands nothing on");
+}

@@ -1,0 +1,221 @@
+//! `daoxiao joke`: trying out a source.
+
+use std::{
+    io::{Read, Write},
+    process::{Output, Stdio},
+};
+
+use crate::support::{daoxiao, site::Site};
+
+fn joke(arguments: &[&str]) -> Output {
+    let mut command = daoxiao(&[&["joke"], arguments].concat());
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+fn texts(output: &Output) -> (Option<i32>, &str, &str) {
+    let text = |bytes| std::str::from_utf8(bytes).unwrap();
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+const LIST: &str =
+    "<ul><li>一号笑话在此<li>二号笑话在此<li>短<li>三号笑话，查看更多<li>四号笑话在此</ul>";
+
+#[test]
+fn all_jokes_are_printed_and_where_they_are_from_and_what_was_left_out() {
+    let site = Site::page("text/html; charset=utf-8", LIST);
+    let url = site.url("/");
+    let output = joke(&["--all", "--joke-url", &url, "--joke-item", "ul > li"]);
+    assert_eq!(
+        texts(&output),
+        (
+            Some(0),
+            "一号笑话在此\n%\n二号笑话在此\n%\n四号笑话在此\n",
+            &*format!(
+                "custom: {url}: items matched: 5, jokes: 3, 2 left out: 1 under 6 characters, 1 \
+                 cut short by the site\n"
+            ),
+        )
+    );
+}
+
+#[test]
+fn one_joke_is_printed_or_as_many_as_asked_for() {
+    let site = Site::page("text/html; charset=utf-8", LIST);
+    let url = site.url("/");
+    for (count, printed) in [(None, 1), (Some("1"), 1), (Some("2"), 2), (Some("9"), 3)] {
+        let mut arguments = vec!["--joke-url", &url, "--joke-item", "li"];
+        arguments.extend(count.iter().flat_map(|count| ["--count", count]));
+        let output = joke(&arguments);
+        let (code, jokes, _) = texts(&output);
+        assert_eq!(code, Some(0));
+        assert_eq!(jokes.split("\n%\n").count(), printed, "{count:?}: {jokes}");
+    }
+}
+
+#[test]
+fn a_page_range_is_filled_in_and_the_page_is_named() {
+    let site = Site::page("text/plain; charset=utf-8", "一个很短的笑话");
+    let output = joke(&["--joke-url", &site.url("/{7-7}")]);
+    let (code, jokes, said) = texts(&output);
+    assert_eq!((code, jokes), (Some(0), "一个很短的笑话\n"));
+    assert_eq!(
+        said,
+        format!(
+            "custom: {}: items matched: 1, jokes: 1, none left out\n",
+            site.url("/7")
+        )
+    );
+}
+
+#[test]
+fn without_a_joke_the_reason_is_told_and_the_exit_code_is_1() {
+    for (content_type, body, item, reason) in [
+        (
+            "text/html",
+            "<p>x",
+            "li",
+            "the item selector matches nothing on the page",
+        ),
+        ("text/html", "", "li", "the page is empty"),
+        (
+            "text/html",
+            "<li>x",
+            "li",
+            "1 items matched and all were left out: 1 under 6 characters",
+        ),
+        (
+            "text/html",
+            "<li>x",
+            "",
+            "the page is \"text/html\", which needs an item selector",
+        ),
+    ] {
+        let site = Site::page(content_type, body);
+        let url = site.url("/");
+        let mut arguments = vec!["--joke-url", &url];
+        if !item.is_empty() {
+            arguments.extend(["--joke-item", item]);
+        }
+        let output = joke(&arguments);
+        let said =
+            format!("custom: {url}: {reason}\nerror: no joke: see above what each source said\n");
+        assert_eq!(texts(&output), (Some(1), "", &*said));
+    }
+    let output = joke(&["--joke-source", "none"]);
+    assert_eq!(
+        texts(&output),
+        (Some(1), "", "error: no joke: there is no source to ask\n")
+    );
+}
+
+#[test]
+fn a_site_that_is_not_there_is_told() {
+    let site = Site::start(|_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 404 Gone\r\nContent-Length: 0\r\n\r\n");
+    });
+    let output = joke(&["--joke-url", &site.url("/")]);
+    let (code, jokes, said) = texts(&output);
+    assert_eq!((code, jokes), (Some(1), ""));
+    assert!(
+        said.contains(": the site answered with status 404\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_bad_selector_or_charset_is_exit_2_with_the_place() {
+    let url = "http://x.cn/";
+    for (flags, said) in [
+        (
+            vec!["--joke-item", "li:first-child"],
+            "error: --joke-item li:first-child: at character 3: ':' has no meaning here; a selector",
+        ),
+        (
+            vec!["--joke-item", "> li"],
+            "error: --joke-item > li: at character 1: '>' can begin only a selector inside an item",
+        ),
+        (
+            vec!["--joke-item", "li", "--joke-title", "h3["],
+            "error: --joke-title h3[: at character 3: a name must follow '['",
+        ),
+        (
+            vec!["--joke-item", "li", "--joke-content", "p >"],
+            "error: --joke-content p >: at character 4: an element is missing",
+        ),
+        (
+            vec!["--joke-charset", "martian"],
+            "error: --joke-charset martian: no charset is called \"martian\"; known are utf-8,",
+        ),
+    ] {
+        for command in ["joke", "serve"] {
+            let mut command = daoxiao(&[&[command, "--joke-url", url], &flags[..]].concat());
+            let output = command.stdin(Stdio::null()).output().unwrap();
+            let (code, jokes, error) = texts(&output);
+            assert_eq!((code, jokes), (Some(2), ""), "{error}");
+            let error = error
+                .lines()
+                .find(|line| line.starts_with("error: "))
+                .unwrap();
+            assert!(error.starts_with(said), "{error}");
+        }
+    }
+    let output = joke(&["--joke-url", "x.cn/{1-50}"]);
+    assert_eq!(
+        texts(&output),
+        (
+            Some(2),
+            "",
+            "error: --joke-url x.cn/{1-50}: a URL begins with http:// or https://\n"
+        )
+    );
+}
+
+#[test]
+fn a_reader_who_has_enough_is_no_error() {
+    let jokes = (0..400)
+        .map(|n| format!("<li>第 {n} 号{}", "笑话".repeat(300)))
+        .collect::<Vec<_>>()
+        .concat();
+    let site = Site::page("text/html; charset=utf-8", jokes);
+    let mut command = daoxiao(&[
+        "joke",
+        "--all",
+        "--joke-url",
+        &site.url("/"),
+        "--joke-item",
+        "li",
+    ]);
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut begin = [0; 10];
+    let mut reader = child.stdout.take().unwrap();
+    reader.read_exact(&mut begin).unwrap();
+    drop(reader);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.ends_with("items matched: 400, jokes: 400, none left out\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_proxy_of_the_environment_is_asked_for_the_page() {
+    let proxy = Site::start(|target, stream| {
+        assert_eq!(target, "jokes.invalid:80");
+        let _ = stream.write_all(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n");
+    });
+    let mut command = daoxiao(&["joke", "--joke-url", "http://jokes.invalid/"]);
+    let output = command.env("HTTP_PROXY", proxy.url("")).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(proxy.hits(), 1);
+}
