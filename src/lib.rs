@@ -19,8 +19,8 @@
 //!
 //! Beside them: [`cgi`] is the other way into [`callback`]; [`wechat`] plays the other side of the
 //! talk for the commands that need one; [`access_log`] words the line for each request; [`entropy`]
-//! has the system's random bytes. Everything from 3 to 5 but the fetching of jokes opens no socket and reads no clock,
-//! environment or randomness: time and random bytes are arguments.
+//! has the system's random bytes. Everything from 3 to 5 but the fetching of jokes opens no socket
+//! and reads no clock, environment or randomness: time and random bytes are arguments.
 
 pub mod access_log;
 pub mod bot;
