@@ -4,6 +4,7 @@
 
 use std::{
     cell::Cell,
+    convert::Infallible,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -106,12 +107,14 @@ fn page_of_20_jokes(bencher: Bencher<'_, '_>) {
 
 fn answer(callback: &mut Callback, query: &str, body: &str) -> Answer {
     let query = callback.admit(query, now()).unwrap();
-    let random = Randomness {
-        bytes: [9; 16],
-        nonce: NONCE.to_owned(),
+    let random = || {
+        Ok::<_, Infallible>(Randomness {
+            bytes: [9; 16],
+            nonce: NONCE.to_owned(),
+        })
     };
     callback
-        .answer(&query, body.as_bytes(), now(), &random)
+        .answer(&query, body.as_bytes(), now(), random)
         .unwrap()
 }
 

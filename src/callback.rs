@@ -1,33 +1,23 @@
 //! One callback, from its query to the body of the answer.
 
+mod account;
 mod rejection;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
+pub use self::account::{Account, EnvelopeError};
 pub use self::rejection::Rejection;
 use crate::bot::{Action, decide};
-use crate::crypt::MsgCrypt;
 use crate::joke::Jokes;
-use crate::message::{Field, Message, agree, fields, find};
+use crate::message::Message;
 use crate::query::CallbackQuery;
 use crate::recent::{Answered, Key, Recent};
-use crate::reply::{Content, Reply, encrypted_body};
-use crate::signature::{Token, check_msg_signature, check_signature, sign};
+use crate::reply::{Content, Reply};
+use crate::signature::check_signature;
 
 /// The longest body that is read. WeChat's are a few KiB; a text has at most 2,048 characters.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
-
-/// What the platform and the bot know about the account.
-#[derive(Debug)]
-pub struct Account {
-    /// Signs every callback.
-    pub token: Token,
-    /// Encrypts messages; with it, those that are not encrypted are refused.
-    pub crypt: Option<MsgCrypt>,
-    /// How far a timestamp may be from now, either way; `None` or zero for any age.
-    pub max_age: Option<Duration>,
-}
 
 /// What an answer must not share with any other one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,12 +90,14 @@ impl Callback {
     }
 
     /// Answers the message in the body of an admitted request.
-    pub fn answer(
+    ///
+    /// What is random is asked for by an encrypted reply alone: the system takes longer to give it than a plain one.
+    pub fn answer<E>(
         &mut self,
         query: &CallbackQuery<'_>,
         body: &[u8],
         now: SystemTime,
-        random: &Randomness,
+        random: impl FnOnce() -> Result<Randomness, E>,
     ) -> Result<Answer, Rejection> {
         let message = self.account.read(query, body)?;
         let (reply, answered, at) = self.reply(&message, now);
@@ -114,9 +106,14 @@ impl Callback {
             &message.to_user_name,
             unix_seconds(at),
         );
-        let (body, content_type) = match reply {
-            Reply::Success => (plain, "text/plain"),
-            Reply::Text(_) => (self.account.seal(plain, now, random), "application/xml"),
+        let (body, content_type) = match (reply, &self.account.crypt) {
+            (Reply::Success, _) => (plain, "text/plain"),
+            (Reply::Text(_), None) => (plain, "application/xml"),
+            (Reply::Text(_), Some(crypt)) => {
+                let random = random().map_err(|_| Rejection::NoRandomness)?;
+                let sealed = self.account.seal(crypt, &plain, now, &random);
+                (sealed, "application/xml")
+            }
         };
         Ok(Answer {
             body,
@@ -147,55 +144,6 @@ impl Callback {
             self.recent.keep(key, Answered { content, at: now });
         }
         (Reply::Text(content), word, now)
-    }
-}
-
-impl Account {
-    /// The message in a body, plain or encrypted as the account has it.
-    fn read(&self, query: &CallbackQuery<'_>, body: &[u8]) -> Result<Message, Rejection> {
-        let Some(crypt) = &self.crypt else {
-            return Message::parse(body).map_err(Rejection::Message);
-        };
-        let envelope = str::from_utf8(body).map_err(|_| Rejection::EnvelopeNotUtf8)?;
-        let outer = fields(envelope).map_err(Rejection::Envelope)?;
-        let message = self.open(crypt, query, &outer)?;
-        let inner = fields(&message).map_err(|error| Rejection::Message(error.into()))?;
-        if !agree(envelope, &outer, &inner) {
-            return Err(Rejection::Disagreement);
-        }
-        Message::from_fields(&inner).map_err(Rejection::Message)
-    }
-
-    /// The message in the envelope's `<Encrypt>`, whose signature is checked before anything is made of it.
-    fn open(
-        &self,
-        crypt: &MsgCrypt,
-        query: &CallbackQuery<'_>,
-        envelope: &[Field<'_>],
-    ) -> Result<String, Rejection> {
-        if query.encrypt_type.as_deref() != Some("aes") {
-            return Err(Rejection::EncryptType);
-        }
-        let timestamp = required(query.timestamp.as_deref(), "timestamp")?;
-        let nonce = required(query.nonce.as_deref(), "nonce")?;
-        let msg_signature = required(query.msg_signature.as_deref(), "msg_signature")?;
-        let encrypt = find(envelope, "Encrypt").ok_or(Rejection::NoEncrypt)?;
-        if !check_msg_signature(&self.token, timestamp, nonce, encrypt, msg_signature) {
-            return Err(Rejection::MsgSignature);
-        }
-        crypt.decrypt(encrypt).map_err(Rejection::Crypt)
-    }
-
-    /// The reply as the account has it: encrypted, where messages are.
-    fn seal(&self, reply: String, now: SystemTime, random: &Randomness) -> String {
-        let Some(crypt) = &self.crypt else {
-            return reply;
-        };
-        let encrypt = crypt.encrypt(&reply, random.bytes);
-        let timestamp = unix_seconds(now);
-        let signed = timestamp.to_string();
-        let msg_signature = sign(&[self.token.as_str(), &signed, &random.nonce, &encrypt]);
-        encrypted_body(&encrypt, &msg_signature, timestamp, &random.nonce)
     }
 }
 

@@ -75,10 +75,7 @@ impl CgiRequest {
         let mut bytes = Vec::with_capacity(length);
         let limit = u64::try_from(length).unwrap_or(u64::MAX);
         match body.take(limit).read_to_end(&mut bytes) {
-            Ok(read) if read == length => {
-                let random = entropy::randomness().map_err(|_| Rejection::Internal)?;
-                callback.answer(&query, &bytes, now, &random)
-            }
+            Ok(read) if read == length => callback.answer(&query, &bytes, now, entropy::randomness),
             _ => Err(Rejection::BodyEndsEarly),
         }
     }

@@ -13,15 +13,15 @@ const KEPT_FOR: Duration = Duration::from_secs(60);
 const MAX_ANSWERS: usize = 4_096;
 /// Room for that many answers of usual length; the longest ones push the oldest out sooner.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
-/// What an answer takes beside its texts: two map entries, the key's parts and the allocations, rounded up.
+/// What an answer takes beside its texts: its places in the map and the queue and the allocations, rounded up.
 const BYTES_BESIDE_TEXTS: usize = 512;
 
 /// The answers to recent messages, so that the same message gets the same answer.
 #[derive(Debug, Default)]
 pub struct Recent {
-    answers: HashMap<Arc<Key>, Answered>,
+    answers: HashMap<Key, Answered>,
     /// The keys of all answers, the oldest first.
-    order: VecDeque<Arc<Key>>,
+    order: VecDeque<Key>,
     bytes: usize,
 }
 
@@ -46,16 +46,13 @@ impl Recent {
 
     /// Keeps an answer, and forgets those that are too old or too many.
     pub fn keep(&mut self, key: Key, answered: Answered) {
-        let is_known = self.answers.contains_key(&key);
-        if is_known {
-            self.order.retain(|other| **other != key);
-            self.forget(&key);
-        }
-        let key = Arc::new(key);
-        self.bytes += size(&key, &answered);
         let now = answered.at;
-        self.order.push_back(Arc::clone(&key));
-        self.answers.insert(key, answered);
+        self.bytes += size(&key, &answered);
+        if let Some(replaced) = self.answers.insert(key.clone(), answered) {
+            self.bytes -= size(&key, &replaced);
+            self.order.retain(|other| *other != key);
+        }
+        self.order.push_back(key);
         while self.is_oldest_to_go(now) {
             if let Some(oldest) = self.order.pop_front() {
                 self.forget(&oldest);
@@ -82,54 +79,30 @@ fn is_over(at: SystemTime, now: SystemTime) -> bool {
 }
 
 fn size(key: &Key, answered: &Answered) -> usize {
-    BYTES_BESIDE_TEXTS + key.bytes() + answered.content.as_str().len()
+    BYTES_BESIDE_TEXTS + key.0.len() + answered.content.as_str().len()
 }
 
 /// What two deliveries of the same message have in common, and two messages have not.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Key {
-    from_user_name: String,
-    message: Identity,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Identity {
-    MsgId(String),
-    /// Events have no MsgId, and two of them can share a second.
-    Event {
-        create_time: u64,
-        event: String,
-        event_key: Option<String>,
-    },
-}
+pub struct Key(Arc<str>);
 
 impl Key {
     /// The key of a message; none, where nothing tells it from the next one.
     #[must_use]
     pub fn of(message: &Message) -> Option<Self> {
-        let identity = match (&message.msg_id, &message.kind) {
-            (Some(msg_id), _) => Identity::MsgId(msg_id.clone()),
-            (None, MessageKind::Event(event)) => Identity::Event {
-                create_time: message.create_time?,
-                event: event.event.clone(),
-                event_key: event.event_key.clone(),
-            },
+        // No text out of XML has the character by which the parts are divided.
+        let from = &message.from_user_name;
+        let key = match (&message.msg_id, &message.kind) {
+            (Some(msg_id), _) => [from, "\0", msg_id].concat(),
+            // Events have no MsgId, and two of them can share a second.
+            (None, MessageKind::Event(event)) => {
+                let create_time = message.create_time?;
+                let event_key = event.event_key.as_deref().unwrap_or_default();
+                format!("{from}\0{create_time}\0{}\0{event_key}", event.event)
+            }
             (None, _) => return None,
         };
-        Some(Self {
-            from_user_name: message.from_user_name.clone(),
-            message: identity,
-        })
-    }
-
-    fn bytes(&self) -> usize {
-        let identity = match &self.message {
-            Identity::MsgId(msg_id) => msg_id.len(),
-            Identity::Event {
-                event, event_key, ..
-            } => event.len() + event_key.as_ref().map_or(0, String::len),
-        };
-        self.from_user_name.len() + identity
+        Some(Self(key.into()))
     }
 }
 

@@ -67,9 +67,7 @@ impl Content {
         push_cdata(&mut xml, from);
         xml.push_str("</FromUserName><CreateTime>");
         xml.push_str(&create_time.to_string());
-        xml.push_str("</CreateTime><MsgType>");
-        push_cdata(&mut xml, "text");
-        xml.push_str("</MsgType><Content>");
+        xml.push_str("</CreateTime><MsgType><![CDATA[text]]></MsgType><Content>");
         push_cdata(&mut xml, &self.0);
         xml.push_str("</Content></xml>");
         xml

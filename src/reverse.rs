@@ -8,9 +8,10 @@ use unicode_segmentation::UnicodeSegmentation;
 /// The text backwards: a grapheme cluster stays whole, and so does the code of a WeChat face.
 #[must_use]
 pub fn reverse(text: &str) -> String {
-    let mut characters: Vec<&str> = characters(text).collect();
-    characters.reverse();
-    characters.concat()
+    let mut backwards = Vec::with_capacity(text.chars().count());
+    backwards.extend(characters(text));
+    backwards.reverse();
+    backwards.concat()
 }
 
 /// The text in the pieces that a reader sees as one character: grapheme clusters and faces.

@@ -211,10 +211,9 @@ impl Server {
 
     fn decide(&mut self, call: &Call, body: &[u8]) -> Result<Answer, Rejection> {
         let query = CallbackQuery::parse(call.query()).map_err(Rejection::Query)?;
-        let random = entropy::randomness().map_err(|_| Rejection::Internal)?;
         self.service
             .callback
-            .answer(&query, body, call.time, &random)
+            .answer(&query, body, call.time, entropy::randomness)
     }
 
     fn be_healthy(&mut self, call: Call) {

@@ -35,7 +35,11 @@ pub fn sign(parts: &[&str]) -> String {
     for part in parts {
         sha1.update(part.as_bytes());
     }
-    sha1.digest().to_string()
+    let bytes = sha1.digest().bytes();
+    let mut hexadecimal = String::with_capacity(2 * bytes.len());
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    hexadecimal.extend(digits.filter_map(|digit| char::from_digit(digit.into(), 16)));
+    hexadecimal
 }
 
 /// Compares in constant time: how long a refusal takes must not tell how much of a guess was right.

@@ -3,9 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-use super::MAX_BODY_BYTES;
-use crate::crypt::CryptError;
-use crate::message::{MessageError, XmlError};
+use super::{EnvelopeError, MAX_BODY_BYTES};
+use crate::message::MessageError;
 use crate::query::QueryError;
 
 /// Why a request is refused; displayed, it is the reason for the log.
@@ -50,24 +49,12 @@ pub enum Rejection {
     TooLarge(usize),
     /// The connection ended before the body did.
     BodyEndsEarly,
-    /// The account has a key, and the query does not say that the body is encrypted.
-    EncryptType,
-    /// The body around the encrypted message is not text.
-    EnvelopeNotUtf8,
-    /// The body around the encrypted message is not WeChat's XML.
-    Envelope(XmlError),
-    /// The account has a key, and the body holds no encrypted message.
-    NoEncrypt,
-    /// The `msg_signature` is not over this encrypted message.
-    MsgSignature,
-    /// The message cannot be decrypted.
-    Crypt(CryptError),
-    /// What stands around the encrypted message says other than the message.
-    Disagreement,
+    /// The account has a key, and the body holds no message that was encrypted with it.
+    Envelope(EnvelopeError),
     /// The body is no message.
     Message(MessageError),
-    /// The bot itself has failed; the log has told how.
-    Internal,
+    /// The system gives no random bytes, and an encrypted reply needs some.
+    NoRandomness,
 }
 
 impl Rejection {
@@ -80,20 +67,14 @@ impl Rejection {
             Self::LengthRequired => 411,
             Self::TooLarge(_) => 413,
             Self::NoEchostr | Self::BodyEndsEarly | Self::Message(_) => 400,
-            Self::Internal => 500,
+            Self::NoRandomness => 500,
             Self::Query(_)
             | Self::Missing(_)
             | Self::Signature
             | Self::Timestamp
             | Self::Past { .. }
             | Self::Future { .. }
-            | Self::EncryptType
-            | Self::EnvelopeNotUtf8
-            | Self::Envelope(_)
-            | Self::NoEncrypt
-            | Self::MsgSignature
-            | Self::Crypt(_)
-            | Self::Disagreement => 403,
+            | Self::Envelope(_) => 403,
         }
     }
 
@@ -109,6 +90,12 @@ impl Rejection {
             500 => "internal error",
             _ => "forbidden",
         }
+    }
+}
+
+impl From<EnvelopeError> for Rejection {
+    fn from(error: EnvelopeError) -> Self {
+        Self::Envelope(error)
     }
 }
 
@@ -133,23 +120,10 @@ impl fmt::Display for Rejection {
                     "the body is declared as {length} bytes, and {MAX_BODY_BYTES} are allowed"
                 )
             }
-            Self::EncryptType => f.write_str(
-                "the query has no encrypt_type=aes, and WECHAT_ENCODING_AES_KEY is set: \
-                 choose the secure mode at the platform, or unset the key",
-            ),
-            Self::EnvelopeNotUtf8 => f.write_str("the body is not UTF-8"),
             Self::Envelope(error) => error.fmt(f),
-            Self::NoEncrypt => {
-                f.write_str("the body has no Encrypt, and WECHAT_ENCODING_AES_KEY is set")
-            }
-            Self::MsgSignature => f.write_str("the msg_signature is wrong"),
-            Self::Crypt(error) => error.fmt(f),
-            Self::Disagreement => {
-                f.write_str("the body says other than the encrypted message in it")
-            }
             Self::Message(error) => error.fmt(f),
             Self::BodyEndsEarly => f.write_str("the body ended before its declared length"),
-            Self::Internal => f.write_str("the bot failed"),
+            Self::NoRandomness => f.write_str("the system gives no random bytes"),
         }
     }
 }
@@ -167,7 +141,6 @@ impl Error for Rejection {
         match self {
             Self::Query(error) => Some(error),
             Self::Envelope(error) => Some(error),
-            Self::Crypt(error) => Some(error),
             Self::Message(error) => Some(error),
             _ => None,
         }

@@ -1,11 +1,15 @@
+use std::convert::Infallible;
+use std::time::Duration;
+
 use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::crypt::CryptError;
+use crate::crypt::{CryptError, MsgCrypt};
 use crate::joke::JokeSettings;
-use crate::message::{MessageError, XmlError};
+use crate::message::{MessageError, XmlError, fields, find};
 use crate::query::QueryError;
+use crate::signature::sign;
 
 const NOW: u64 = 1_469_079_992;
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
@@ -18,10 +22,12 @@ fn later(seconds: u64) -> SystemTime {
     now() + Duration::from_secs(seconds)
 }
 
-fn random(byte: u8) -> Randomness {
-    Randomness {
-        bytes: [byte; 16],
-        nonce: format!("nonce{byte}"),
+fn random(byte: u8) -> impl Fn() -> Result<Randomness, Infallible> {
+    move || {
+        Ok(Randomness {
+            bytes: [byte; 16],
+            nonce: format!("nonce{byte}"),
+        })
     }
 }
 
@@ -103,7 +109,7 @@ fn post(
     now: SystemTime,
 ) -> Result<Answer, Rejection> {
     let admitted = callback.admit(query, now)?;
-    callback.answer(&admitted, body.as_ref(), now, &random(1))
+    callback.answer(&admitted, body.as_ref(), now, random(1))
 }
 
 fn reply_to(body: &str) -> Result<Answer, Rejection> {
@@ -326,7 +332,7 @@ fn an_encrypted_repeat_is_the_same_text_newly_encrypted() {
     let admitted = callback.admit(&query, now()).unwrap();
     let mut answer = |seconds, byte| {
         callback
-            .answer(&admitted, body.as_bytes(), later(seconds), &random(byte))
+            .answer(&admitted, body.as_bytes(), later(seconds), random(byte))
             .unwrap()
             .body
     };
@@ -362,13 +368,24 @@ fn with_a_key_nothing_plain_or_altered_gets_in() {
     let (query, body) = secure_post(&text("abc", "1"));
     let refusal = |query: &str, body: &str| post(&mut secure(), query, body, now()).unwrap_err();
     let plain_body = text("abc", "1");
-    let xml_error = |error| matches!(error, Rejection::Envelope(XmlError::NotWellFormed { .. }));
+    let xml_error = |error| {
+        matches!(
+            error,
+            Rejection::Envelope(EnvelopeError::Xml(XmlError::NotWellFormed { .. }))
+        )
+    };
     let refusals = [
-        (refusal(&self::query(), &plain_body), Rejection::EncryptType),
-        (refusal(&self::query(), &body), Rejection::EncryptType),
+        (
+            refusal(&self::query(), &plain_body),
+            EnvelopeError::EncryptType.into(),
+        ),
+        (
+            refusal(&self::query(), &body),
+            EnvelopeError::EncryptType.into(),
+        ),
         (
             refusal(&query.replace("=aes", "=raw"), &body),
-            Rejection::EncryptType,
+            EnvelopeError::EncryptType.into(),
         ),
         (
             refusal(&query.replace("msg_s", "s"), &body),
@@ -378,14 +395,17 @@ fn with_a_key_nothing_plain_or_altered_gets_in() {
             refusal(&query.replace("&msg_s", "&x"), &body),
             Rejection::Missing("msg_signature"),
         ),
-        (refusal(&query, &plain_body), Rejection::NoEncrypt),
+        (
+            refusal(&query, &plain_body),
+            EnvelopeError::NoEncrypt.into(),
+        ),
         (
             refusal(&query, &body.replace("gh_1", "gh_2")),
-            Rejection::Disagreement,
+            EnvelopeError::Disagreement.into(),
         ),
         (
             refusal(&query, &body.replace("]]></Encrypt>", "A]]></Encrypt>")),
-            Rejection::MsgSignature,
+            EnvelopeError::MsgSignature.into(),
         ),
     ];
     for (refusal, expected) in refusals {
@@ -395,6 +415,32 @@ fn with_a_key_nothing_plain_or_altered_gets_in() {
     let malformed = refusal(&query, &body.replace("</xml>", ""));
     assert_eq!((malformed.status(), malformed.phrase()), (403, "forbidden"));
     assert!(xml_error(malformed));
+}
+
+#[test]
+fn only_an_encrypted_reply_needs_what_is_random() {
+    let none = || Err::<Randomness, _>("the pool is empty");
+    let answer = |mut callback: Callback, (query, body): (String, String)| {
+        let admitted = callback.admit(&query, now()).unwrap();
+        let refusal = callback
+            .answer(&admitted, body.as_bytes(), now(), none)
+            .err();
+        let again = callback
+            .answer(&admitted, body.as_bytes(), now(), random(1))
+            .unwrap();
+        (refusal, again.answered)
+    };
+    let plainly = |content| (query(), text(content, "1"));
+    assert_eq!(answer(plain(), plainly("abc")), (None, "repeat"));
+    let refusal = Some(Rejection::NoRandomness);
+    assert_eq!(
+        answer(secure(), secure_post(&text("abc", "1"))),
+        (refusal, "repeat")
+    );
+    assert_eq!(
+        answer(secure(), secure_post(&text(" ", "1"))),
+        (None, "success")
+    );
 }
 
 #[test]
@@ -417,11 +463,11 @@ fn every_refused_decryption_looks_the_same() {
     assert_eq!(
         refusals,
         [
-            Rejection::Crypt(CryptError::AppId),
-            Rejection::Crypt(CryptError::Padding),
-            Rejection::Crypt(CryptError::Padding),
-            Rejection::Crypt(CryptError::Length),
-            Rejection::Crypt(CryptError::Length),
+            EnvelopeError::Crypt(CryptError::AppId).into(),
+            EnvelopeError::Crypt(CryptError::Padding).into(),
+            EnvelopeError::Crypt(CryptError::Padding).into(),
+            EnvelopeError::Crypt(CryptError::Length).into(),
+            EnvelopeError::Crypt(CryptError::Length).into(),
         ]
     );
 }
@@ -523,6 +569,7 @@ fn each_status_has_one_phrase() {
         ),
         (Rejection::LengthRequired, 411, "length required"),
         (Rejection::TooLarge(65_537), 413, "body too large"),
+        (Rejection::NoRandomness, 500, "internal error"),
     ];
     for (rejection, status, phrase) in rejections {
         assert_eq!((rejection.status(), rejection.phrase()), (status, phrase));

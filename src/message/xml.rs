@@ -27,6 +27,10 @@ const KNOWN: [&str; 11] = [
     "Encrypt",
 ];
 
+/// The elements that hold words of a user, in which anything can stand; the last first, since what stands in a later
+/// one can look like the end of an earlier one.
+const USERS_WORDS: [&str; 6] = ["Content", "Url", "Description", "Title", "Poiname", "Label"];
+
 /// Blanks that XML allows between elements.
 const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 
@@ -96,7 +100,7 @@ pub fn agree(body: &str, outer: &[Field<'_>], message: &[Field<'_>]) -> bool {
         && (body.chars().all(is_xml_char) || markup(body).all(is_clean))
 }
 
-/// Reads strictly; where that fails, a user may have pasted XML, whose `]]>` ends the Content early.
+/// Reads strictly; where that fails, a user may have pasted XML, whose `]]>` ends the section early.
 fn fields_or_pasted(xml: &str) -> Result<Vec<Field<'_>>, XmlError> {
     strict_fields(xml).or_else(|error| {
         let escaped = escape_pasted(xml).ok_or(error)?;
@@ -108,16 +112,23 @@ fn into_owned(fields: Result<Vec<Field<'_>>, XmlError>) -> Result<Vec<Field<'sta
     Ok(fields?.into_iter().map(Field::into_owned).collect())
 }
 
-/// The same XML with all that stands between the first start and the last end of Content as its text.
+/// The same XML with whatever was pasted as text; nothing, where it is so already.
 fn escape_pasted(xml: &str) -> Option<String> {
-    const START: &str = "<Content><![CDATA[";
-    const END: &str = "]]></Content>";
-    let (before, rest) = xml.split_once(START)?;
-    let (content, after) = rest.rsplit_once(END)?;
-    let content = content
+    USERS_WORDS.iter().fold(None, |escaped, name| {
+        escape_element(escaped.as_deref().unwrap_or(xml), name).or(escaped)
+    })
+}
+
+/// The same XML with all that stands between the element's first start and its last end as its text.
+fn escape_element(xml: &str, name: &str) -> Option<String> {
+    let start = format!("<{name}><![CDATA[");
+    let end = format!("]]></{name}>");
+    let (before, rest) = xml.split_once(&start)?;
+    let (words, after) = rest.rsplit_once(&end)?;
+    let words = words
         .contains("]]>")
-        .then(|| content.replace("]]>", "]]]]><![CDATA[>"))?;
-    Some([before, START, &content, END, after].concat())
+        .then(|| words.replace("]]>", "]]]]><![CDATA[>"))?;
+    Some([before, &start, &words, &end, after].concat())
 }
 
 /// The children of the root `<xml>`, with no pardon for what XML forbids.
@@ -131,18 +142,24 @@ pub fn strict_fields(xml: &str) -> Result<Vec<Field<'_>>, XmlError> {
         return Err(XmlError::Root);
     }
     let mut fields: Vec<Field<'_>> = Vec::with_capacity(KNOWN.len());
-    for child in root.children() {
+    for child in root.children().filter(|child| !is_layout(*child)) {
         let field = field(child, xml);
         if let Some(known) = KNOWN.into_iter().find(|known| *known == field.name)
             && find(&fields, known).is_some()
         {
             return Err(XmlError::Twice(known));
         }
-        if !(field.name.is_empty() && field.text.is_empty()) {
-            fields.push(field);
-        }
+        fields.push(field);
     }
     Ok(fields)
+}
+
+/// Whether the node is none of the elements and says nothing: blanks between them, or a comment.
+fn is_layout(node: Node<'_, '_>) -> bool {
+    match node.text() {
+        Some(text) if node.is_text() => text.trim_matches(BLANKS).is_empty(),
+        _ => !node.is_element(),
+    }
 }
 
 fn field<'a>(child: Node<'_, 'a>, xml: &str) -> Field<'a> {
@@ -185,7 +202,7 @@ fn source<'x>(node: Node<'_, '_>, xml: &'x str) -> Option<&'x str> {
     }
     let (source, _end_tag) = xml
         .get(start..node.parent()?.range().end)?
-        .rsplit_once("</")?;
+        .rsplit_once('<')?;
     Some(source)
 }
 

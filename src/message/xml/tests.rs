@@ -158,6 +158,36 @@ fn reads_what_a_user_pasted_as_the_users_words() {
 }
 
 #[test]
+fn what_was_pasted_into_a_page_or_a_place_is_words_too() {
+    let message = |name: &str, words: &str| {
+        format!("<xml><MsgType>m</MsgType><{name}><![CDATA[{words}]]></{name}><Url>u</Url></xml>")
+    };
+    for name in ["Title", "Description", "Label", "Poiname"] {
+        for pasted in ["a]]>b", "<Content><![CDATA[a]]></Content>", "]]></Url>"] {
+            assert_eq!(
+                read(&message(name, pasted)),
+                pairs(&[("MsgType", "m"), (name, pasted), ("Url", "u")]),
+                "{pasted}"
+            );
+        }
+        let pasted = message(name, "a]]>b");
+        let content = format!("<xml><Content><![CDATA[{pasted}]]></Content></xml>");
+        assert_eq!(read(&content), pairs(&[("Content", pasted.as_str())]));
+    }
+    assert_eq!(
+        read(
+            "<xml><Title><![CDATA[a]]>]]></Title>\
+             <Description><![CDATA[<Title><![CDATA[b]]></Title>]]></Description></xml>"
+        ),
+        pairs(&[
+            ("Title", "a]]>"),
+            ("Description", "<Title><![CDATA[b]]></Title>")
+        ])
+    );
+    assert!(fields(&message("ToUserName", "a]]>b")).is_err());
+}
+
+#[test]
 fn what_is_wrong_outside_the_content_stays_wrong() {
     for wrong in [
         "<xml><MsgType/><MsgType/><Content><![CDATA[a]]></Content></xml>",
