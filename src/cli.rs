@@ -1,6 +1,9 @@
 //! The command line: commands and flags, each with its variable, into settings.
 
-use std::{env, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+mod joke;
+mod talk;
+
+use std::{env, net::SocketAddr, process::ExitCode, time::Duration};
 
 use clap::{
     Args, Error, Parser, Subcommand,
@@ -8,16 +11,16 @@ use clap::{
 };
 use log::LevelFilter;
 
+use self::{
+    joke::{JokeArgs, JokeCommand},
+    talk::{CgiArgs, ChatArgs, DoctorArgs, SayArgs},
+};
 use crate::{
     commands::{self, serve::ServeSettings},
-    joke::KNOWN_SOURCES,
     server::HEALTH_PATH,
-    settings::{self, JokeOptions, SettingError},
+    settings::SettingError,
     survival::Limits,
 };
-
-/// The longest `--joke-budget`: WeChat waits 5 s, and the answer has to reach it.
-const MAX_JOKE_BUDGET_MS: u64 = 4000;
 
 /// What the loop may need for a request beyond waiting for a joke, before it counts as stuck.
 const REQUEST_ROOM: Duration = Duration::from_millis(1500);
@@ -32,13 +35,6 @@ Secrets come from the environment only:
   WECHAT_APPID             the AppID that belongs to the key
 
 Example: WECHAT_TOKEN=mysecrettoken daoxiao --listen 0.0.0.0:80";
-
-const JOKE_HELP: &str = "\
-The jokes are on standard output, a line % between two, as --jokes FILE takes them; where they
-come from, and how many were left out and why, is on standard error.
-
-Example: daoxiao joke --all --joke-url 'https://example.com/jokes/{1-50}.html' \\
-             --joke-item 'li.joke' --joke-title h3 --joke-content 'div.text'";
 
 /// A WeChat official-account bot: your words backwards, and a joke when asked.
 ///
@@ -57,23 +53,24 @@ enum Command {
     /// Answer WeChat's calls; the same as no command
     #[command(after_help = SERVE_HELP)]
     Serve(Box<ServeArgs>),
+    /// Talk to the bot in this terminal, without an account and without a network
+    #[command(after_help = talk::CHAT_HELP)]
+    Chat(Box<ChatArgs>),
+    /// Send one message to a bot, as WeChat's server would, and print the reply
+    #[command(after_help = talk::SAY_HELP)]
+    Say(SayArgs),
+    /// Print a signed query for curl: signature=…&timestamp=…&nonce=…
+    #[command(after_help = talk::SIGN_HELP)]
+    Sign,
+    /// Find out why WeChat and a server do not get along
+    #[command(after_help = talk::DOCTOR_HELP)]
+    Doctor(DoctorArgs),
     /// Fetch jokes now and print them, to try out a source or a selector
-    #[command(after_help = JOKE_HELP)]
+    #[command(after_help = joke::JOKE_HELP)]
     Joke(Box<JokeCommand>),
-}
-
-#[derive(Debug, Args)]
-struct JokeCommand {
-    /// Ask every source, not only until one has jokes, and print all their jokes
-    #[arg(long)]
-    all: bool,
-    /// How many jokes to print, at random; of each source with --all [default: 1]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = number::<1, 1000>)]
-    count: Option<u64>,
-    #[command(flatten)]
-    jokes: JokeArgs,
-    #[command(flatten)]
-    log: LogArgs,
+    /// Answer one request of a web server that speaks CGI
+    #[command(after_help = talk::CGI_HELP)]
+    Cgi(Box<CgiArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -107,82 +104,6 @@ struct LogArgs {
     log: Option<LevelFilter>,
 }
 
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Jokes")]
-struct JokeArgs {
-    /// Known sources in the order to try, or none: qiushidabaike, zol, biedoul, 60s
-    /// [default: all of them]
-    #[arg(long, env = "DAOXIAO_JOKE_SOURCE", value_name = "NAME", hide_env_values = true, value_delimiter = ',', value_parser = joke_source)]
-    joke_source: Vec<String>,
-    /// A page of jokes of your own choice, instead of the known sources; {1-50} stands for a page number
-    #[arg(
-        long,
-        env = "DAOXIAO_JOKE_URL",
-        value_name = "URL",
-        hide_env_values = true
-    )]
-    joke_url: Option<String>,
-    /// Selector of one joke on that page; a text/plain answer needs none
-    #[arg(
-        long,
-        env = "DAOXIAO_JOKE_ITEM",
-        value_name = "SELECTOR",
-        hide_env_values = true,
-        requires = "joke_url"
-    )]
-    joke_item: Option<String>,
-    /// Selector of the title inside a joke
-    #[arg(
-        long,
-        env = "DAOXIAO_JOKE_TITLE",
-        value_name = "SELECTOR",
-        hide_env_values = true,
-        requires = "joke_item"
-    )]
-    joke_title: Option<String>,
-    /// Selector of the text inside a joke
-    #[arg(
-        long,
-        env = "DAOXIAO_JOKE_CONTENT",
-        value_name = "SELECTOR",
-        hide_env_values = true,
-        requires = "joke_item"
-    )]
-    joke_content: Option<String>,
-    /// Charset of that page, where the page itself says it wrongly
-    #[arg(
-        long,
-        env = "DAOXIAO_JOKE_CHARSET",
-        value_name = "NAME",
-        hide_env_values = true,
-        requires = "joke_url"
-    )]
-    joke_charset: Option<String>,
-    /// Words; a fetched joke with one of them is left out
-    #[arg(
-        long,
-        env = "DAOXIAO_JOKE_SKIP",
-        value_name = "WORD",
-        hide_env_values = true,
-        value_delimiter = ','
-    )]
-    joke_skip: Vec<String>,
-    /// Your own jokes, a line % between two, instead of the built-in ones
-    #[arg(
-        long,
-        env = "DAOXIAO_JOKES",
-        value_name = "FILE",
-        hide_env_values = true
-    )]
-    jokes: Option<PathBuf>,
-    /// How long someone who asks for a joke may wait, in milliseconds
-    #[arg(long, env = "DAOXIAO_JOKE_BUDGET", value_name = "MS", default_value = "2500", hide_env_values = true, allow_negative_numbers = true, value_parser = number::<1, MAX_JOKE_BUDGET_MS>)]
-    joke_budget: u64,
-    /// How long fetched jokes are kept before new ones are fetched
-    #[arg(long, env = "DAOXIAO_JOKE_TTL", value_name = "SECONDS", default_value = "600", hide_env_values = true, allow_negative_numbers = true, value_parser = number::<0, { 365 * DAY }>)]
-    joke_ttl: u64,
-}
-
 /// Reads the command line and does what it says.
 pub fn run() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| name_variable(error).exit());
@@ -191,7 +112,12 @@ pub fn run() -> ExitCode {
         .unwrap_or_else(|| Command::Serve(Box::new(cli.serve)));
     let outcome = match command {
         Command::Serve(args) => serve(*args),
-        Command::Joke(args) => joke(*args),
+        Command::Chat(args) => talk::chat(*args),
+        Command::Say(args) => talk::say(args),
+        Command::Sign => commands::sign::run(),
+        Command::Doctor(args) => talk::doctor(args),
+        Command::Joke(args) => joke::joke(*args),
+        Command::Cgi(args) => talk::cgi(*args),
     };
     outcome.unwrap_or_else(|error| commands::fail(2, &error))
 }
@@ -211,31 +137,6 @@ fn serve(args: ServeArgs) -> Result<ExitCode, SettingError> {
         limits,
         jokes: args.jokes.into(),
     })
-}
-
-fn joke(args: JokeCommand) -> Result<ExitCode, SettingError> {
-    commands::start_log(args.log.log);
-    let jokes = settings::jokes(&args.jokes.into())?;
-    let count = args.count.or((!args.all).then_some(1));
-    let count = count.and_then(|count| usize::try_from(count).ok());
-    Ok(commands::joke::run(&jokes, args.all, count))
-}
-
-impl From<JokeArgs> for JokeOptions {
-    fn from(args: JokeArgs) -> Self {
-        Self {
-            sources: args.joke_source,
-            url: args.joke_url,
-            item: args.joke_item,
-            title: args.joke_title,
-            content: args.joke_content,
-            charset: args.joke_charset,
-            skip: args.joke_skip,
-            file: args.jokes,
-            budget: Duration::from_millis(args.joke_budget),
-            ttl: Duration::from_secs(args.joke_ttl),
-        }
-    }
 }
 
 /// Adds to an error about a flag's value that the value is its variable's, where it is.
@@ -287,15 +188,4 @@ fn path(text: &str) -> Result<String, String> {
 fn level(text: &str) -> Result<LevelFilter, String> {
     text.parse()
         .map_err(|_| "accepted are off, error, warn, info, debug and trace".to_owned())
-}
-
-fn joke_source(text: &str) -> Result<String, String> {
-    if text == "none" || KNOWN_SOURCES.contains(&text) {
-        Ok(text.to_owned())
-    } else {
-        Err(format!(
-            "accepted are {} and none",
-            KNOWN_SOURCES.join(", ")
-        ))
-    }
 }

@@ -17,13 +17,15 @@
 //!    [`reverse`], jokes from [`joke`].
 //! 5. [`reply`]: the answer as XML.
 //!
-//! Beside them: [`access_log`] words the line for each request; [`entropy`] has the system's random
-//! bytes. Everything from 3 on but the fetching of jokes opens no socket and reads no clock,
-//! environment or randomness: time and random bytes are arguments.
+//! Beside them: [`cgi`] is the other way into [`callback`]; [`wechat`] plays the other side of the
+//! talk for the commands that need one; [`access_log`] words the line for each request; [`entropy`]
+//! has the system's random bytes. Everything from 3 to 5 but the fetching of jokes opens no socket
+//! and reads no clock, environment or randomness: time and random bytes are arguments.
 
 pub mod access_log;
 pub mod bot;
 pub mod callback;
+pub mod cgi;
 pub mod cli;
 pub mod commands;
 pub mod crypt;
@@ -38,3 +40,4 @@ pub mod server;
 pub mod settings;
 pub mod signature;
 pub mod survival;
+pub mod wechat;

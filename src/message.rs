@@ -6,7 +6,7 @@ use std::error::Error;
 use std::fmt;
 use std::str;
 
-pub use self::xml::{Field, XmlError, agree, fields, find, is_xml_char};
+pub use self::xml::{Field, XmlError, agree, fields, find, is_xml_char, strict_fields};
 
 /// One message or event; what is missing or empty is `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]

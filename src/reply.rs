@@ -109,8 +109,8 @@ pub fn encrypted_body(encrypt: &str, msg_signature: &str, timestamp: u64, nonce:
     xml
 }
 
-/// A `]]>` in the text would end the section: it is divided between two.
-fn push_cdata(xml: &mut String, text: &str) {
+/// Adds a text as a CDATA section. A `]]>` in it would end the section: it is divided between two.
+pub fn push_cdata(xml: &mut String, text: &str) {
     xml.push_str("<![CDATA[");
     for (index, part) in text.split("]]>").enumerate() {
         if index > 0 {

@@ -4,23 +4,25 @@
 //! signature is answered by the lane; a body that is still on the socket is waited for by a
 //! thread of its own, which rings the loop when it is there.
 
+mod call;
+
 use std::{
     error::Error,
     fmt,
-    io::{Cursor, Read},
     net::TcpListener,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         mpsc::{Receiver, Sender, channel},
     },
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
-use tiny_http::{Header, Method, Request, Response};
+use tiny_http::{Method, Request};
 
+use self::call::{Body, Call, HttpResponse, body_of, refusal, response};
 use crate::{
-    access_log::{Line, Strangers},
+    access_log::Strangers,
     callback::{Answer, Callback, Rejection, check_length, handshake},
     entropy,
     joke::Jokes,
@@ -30,13 +32,6 @@ use crate::{
 
 /// Path that says whether the bot is there, for load balancers and monitors.
 pub const HEALTH_PATH: &str = "/healthz";
-
-/// Bodies up to this many bytes are in memory before `tiny_http` hands a request over.
-const READ_AHEAD_BYTES: usize = 1024;
-
-/// A request that declares more than this is never dropped: `tiny_http` would allocate all that
-/// was declared, and a failing allocation aborts the process.
-const DROPPABLE_BYTES: usize = 1024 * 1024;
 
 /// How long the loop goes on answering what has arrived when it is to end.
 const DRAIN: Duration = Duration::from_millis(100);
@@ -62,32 +57,6 @@ pub struct Server {
     mailbox: Receiver<(Call, Vec<u8>)>,
     letters: Sender<(Call, Vec<u8>)>,
 }
-
-/// A request, and what the log tells of it when it is gone.
-struct Call {
-    request: Request,
-    facts: Facts,
-    time: SystemTime,
-}
-
-struct Facts {
-    method: Method,
-    url: String,
-    begun: Instant,
-}
-
-/// Where the body of a request is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Body {
-    /// In memory, or there is none: the request can be answered and dropped at once.
-    Read,
-    /// On the socket: reading it or dropping the request takes as long as the peer likes.
-    Waiting,
-    /// Declared so large that the request can never be dropped.
-    Bomb,
-}
-
-type HttpResponse = Response<Cursor<Vec<u8>>>;
 
 impl Server {
     /// Starts to accept connections.
@@ -286,106 +255,5 @@ impl Server {
         if admitted {
             log::info!("{line}");
         }
-    }
-}
-
-impl Call {
-    fn path(&self) -> &str {
-        split(&self.facts.url).0
-    }
-
-    fn query(&self) -> &str {
-        split(&self.facts.url).1
-    }
-
-    fn read_body(&mut self, length: usize) -> Result<Vec<u8>, Rejection> {
-        let mut body = Vec::with_capacity(length);
-        let limit = u64::try_from(length).unwrap_or(u64::MAX);
-        match self.request.as_reader().take(limit).read_to_end(&mut body) {
-            Ok(read) if read == length => Ok(body),
-            _ => Err(Rejection::BodyEndsEarly),
-        }
-    }
-
-    /// Answers on this thread, then writes the line into the log.
-    fn respond(self, response: HttpResponse, said: impl fmt::Display) {
-        let status = response.status_code().0;
-        // A peer that is gone needs no answer.
-        let _ = self.request.respond(response);
-        log::info!("{}", self.facts.line(said, status));
-    }
-}
-
-impl From<Request> for Call {
-    fn from(request: Request) -> Self {
-        Self {
-            facts: Facts {
-                method: request.method().clone(),
-                url: request.url().to_owned(),
-                begun: Instant::now(),
-            },
-            time: SystemTime::now(),
-            request,
-        }
-    }
-}
-
-impl Facts {
-    fn line<S: fmt::Display>(&self, said: S, status: u16) -> Line<'_, S> {
-        Line {
-            method: self.method.as_str(),
-            path: split(&self.url).0,
-            said,
-            status,
-            took: self.begun.elapsed(),
-        }
-    }
-}
-
-/// The path and the query of a URL.
-fn split(url: &str) -> (&str, &str) {
-    url.split_once('?').unwrap_or((url, ""))
-}
-
-fn body_of(request: &Request) -> Body {
-    let declares = |field: &'static str, value: &str| {
-        request.headers().iter().any(|header| {
-            header.field.equiv(field) && header.value.as_str().to_ascii_lowercase().contains(value)
-        })
-    };
-    match request.body_length() {
-        Some(length) if length > DROPPABLE_BYTES => Body::Bomb,
-        Some(length) if length > READ_AHEAD_BYTES => Body::Waiting,
-        _ if declares("Transfer-Encoding", "") => Body::Waiting,
-        _ if declares("Expect", "") || declares("Connection", "upgrade") => Body::Waiting,
-        _ => Body::Read,
-    }
-}
-
-fn refusal(rejection: &Rejection) -> HttpResponse {
-    let response = response(
-        rejection.status(),
-        "text/plain",
-        format!("{}\n", rejection.phrase()).into_bytes(),
-    );
-    match rejection {
-        Rejection::MethodNotAllowed { allow } => with_header(response, "Allow", allow),
-        _ => response,
-    }
-}
-
-fn response(status: u16, content_type: &str, body: Vec<u8>) -> HttpResponse {
-    with_header(
-        Response::from_data(body).with_status_code(status),
-        "Content-Type",
-        content_type,
-    )
-}
-
-fn with_header(response: HttpResponse, field: &str, value: &str) -> HttpResponse {
-    match Header::from_bytes(field, value) {
-        Ok(header) => response.with_header(header),
-        // Every header is one of ours, in ASCII.
-        Err(()) => response,
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     entropy,
     joke::{JokeSettings, KNOWN_SOURCES, Source, SourceError, builtin, fortune},
     signature::Token,
+    wechat::WeChat,
 };
 
 /// The variable of the Token.
@@ -132,6 +133,23 @@ impl Error for SettingError {
 /// The Token from the environment, if one is set.
 pub fn token() -> Result<Option<Token>, SettingError> {
     secret(TOKEN)
+}
+
+/// The Token from the environment, for a command that cannot do without.
+pub fn required_token() -> Result<Token, SettingError> {
+    token()?.ok_or(SettingError::Missing {
+        variable: TOKEN,
+        why: "set it to the Token that the bot has and that the platform's form has",
+    })
+}
+
+/// What WeChat's server knows of the account, out of the environment.
+pub fn wechat() -> Result<WeChat, SettingError> {
+    let account = account(required_token()?, Duration::ZERO)?;
+    Ok(WeChat {
+        token: account.token,
+        crypt: account.crypt,
+    })
 }
 
 /// The Token of a run.

@@ -83,9 +83,10 @@ impl Drop for Program {
 pub fn joke_site(delay: Duration) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let jokes: String = (0..20)
+    let jokes: Vec<String> = (0..20)
         .map(|n| format!("<div class='joke'>第{n}个笑话，说的是一只会倒着走路的猫。</div>"))
         .collect();
+    let jokes = jokes.concat();
     let answer = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{jokes}",
         jokes.len()

@@ -101,7 +101,6 @@ impl From<EnvelopeError> for Rejection {
 
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const CLOCK: &str = "check this machine's clock";
         match self {
             Self::NotFound => f.write_str("no such path"),
             Self::MethodNotAllowed { allow } => write!(f, "only {allow} are answered here"),
@@ -111,18 +110,8 @@ impl fmt::Display for Rejection {
                 f.write_str("the signature is wrong (is WECHAT_TOKEN the platform's?)")
             }
             Self::Timestamp => f.write_str("the timestamp is no number of seconds"),
-            Self::Past { off, allowed } => {
-                write!(
-                    f,
-                    "the timestamp is {off} s in the past, and {allowed} are allowed: {CLOCK}"
-                )
-            }
-            Self::Future { off, allowed } => {
-                write!(
-                    f,
-                    "the timestamp is {off} s in the future, and {allowed} are allowed: {CLOCK}"
-                )
-            }
+            Self::Past { off, allowed } => write_age(f, *off, "past", *allowed),
+            Self::Future { off, allowed } => write_age(f, *off, "future", *allowed),
             Self::NoEchostr => f.write_str("the query has no echostr"),
             Self::LengthRequired => f.write_str("the body's length is not declared"),
             Self::TooLarge(length) => {
@@ -137,6 +126,14 @@ impl fmt::Display for Rejection {
             Self::NoRandomness => f.write_str("the system gives no random bytes"),
         }
     }
+}
+
+fn write_age(f: &mut fmt::Formatter<'_>, off: u64, when: &str, allowed: u64) -> fmt::Result {
+    write!(
+        f,
+        "the timestamp is {off} s in the {when}, and {allowed} are allowed: \
+         check this machine's clock"
+    )
 }
 
 impl Error for Rejection {

@@ -9,8 +9,13 @@ use std::{
 
 use log::LevelFilter;
 
+pub mod cgi;
+pub mod chat;
+pub mod doctor;
 pub mod joke;
+pub mod say;
 pub mod serve;
+pub mod sign;
 
 /// Exit code of a command that could not do what it was asked to.
 pub const FAILED: u8 = 1;

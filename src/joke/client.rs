@@ -1,5 +1,6 @@
 //! Fetching a page.
 
+use std::env;
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -29,7 +30,14 @@ pub(super) fn get(url: &str, time: Duration) -> Result<Page, FetchError> {
 }
 
 fn config(url: &str, time: Duration) -> ConfigBuilder<AgentScope> {
-    Agent::config_builder()
+    let builder = Agent::config_builder();
+    // Under CGI the caller chooses HTTP_PROXY: the web server puts his `Proxy` header there.
+    let builder = if env::var_os("REQUEST_METHOD").is_some() {
+        builder.proxy(None)
+    } else {
+        builder
+    };
+    builder
         .timeout_global(Some(time))
         .https_only(url.to_ascii_lowercase().starts_with("https:"))
         .max_redirects(MAX_REDIRECTS)

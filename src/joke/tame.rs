@@ -64,11 +64,11 @@ pub(super) fn tame(html: &str) -> Result<String, Wild> {
 /// Why a page is not given to the parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wild {
-    /// More tags than [`MAX_MARKS`].
+    /// More tags than `MAX_MARKS`.
     Marks,
-    /// More start tags than [`MAX_LEVELS`].
+    /// More start tags than `MAX_LEVELS`.
     Levels,
-    /// A tag with more attributes than [`MAX_ATTRIBUTES`], or quotes that hide where tags end.
+    /// A tag with more attributes than `MAX_ATTRIBUTES`, or quotes that hide where tags end.
     Attributes,
 }
 

@@ -102,9 +102,9 @@ pub fn agree(body: &str, outer: &[Field<'_>], message: &[Field<'_>]) -> bool {
 
 /// Reads strictly; where that fails, a user may have pasted XML, whose `]]>` ends the section early.
 fn fields_or_pasted(xml: &str) -> Result<Vec<Field<'_>>, XmlError> {
-    children(xml).or_else(|error| {
+    strict_fields(xml).or_else(|error| {
         let escaped = escape_pasted(xml).ok_or(error)?;
-        into_owned(children(&escaped)).map_err(|_| error)
+        into_owned(strict_fields(&escaped)).map_err(|_| error)
     })
 }
 
@@ -131,7 +131,8 @@ fn escape_element(xml: &str, name: &str) -> Option<String> {
     Some([before, &start, &words, &end, after].concat())
 }
 
-fn children(xml: &str) -> Result<Vec<Field<'_>>, XmlError> {
+/// The children of the root `<xml>`, with no pardon for what XML forbids.
+pub fn strict_fields(xml: &str) -> Result<Vec<Field<'_>>, XmlError> {
     if has_many_attributes(xml) {
         return Err(XmlError::Attributes);
     }

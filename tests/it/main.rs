@@ -14,16 +14,24 @@
     reason = "a test may panic, and says why on standard error"
 )]
 
+mod cgi;
 mod cli;
+mod deploy;
+mod doctor;
 mod encryption;
+mod fake;
 mod flood;
 mod generated;
 mod http;
 mod joke;
 mod joke_command;
 mod joke_sites;
+mod owner;
 mod protocol;
+mod readme;
 mod replies;
 mod retries;
 mod support;
 mod survival;
+mod tidy;
+mod tools;

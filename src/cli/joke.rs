@@ -1,0 +1,148 @@
+//! The command line about jokes, of `joke` and of all that tell some.
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::Args;
+
+use super::{DAY, LogArgs, number};
+use crate::{
+    commands,
+    joke::KNOWN_SOURCES,
+    settings::{self, JokeOptions, SettingError},
+};
+
+/// The longest `--joke-budget`: WeChat waits 5 s, and the answer has to reach it.
+const MAX_JOKE_BUDGET_MS: u64 = 4000;
+
+pub(super) const JOKE_HELP: &str = "\
+The jokes are on standard output, a line % between two, as --jokes FILE takes them; where they
+come from, and how many were left out and why, is on standard error.
+
+Example: daoxiao joke --all --joke-url 'https://example.com/jokes/{1-50}.html' \\
+             --joke-item 'li.joke' --joke-title h3 --joke-content 'div.text'";
+
+#[derive(Debug, Args)]
+pub(super) struct JokeCommand {
+    /// Ask every source, not only until one has jokes, and print all their jokes
+    #[arg(long)]
+    all: bool,
+    /// How many jokes to print, at random; of each source with --all [default: 1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = number::<1, 1000>)]
+    count: Option<u64>,
+    #[command(flatten)]
+    jokes: JokeArgs,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Jokes")]
+pub(super) struct JokeArgs {
+    /// Known sources in the order to try, or none: qiushidabaike, zol, biedoul, 60s
+    /// [default: all of them]
+    #[arg(long, env = "DAOXIAO_JOKE_SOURCE", value_name = "NAME", hide_env_values = true, value_delimiter = ',', value_parser = joke_source)]
+    joke_source: Vec<String>,
+    /// A page of jokes of your own choice, instead of the known sources; {1-50} stands for a page number
+    #[arg(
+        long,
+        env = "DAOXIAO_JOKE_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    joke_url: Option<String>,
+    /// Selector of one joke on that page; a text/plain answer needs none
+    #[arg(
+        long,
+        env = "DAOXIAO_JOKE_ITEM",
+        value_name = "SELECTOR",
+        hide_env_values = true,
+        requires = "joke_url"
+    )]
+    joke_item: Option<String>,
+    /// Selector of the title inside a joke
+    #[arg(
+        long,
+        env = "DAOXIAO_JOKE_TITLE",
+        value_name = "SELECTOR",
+        hide_env_values = true,
+        requires = "joke_item"
+    )]
+    joke_title: Option<String>,
+    /// Selector of the text inside a joke
+    #[arg(
+        long,
+        env = "DAOXIAO_JOKE_CONTENT",
+        value_name = "SELECTOR",
+        hide_env_values = true,
+        requires = "joke_item"
+    )]
+    joke_content: Option<String>,
+    /// Charset of that page, where the page itself says it wrongly
+    #[arg(
+        long,
+        env = "DAOXIAO_JOKE_CHARSET",
+        value_name = "NAME",
+        hide_env_values = true,
+        requires = "joke_url"
+    )]
+    joke_charset: Option<String>,
+    /// Words; a fetched joke with one of them is left out
+    #[arg(
+        long,
+        env = "DAOXIAO_JOKE_SKIP",
+        value_name = "WORD",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    joke_skip: Vec<String>,
+    /// Your own jokes, a line % between two, instead of the built-in ones
+    #[arg(
+        long,
+        env = "DAOXIAO_JOKES",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
+    jokes: Option<PathBuf>,
+    /// How long someone who asks for a joke may wait, in milliseconds
+    #[arg(long, env = "DAOXIAO_JOKE_BUDGET", value_name = "MS", default_value = "2500", hide_env_values = true, allow_negative_numbers = true, value_parser = number::<1, MAX_JOKE_BUDGET_MS>)]
+    pub(super) joke_budget: u64,
+    /// How long fetched jokes are kept before new ones are fetched
+    #[arg(long, env = "DAOXIAO_JOKE_TTL", value_name = "SECONDS", default_value = "600", hide_env_values = true, allow_negative_numbers = true, value_parser = number::<0, { 365 * DAY }>)]
+    joke_ttl: u64,
+}
+
+pub(super) fn joke(args: JokeCommand) -> Result<ExitCode, SettingError> {
+    commands::start_log(args.log.log);
+    let jokes = settings::jokes(&args.jokes.into())?;
+    let count = args.count.or((!args.all).then_some(1));
+    let count = count.and_then(|count| usize::try_from(count).ok());
+    Ok(commands::joke::run(&jokes, args.all, count))
+}
+
+impl From<JokeArgs> for JokeOptions {
+    fn from(args: JokeArgs) -> Self {
+        Self {
+            sources: args.joke_source,
+            url: args.joke_url,
+            item: args.joke_item,
+            title: args.joke_title,
+            content: args.joke_content,
+            charset: args.joke_charset,
+            skip: args.joke_skip,
+            file: args.jokes,
+            budget: Duration::from_millis(args.joke_budget),
+            ttl: Duration::from_secs(args.joke_ttl),
+        }
+    }
+}
+
+fn joke_source(text: &str) -> Result<String, String> {
+    if text == "none" || KNOWN_SOURCES.contains(&text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "accepted are {} and none",
+            KNOWN_SOURCES.join(", ")
+        ))
+    }
+}

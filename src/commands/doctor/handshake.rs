@@ -1,0 +1,294 @@
+//! What the answers to URL verification say about a server.
+
+use std::time::SystemTime;
+
+use super::report::Finding;
+use crate::wechat::{
+    post::{Answer, PATIENCE, PostError},
+    unix_seconds,
+};
+
+/// Clocks that differ by less are called equal: the header has whole seconds, the way takes time.
+const EQUAL_CLOCKS: u64 = 30;
+
+/// Servers that check a request's age allow it some minutes; daoxiao 5.
+const STALE: u64 = 300;
+
+/// Whether the path is one that answers.
+pub(super) fn path(answer: &Result<Answer, PostError>) -> Finding {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => return no_answer(error),
+    };
+    match answer.status {
+        404 => Finding::wrong(
+            "there is nothing at this path (404)",
+            "mend the path in the URL: daoxiao answers at / and /wechat unless --path says otherwise",
+        ),
+        405 | 501 => Finding::wrong(
+            format!("GET is not taken here ({})", answer.status),
+            "let the server answer GET and POST at this path",
+        ),
+        300..400 => Finding::wrong(
+            format!(
+                "it sends the caller to {} ({})",
+                answer.location.as_deref().unwrap_or("nowhere"),
+                answer.status
+            ),
+            "use the address that it leads to: WeChat follows no redirect",
+        ),
+        status @ 502..=504 => Finding::wrong(
+            format!("the proxy reaches no bot ({status})"),
+            "start the bot behind the proxy, or mend its address in the proxy's settings",
+        ),
+        status @ 500.. => Finding::wrong(
+            format!("the server fails ({status})"),
+            "read the server's log",
+        ),
+        status => Finding::fine(format!("it answers ({status})")),
+    }
+}
+
+/// What to do about a server that gave no answer at all.
+pub(super) fn no_answer(error: &PostError) -> Finding {
+    let mend = match error {
+        PostError::TooSlow => {
+            format!(
+                "make the server answer within {} s: WeChat waits no longer",
+                PATIENCE.as_secs()
+            )
+        }
+        PostError::Tls(_) => "mend the certificate, or use http on port 80".to_owned(),
+        PostError::UnknownHost | PostError::Refused => {
+            "keep the server running: it was there a moment ago".to_owned()
+        }
+        PostError::Broken(_) => {
+            "find out what listens on this port: it does not speak HTTP, or not to the end"
+                .to_owned()
+        }
+    };
+    Finding::wrong(error.to_string(), mend)
+}
+
+/// Whether `echostr` came back as it was sent. `drift`: how far the clocks are apart.
+pub(super) fn echo(answer: &Answer, echostr: &str, drift: Option<u64>) -> Finding {
+    if answer.status == 200 && answer.body == echostr.as_bytes() {
+        return Finding::fine("echostr came back as it was sent");
+    }
+    if answer.status >= 400 {
+        return Finding::wrong(
+            format!("refused with {}: {}", answer.status, answer.first_line()),
+            cause_of_refusal(drift),
+        );
+    }
+    if is_page(&answer.body) {
+        return Finding::wrong(
+            "a web page came back, not echostr",
+            "let the URL lead to the bot: this address, path or proxy leads to a website",
+        );
+    }
+    around(answer, echostr).unwrap_or_else(|| {
+        Finding::wrong(
+            format!("{:?} came back, not echostr", answer.first_line()),
+            cause_of_refusal(drift),
+        )
+    })
+}
+
+fn cause_of_refusal(drift: Option<u64>) -> String {
+    match drift {
+        Some(apart) if apart >= STALE => {
+            format!("set the clocks right: the server's and this machine's are {apart} s apart")
+        }
+        _ => "use one and the same Token in WECHAT_TOKEN here, at the platform and on the server"
+            .to_owned(),
+    }
+}
+
+/// What stands around an `echostr` that did come back.
+fn around(answer: &Answer, echostr: &str) -> Option<Finding> {
+    let text = String::from_utf8_lossy(&answer.body);
+    let (before, after) = text.split_once(echostr)?;
+    let finding = if before.starts_with('\u{feff}') {
+        Finding::wrong(
+            "a byte order mark (BOM) stands before echostr",
+            "save the server's files as UTF-8 without BOM",
+        )
+    } else if before.ends_with(['"', '\'']) && after.starts_with(['"', '\'']) {
+        Finding::wrong(
+            "echostr came back in quotes",
+            "answer with the bare text of echostr, not with JSON",
+        )
+    } else if before.trim().is_empty() && after.trim().is_empty() {
+        Finding::wrong(
+            "a line break or blank stands around echostr",
+            "write echostr without a line break, and leave nothing outside the program's code",
+        )
+    } else {
+        Finding::wrong(
+            format!("something stands around echostr: {:?}", answer.first_line()),
+            "answer with echostr and nothing else",
+        )
+    };
+    Some(finding)
+}
+
+fn is_page(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body).to_ascii_lowercase();
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    text.starts_with("<!doctype html") || text.starts_with("<html")
+}
+
+/// Whether a request with a wrong Token was turned away.
+pub(super) fn wrong_token(answer: &Answer, echostr: &str) -> Finding {
+    if echoes(answer, echostr) {
+        return Finding::wrong(
+            "a wrong Token is taken for right",
+            "check the signature on the server: as it is, anyone can pose as WeChat",
+        );
+    }
+    Finding::fine(format!("turned away ({})", answer.status))
+}
+
+/// Whether a request signed a day ago was turned away; most servers do not look.
+pub(super) fn old(answer: &Answer, echostr: &str) -> Finding {
+    if echoes(answer, echostr) {
+        return Finding::warning(
+            "a request signed a day ago is answered: whoever saw one can use it for ever",
+        );
+    }
+    Finding::fine(format!("turned away ({})", answer.status))
+}
+
+fn echoes(answer: &Answer, echostr: &str) -> bool {
+    answer.status < 400 && String::from_utf8_lossy(&answer.body).contains(echostr)
+}
+
+/// How far the server's clock is from this one, in seconds, if it says what time it is.
+pub(super) fn drift(answer: &Answer, now: SystemTime) -> Option<u64> {
+    answer
+        .date
+        .map(|date| unix_seconds(date).abs_diff(unix_seconds(now)))
+}
+
+/// What the server's clock says.
+pub(super) fn clock(drift: Option<u64>) -> Finding {
+    match drift {
+        None => Finding::fine("the server does not tell its time"),
+        Some(0..EQUAL_CLOCKS) => Finding::fine("the server's and this one agree"),
+        Some(apart @ EQUAL_CLOCKS..STALE) => {
+            Finding::warning(format!("the server's and this one are {apart} s apart"))
+        }
+        Some(apart) => Finding::wrong(
+            format!("the server's and this one are {apart} s apart"),
+            "set the clock that is wrong, and keep it right (timedatectl set-ntp true)",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const ECHOSTR: &str = "1234567890";
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer {
+            status,
+            location: None,
+            date: None,
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    fn mend(finding: Finding) -> String {
+        match finding {
+            Finding::Wrong { mend, .. } => mend,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn assert_mend(finding: Finding, words: &str) {
+        let mend = mend(finding);
+        assert!(mend.contains(words), "{mend}");
+    }
+
+    #[test]
+    fn a_path_answers_unless_there_is_nothing_or_nobody() {
+        let path = |status| path(&Ok(answer(status, "")));
+        assert_eq!(path(200), Finding::fine("it answers (200)"));
+        assert_eq!(path(403), Finding::fine("it answers (403)"));
+        assert_mend(path(404), "mend the path");
+        assert_mend(path(405), "GET and POST");
+        assert_mend(path(302), "follows no redirect");
+        assert_mend(path(500), "server's log");
+        assert_mend(path(502), "start the bot behind the proxy");
+    }
+
+    #[test]
+    fn no_answer_is_told_by_its_reason() {
+        let path = |error| path(&Err(error));
+        assert_mend(path(PostError::TooSlow), "answer within 5 s");
+        assert_mend(path(PostError::Tls("expired".to_owned())), "certificate");
+        assert_mend(path(PostError::Refused), "keep the server running");
+        assert_mend(
+            path(PostError::Broken("?".to_owned())),
+            "does not speak HTTP",
+        );
+    }
+
+    #[test]
+    fn echostr_is_right_only_as_it_was_sent() {
+        let echo = |body: &str| echo(&answer(200, body), ECHOSTR, None);
+        assert_eq!(
+            echo("1234567890"),
+            Finding::fine("echostr came back as it was sent")
+        );
+        assert_mend(echo("\u{feff}1234567890"), "without BOM");
+        assert_mend(echo("\"1234567890\""), "not with JSON");
+        assert_mend(echo("{\"echostr\":\"1234567890\"}"), "not with JSON");
+        assert_mend(echo("1234567890\n"), "without a line break");
+        assert_mend(echo("\r\n 1234567890"), "without a line break");
+        assert_mend(echo("ok 1234567890"), "nothing else");
+        assert_mend(echo("<!DOCTYPE html>1234567890"), "leads to a website");
+        assert_mend(echo("\u{feff}\n<html lang=zh>"), "leads to a website");
+        assert_mend(echo(""), "same Token");
+        assert_mend(echo("error"), "same Token");
+    }
+
+    #[test]
+    fn a_refusal_comes_from_the_token_unless_the_clocks_differ() {
+        let refused = |drift| echo(&answer(403, "forbidden"), ECHOSTR, drift);
+        assert_mend(refused(None), "same Token");
+        assert_mend(refused(Some(299)), "same Token");
+        assert_mend(refused(Some(300)), "300 s apart");
+    }
+
+    #[test]
+    fn a_request_is_turned_away_by_status_or_by_silence() {
+        for (status, body) in [(403, ""), (200, ""), (200, "error"), (401, ECHOSTR)] {
+            let turned_away = Finding::Fine(format!("turned away ({status})"));
+            assert_eq!(wrong_token(&answer(status, body), ECHOSTR), turned_away);
+            assert_eq!(old(&answer(status, body), ECHOSTR), turned_away);
+        }
+        let echo = answer(200, ECHOSTR);
+        assert_mend(wrong_token(&echo, ECHOSTR), "check the signature");
+        assert!(matches!(old(&echo, ECHOSTR), Finding::Warning(_)));
+    }
+
+    #[test]
+    fn clocks_agree_differ_or_are_wrong() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let mut answer = answer(200, "");
+        assert_eq!(drift(&answer, now), None);
+        answer.date = Some(now - Duration::from_secs(40));
+        assert_eq!(drift(&answer, now), Some(40));
+        assert!(matches!(clock(None), Finding::Fine(_)));
+        assert!(matches!(clock(Some(29)), Finding::Fine(_)));
+        assert!(matches!(clock(Some(30)), Finding::Warning(_)));
+        assert_mend(clock(Some(300)), "set the clock");
+    }
+}

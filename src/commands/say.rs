@@ -1,0 +1,54 @@
+//! `daoxiao say`: one message, as WeChat's server would send it.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use super::{FAILED, fail};
+use crate::{
+    settings::{self, SettingError},
+    wechat::{
+        Heard, Said,
+        post::{BotUrl, Caller},
+    },
+};
+
+/// Settings of `say`.
+#[derive(Debug)]
+pub struct SaySettings {
+    /// Where the bot is.
+    pub url: BotUrl,
+    /// The OpenID of the user who says it.
+    pub user: String,
+    /// What is said or done.
+    pub said: Said,
+    /// Whether the reply's XML is printed, not its text.
+    pub raw: bool,
+}
+
+/// Sends the message and prints the reply.
+pub fn run(settings: SaySettings) -> Result<ExitCode, SettingError> {
+    let caller = Caller {
+        url: settings.url,
+        wechat: settings::wechat()?,
+    };
+    let printed = match caller.talk(&settings.user, settings.said) {
+        Ok(heard) => print(&heard, settings.raw),
+        Err(error) => return Ok(fail(FAILED, &error)),
+    };
+    Ok(printed.map_or_else(|error| fail(FAILED, &error), |()| ExitCode::SUCCESS))
+}
+
+/// Nothing is printed where nothing was replied.
+fn print(heard: &Heard, raw: bool) -> io::Result<()> {
+    let Heard::Reply(reply) = heard else {
+        return Ok(());
+    };
+    let mut out = io::stdout().lock();
+    if raw {
+        writeln!(out, "{}", reply.xml)
+    } else {
+        writeln!(out, "{}", reply.words())
+    }
+}

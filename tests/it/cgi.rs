@@ -1,0 +1,270 @@
+//! `daoxiao cgi`, by hand and under web servers.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    os::fd::OwnedFd,
+    path::PathBuf,
+    process::Command,
+    thread,
+};
+
+use crate::{
+    owner::{Outcome, SECRETS, closed_port, run},
+    support::{LIMIT, TOKEN, daoxiao, post_request, signed, signed_at, site::Site, text_message},
+    tools::{Daemon, directory, find, free_address, write_script},
+};
+
+/// Runs one request by hand; CGI's own lines end as those of HTTP do.
+fn cgi(variables: &[(&str, &str)], body: &str) -> Outcome {
+    let mut command = daoxiao(&["cgi", "--joke-source", "none", "--log", "off"]);
+    command
+        .env("WECHAT_TOKEN", TOKEN)
+        .envs(variables.iter().copied());
+    run(command, body)
+}
+
+fn query(target: &str) -> &str {
+    target.split_once('?').unwrap().1
+}
+
+#[track_caller]
+fn assert_answer(outcome: &Outcome, head: &str, body: &str) {
+    let expected = format!("{}\r\n\r\n{body}", head.replace('\n', "\r\n"));
+    assert_eq!(outcome.out, expected, "{outcome:?}");
+    assert_eq!((outcome.code, outcome.err.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_handshake_gives_echostr_back() {
+    let query = format!("{}&echostr=a%20b", query(&signed("/")));
+    assert_answer(
+        &cgi(&[("REQUEST_METHOD", "GET"), ("QUERY_STRING", &query)], ""),
+        "Status: 200 OK\nContent-Type: text/plain\nContent-Length: 3",
+        "a b",
+    );
+}
+
+#[test]
+fn a_message_is_answered() {
+    let target = signed("/");
+    let message = text_message("上海自来水");
+    let length = message.len().to_string();
+    let variables = [
+        ("REQUEST_METHOD", "POST"),
+        ("QUERY_STRING", query(&target)),
+        ("CONTENT_LENGTH", &length),
+    ];
+    let answered = cgi(&variables, &message);
+    assert!(
+        answered
+            .out
+            .starts_with("Status: 200 OK\r\nContent-Type: application/xml\r\n")
+    );
+    assert!(
+        answered
+            .out
+            .contains("<Content><![CDATA[水来自海上]]></Content>"),
+        "{answered:?}"
+    );
+    // What the web server declares is what is read: more may belong to nobody.
+    assert_eq!(cgi(&variables, &format!("{message}more")).code, Some(0));
+    let short = cgi(&variables, &message[..message.len() - 1]);
+    assert!(short.out.starts_with("Status: 400 "), "{short:?}");
+}
+
+#[test]
+fn a_message_in_secure_mode_needs_encryption() {
+    let target = signed("/");
+    let message = text_message("a");
+    let length = message.len().to_string();
+    let variables = [
+        SECRETS[0],
+        SECRETS[1],
+        ("REQUEST_METHOD", "POST"),
+        ("QUERY_STRING", query(&target)),
+        ("CONTENT_LENGTH", &length),
+    ];
+    let refused = cgi(&variables, &message);
+    assert!(
+        refused.out.starts_with("Status: 403 Refused\r\n"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn what_the_server_refuses_is_refused_here() {
+    let target = signed("/");
+    let signed_query = query(&target);
+    let old = signed_at("/", 1_000_000_000);
+    for (status, method, query, length) in [
+        (403, "GET", "", ""),
+        (403, "POST", "signature=0&timestamp=0&nonce=0", "1"),
+        (403, "POST", query(&old), "1"),
+        (400, "GET", signed_query, ""),
+        (411, "POST", signed_query, ""),
+        (411, "POST", signed_query, "-1"),
+        (411, "POST", signed_query, "many"),
+        (413, "POST", signed_query, "65537"),
+        (413, "POST", signed_query, "99999999999999"),
+        (400, "POST", signed_query, "1"),
+    ] {
+        let variables = [
+            ("REQUEST_METHOD", method),
+            ("QUERY_STRING", query),
+            ("CONTENT_LENGTH", length),
+        ];
+        let refused = cgi(&variables, "x");
+        let line = format!("Status: {status} Refused\r\nContent-Type: text/plain\r\n");
+        assert!(refused.out.starts_with(&line), "{variables:?}: {refused:?}");
+    }
+    assert_answer(
+        &cgi(
+            &[("REQUEST_METHOD", "DELETE"), ("QUERY_STRING", signed_query)],
+            "",
+        ),
+        "Status: 405 Refused\nContent-Type: text/plain\nContent-Length: 19\nAllow: GET, POST",
+        "method not allowed\n",
+    );
+}
+
+#[test]
+fn without_a_web_server_it_says_what_it_is_for() {
+    let outcome = cgi(&[], "");
+    assert_eq!((outcome.code, outcome.out.as_str()), (Some(2), ""));
+    assert!(
+        outcome
+            .err
+            .starts_with("error: REQUEST_METHOD is not set: "),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn the_log_has_a_line_without_the_query() {
+    let target = signed("/");
+    let mut command = daoxiao(&["cgi"]);
+    command.env("WECHAT_TOKEN", TOKEN).envs([
+        ("REQUEST_METHOD", "GET"),
+        ("SCRIPT_NAME", "/cgi-bin/wechat"),
+        ("QUERY_STRING", query(&target)),
+    ]);
+    let outcome = run(command, "");
+    assert!(
+        outcome.err.contains(" GET /cgi-bin/wechat - refused: "),
+        "{outcome:?}"
+    );
+    assert!(!outcome.err.contains("signature="), "{outcome:?}");
+}
+
+#[test]
+fn the_callers_proxy_is_not_asked_for_jokes() {
+    let proxy = Site::page("text/plain", "这个笑话是坏人讲的");
+    let target = signed("/");
+    let message = text_message("笑话");
+    let mut command = daoxiao(&["cgi", "--joke-url", &closed_port()]);
+    command.env("WECHAT_TOKEN", TOKEN).envs([
+        ("REQUEST_METHOD", "POST"),
+        ("QUERY_STRING", query(&target)),
+        ("CONTENT_LENGTH", &message.len().to_string()),
+        // from the header `Proxy: …` of the request
+        ("HTTP_PROXY", &proxy.url("")),
+        ("http_proxy", &proxy.url("")),
+    ]);
+    let outcome = run(command, &message);
+    assert!(outcome.out.starts_with("Status: 200 OK\r\n"), "{outcome:?}");
+    assert_eq!(proxy.hits(), 0);
+}
+
+/// A page directory with a script that runs daoxiao.
+fn site(name: &str) -> PathBuf {
+    let directory = directory(name);
+    fs::create_dir(directory.join("cgi-bin")).unwrap();
+    write_script(
+        &directory.join("cgi-bin/wechat"),
+        &format!(
+            "#!/bin/sh\nWECHAT_TOKEN={TOKEN} exec '{}' cgi --joke-source none\n",
+            env!("CARGO_BIN_EXE_daoxiao")
+        ),
+    );
+    directory
+}
+
+fn assert_serves(address: SocketAddr) {
+    let target = format!("{}&echostr=hello", signed("/cgi-bin/wechat"));
+    let request = format!("GET {target} HTTP/1.1\r\nHost: bot\r\nConnection: close\r\n\r\n");
+    let handshake = whole(address, request.as_bytes());
+    assert!(handshake.starts_with("HTTP/1."), "{handshake}");
+    assert!(handshake.contains(" 200 OK\r\n"), "{handshake}");
+    assert!(handshake.ends_with("\r\n\r\nhello"), "{handshake}");
+
+    let message = text_message("上海自来水");
+    let answered = whole(
+        address,
+        &post_request(&signed("/cgi-bin/wechat"), message.as_bytes()),
+    );
+    assert!(
+        answered.contains("<Content><![CDATA[水来自海上]]></Content>"),
+        "{answered}"
+    );
+
+    let forged = signed("/cgi-bin/wechat").replace("timestamp=1", "timestamp=2");
+    let refused = whole(address, &post_request(&forged, message.as_bytes()));
+    assert!(refused.contains(" 403 "), "{refused}");
+}
+
+/// All that comes back until the server closes.
+fn whole(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream.write_all(request).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn busybox_httpd_runs_it() {
+    let Some(busybox) = find("busybox") else {
+        return;
+    };
+    let home = site("cgi-busybox");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // As inetd does: one process for each connection, which it finds as its standard input.
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let socket = OwnedFd::from(stream.unwrap());
+            let mut httpd = Command::new(&busybox);
+            httpd.args(["httpd", "-i", "-h"]).arg(&home);
+            httpd.stdout(socket.try_clone().unwrap()).stdin(socket);
+            assert!(httpd.status().is_ok());
+        }
+    });
+    assert_serves(address);
+}
+
+#[test]
+fn lighttpd_runs_it() {
+    let Some(lighttpd) = find("lighttpd") else {
+        return;
+    };
+    let home = site("cgi-lighttpd");
+    let address = free_address();
+    let settings = home.join("lighttpd.conf");
+    let text = format!(
+        "server.modules = (\"mod_cgi\")\n\
+         server.document-root = \"{}\"\n\
+         server.bind = \"127.0.0.1\"\n\
+         server.port = {}\n\
+         $HTTP[\"url\"] =~ \"^/cgi-bin/\" {{ cgi.assign = (\"\" => \"\") }}\n",
+        home.display(),
+        address.port()
+    );
+    fs::write(&settings, text).unwrap();
+    let mut command = Command::new(lighttpd);
+    command.arg("-D").arg("-f").arg(settings);
+    let _daemon = Daemon::start(command, address);
+    assert_serves(address);
+}

@@ -1,0 +1,221 @@
+//! `say`, `sign` and `chat`, against the real bot.
+
+use std::{
+    io::Write,
+    net::TcpListener,
+    process::{Command, Output, Stdio},
+};
+
+use crate::support::{Bot, TOKEN, daoxiao};
+
+/// Switch encryption on, for a bot and for whoever plays WeChat.
+pub const SECRETS: [(&str, &str); 2] = [
+    (
+        "WECHAT_ENCODING_AES_KEY",
+        "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
+    ),
+    ("WECHAT_APPID", "wx1234567890abcdef"),
+];
+
+/// What a command printed, and how it ended.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl From<Output> for Outcome {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// Runs a command with the tests' Token and this standard input.
+pub fn run(mut command: Command, input: &str) -> Outcome {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // Whoever does not read it may be gone already.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    child.wait_with_output().unwrap().into()
+}
+
+fn with_token(arguments: &[&str]) -> Command {
+    let mut command = daoxiao(arguments);
+    command.env("WECHAT_TOKEN", TOKEN);
+    command
+}
+
+fn say(bot: &Bot, arguments: &[&str]) -> Outcome {
+    let url = format!("http://{}/wechat", bot.address);
+    let mut command = with_token(&["say"]);
+    command.args(arguments).env("DAOXIAO_URL", url);
+    run(command, "")
+}
+
+fn printed(out: &str) -> Outcome {
+    Outcome {
+        code: Some(0),
+        out: out.to_owned(),
+        err: String::new(),
+    }
+}
+
+#[test]
+fn say_prints_the_text_of_the_reply() {
+    let bot = Bot::start();
+    assert_eq!(say(&bot, &["上海自来水"]), printed("水来自海上\n"));
+    assert_eq!(say(&bot, &["a", "b", "]]>"]), printed(">]] b a\n"));
+    assert_eq!(say(&bot, &["--", "--raw"]), printed("war--\n"));
+}
+
+#[test]
+fn say_prints_the_xml_if_asked_to() {
+    let bot = Bot::start();
+    let said = say(&bot, &["--raw", "--user", "o-Me_1", "ab"]);
+    assert!(
+        said.out
+            .starts_with("<xml><ToUserName><![CDATA[o-Me_1]]></ToUserName>"),
+        "{said:?}"
+    );
+    assert!(said.out.ends_with("</xml>\n"), "{said:?}");
+    assert!(said.out.contains("<![CDATA[ba]]>"), "{said:?}");
+}
+
+#[test]
+fn say_prints_nothing_where_there_is_no_reply() {
+    let bot = Bot::start();
+    assert_eq!(say(&bot, &["--event", "unsubscribe"]), printed(""));
+    let welcome = say(&bot, &["--event", "subscribe"]);
+    assert_eq!((welcome.code, welcome.out.is_empty()), (Some(0), false));
+    let joke = say(&bot, &["--event", "CLICK", "--key", "今日笑话"]);
+    assert_eq!((joke.code, joke.out.is_empty()), (Some(0), false));
+    assert_ne!(joke.out, welcome.out);
+}
+
+#[test]
+fn say_encrypts_if_there_is_a_key() {
+    let bot = Bot::with(&["--joke-source", "none"], &SECRETS);
+    let url = format!("http://{}/wechat", bot.address);
+    let mut command = with_token(&["say", "--url", &url, "秘密"]);
+    command.envs(SECRETS);
+    assert_eq!(run(command, ""), printed("密秘\n"));
+    let plain = say(&bot, &["秘密"]);
+    assert_eq!(
+        plain,
+        Outcome {
+            code: Some(1),
+            out: String::new(),
+            err: "error: refused with 403: forbidden\n".to_owned(),
+        }
+    );
+}
+
+#[test]
+fn say_tells_why_it_was_refused_or_not_heard() {
+    let bot = Bot::start();
+    let nowhere = format!("http://{}/nowhere", bot.address);
+    let refused = run(with_token(&["say", "--url", &nowhere, "a"]), "");
+    assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""));
+    assert_eq!(refused.err, "error: refused with 404: not found\n");
+    let closed = closed_port();
+    let unheard = run(with_token(&["say", "--url", &closed, "a"]), "");
+    assert_eq!((unheard.code, unheard.out.as_str()), (Some(1), ""));
+    assert_eq!(unheard.err, "error: nothing listens on this port\n");
+}
+
+/// The URL of a port that nothing listens on.
+pub fn closed_port() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}/wechat", listener.local_addr().unwrap())
+}
+
+#[test]
+fn commands_that_sign_need_a_token() {
+    for arguments in [
+        &["say", "a"][..],
+        &["sign"],
+        &["doctor", "http://127.0.0.1:1/"],
+        &["cgi"],
+        &["chat", "--url", "http://127.0.0.1:1/"],
+    ] {
+        let mut command = daoxiao(arguments);
+        command.env("REQUEST_METHOD", "GET");
+        let outcome = run(command, "");
+        assert_eq!((outcome.code, outcome.out.as_str()), (Some(2), ""));
+        assert!(
+            outcome.err.starts_with("error: WECHAT_TOKEN is not set: "),
+            "{arguments:?}: {outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
+    for (arguments, word) in [
+        (&["say"][..], "<TEXT>"),
+        (&["say", "--key", "k", "a"], "--key"),
+        (&["say", "--event", "CLICK", "a"], "--event"),
+        (
+            &["say", "--url", "wechat", "a"],
+            "http://127.0.0.1:8080/wechat",
+        ),
+        (&["doctor"], "<URL>"),
+        (&["doctor", "ftp://a/"], "http://127.0.0.1:8080/wechat"),
+        (&["sign", "now"], "now"),
+    ] {
+        let outcome = run(with_token(arguments), "");
+        assert_eq!((outcome.code, outcome.out.as_str()), (Some(2), ""));
+        assert!(outcome.err.contains(word), "{arguments:?}: {outcome:?}");
+        assert!(outcome.err.starts_with("error: "), "{outcome:?}");
+    }
+}
+
+#[test]
+fn sign_prints_a_query_that_the_bot_takes() {
+    let bot = Bot::start();
+    let signed = run(with_token(&["sign"]), "");
+    assert_eq!((signed.code, signed.err.as_str()), (Some(0), ""));
+    let query = signed.out.strip_suffix('\n').unwrap();
+    let reply = bot.get(&format!("/wechat?{query}&echostr=hello"));
+    assert_eq!((reply.status, reply.text()), (200, "hello"));
+    assert_ne!(run(with_token(&["sign"]), "").out, signed.out);
+}
+
+#[test]
+fn chat_answers_line_by_line_without_token_and_network() {
+    let talk = run(
+        daoxiao(&["chat", "--joke-source", "none"]),
+        "上海自来水\n\n👨‍👩‍👧 /::)\n",
+    );
+    assert_eq!(talk, printed("水来自海上\n(no answer)\n/::) 👨‍👩‍👧\n"));
+    let joke = run(daoxiao(&["chat", "--joke-source", "none"]), "笑话\n");
+    assert_eq!((joke.code, joke.err.as_str()), (Some(0), ""));
+    assert!(joke.out.trim().len() > 10, "{joke:?}");
+    assert_eq!(
+        run(daoxiao(&["chat", "--joke-source", "none"]), ""),
+        printed("")
+    );
+}
+
+#[test]
+fn chat_talks_to_a_bot_that_runs_elsewhere() {
+    let bot = Bot::with(&["--joke-source", "none"], &SECRETS);
+    let url = format!("http://{}/", bot.address);
+    let mut command = with_token(&["chat", "--url", &url]);
+    command.envs(SECRETS);
+    assert_eq!(run(command, "ab\ncd\n"), printed("ba\ndc\n"));
+    drop(bot);
+    let unheard = run(with_token(&["chat", "--url", &url]), "ab\n");
+    assert_eq!((unheard.code, unheard.out.as_str()), (Some(1), ""));
+}
