@@ -1,6 +1,6 @@
 //! What nobody would send: a few thousand cases each time, a million when asked.
 //!
-//! `DAOXIAO_FUZZ_CASES=1000000 cargo test --release --locked generated_bodies -- --nocapture`
+//! `DAOXIAO_FUZZ_CASES=1000000 cargo test --release --test it -- generated_bodies --nocapture`
 
 mod trial;
 
