@@ -20,13 +20,12 @@ use std::{
 
 use tiny_http::{Method, Request};
 
-use self::call::{Body, Call, HttpResponse, body_of, refusal, response};
+use self::call::{Body, Call, HttpResponse, body_of, read_body, refusal, response};
 use crate::{
     access_log::Strangers,
     callback::{Answer, Callback, Rejection, check_length, handshake},
     entropy,
     joke::Jokes,
-    query::CallbackQuery,
     survival::{Pulse, lane::Lane},
 };
 
@@ -56,6 +55,13 @@ pub struct Server {
     strangers: Strangers,
     mailbox: Receiver<(Call, Vec<u8>)>,
     letters: Sender<(Call, Vec<u8>)>,
+}
+
+/// What to do about a message whose query was let in.
+enum Decision {
+    Answer(Answer),
+    /// The body is of this length, and still on the socket.
+    AwaitBody(usize),
 }
 
 impl Server {
@@ -121,14 +127,18 @@ impl Server {
 
     fn empty_mailbox(&mut self) {
         while let Ok((call, body)) = self.mailbox.try_recv() {
-            self.attend(|server| server.answer(call, &body));
+            self.attend(|server| server.answer_awaited(call, &body));
         }
     }
 
     fn receive(&mut self, request: Request) {
         let call = Call::from(request);
-        let is_callback = self.service.paths.iter().any(|path| path == call.path());
-        match (&call.facts.method, call.path()) {
+        let is_callback = self
+            .service
+            .paths
+            .iter()
+            .any(|path| path == call.facts.path());
+        match (&call.facts.method, call.facts.path()) {
             (Method::Get, _) if is_callback => self.shake_hands(call),
             (Method::Post, _) if is_callback => self.take_message(call),
             _ if is_callback => {
@@ -143,7 +153,7 @@ impl Server {
     }
 
     fn shake_hands(&mut self, call: Call) {
-        let admitted = self.service.callback.admit(call.query(), call.time);
+        let admitted = self.service.callback.admit(call.facts.query(), call.time);
         match admitted.and_then(handshake) {
             Ok(echo) => {
                 let response = response(200, "text/plain", echo);
@@ -157,19 +167,25 @@ impl Server {
     }
 
     fn take_message(&mut self, mut call: Call) {
-        let length = self
-            .service
-            .callback
-            .admit(call.query(), call.time)
-            .and_then(|_| check_length(call.request.body_length()));
-        match length {
-            Ok(length) if body_of(&call.request) == Body::Read => match call.read_body(length) {
-                Ok(body) => self.answer(call, &body),
-                Err(rejection) => self.refuse(call, &rejection),
-            },
-            Ok(length) => self.await_body(call, length),
+        match self.decide(&mut call) {
+            Ok(Decision::Answer(answer)) => self.reply(call, answer),
+            Ok(Decision::AwaitBody(length)) => self.await_body(call, length),
             Err(rejection) => self.refuse(call, &rejection),
         }
+    }
+
+    /// What to do about a message; its query decides whether its body is looked at.
+    fn decide(&mut self, call: &mut Call) -> Result<Decision, Rejection> {
+        let callback = &mut self.service.callback;
+        let query = callback.admit(call.facts.query(), call.time)?;
+        let length = check_length(call.request.body_length())?;
+        if body_of(&call.request) != Body::Read {
+            return Ok(Decision::AwaitBody(length));
+        }
+        let body = read_body(&mut call.request, length)?;
+        callback
+            .answer(&query, &body, call.time, entropy::randomness)
+            .map(Decision::Answer)
     }
 
     /// Has a body read that is still on the socket, by a thread that puts it into the mailbox
@@ -177,8 +193,8 @@ impl Server {
     fn await_body(&mut self, mut call: Call, length: usize) {
         let http = Arc::clone(&self.http);
         let letters = self.letters.clone();
-        self.lane
-            .alone(Box::new(move || match call.read_body(length) {
+        self.lane.alone(Box::new(move || {
+            match read_body(&mut call.request, length) {
                 Ok(body) => {
                     // The loop holds the other end for as long as the process lives.
                     if letters.send((call, body)).is_ok() {
@@ -189,31 +205,29 @@ impl Server {
                     let said = format!("- refused: {rejection}");
                     call.respond(refusal(&rejection), said);
                 }
-            }));
+            }
+        }));
     }
 
-    /// Answers a message that is there as a whole.
-    fn answer(&mut self, call: Call, body: &[u8]) {
-        match self.decide(&call, body) {
-            Ok(Answer {
-                body,
-                content_type,
-                msg_type,
-                answered,
-            }) => {
-                let response = response(200, content_type, body.into_bytes());
-                call.respond(response, format_args!("{msg_type} {answered}"));
-            }
+    /// Answers a message whose body has come after its query was let in.
+    fn answer_awaited(&mut self, call: Call, body: &[u8]) {
+        let callback = &mut self.service.callback;
+        let answer = callback
+            .admit(call.facts.query(), call.time)
+            .and_then(|query| callback.answer(&query, body, call.time, entropy::randomness));
+        match answer {
+            Ok(answer) => self.reply(call, answer),
             Err(rejection) => self.refuse(call, &rejection),
         }
-        self.service.jokes.refresh();
     }
 
-    fn decide(&mut self, call: &Call, body: &[u8]) -> Result<Answer, Rejection> {
-        let query = CallbackQuery::parse(call.query()).map_err(Rejection::Query)?;
-        self.service
-            .callback
-            .answer(&query, body, call.time, entropy::randomness)
+    fn reply(&mut self, call: Call, answer: Answer) {
+        let response = response(200, answer.content_type, answer.body.into_bytes());
+        call.respond(
+            response,
+            format_args!("{} {}", answer.msg_type, answer.answered),
+        );
+        self.service.jokes.refresh();
     }
 
     fn be_healthy(&mut self, call: Call) {

@@ -44,23 +44,6 @@ pub(super) enum Body {
 pub(super) type HttpResponse = Response<Cursor<Vec<u8>>>;
 
 impl Call {
-    pub(super) fn path(&self) -> &str {
-        split(&self.facts.url).0
-    }
-
-    pub(super) fn query(&self) -> &str {
-        split(&self.facts.url).1
-    }
-
-    pub(super) fn read_body(&mut self, length: usize) -> Result<Vec<u8>, Rejection> {
-        let mut body = Vec::with_capacity(length);
-        let limit = u64::try_from(length).unwrap_or(u64::MAX);
-        match self.request.as_reader().take(limit).read_to_end(&mut body) {
-            Ok(read) if read == length => Ok(body),
-            _ => Err(Rejection::BodyEndsEarly),
-        }
-    }
-
     /// Answers on this thread, then writes the line into the log.
     pub(super) fn respond(self, response: HttpResponse, said: impl fmt::Display) {
         let status = response.status_code().0;
@@ -85,10 +68,18 @@ impl From<Request> for Call {
 }
 
 impl Facts {
+    pub(super) fn path(&self) -> &str {
+        split(&self.url).0
+    }
+
+    pub(super) fn query(&self) -> &str {
+        split(&self.url).1
+    }
+
     pub(super) fn line<S: fmt::Display>(&self, said: S, status: u16) -> Line<'_, S> {
         Line {
             method: self.method.as_str(),
-            path: split(&self.url).0,
+            path: self.path(),
             said,
             status,
             took: self.begun.elapsed(),
@@ -99,6 +90,15 @@ impl Facts {
 /// The path and the query of a URL.
 fn split(url: &str) -> (&str, &str) {
     url.split_once('?').unwrap_or((url, ""))
+}
+
+pub(super) fn read_body(request: &mut Request, length: usize) -> Result<Vec<u8>, Rejection> {
+    let mut body = Vec::with_capacity(length);
+    let limit = u64::try_from(length).unwrap_or(u64::MAX);
+    match request.as_reader().take(limit).read_to_end(&mut body) {
+        Ok(read) if read == length => Ok(body),
+        _ => Err(Rejection::BodyEndsEarly),
+    }
 }
 
 pub(super) fn body_of(request: &Request) -> Body {
