@@ -1,6 +1,6 @@
 //! What goes back to WeChat: whole characters, no more than it takes, nothing that breaks the envelope.
 
-use crate::support::{Bot, Connection, element, now, signed, text_message};
+use crate::support::{Bot, Connection, Temporary, element, now, signed, text_message};
 
 /// The most bytes of a Content that WeChat takes.
 const MAX_CONTENT_BYTES: usize = 2047;
@@ -79,6 +79,20 @@ fn a_text_is_cut_where_wechat_would_refuse_it_and_not_a_byte_before() {
         assert_eq!(content, answer);
         assert!(content.len() <= MAX_CONTENT_BYTES);
     }
+}
+
+#[test]
+fn a_joke_is_cut_like_any_text() {
+    let jokes = Temporary::write("long-joke", &"很长的笑话，".repeat(300));
+    let bot = Bot::with(&["--joke-source", "none", "--jokes", jokes.path()], &[]);
+    let joke = bot.answer_to("笑话");
+    let whole = joke.strip_suffix('…').unwrap();
+    assert!("很长的笑话，".repeat(300).starts_with(whole));
+    assert_eq!(
+        joke.len(),
+        2046,
+        "as many Hanzi as fit, and the sign that it was cut"
+    );
 }
 
 #[test]
