@@ -12,7 +12,10 @@ const STRANGERS_LINES: u32 = 200;
 /// The length of the window in which strangers' lines are counted.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// A path is cut after this many characters: a stranger chose it.
+/// A method is cut after this many characters; the longest known ones have 17.
+const METHOD_CHARS: usize = 20;
+
+/// A path is cut after this many characters.
 const PATH_CHARS: usize = 64;
 
 /// What the log tells of one request. No query, body or OpenID is in it.
@@ -32,21 +35,21 @@ pub struct Line<'a, S> {
 
 impl<S: fmt::Display> fmt::Display for Line<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ", self.method)?;
-        let is_plain = self.path.bytes().all(|byte| byte.is_ascii_graphic());
-        if is_plain && self.path.len() <= PATH_CHARS {
-            f.write_str(self.path)?;
-        } else {
-            write_escaped(f, self.path)?;
-        }
+        write_plain(f, self.method, METHOD_CHARS)?;
+        f.write_str(" ")?;
+        write_plain(f, self.path, PATH_CHARS)?;
         let milliseconds = self.took.as_secs_f64() * 1000.0;
         write!(f, " {} {} {milliseconds:.1} ms", self.said, self.status)
     }
 }
 
-fn write_escaped(f: &mut fmt::Formatter<'_>, path: &str) -> fmt::Result {
-    let mut characters = path.chars();
-    for character in characters.by_ref().take(PATH_CHARS) {
+/// Writes what a stranger chose: without anything that a terminal obeys, and not too much of it.
+fn write_plain(f: &mut fmt::Formatter<'_>, text: &str, limit: usize) -> fmt::Result {
+    if text.len() <= limit && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return f.write_str(text);
+    }
+    let mut characters = text.chars();
+    for character in characters.by_ref().take(limit) {
         write!(f, "{}", character.escape_default())?;
     }
     f.write_str(if characters.next().is_some() {
@@ -94,8 +97,12 @@ mod tests {
     use super::*;
 
     fn line(path: &str) -> String {
+        line_of("GET", path)
+    }
+
+    fn line_of(method: &str, path: &str) -> String {
         Line {
-            method: "GET",
+            method,
             path,
             said: "- refused: nothing is at this path",
             status: 404,
@@ -113,7 +120,9 @@ mod tests {
     }
 
     #[test]
-    fn a_strangers_path_is_escaped_and_cut() {
+    fn a_strangers_path_and_method_are_escaped_and_cut() {
+        assert!(line_of("FOO\n\u{1b}[31m", "/").starts_with("FOO\\n\\u{1b}[31m / - "));
+        assert!(line_of(&"F".repeat(21), "/").starts_with(&format!("{}… / - ", "F".repeat(20))));
         assert_eq!(
             line("/\u{1b}[2J"),
             "GET /\\u{1b}[2J - refused: nothing is at this path 404 1.2 ms"

@@ -20,7 +20,7 @@ use std::{
 
 use tiny_http::{Method, Request};
 
-use self::call::{Body, Call, HttpResponse, body_of, read_body, refusal, response};
+use self::call::{Body, Call, HttpResponse, Refused, body_of, read_body, refusal, response};
 use crate::{
     access_log::Strangers,
     callback::{Answer, Callback, Rejection, check_length, handshake},
@@ -34,6 +34,9 @@ pub const HEALTH_PATH: &str = "/healthz";
 
 /// How long the loop goes on answering what has arrived when it is to end.
 const DRAIN: Duration = Duration::from_millis(100);
+
+/// Rings of the bell that may lie in the queue before it is empty.
+const MAX_RINGS: u32 = 4;
 
 /// What the bot answers with.
 #[derive(Debug)]
@@ -98,13 +101,22 @@ impl Server {
             }
             self.empty_mailbox();
         }
+        self.drain();
+    }
+
+    /// Answers what has arrived. The time is looked at first: a request that was taken and not
+    /// attended to could not be dropped safely.
+    fn drain(&mut self) {
         let end = Instant::now() + DRAIN;
-        while let Ok(Some(request)) = self.http.try_recv()
-            && Instant::now() < end
-        {
-            self.attend(|server| server.receive(request));
+        let mut rings = 0;
+        while rings < MAX_RINGS && Instant::now() < end {
+            match self.http.try_recv() {
+                Ok(Some(request)) => self.attend(|server| server.receive(request)),
+                // Nothing is there, or the bell was rung.
+                _ => rings += 1,
+            }
+            self.empty_mailbox();
         }
-        self.empty_mailbox();
     }
 
     /// Does what there is to do about one request. A panic costs this request alone: `tiny_http`
@@ -120,7 +132,7 @@ impl Server {
     /// bell's is none of the system.
     fn note(&self, error: &std::io::Error) {
         if error.raw_os_error().is_some() {
-            log::error!("cannot accept connections: {error}");
+            log::debug!("cannot accept connections: {error}");
             self.pulse.deafen();
         }
     }
@@ -157,9 +169,11 @@ impl Server {
         match admitted.and_then(handshake) {
             Ok(echo) => {
                 let response = response(200, "text/plain", echo);
-                match body_of(&call.request) {
-                    Body::Read => call.respond(response, "- handshake"),
-                    _ => self.send_aside(call, response, "- handshake"),
+                if body_of(&call.request) == Body::Read {
+                    call.respond(response, "- handshake");
+                } else {
+                    log::info!("{}", call.facts.line("- handshake", 200));
+                    self.send_aside(call, response);
                 }
             }
             Err(rejection) => self.refuse(call, &rejection),
@@ -202,8 +216,7 @@ impl Server {
                     }
                 }
                 Err(rejection) => {
-                    let said = format!("- refused: {rejection}");
-                    call.respond(refusal(&rejection), said);
+                    call.respond(refusal(&rejection), Refused(&rejection));
                 }
             }
         }));
@@ -231,24 +244,23 @@ impl Server {
     }
 
     fn be_healthy(&mut self, call: Call) {
-        self.send_aside(
-            call,
-            response(200, "text/plain", b"ok\n".to_vec()),
-            "- healthy",
-        );
+        let response = response(200, "text/plain", b"ok\n".to_vec());
+        self.log_stranger(&call.facts.line("- healthy", 200));
+        self.send_aside(call, response);
     }
 
     fn refuse(&mut self, call: Call, rejection: &Rejection) {
-        self.send_aside(
-            call,
-            refusal(rejection),
-            format_args!("- refused: {rejection}"),
-        );
+        let line = call.facts.line(Refused(rejection), rejection.status());
+        if rejection.is_of_stranger() {
+            self.log_stranger(&line);
+        } else {
+            log::info!("{line}");
+        }
+        self.send_aside(call, refusal(rejection));
     }
 
     /// Has a response sent by another thread than the loop's.
-    fn send_aside(&mut self, call: Call, response: HttpResponse, said: impl fmt::Display) {
-        self.log_stranger(&call.facts.line(said, response.status_code().0));
+    fn send_aside(&mut self, call: Call, response: HttpResponse) {
         let body = body_of(&call.request);
         let job = Box::new(move || {
             // A peer that is gone needs no answer.

@@ -78,6 +78,18 @@ impl Rejection {
         }
     }
 
+    /// Whether nothing about the request has proved to be WeChat's.
+    pub fn is_of_stranger(&self) -> bool {
+        matches!(
+            self,
+            Self::NotFound
+                | Self::MethodNotAllowed { .. }
+                | Self::Query(_)
+                | Self::Missing(_)
+                | Self::Signature
+        )
+    }
+
     /// The body for the peer: the same for every reason that has the same status.
     #[must_use]
     pub fn phrase(&self) -> &'static str {

@@ -36,7 +36,10 @@ pub fn complain(line: impl fmt::Display) {
 /// Starts the log on standard error, at this level or at the one that `RUST_LOG` says.
 pub fn start_log(level: Option<LevelFilter>) {
     let mut builder = env_logger::Builder::new();
-    builder.filter_level(LevelFilter::Info);
+    builder
+        .filter_level(LevelFilter::Info)
+        // What it calls an error is a start over here, which is counted and told.
+        .filter_module("tiny_http", LevelFilter::Off);
     match level {
         Some(level) => builder.filter_level(level),
         None => builder.parse_default_env(),

@@ -101,8 +101,8 @@ fn begin(
     let pulse = Arc::new(Pulse::default());
     watch::note_panics(Arc::clone(&pulse));
     watch::limit_descriptors(limits.connections);
-    let successor = Successor::prepare(&listener, state)?;
-    let server = Server::open(listener, service, Arc::clone(&pulse))?;
+    let server = Server::open(listener.try_clone()?, service, Arc::clone(&pulse))?;
+    let successor = Successor::prepare(listener, state)?;
     let farewell = signals::start(Keeper {
         pulse: Arc::clone(&pulse),
         limits,
@@ -111,7 +111,8 @@ fn begin(
     })?;
     watch::start(pulse, limits, bound)?;
     if !successor::is_successor() {
-        writeln!(io::stdout(), "listening on http://{bound}")?;
+        // Whoever started this may not want to know.
+        let _ = writeln!(io::stdout(), "listening on http://{bound}");
     }
     Ok((server, farewell))
 }

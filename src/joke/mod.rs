@@ -106,11 +106,20 @@ impl Jokes {
         }
     }
 
-    /// What a successor process needs to go on in our place.
+    /// What a successor process needs to go on in our place. A fetch that is cut short counts as
+    /// failed: under a flood, all that follow would be, too, and each would cost its asker the joke.
     #[must_use]
     pub fn hand_on(&self) -> JokeState {
         let state = self.table.state();
-        JokeState::new(state.deck.as_ref(), &state.rests)
+        let mut rests = state.rests.clone();
+        if let Some(begun) = state.fetch_in_flight() {
+            for source in &self.table.settings.sources {
+                if rests.is_awake(source.name(), begun) {
+                    rests.failed(source.name(), begun);
+                }
+            }
+        }
+        JokeState::new(state.deck.as_ref(), &rests)
     }
 
     /// Goes on where a predecessor stopped. What cannot be read is ignored.

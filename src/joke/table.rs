@@ -190,6 +190,11 @@ impl State {
         }
     }
 
+    /// When the fetch that is running, if any, began.
+    pub(super) fn fetch_in_flight(&self) -> Option<SystemTime> {
+        self.fetching.and(self.fetched)
+    }
+
     fn may_fetch_small(&self, now: SystemTime) -> bool {
         let since = self.fetched.map(|fetched| now.duration_since(fetched));
         !matches!(since, Some(Ok(since)) if since < BETWEEN_SMALL_DECKS)

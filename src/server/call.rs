@@ -87,6 +87,15 @@ impl Facts {
     }
 }
 
+/// What the log says of a refusal.
+pub(super) struct Refused<'a>(pub(super) &'a Rejection);
+
+impl fmt::Display for Refused<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "- refused: {}", self.0)
+    }
+}
+
 /// The path and the query of a URL.
 fn split(url: &str) -> (&str, &str) {
     url.split_once('?').unwrap_or((url, ""))
@@ -101,18 +110,20 @@ pub(super) fn read_body(request: &mut Request, length: usize) -> Result<Vec<u8>,
     }
 }
 
+/// A chunked body, and one after `Connection: upgrade`, are left on the socket when the request is
+/// dropped; any other is read to its end.
 pub(super) fn body_of(request: &Request) -> Body {
-    let declares = |field: &'static str, value: &str| {
+    let has = |field: &'static str, value: &str| {
         request.headers().iter().any(|header| {
             header.field.equiv(field) && header.value.as_str().to_ascii_lowercase().contains(value)
         })
     };
     match request.body_length() {
+        None | Some(0) => Body::Read,
         Some(length) if length > DROPPABLE_BYTES => Body::Bomb,
         Some(length) if length > READ_AHEAD_BYTES => Body::Waiting,
-        _ if declares("Transfer-Encoding", "") => Body::Waiting,
-        _ if declares("Expect", "") || declares("Connection", "upgrade") => Body::Waiting,
-        _ => Body::Read,
+        Some(_) if has("Expect", "") || has("Connection", "upgrade") => Body::Waiting,
+        Some(_) => Body::Read,
     }
 }
 

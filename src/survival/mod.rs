@@ -16,11 +16,11 @@
 //!    activation does ([`socket`], [`successor`]). The port never closes; what waits in the
 //!    backlog is answered some milliseconds later; the memory, the threads and the quarantine
 //!    are gone.
-//! 4. All signals are blocked in every thread, and one thread ([`signals`]) takes them one at
+//! 4. The signals that end or replace the process are blocked in every thread, and one thread ([`signals`]) takes them one at
 //!    a time and is the only one that ends or replaces the process. A mask and pending signals
 //!    survive `exec`, so a signal is taken before or after a start over, and never lost.
 //! 5. The descriptor limit is set so low that a flood of idle connections ends in a start over
-//!    within a second, and not in thousands of threads.
+//!    within a second, and not in thousands of threads: a connection has at most two.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -56,7 +56,7 @@ pub enum Reason {
     Deaf,
     /// Too many requests that cannot be answered.
     Quarantine,
-    /// The loop is longer on one request than the limit.
+    /// The loop or the lane is longer on one request than the limit.
     Stuck,
     /// Memory above the limit.
     Memory,
@@ -81,8 +81,10 @@ impl Reason {
 #[derive(Debug)]
 pub struct Pulse {
     start: Instant,
-    /// Milliseconds from `start` to the begin of the request in hand, plus one; 0 between two.
-    begun: AtomicU64,
+    /// When the loop began the request in hand.
+    looping: Stamp,
+    /// When the lane began the answer in hand.
+    answering: Stamp,
     quarantined: AtomicUsize,
     deaf: AtomicBool,
     leaving: AtomicBool,
@@ -92,7 +94,8 @@ impl Default for Pulse {
     fn default() -> Self {
         Self {
             start: Instant::now(),
-            begun: AtomicU64::new(0),
+            looping: Stamp::default(),
+            answering: Stamp::default(),
             quarantined: AtomicUsize::new(0),
             deaf: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
@@ -108,12 +111,22 @@ impl Pulse {
 
     /// The loop begins a request.
     pub fn begin(&self) {
-        self.begun.store(millis(self.age()) + 1, Ordering::Relaxed);
+        self.looping.set(self.age());
     }
 
     /// The loop has ended its request.
     pub fn end(&self) {
-        self.begun.store(0, Ordering::Relaxed);
+        self.looping.clear();
+    }
+
+    /// The lane begins an answer.
+    pub fn begin_answer(&self) {
+        self.answering.set(self.age());
+    }
+
+    /// The lane has ended its answer.
+    pub fn end_answer(&self) {
+        self.answering.clear();
     }
 
     /// One more request lies in quarantine.
@@ -138,9 +151,8 @@ impl Pulse {
 
     /// The reason to start over, given the memory in use, if there is one.
     pub fn trouble(&self, limits: &Limits, memory_mib: Option<u64>) -> Option<Reason> {
-        let begun = self.begun.load(Ordering::Relaxed);
-        let stuck = begun > 0 && millis(self.age()) + 1 > begun + millis(limits.request);
-        if stuck {
+        let is_stuck = |stamp: &Stamp| stamp.is_older_than(limits.request, self.age());
+        if is_stuck(&self.looping) || is_stuck(&self.answering) {
             Some(Reason::Stuck)
         } else if self.deaf.load(Ordering::Relaxed) {
             Some(Reason::Deaf)
@@ -151,6 +163,26 @@ impl Pulse {
         } else {
             None
         }
+    }
+}
+
+/// When something began that has not ended: milliseconds since the process began, plus one; 0 when
+/// nothing has begun.
+#[derive(Debug, Default)]
+struct Stamp(AtomicU64);
+
+impl Stamp {
+    fn set(&self, now: Duration) {
+        self.0.store(millis(now) + 1, Ordering::Relaxed);
+    }
+
+    fn clear(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    fn is_older_than(&self, limit: Duration, now: Duration) -> bool {
+        let begun = self.0.load(Ordering::Relaxed);
+        begun > 0 && millis(now) + 1 > begun + millis(limit)
     }
 }
 
@@ -196,19 +228,21 @@ mod tests {
     }
 
     #[test]
-    fn a_request_longer_than_the_limit_is_stuck_and_one_at_it_is_not() {
+    fn what_takes_longer_than_the_limit_is_stuck() {
         let pulse = Pulse {
             start: Instant::now().checked_sub(Duration::from_secs(10)).unwrap(),
             ..Pulse::default()
         };
-        let limits = Limits {
+        let patient = Limits {
             request: Duration::from_secs(60),
             ..LIMITS
         };
-        pulse.begun.store(1, Ordering::Relaxed);
-        assert_eq!(pulse.trouble(&limits, None), None);
-        assert_eq!(pulse.trouble(&LIMITS, None), Some(Reason::Stuck));
-        pulse.end();
-        assert_eq!(pulse.trouble(&LIMITS, None), None);
+        for stamp in [&pulse.looping, &pulse.answering] {
+            stamp.set(Duration::ZERO);
+            assert_eq!(pulse.trouble(&patient, None), None);
+            assert_eq!(pulse.trouble(&LIMITS, None), Some(Reason::Stuck));
+            stamp.clear();
+            assert_eq!(pulse.trouble(&LIMITS, None), None);
+        }
     }
 }

@@ -36,20 +36,22 @@ impl Restarts {
         }
     }
 
-    /// Writes the line into the log, if there is something to tell and the last one is a minute
-    /// old.
-    pub fn report(&mut self, now: SystemTime) {
-        if let Some(line) = self.line(now) {
-            log::warn!("{line}");
-        }
-    }
-
-    fn line(&mut self, now: SystemTime) -> Option<String> {
+    /// The line for the log, if there is something to tell and the last one is a minute old.
+    pub fn tell(&mut self, now: SystemTime) -> Option<String> {
         let now = now
             .duration_since(UNIX_EPOCH)
             .map_or(0, |age| age.as_secs());
+        // A clock that was set back does not silence the log.
+        let is_due = now < self.told || now - self.told >= INTERVAL.as_secs();
+        let line = is_due.then(|| self.tell_rest()).flatten()?;
+        self.told = now;
+        Some(line)
+    }
+
+    /// The line for the log about all that has not been told.
+    pub fn tell_rest(&mut self) -> Option<String> {
         let total: u64 = self.counts.iter().sum();
-        if total == 0 || now < self.told.saturating_add(INTERVAL.as_secs()) {
+        if total == 0 {
             return None;
         }
         let reasons: Vec<String> = self
@@ -59,10 +61,7 @@ impl Restarts {
             .filter(|(count, _)| **count > 0)
             .map(|(count, reason)| format!("{} {count}", reason.word()))
             .collect();
-        *self = Self {
-            told: now,
-            ..Self::default()
-        };
+        self.counts = [0; _];
         let times = if total == 1 { "time" } else { "times" };
         Some(format!(
             "started over {total} {times}: {}",
@@ -91,28 +90,33 @@ mod tests {
     #[test]
     fn the_first_is_told_at_once_and_the_next_after_a_minute_with_a_count() {
         let mut restarts = Restarts::default();
-        assert_eq!(restarts.line(at(1000)), None);
+        assert_eq!(restarts.tell(at(1000)), None);
         restarts.add(Reason::Quarantine);
         assert_eq!(
-            restarts.line(at(1000)).as_deref(),
+            restarts.tell(at(1000)).as_deref(),
             Some("started over 1 time: quarantine 1")
         );
         restarts.add(Reason::Quarantine);
         restarts.add(Reason::Memory);
         restarts.add(Reason::Quarantine);
-        assert_eq!(restarts.line(at(1059)), None);
+        assert_eq!(restarts.tell(at(1059)), None);
         assert_eq!(
-            restarts.line(at(1060)).as_deref(),
+            restarts.tell(at(1060)).as_deref(),
             Some("started over 3 times: quarantine 2, memory 1")
         );
-        assert_eq!(restarts.line(at(2000)), None);
+        assert_eq!(restarts.tell(at(2000)), None);
+        restarts.add(Reason::Stuck);
+        assert_eq!(
+            restarts.tell(at(10)).as_deref(),
+            Some("started over 1 time: stuck 1")
+        );
     }
 
     #[test]
     fn what_it_prints_reads_back_and_nonsense_is_nothing() {
         let mut restarts = Restarts::default();
         restarts.add(Reason::Deaf);
-        let _ = restarts.line(at(77));
+        let _ = restarts.tell(at(77));
         restarts.add(Reason::Stuck);
         assert_eq!(restarts.to_string(), "77 0 0 1 0");
         assert_eq!(Restarts::parse(&restarts.to_string()), restarts);

@@ -10,19 +10,19 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use log::Level;
 use nix::sys::signal::{SigSet, Signal};
 
-use super::{Limits, Pulse, Reason, successor::Successor, watch};
+use super::{Limits, Pulse, successor::Successor, watch};
 
 /// The signal by which the watchdog asks this thread to look for trouble.
 pub const LOOK: Signal = Signal::SIGUSR1;
 
-/// How long the loop may go on with the request in hand when the process is to end or has been
-/// asked to start over: the longest honest request is a joke.
-const PATIENCE: Duration = Duration::from_secs(4);
-
 /// How long it may go on when there is trouble.
 const TROUBLED_PATIENCE: Duration = Duration::from_millis(200);
+
+/// How long a line may take to be written.
+const SAYING: Duration = Duration::from_millis(100);
 
 /// What the signal thread needs to end the loop, and to go on after it.
 pub struct Keeper {
@@ -86,34 +86,43 @@ fn taken() -> SigSet {
 
 impl Keeper {
     fn stop(&mut self, signal: Signal, ended: &Receiver<()>) -> ! {
-        log::info!("{signal}: ending");
-        self.end_loop(ended, PATIENCE);
+        let untold = self.successor.restarts.tell_rest();
+        say(Level::Info, format!("{signal}: ending"));
+        if let Some(line) = untold {
+            say(Level::Warn, line);
+        }
+        self.end_loop(ended, self.limits.request);
         process::exit(0);
     }
 
     fn take_over(&mut self, ended: &Receiver<()>) {
         match self.successor.try_program() {
             Ok(version) => {
-                log::info!("SIGHUP: {version} takes over");
-                self.end_loop(ended, PATIENCE);
-                self.replace();
+                say(Level::Info, format!("SIGHUP: {version} takes over"));
+                self.end_loop(ended, self.limits.request);
+                Self::give_up(&self.successor.upgrade());
             }
-            Err(error) => log::error!("SIGHUP: {error}; this program goes on"),
+            Err(error) => {
+                say(
+                    Level::Error,
+                    format!("SIGHUP: {error}; this program goes on"),
+                );
+            }
         }
     }
 
     fn look(&mut self, ended: &Receiver<()>) {
-        if let Some(reason) = watch::trouble(&self.pulse, &self.limits) {
-            self.start_over(reason, ended);
+        let trouble = watch::trouble(&self.pulse, &self.limits);
+        if let Some(reason) = trouble {
+            self.successor.restarts.add(reason);
         }
-        self.successor.restarts.report(SystemTime::now());
-    }
-
-    fn start_over(&mut self, reason: Reason, ended: &Receiver<()>) {
-        self.successor.restarts.add(reason);
-        self.successor.restarts.report(SystemTime::now());
-        self.end_loop(ended, TROUBLED_PATIENCE);
-        self.replace();
+        if let Some(line) = self.successor.restarts.tell(SystemTime::now()) {
+            say(Level::Warn, line);
+        }
+        if trouble.is_some() {
+            self.end_loop(ended, TROUBLED_PATIENCE);
+            Self::give_up(&self.successor.start_over());
+        }
     }
 
     fn end_loop(&self, ended: &Receiver<()>, patience: Duration) {
@@ -123,10 +132,23 @@ impl Keeper {
         let _ = ended.recv_timeout(patience);
     }
 
-    fn replace(&mut self) -> ! {
-        let error = self.successor.exec();
-        log::error!("cannot start over: {error}");
+    fn give_up(error: &io::Error) -> ! {
+        say(Level::Error, format!("cannot start over: {error}"));
         process::exit(1);
+    }
+}
+
+/// Writes to the log by another thread, which is waited for a moment only: a standard error that
+/// nobody reads must not keep this thread from ending the process.
+fn say(level: Level, line: String) {
+    let (said, is_said) = channel();
+    let thread = thread::Builder::new().name("say".into()).spawn(move || {
+        log::log!(level, "{line}");
+        // Nobody may be waiting any more.
+        let _ = said.send(());
+    });
+    if thread.is_ok() {
+        let _ = is_said.recv_timeout(SAYING);
     }
 }
 

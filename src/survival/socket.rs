@@ -78,11 +78,22 @@ fn adopt() -> io::Result<Option<TcpListener>> {
     if handed_on.len() == 0 {
         return Ok(None);
     }
-    let listener = handed_on.take_tcp_listener(0)?;
-    if let Some(listener) = &listener {
-        listener.set_nonblocking(false)?;
+    if handed_on.len() > 1 {
+        log::warn!(
+            "{} sockets were handed in; the first one is served",
+            handed_on.len()
+        );
     }
-    Ok(listener)
+    let Some(listener) = handed_on.take_tcp_listener(0)? else {
+        return Ok(None);
+    };
+    if !SockRef::from(&listener).is_listener()? {
+        return Err(io::Error::other(
+            "the socket that was handed in does not listen",
+        ));
+    }
+    listener.set_nonblocking(false)?;
+    Ok(Some(listener))
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {

@@ -2,11 +2,11 @@
 //! in its place, with the socket and the state handed on.
 
 use std::{
-    env, fmt, io,
+    env, fmt, fs, io,
     net::TcpListener,
     os::{
-        fd::{AsFd, OwnedFd},
-        unix::process::CommandExt,
+        fd::AsFd,
+        unix::{fs::MetadataExt, process::CommandExt},
     },
     path::{Path, PathBuf},
     process::{self, Command, Stdio},
@@ -25,6 +25,9 @@ use super::{restarts::Restarts, watch};
 
 /// Where a handed-on socket is expected.
 const LISTEN_FD: i32 = 3;
+
+/// The running program, also when its file is gone.
+const RUNNING: &str = "/proc/self/exe";
 
 /// How long a new program may take to say its version.
 const TRIAL: Duration = Duration::from_secs(2);
@@ -54,15 +57,17 @@ pub struct Successor {
     /// The starts over that the log has not told yet.
     pub restarts: Restarts,
     program: PathBuf,
-    socket: OwnedFd,
+    socket: TcpListener,
     state: Box<dyn Fn() -> State + Send>,
 }
 
 impl Successor {
-    /// Prepares for the end of this process while there are still descriptors to be had. `state`
-    /// is called when the time has come.
+    /// Prepares for the end of this process. `state` is called when the time has come.
+    ///
+    /// Keeps the listener itself, and the server gets a duplicate: while `exec` puts the socket at
+    /// descriptor 3, other threads still run, and none of them may own and close that one.
     pub fn prepare(
-        listener: &TcpListener,
+        listener: TcpListener,
         state: impl Fn() -> State + Send + 'static,
     ) -> io::Result<Self> {
         let remembered = is_successor().then(|| env::var_os(PROGRAM)).flatten();
@@ -72,37 +77,54 @@ impl Successor {
                 Some(path) => path.into(),
                 None => env::current_exe()?,
             },
-            socket: listener.as_fd().try_clone_to_owned()?,
+            socket: listener,
             state: Box::new(state),
         })
     }
 
     /// Has the program at the remembered path say its version, which is what is returned.
     pub fn try_program(&self) -> Result<String, TrialError> {
-        watch::unlimit_descriptors();
-        let outcome = try_program(&self.program);
-        outcome.map_err(|failure| TrialError {
+        try_program(&self.program).map_err(|failure| TrialError {
             program: self.program.clone(),
             failure,
         })
     }
 
-    /// Replaces this process by the program at the remembered path, or by the one that is running
-    /// when there is none. Returns only if neither can be started.
-    pub fn exec(&self) -> io::Error {
-        watch::unlimit_descriptors();
-        let error = self
-            .command(&self.program)
-            .map_or_else(|error| error, |mut it| it.exec());
-        log::warn!(
-            "{}: {error}; going on with the running program",
-            self.program.display()
-        );
-        self.command(Path::new("/proc/self/exe"))
-            .map_or_else(|error| error, |mut it| it.exec())
+    /// Replaces this process by the program at the remembered path. Returns only when neither that
+    /// nor the running program can be started.
+    pub fn upgrade(&self) -> io::Error {
+        self.exec(&self.program)
     }
 
-    fn command(&self, program: &Path) -> io::Result<Command> {
+    /// Replaces this process by the running program, also where the one at its path is another by
+    /// now that has not been tried. Returns only when it cannot be started.
+    pub fn start_over(&self) -> io::Error {
+        let same = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+        // By its path where that can be, since the process is called after what is started.
+        if same(&self.program) == same(Path::new(RUNNING)) {
+            self.exec(&self.program)
+        } else {
+            self.exec(Path::new(RUNNING))
+        }
+    }
+
+    fn exec(&self, program: &Path) -> io::Error {
+        watch::unlimit_descriptors();
+        let error = self.try_exec(program, (self.state)());
+        log::warn!(
+            "{}: {error}; going on with the running program",
+            program.display()
+        );
+        // The state is left behind, in case that it was too much for the system.
+        self.try_exec(Path::new(RUNNING), State::new())
+    }
+
+    fn try_exec(&self, program: &Path, state: State) -> io::Error {
+        self.command(program, state)
+            .map_or_else(|error| error, |mut command| command.exec())
+    }
+
+    fn command(&self, program: &Path, state: State) -> io::Result<Command> {
         let mut arguments = env::args_os();
         let mut command = Command::new(program);
         if let Some(name) = arguments.next() {
@@ -113,13 +135,14 @@ impl Successor {
             .env("LISTEN_FDS", "1")
             .env("LISTEN_PID", process::id().to_string())
             .env_remove("LISTEN_FDNAMES")
+            .env_remove("LISTEN_FDS_FIRST_FD")
             .env(HANDED_ON, process::id().to_string())
             .env(PROGRAM, &self.program)
             .env(RESTARTS, self.restarts.to_string())
-            .envs((self.state)());
+            .envs(state);
         command
             .fd_mappings(vec![FdMapping {
-                parent_fd: self.socket.try_clone()?,
+                parent_fd: self.socket.as_fd().try_clone_to_owned()?,
                 child_fd: LISTEN_FD,
             }])
             .map_err(|collision| io::Error::other(collision.to_string()))?;

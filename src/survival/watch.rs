@@ -17,7 +17,7 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{Limits, Pulse, Reason, signals::LOOK};
+use super::{Limits, Pulse, Reason, signals::LOOK, successor::is_successor};
 
 /// How often the watchdog looks: a deaf server is noticed within this time.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -33,22 +33,26 @@ const MIN_LIFE: Duration = Duration::from_secs(1);
 /// read at start.
 const OTHER_DESCRIPTORS: u64 = 32;
 
-/// Notes panics: one on the thread that accepts connections leaves the server deaf.
+/// Notes panics. One in the thread of `tiny_http` that accepts connections leaves the server deaf;
+/// its threads have no names.
 ///
-/// A panic in a connection's own thread, which `tiny_http` has when a peer is gone before its
-/// address was read, ends that connection alone; so does one of the loop, which catches it,
-/// or of a fetch, whose asker gets another joke.
+/// One in a connection's own thread, which `tiny_http` has when a peer is gone before its address
+/// was read, ends that connection alone. The threads with names, the loop's among them, are ours:
+/// each can do without what panicked.
 pub fn note_panics(pulse: Arc<Pulse>) {
     panic::set_hook(Box::new(move |info| {
         let thread = thread::current();
         let file = info.location().map_or("", panic::Location::file);
-        if thread.name().is_none() && file.ends_with("client.rs") {
-            log::debug!("a connection was lost: {info}");
-            return;
-        }
-        log::error!("{info}");
-        if thread.name().is_none() {
-            pulse.deafen();
+        match thread.name() {
+            // What a stranger can cause does not fill the log.
+            Some("lane" | "alone") => log::debug!("{info}"),
+            Some(_) => log::error!("{info}"),
+            None => {
+                log::debug!("{info}");
+                if !file.ends_with("client.rs") {
+                    pulse.deafen();
+                }
+            }
         }
     }));
 }
@@ -57,7 +61,7 @@ pub fn note_panics(pulse: Arc<Pulse>) {
 pub fn limit_descriptors(connections: u32) {
     let wanted = 2 * u64::from(connections) + OTHER_DESCRIPTORS;
     let set = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| {
-        if wanted > hard {
+        if wanted > hard && !is_successor() {
             log::warn!(
                 "--max-connections {connections} needs {wanted} descriptors; this machine allows {hard}"
             );

@@ -313,11 +313,12 @@ fn the_log_has_a_line_a_request_and_no_secret() {
     bot.say(message("image", "<MediaId>m</MediaId><MsgId>77</MsgId>"));
     bot.post(&signed_with("othertoken", "/wechat"), text_message("x"));
     bot.get("/\u{1b}[2J");
+    exchange(bot.address, request("FOO\u{1b}[31m / HTTP/1.1"));
     bot.get("/healthz");
     let (status, log) = bot.stop();
     assert_eq!(status.code(), Some(0));
     let lines: Vec<&str> = log.lines().collect();
-    assert_eq!(lines.len(), 6, "{log}");
+    assert_eq!(lines.len(), 7, "{log}");
     let stamp = lines[0].split(' ').next().unwrap();
     assert_eq!((stamp.len(), stamp.ends_with('Z')), (20, true), "{stamp}");
     assert!(
@@ -337,8 +338,8 @@ fn the_log_has_a_line_a_request_and_no_secret() {
         lines[3].contains("GET /\\u{1b}[2J - refused: no such path 404 "),
         "{log}"
     );
-    assert!(lines[4].contains("GET /healthz - healthy 200 "), "{log}");
-    assert!(lines[5].ends_with("SIGTERM: ending"), "{log}");
+    assert!(lines[5].contains("GET /healthz - healthy 200 "), "{log}");
+    assert!(lines[6].ends_with("SIGTERM: ending"), "{log}");
     for secret in [TOKEN, "oUser", "gh_bot", "nonce42", "天机", "signature="] {
         assert!(!log.contains(secret), "{secret} in {log}");
     }

@@ -2,8 +2,8 @@
 
 use std::{
     fs,
-    io::Write,
-    net::{TcpListener, TcpStream},
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
     os::{fd::OwnedFd, unix::fs::PermissionsExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -11,6 +11,11 @@ use std::{
 };
 
 use command_fds::{CommandFdExt, FdMapping};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use socket2::SockRef;
 
 use crate::support::{
     Bot, LIMIT, TOKEN, daoxiao, exchange, poll, post_request, signed, signed_with, site::Site,
@@ -50,6 +55,7 @@ impl Program {
         let mut command = Command::new(&self.0);
         command
             .args(["--listen", "127.0.0.1:0", "--joke-source", "none"])
+            .args(["--max-connections", "8"])
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("WECHAT_TOKEN", TOKEN);
@@ -125,10 +131,21 @@ fn a_program_that_cannot_say_its_version_does_not_take_over() {
         bot.wait_for_log(reason);
         assert_eq!(bot.answer_to("你好"), "好你");
     }
+    let limits = fs::read_to_string(format!("/proc/{}/limits", bot.pid())).unwrap();
+    let files = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    assert_eq!(files.unwrap().split_whitespace().nth(3), Some("48"));
+    // A stranger who has it start over does not bring the refused program in.
+    exhaust(&bot);
+    bot.wait_for_log("started over 1 time: connections 1");
+    answered_again(&bot);
     fs::remove_file(&program.0).unwrap();
+    exhaust(&bot);
+    answered_again(&bot);
     bot.signal("HUP");
     bot.wait_for_log("--version cannot be started (No such file or directory");
-    assert_eq!(bot.answer_to("你好"), "好你");
+    answered_again(&bot);
     assert_eq!(bot.stop().0.code(), Some(0));
 }
 
@@ -225,6 +242,18 @@ fn a_port_in_use_is_exit_1_with_what_to_do() {
     );
 }
 
+/// Opens more connections than a bot with `--max-connections 8` can have, and waits until they are
+/// shed.
+fn exhaust(bot: &Bot) {
+    let idle: Vec<_> = (0..60)
+        .map(|_| TcpStream::connect(bot.address).unwrap())
+        .collect();
+    for mut stream in idle.into_iter().take(8) {
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        assert!(!matches!(stream.read(&mut [0]), Ok(1)));
+    }
+}
+
 /// Waits until a message is answered, as WeChat's next try would be.
 fn answered_again(bot: &Bot) {
     let answered = poll(Instant::now() + LIMIT, || {
@@ -237,17 +266,20 @@ fn answered_again(bot: &Bot) {
 fn a_bot_out_of_descriptors_starts_over_and_tells_it_once_a_minute() {
     let mut bot = Bot::with(&["--joke-source", "none", "--max-connections", "8"], &[]);
     for _ in 0..3 {
-        let _idle: Vec<_> = (0..60).map(|_| TcpStream::connect(bot.address)).collect();
+        exhaust(&bot);
         answered_again(&bot);
     }
     assert!(bot.is_running());
     let (status, log) = bot.stop();
     assert_eq!(status.code(), Some(0));
-    assert_eq!(log.matches("started over").count(), 1, "{log}");
+    let (running, ending) = log.split_once("SIGTERM: ending").unwrap();
+    assert_eq!(running.matches("started over").count(), 1, "{log}");
     assert!(
-        log.contains("WARN  started over 1 time: connections 1"),
+        running.contains("WARN  started over 1 time: connections 1"),
         "{log}"
     );
+    assert!(ending.contains(" times: connections "), "{log}");
+    assert!(!log.contains("ERROR"), "{log}");
 }
 
 #[test]
@@ -276,4 +308,78 @@ fn a_signed_peer_that_reads_no_answer_holds_the_bot_for_no_longer_than_the_limit
     bot.wait_for_log("started over 1 time: stuck 1");
     answered_again(&bot);
     assert!(bot.is_running());
+}
+
+#[test]
+fn requests_without_a_body_get_no_thread_of_their_own() {
+    let bot = Bot::start();
+    let _held = {
+        let stream = TcpStream::connect(bot.address).unwrap();
+        SockRef::from(&stream).set_recv_buffer_size(1).unwrap();
+        stream
+            .set_write_timeout(Some(Duration::from_secs(1)))
+            .unwrap();
+        let request = "GET / HTTP/1.1\r\nExpect: 100-continue\r\n\r\n";
+        let _ = (&stream).write_all(request.repeat(5_000).as_bytes());
+        stream
+    };
+    assert_eq!(bot.answer_to("你好"), "好你");
+    let status = fs::read_to_string(format!("/proc/{}/status", bot.pid())).unwrap();
+    let threads = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Threads:"));
+    assert!(
+        threads.unwrap().trim().parse::<usize>().unwrap() < 30,
+        "{status}"
+    );
+}
+
+#[test]
+fn sigterm_ends_a_bot_whose_log_nobody_reads() {
+    let mut command = daoxiao(&["--listen", "127.0.0.1:0", "--joke-source", "none"]);
+    command.env("WECHAT_TOKEN", TOKEN).stdin(Stdio::null());
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let address = line.trim_end().rsplit('/').next().unwrap().parse().unwrap();
+    // The pipe takes 64 KiB, and then the loop stands.
+    let stream = TcpStream::connect::<SocketAddr>(address).unwrap();
+    stream
+        .set_write_timeout(Some(Duration::from_secs(1)))
+        .unwrap();
+    stream.set_nonblocking(false).unwrap();
+    let request = format!("GET {}&echostr=1 HTTP/1.1\r\n\r\n", signed("/"));
+    let _ = (&stream).write_all(request.repeat(2_000).as_bytes());
+    let pid = Pid::from_raw(child.id().try_into().unwrap());
+    kill(pid, Signal::SIGTERM).unwrap();
+    let status = poll(Instant::now() + LIMIT, || child.try_wait().unwrap());
+    let _ = child.kill();
+    assert_eq!(status.expect("SIGTERM does not end it").code(), Some(0));
+}
+
+#[test]
+fn a_handed_in_socket_that_does_not_listen_is_refused() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let connection = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let mut command = daoxiao(&["--listen", "127.0.0.1:0", "--joke-source", "none"]);
+    command.env("WECHAT_TOKEN", TOKEN).env("LISTEN_FDS", "1");
+    let parent_fd = OwnedFd::from(connection);
+    command
+        .fd_mappings(vec![FdMapping {
+            parent_fd,
+            child_fd: 3,
+        }])
+        .unwrap();
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "error: cannot listen on 127.0.0.1:0: the socket that was handed in does not listen\n"
+    );
 }
