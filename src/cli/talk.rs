@@ -114,8 +114,8 @@ pub(super) struct CgiArgs {
 }
 
 pub(super) fn chat(args: ChatArgs) -> Result<ExitCode, SettingError> {
-    // What the bot logs of each message would stand between the lines of the talk.
-    commands::start_log(Some(args.log.log.unwrap_or(LevelFilter::Warn)));
+    // What the bot logs would stand between the lines of the talk.
+    commands::start_log(Some(args.log.log.unwrap_or(LevelFilter::Error)));
     commands::chat::run(args.url, &args.jokes.into())
 }
 

@@ -111,7 +111,12 @@ fn begin(
     })?;
     watch::start(pulse, limits, bound)?;
     if !successor::is_successor() {
-        writeln!(io::stdout(), "listening on http://{bound}")?;
+        // Whoever waited for the line may be gone; WeChat is not.
+        let said = writeln!(io::stdout(), "listening on http://{bound}");
+        said.or_else(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Ok(()),
+            _ => Err(error),
+        })?;
     }
     Ok((server, farewell))
 }
