@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod post;
+pub mod url;
 
 use std::{
     error::Error,

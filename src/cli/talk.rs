@@ -9,7 +9,7 @@ use super::{DAY, LogArgs, joke::JokeArgs, number};
 use crate::{
     commands::{self, say::SaySettings},
     settings::SettingError,
-    wechat::{Said, post::BotUrl},
+    wechat::{Said, url::BotUrl},
 };
 
 pub(super) const CHAT_HELP: &str = "\

@@ -18,10 +18,7 @@ use crate::{
     server::{Server, Service},
     settings::{self, JokeOptions, SettingError},
     survival::Pulse,
-    wechat::{
-        Heard, Said, WeChat,
-        post::{BotUrl, Caller},
-    },
+    wechat::{Heard, Said, WeChat, post::Caller, url::BotUrl},
 };
 
 /// The OpenID of whoever sits at the terminal.

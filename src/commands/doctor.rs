@@ -23,8 +23,9 @@ use crate::{
     wechat::{
         Call, Heard, Push, Said, Stamp, WeChat,
         answer::Answer,
-        post::{BotUrl, Caller, PostError, msg_id, post, stamp},
+        post::{Caller, PostError, msg_id, post, stamp},
         unix_seconds,
+        url::BotUrl,
     },
 };
 

@@ -8,10 +8,7 @@ use std::{
 use super::{FAILED, fail, printed};
 use crate::{
     settings::{self, SettingError},
-    wechat::{
-        Heard, Said,
-        post::{BotUrl, Caller},
-    },
+    wechat::{Heard, Said, post::Caller, url::BotUrl},
 };
 
 /// Settings of `say`.

@@ -4,32 +4,31 @@ use std::{
     error::Error,
     fmt,
     io::{self, Read},
-    num::NonZeroU16,
-    str::FromStr,
     time::{Duration, SystemTime},
 };
 
 use ureq::{
     Agent,
-    http::{Response, Uri, header, uri::Authority},
+    http::{Response, header},
 };
 
 use crate::entropy;
 
-use super::{Call, Heard, Push, ReplyError, Said, Stamp, WeChat, answer::Answer, unix_seconds};
+use super::{
+    Call, Heard, Push, ReplyError, Said, Stamp, WeChat, answer::Answer, unix_seconds, url::BotUrl,
+};
 
 /// WeChat waits this long for an answer, then drops the connection.
 pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Enough for a port that did not answer to https to answer to http.
+const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// No more of an answer is read: it may be some web page, and a reply has 2 KiB or so.
 const MAX_ANSWER_BYTES: u64 = 1024 * 1024;
 
 /// As WeChat's server calls itself.
 const USER_AGENT: &str = "Mozilla/4.0";
-
-/// Where a bot is: an `http` or `https` URL with a host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BotUrl(Uri);
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,21 +77,29 @@ pub enum TalkError {
     Reply(ReplyError),
 }
 
-/// Why a text is not the URL of a bot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UrlError;
-
 /// Makes the call and takes what comes back within [`PATIENCE`]; follows no redirect, since
 /// WeChat does not, and uses no proxy.
 pub fn post(url: &BotUrl, call: &Call) -> Result<Answer, PostError> {
-    exchange(url, call).map_err(|error| why(error, url))
+    exchange(url, call).map_err(|error| match why(error, url) {
+        PostError::TooSlow if is_plain(url) => PostError::NotTls,
+        why => why,
+    })
+}
+
+/// Whether the port of an `https` URL, which says nothing, does answer to http. Where there is
+/// TLS, http is answered with 400 or not at all.
+fn is_plain(url: &BotUrl) -> bool {
+    let target = format!("http://{}:{}/", url.host(), url.port());
+    let ask = || agent(PROBE_PATIENCE).get(target).call();
+    url.is_https() && ask().is_ok_and(|answer| answer.status() != 400)
 }
 
 fn exchange(url: &BotUrl, call: &Call) -> Result<Answer, ureq::Error> {
     let target = url.with_query(&call.query);
+    let agent = agent(PATIENCE);
     let response = match &call.body {
-        None => agent().get(target).call(),
-        Some(xml) => agent()
+        None => agent.get(target).call(),
+        Some(xml) => agent
             .post(target)
             .content_type("text/xml")
             .send(xml.as_str()),
@@ -147,33 +154,10 @@ pub fn stamp() -> Stamp {
     Stamp::new(SystemTime::now(), fastrand::u32(..))
 }
 
-impl BotUrl {
-    /// Its host: a name or an address, IPv6 in brackets.
-    pub fn host(&self) -> &str {
-        self.0.host().unwrap_or_default()
-    }
-
-    /// Its port, or the scheme's own.
-    pub fn port(&self) -> u16 {
-        let usual = if self.0.scheme_str() == Some("https") {
-            443
-        } else {
-            80
-        };
-        self.0.port_u16().unwrap_or(usual)
-    }
-
-    /// The URL with more behind the `?`; what an owner put there stays.
-    fn with_query(&self, query: &str) -> String {
-        let joint = if self.0.query().is_some() { '&' } else { '?' };
-        format!("{}{joint}{query}", self.0)
-    }
-}
-
 /// One connection a call, so that a connection that was kept open too long spoils none.
-fn agent() -> Agent {
+fn agent(patience: Duration) -> Agent {
     Agent::config_builder()
-        .timeout_global(Some(PATIENCE))
+        .timeout_global(Some(patience))
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -190,47 +174,6 @@ fn text_of(head: &Response<()>, name: &header::HeaderName) -> Option<String> {
     let value = head.headers().get(name)?;
     value.to_str().ok().map(str::to_owned)
 }
-
-impl FromStr for BotUrl {
-    type Err = UrlError;
-
-    fn from_str(text: &str) -> Result<Self, UrlError> {
-        let uri: Uri = text.parse().map_err(|_| UrlError)?;
-        let is_right = uri.authority().is_some_and(has_host_and_port) && text.is_ascii();
-        match uri.scheme_str() {
-            Some("http" | "https") if is_right => Ok(Self(uri)),
-            _ => Err(UrlError),
-        }
-    }
-}
-
-/// Whether there is a host, and a port from 1 to 65535 if there is one.
-fn has_host_and_port(authority: &Authority) -> bool {
-    let (host, text) = (authority.host(), authority.as_str());
-    let place = text.rsplit_once('@').map_or(text, |(_, place)| place);
-    let rest = place.strip_prefix(host).filter(|_| !host.is_empty());
-    rest.is_some_and(|rest| match rest.strip_prefix(':') {
-        Some(port) => port.parse::<NonZeroU16>().is_ok(),
-        None => rest.is_empty(),
-    })
-}
-
-impl fmt::Display for BotUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Display for UrlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "expected a URL such as http://127.0.0.1:8080/wechat, of ASCII characters, \
-             with a port from 1 to 65535 or none",
-        )
-    }
-}
-
-impl Error for UrlError {}
 
 /// Why a call to this URL got no answer.
 fn why(error: ureq::Error, url: &BotUrl) -> PostError {
@@ -327,57 +270,6 @@ impl From<ReplyError> for TalkError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn url(text: &str) -> BotUrl {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn a_bots_url_has_a_scheme_and_a_host() {
-        for right in [
-            "http://a",
-            "http://a:65535",
-            "http://a:1@b/",
-            "https://a.b/c?d=e",
-            "http://[::1]:8080/",
-        ] {
-            assert!(right.parse::<BotUrl>().is_ok(), "{right}");
-        }
-        for wrong in [
-            "",
-            "a",
-            "/wechat",
-            "127.0.0.1:8080",
-            "ftp://a/",
-            "http://",
-            "http://a b",
-            "http://a:0/",
-            "http://a:65536/",
-            "http://a:b/",
-            "http://a:/",
-            "http://[::1]:99999/",
-            "http://a/微信",
-            "http://微信.cn/",
-        ] {
-            assert_eq!(wrong.parse::<BotUrl>(), Err(UrlError), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_port_that_is_not_named_is_the_schemes() {
-        assert_eq!(url("http://a/").port(), 80);
-        assert_eq!(url("https://a/").port(), 443);
-        assert_eq!(url("https://a:8443/").port(), 8443);
-    }
-
-    #[test]
-    fn the_owners_own_query_stays() {
-        assert_eq!(url("http://a").with_query("x=1"), "http://a/?x=1");
-        assert_eq!(
-            url("http://a/b?c=d").with_query("x=1"),
-            "http://a/b?c=d&x=1"
-        );
-    }
 
     #[test]
     fn what_is_wrong_with_a_secure_connection_is_said_in_words() {

@@ -109,6 +109,20 @@ const PRINTED: [(&str, &str); 4] = [
 ];
 
 #[test]
+fn what_doctor_is_said_to_say_is_what_it_says() {
+    // What doctor prints, line for line, stands in its tests.
+    let printed = read("tests/it/doctor.rs");
+    for readme in ["README.md", "README.zh-CN.md"].map(read) {
+        let lines: Vec<&str> = readme.split("`✗ ").skip(1).collect();
+        assert!(lines.len() > 10, "{readme}");
+        for line in lines {
+            let (line, _) = line.split_once('`').unwrap();
+            assert!(printed.contains(&format!("\"✗ {line}")), "✗ {line}");
+        }
+    }
+}
+
+#[test]
 fn the_talk_at_the_top_is_what_chat_says() {
     let readme = read("README.md");
     let talk = blocks(&readme, "text")[0];
