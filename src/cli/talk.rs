@@ -14,7 +14,9 @@ use crate::{
 
 pub(super) const CHAT_HELP: &str = "\
 Each line is sent to the bot as a message of a WeChat user, and its answer is printed;
-Ctrl-D ends the talk. Lines can also be piped in. With --url, WECHAT_TOKEN must be the
+Ctrl-D ends the talk. Lines can also be piped in. A line that gets no answer is
+explained on standard error, and the exit code is 1 in the end. Of the log only errors
+are shown, unless --log says otherwise. With --url, WECHAT_TOKEN must be the
 Token of the bot that runs there (and the key and AppID, if it has them).
 
 Examples: daoxiao chat
