@@ -144,8 +144,8 @@ pub fn strict_fields(xml: &str) -> Result<Vec<Field<'_>>, XmlError> {
     let mut fields: Vec<Field<'_>> = Vec::with_capacity(KNOWN.len());
     for child in root.children().filter(|child| !is_layout(*child)) {
         let field = field(child, xml);
-        if let Some(known) = KNOWN.into_iter().find(|known| *known == field.name)
-            && find(&fields, known).is_some()
+        if find(&fields, &field.name).is_some()
+            && let Some(known) = KNOWN.into_iter().find(|known| *known == field.name)
         {
             return Err(XmlError::Twice(known));
         }

@@ -129,11 +129,11 @@ pub(super) fn refusal(rejection: &Rejection) -> HttpResponse {
 }
 
 pub(super) fn response(status: u16, content_type: &str, body: Vec<u8>) -> HttpResponse {
-    with_header(
-        Response::from_data(body).with_status_code(status),
-        "Content-Type",
-        content_type,
-    )
+    let response = Response::from_data(body)
+        .with_status_code(status)
+        // The body is in memory as a whole, so its length can be told however long it is.
+        .with_chunked_threshold(usize::MAX);
+    with_header(response, "Content-Type", content_type)
 }
 
 fn with_header(response: HttpResponse, field: &str, value: &str) -> HttpResponse {
