@@ -3,7 +3,7 @@
 mod joke;
 mod talk;
 
-use std::{env, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{env, ffi::OsString, net::SocketAddr, process::ExitCode, time::Duration};
 
 use clap::{
     Args, Error, Parser, Subcommand,
@@ -36,16 +36,20 @@ Secrets come from the environment only:
 
 Example: WECHAT_TOKEN=mysecrettoken daoxiao --listen 0.0.0.0:80";
 
+const HELP: &str = "\
+Without a command, or with flags alone, it serves: daoxiao --listen 0.0.0.0:80 means
+daoxiao serve --listen 0.0.0.0:80. The flags and variables: daoxiao serve --help.
+
+Example: WECHAT_TOKEN=mysecrettoken daoxiao --listen 0.0.0.0:80";
+
 /// A WeChat official-account bot: your words backwards, and a joke when asked.
 ///
 /// Without a command it serves; `daoxiao chat` lets you talk to it here and now.
 #[derive(Debug, Parser)]
-#[command(name = "daoxiao", version, args_conflicts_with_subcommands = true, after_help = SERVE_HELP)]
+#[command(name = "daoxiao", version, override_usage = "daoxiao [COMMAND] [OPTIONS]", after_help = HELP)]
 struct Cli {
     #[command(subcommand)]
-    command: Option<Command>,
-    #[command(flatten)]
-    serve: ServeArgs,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
@@ -106,11 +110,9 @@ struct LogArgs {
 
 /// Reads the command line and does what it says.
 pub fn run() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|error| name_variable(error).exit());
-    let command = cli
-        .command
-        .unwrap_or_else(|| Command::Serve(Box::new(cli.serve)));
-    let outcome = match command {
+    let cli = Cli::try_parse_from(with_command(env::args_os().collect()))
+        .unwrap_or_else(|error| name_variable(error).exit());
+    let outcome = match cli.command {
         Command::Serve(args) => serve(*args),
         Command::Chat(args) => talk::chat(*args),
         Command::Say(args) => talk::say(args),
@@ -119,7 +121,23 @@ pub fn run() -> ExitCode {
         Command::Joke(args) => joke::joke(*args),
         Command::Cgi(args) => talk::cgi(*args),
     };
-    outcome.unwrap_or_else(|error| commands::fail(2, &error))
+    outcome.unwrap_or_else(|error| commands::fail(commands::USAGE, &error))
+}
+
+/// Puts `serve` before flags that stand alone. As flags of no command, a variable of theirs that
+/// cannot be used would stop every command.
+fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let is_about_all = |first: &OsString| {
+        let general = ["-h", "--help", "-V", "--version"];
+        general.iter().any(|flag| first == flag)
+    };
+    let serves = arguments
+        .get(1)
+        .is_none_or(|first| first.as_encoded_bytes().starts_with(b"-") && !is_about_all(first));
+    if serves {
+        arguments.insert(arguments.len().min(1), "serve".into());
+    }
+    arguments
 }
 
 fn serve(args: ServeArgs) -> Result<ExitCode, SettingError> {

@@ -78,13 +78,18 @@ pub enum SettingError {
     NoJokes(PathBuf),
     /// A flag about the source of jokes is refused.
     JokeSource {
-        /// The flag.
-        flag: String,
-        /// Its value.
-        value: String,
+        /// The flag with its value.
+        given: String,
         /// Why it is refused.
         source: SourceError,
     },
+    /// A flag about a page of jokes stands without the page's URL.
+    NoJokeUrl {
+        /// The part of the flag's name behind `joke-`.
+        part: &'static str,
+    },
+    /// `none` among the names of sources.
+    NoneOfSome(String),
     /// The system has no randomness to make a Token up with.
     NoRandomness(getrandom::Error),
 }
@@ -108,11 +113,17 @@ impl fmt::Display for SettingError {
                 "--jokes {}: there is no joke in the file; accepted are jokes with a line % between two",
                 path.display()
             ),
-            Self::JokeSource {
-                flag,
-                value,
-                source,
-            } => write!(f, "{flag} {value}: {source}"),
+            Self::JokeSource { given, source } => write!(f, "{given}: {source}"),
+            Self::NoJokeUrl { part } => write!(
+                f,
+                "--joke-{part} (DAOXIAO_JOKE_{}) is set, and --joke-url (DAOXIAO_JOKE_URL) is not: \
+                 it says which page is meant",
+                part.to_uppercase()
+            ),
+            Self::NoneOfSome(names) => write!(
+                f,
+                "--joke-source {names}: none stands alone, since it means no source at all"
+            ),
             Self::NoRandomness(error) => {
                 write!(f, "no Token can be made up ({error}); set {TOKEN} to one")
             }
@@ -208,12 +219,12 @@ where
     let Some(value) = env::var_os(variable) else {
         return Ok(None);
     };
-    value
-        .to_str()
-        .ok_or_else(|| "text".to_owned())
-        .and_then(|text| text.parse().map_err(|error: T::Err| error.to_string()))
-        .map(Some)
-        .map_err(|accepted| SettingError::Secret { variable, accepted })
+    // What is no text has a character then that no secret has.
+    let parsed: Result<T, T::Err> = value.to_string_lossy().parse();
+    parsed.map(Some).map_err(|error| SettingError::Secret {
+        variable,
+        accepted: error.to_string(),
+    })
 }
 
 /// Where jokes come from, with all selectors parsed and the owner's file read.
@@ -245,7 +256,17 @@ fn own_jokes(path: &Path) -> Result<Vec<String>, SettingError> {
 
 fn sources(options: &JokeOptions) -> Result<Vec<Source>, SettingError> {
     let Some(url) = &options.url else {
-        return Ok(known_sources(&options.sources));
+        let parts = [
+            ("item", &options.item),
+            ("title", &options.title),
+            ("content", &options.content),
+            ("charset", &options.charset),
+        ];
+        let set = parts.into_iter().find(|(_, value)| value.is_some());
+        return match set {
+            Some((part, _)) => Err(SettingError::NoJokeUrl { part }),
+            None => known_sources(&options.sources),
+        };
     };
     let source = Source::custom(
         url,
@@ -264,24 +285,24 @@ fn sources(options: &JokeOptions) -> Result<Vec<Source>, SettingError> {
             _ => options.charset.as_ref(),
         };
         SettingError::JokeSource {
-            flag: format!("--joke-{part}"),
-            value: value.cloned().unwrap_or_default(),
+            given: match value {
+                Some(value) => format!("--joke-{part} {value}"),
+                None => format!("--joke-{part}"),
+            },
             source: error,
         }
     })
 }
 
 /// The sources of these names; all for none, and none for `none`.
-fn known_sources(names: &[String]) -> Vec<Source> {
-    if names.is_empty() {
-        KNOWN_SOURCES
-            .iter()
-            .filter_map(|name| Source::known(name))
-            .collect()
-    } else {
-        names
-            .iter()
-            .filter_map(|name| Source::known(name))
-            .collect()
+fn known_sources(names: &[String]) -> Result<Vec<Source>, SettingError> {
+    if names.len() > 1 && names.iter().any(|name| name == "none") {
+        return Err(SettingError::NoneOfSome(names.join(",")));
     }
+    if names.is_empty() {
+        let all = KNOWN_SOURCES.iter();
+        return Ok(all.filter_map(|name| Source::known(name)).collect());
+    }
+    let chosen = names.iter();
+    Ok(chosen.filter_map(|name| Source::known(name)).collect())
 }

@@ -3,7 +3,9 @@
 //! `chat`, `say`, `sign` and `doctor` play WeChat with this. All but [`post`] is pure: time, nonce
 //! and random bytes are arguments.
 
+pub mod answer;
 pub mod post;
+pub mod url;
 
 use std::{
     error::Error,

@@ -55,8 +55,7 @@ pub(super) struct JokeArgs {
         long,
         env = "DAOXIAO_JOKE_ITEM",
         value_name = "SELECTOR",
-        hide_env_values = true,
-        requires = "joke_url"
+        hide_env_values = true
     )]
     joke_item: Option<String>,
     /// Selector of the title inside a joke
@@ -64,8 +63,7 @@ pub(super) struct JokeArgs {
         long,
         env = "DAOXIAO_JOKE_TITLE",
         value_name = "SELECTOR",
-        hide_env_values = true,
-        requires = "joke_item"
+        hide_env_values = true
     )]
     joke_title: Option<String>,
     /// Selector of the text inside a joke
@@ -73,8 +71,7 @@ pub(super) struct JokeArgs {
         long,
         env = "DAOXIAO_JOKE_CONTENT",
         value_name = "SELECTOR",
-        hide_env_values = true,
-        requires = "joke_item"
+        hide_env_values = true
     )]
     joke_content: Option<String>,
     /// Charset of that page, where the page itself says it wrongly
@@ -82,8 +79,7 @@ pub(super) struct JokeArgs {
         long,
         env = "DAOXIAO_JOKE_CHARSET",
         value_name = "NAME",
-        hide_env_values = true,
-        requires = "joke_url"
+        hide_env_values = true
     )]
     joke_charset: Option<String>,
     /// Words; a fetched joke with one of them is left out

@@ -9,12 +9,14 @@ use super::{DAY, LogArgs, joke::JokeArgs, number};
 use crate::{
     commands::{self, say::SaySettings},
     settings::SettingError,
-    wechat::{Said, post::BotUrl},
+    wechat::{Said, url::BotUrl},
 };
 
 pub(super) const CHAT_HELP: &str = "\
 Each line is sent to the bot as a message of a WeChat user, and its answer is printed;
-Ctrl-D ends the talk. Lines can also be piped in. With --url, WECHAT_TOKEN must be the
+Ctrl-D ends the talk. Lines can also be piped in. A line that gets no answer is
+explained on standard error, and the exit code is 1 in the end. Of the log only errors
+are shown, unless --log says otherwise. With --url, WECHAT_TOKEN must be the
 Token of the bot that runs there (and the key and AppID, if it has them).
 
 Examples: daoxiao chat
@@ -114,8 +116,8 @@ pub(super) struct CgiArgs {
 }
 
 pub(super) fn chat(args: ChatArgs) -> Result<ExitCode, SettingError> {
-    // What the bot logs of each message would stand between the lines of the talk.
-    commands::start_log(Some(args.log.log.unwrap_or(LevelFilter::Warn)));
+    // What the bot logs would stand between the lines of the talk.
+    commands::start_log(Some(args.log.log.unwrap_or(LevelFilter::Error)));
     commands::chat::run(args.url, &args.jokes.into())
 }
 

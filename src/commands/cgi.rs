@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{FAILED, fail};
+use super::printed;
 use crate::{
     access_log::Line,
     callback::Callback,
@@ -37,5 +37,5 @@ pub fn run(max_age: Duration, jokes: &JokeOptions) -> Result<ExitCode, SettingEr
         took: begun.elapsed(),
     };
     log::info!("{line}");
-    Ok(written.map_or_else(|error| fail(FAILED, &error), |()| ExitCode::SUCCESS))
+    Ok(printed(written))
 }

@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    fmt,
     io::{self, BufRead, IsTerminal, Write},
     net::TcpListener,
     process::ExitCode,
@@ -10,17 +11,14 @@ use std::{
     time::Duration,
 };
 
-use super::{FAILED, fail};
+use super::{FAILED, complain, fail, printed};
 use crate::{
     callback::Callback,
     joke::Jokes,
     server::{Server, Service},
     settings::{self, JokeOptions, SettingError},
     survival::Pulse,
-    wechat::{
-        Heard, Said, WeChat,
-        post::{BotUrl, Caller},
-    },
+    wechat::{Heard, Said, WeChat, post::Caller, url::BotUrl},
 };
 
 /// The OpenID of whoever sits at the terminal.
@@ -40,8 +38,10 @@ pub fn run(url: Option<BotUrl>, jokes: &JokeOptions) -> Result<ExitCode, Setting
         }),
         None => bot_of_its_own(jokes)?,
     };
-    let talked = caller.and_then(|caller| talk(&caller));
-    Ok(talked.map_or_else(|error| fail(FAILED, &error), |()| ExitCode::SUCCESS))
+    Ok(match caller {
+        Ok(caller) => Talk::new(caller).run(),
+        Err(error) => fail(FAILED, &error),
+    })
 }
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -74,23 +74,63 @@ fn start(service: Service) -> Outcome<BotUrl> {
 }
 
 /// One line, one answer.
-fn talk(caller: &Caller) -> Outcome<()> {
-    let input = io::stdin();
-    let prompt = if input.is_terminal() { PROMPT } else { "" };
-    let mut out = io::stdout();
-    write!(out, "{prompt}")?;
-    out.flush()?;
-    for line in input.lock().lines() {
-        let heard = caller.talk(USER, Said::Text(line?))?;
-        let words = match &heard {
-            Heard::Acknowledged => NO_WORDS.to_owned(),
-            Heard::Reply(reply) => reply.words(),
-        };
-        write!(out, "{words}\n{prompt}")?;
-        out.flush()?;
+struct Talk {
+    caller: Caller,
+    prompt: &'static str,
+    /// Whether a line got no answer.
+    failed: bool,
+}
+
+impl Talk {
+    fn new(caller: Caller) -> Self {
+        let at_terminal = io::stdin().is_terminal();
+        Self {
+            caller,
+            prompt: if at_terminal { PROMPT } else { "" },
+            failed: false,
+        }
     }
-    if !prompt.is_empty() {
-        writeln!(out)?;
+
+    fn run(mut self) -> ExitCode {
+        match self.answer_lines(&mut io::stdout()) {
+            Ok(()) if self.failed => ExitCode::from(FAILED),
+            outcome => printed(outcome),
+        }
     }
-    Ok(())
+
+    fn answer_lines(&mut self, out: &mut impl Write) -> io::Result<()> {
+        self.show(out, "")?;
+        for line in io::stdin().lock().split(b'\n') {
+            let line = match line {
+                Ok(line) => line,
+                Err(error) => {
+                    self.complain(&format_args!("standard input cannot be read: {error}"));
+                    break;
+                }
+            };
+            // What is not UTF-8 is said as well as it can be.
+            let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(&line));
+            match self.caller.talk(USER, Said::Text(text.into_owned())) {
+                Ok(Heard::Acknowledged) => self.show(out, &format!("{NO_WORDS}\n"))?,
+                Ok(Heard::Reply(reply)) => self.show(out, &format!("{}\n", reply.words()))?,
+                Err(error) => {
+                    self.complain(&error);
+                    self.show(out, "")?;
+                }
+            }
+        }
+        let end = if self.prompt.is_empty() { "" } else { "\n" };
+        out.write_all(end.as_bytes())
+    }
+
+    fn show(&self, out: &mut impl Write, words: &str) -> io::Result<()> {
+        write!(out, "{words}{}", self.prompt)?;
+        out.flush()
+    }
+
+    /// The next line may fare better.
+    fn complain(&mut self, error: &dyn fmt::Display) {
+        complain(format_args!("error: {error}"));
+        self.failed = true;
+    }
 }

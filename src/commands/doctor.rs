@@ -15,14 +15,17 @@ use std::{
 };
 
 use self::report::{Finding, Report};
-use super::{FAILED, fail};
+use super::{FAILED, printed};
 use crate::{
+    crypt::MsgCrypt,
     settings::{self, SettingError},
     signature::Token,
     wechat::{
         Call, Heard, Push, Said, Stamp, WeChat,
-        post::{Answer, BotUrl, Caller, PostError, msg_id, post, stamp},
+        answer::Answer,
+        post::{Caller, PostError, msg_id, post, stamp},
         unix_seconds,
+        url::BotUrl,
     },
 };
 
@@ -47,7 +50,7 @@ pub fn run(url: BotUrl) -> Result<ExitCode, SettingError> {
     Ok(match examine(url, wechat, &mut io::stdout()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(FAILED),
-        Err(error) => fail(FAILED, &error),
+        Err(error) => printed(Err(error)),
     })
 }
 
@@ -117,7 +120,7 @@ impl Doctor<'_> {
 
     fn wrong_token(&mut self) -> Result<(), Stop> {
         let echostr = echostr();
-        let call = stranger().verification(&stamp(), &echostr);
+        let call = stranger(None).verification(&stamp(), &echostr);
         let attempt = self.attempt(&call);
         self.judge("wrong Token", attempt, |answer| {
             handshake::wrong_token(answer, &echostr)
@@ -151,11 +154,12 @@ impl Doctor<'_> {
         answer.map(drop).map_err(|_| Stop::Enough)
     }
 
-    /// A message signed by somebody who has not got the Token.
+    /// A message signed by somebody who has not got the Token. In secure mode it is encrypted as
+    /// it should be, so that it is the signature that it is refused for.
     fn forge(&mut self, genuine: &Heard) -> Result<(), Stop> {
-        let call = stranger().push(&stamp(), &push(GREETING), [0; 16]);
-        let attempt = self.attempt(&call);
         let wechat = self.caller.wechat.clone();
+        let forger = stranger(wechat.crypt.clone());
+        let attempt = self.attempt(&forger.push(&stamp(), &push(GREETING), [0; 16]));
         self.judge("forged message", attempt, |answer| {
             message::forged(&wechat, answer, genuine)
         })
@@ -229,10 +233,10 @@ impl Doctor<'_> {
 }
 
 /// Somebody who has made the Token up.
-fn stranger() -> WeChat {
+fn stranger(crypt: Option<MsgCrypt>) -> WeChat {
     WeChat {
         token: Token::random(array::from_fn(|_| fastrand::u8(..))),
-        crypt: None,
+        crypt,
     }
 }
 

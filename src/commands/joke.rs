@@ -1,9 +1,9 @@
 //! `daoxiao joke`: fetches now and prints jokes, for trying out a source or a selector.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use super::{FAILED, complain, fail};
+use super::{FAILED, complain, fail, printed};
 use crate::joke::{Attempt, Harvest, JokeSettings, fortune_entry, try_sources};
 
 /// Asks the sources in turn until one has jokes, or `all` of them, and prints `count` jokes of each
@@ -26,15 +26,7 @@ pub fn run(settings: &JokeSettings, all: bool, count: Option<usize>) -> ExitCode
     if jokes.is_empty() {
         return fail(FAILED, &"no joke: see above what each source said");
     }
-    match print(&mut io::stdout().lock(), &jokes) {
-        Ok(()) => ExitCode::SUCCESS,
-        // The reader, `head` perhaps, has enough.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => fail(
-            FAILED,
-            &format_args!("the jokes cannot be written: {error}"),
-        ),
-    }
+    printed(print(&mut io::stdout().lock(), &jokes))
 }
 
 /// Some at random, or all in the page's order.

@@ -28,6 +28,18 @@ pub fn fail(code: u8, error: &dyn fmt::Display) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// The exit code of a command whose last deed was to print. A reader that has enough, `head` for
+/// example, is no failure.
+pub fn printed(outcome: io::Result<()>) -> ExitCode {
+    match outcome {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => fail(
+            FAILED,
+            &format_args!("standard output cannot be written: {error}"),
+        ),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
 /// Writes a line to standard error; when nobody reads it, there is nobody to tell.
 pub fn complain(line: impl fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");

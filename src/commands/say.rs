@@ -5,13 +5,10 @@ use std::{
     process::ExitCode,
 };
 
-use super::{FAILED, fail};
+use super::{FAILED, fail, printed};
 use crate::{
     settings::{self, SettingError},
-    wechat::{
-        Heard, Said,
-        post::{BotUrl, Caller},
-    },
+    wechat::{Heard, Said, post::Caller, url::BotUrl},
 };
 
 /// Settings of `say`.
@@ -33,11 +30,10 @@ pub fn run(settings: SaySettings) -> Result<ExitCode, SettingError> {
         url: settings.url,
         wechat: settings::wechat()?,
     };
-    let printed = match caller.talk(&settings.user, settings.said) {
-        Ok(heard) => print(&heard, settings.raw),
-        Err(error) => return Ok(fail(FAILED, &error)),
-    };
-    Ok(printed.map_or_else(|error| fail(FAILED, &error), |()| ExitCode::SUCCESS))
+    Ok(match caller.talk(&settings.user, settings.said) {
+        Ok(heard) => printed(print(&heard, settings.raw)),
+        Err(error) => fail(FAILED, &error),
+    })
 }
 
 /// Nothing is printed where nothing was replied.

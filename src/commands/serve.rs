@@ -111,7 +111,7 @@ fn begin(
     })?;
     watch::start(pulse, limits, bound)?;
     if !successor::is_successor() {
-        // Whoever started this may not want to know.
+        // Whoever waited for the line may be gone; WeChat is not.
         let _ = writeln!(io::stdout(), "listening on http://{bound}");
     }
     Ok((server, farewell))

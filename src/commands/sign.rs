@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use super::{FAILED, fail};
+use super::printed;
 use crate::{
     settings::{self, SettingError},
     wechat::post::stamp,
@@ -13,7 +13,6 @@ use crate::{
 
 /// Prints `signature=…&timestamp=…&nonce=…`.
 pub fn run() -> Result<ExitCode, SettingError> {
-    let query = stamp().sign(&settings::wechat()?.token);
-    let printed = writeln!(io::stdout(), "{query}");
-    Ok(printed.map_or_else(|error| fail(FAILED, &error), |()| ExitCode::SUCCESS))
+    let query = stamp().sign(&settings::required_token()?);
+    Ok(printed(writeln!(io::stdout(), "{query}")))
 }

@@ -120,3 +120,35 @@ fn set_options(listener: &TcpListener) -> io::Result<()> {
             .with_retries(KEEPALIVE_PROBES),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_do_about_a_port_is_said() {
+        let say = |kind: io::ErrorKind| {
+            let error = ListenError {
+                address: "0.0.0.0:80".parse().unwrap(),
+                source: kind.into(),
+            };
+            error.to_string()
+        };
+        assert_eq!(
+            say(io::ErrorKind::PermissionDenied),
+            "cannot listen on 0.0.0.0:80: ports below 1024 need a right; give it to the program \
+             once with `sudo setcap cap_net_bind_service=+ep PATH-TO-daoxiao`, or choose a port \
+             from 1024 up with --listen"
+        );
+        assert_eq!(
+            say(io::ErrorKind::AddrInUse),
+            "cannot listen on 0.0.0.0:80: the port is in use; stop the program that has it \
+             (`ss -ltnp 'sport = :80'` shows which), or choose another with --listen"
+        );
+        assert_eq!(
+            say(io::ErrorKind::AddrNotAvailable),
+            "cannot listen on 0.0.0.0:80: this machine has no such address; 0.0.0.0:80 means all \
+             that it has"
+        );
+    }
+}

@@ -4,59 +4,50 @@ use std::{
     error::Error,
     fmt,
     io::{self, Read},
-    str::FromStr,
     time::{Duration, SystemTime},
 };
 
 use ureq::{
     Agent,
-    http::{Response, Uri, header},
+    http::{Response, header},
 };
 
 use crate::entropy;
 
-use super::{Call, Heard, Push, ReplyError, Said, Stamp, WeChat, unix_seconds};
+use super::{
+    Call, Heard, Push, ReplyError, Said, Stamp, WeChat, answer::Answer, unix_seconds, url::BotUrl,
+};
 
 /// WeChat waits this long for an answer, then drops the connection.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Enough for a port that did not answer to https to answer to http.
+const PROBE_PATIENCE: Duration = Duration::from_secs(1);
+
 /// No more of an answer is read: it may be some web page, and a reply has 2 KiB or so.
 const MAX_ANSWER_BYTES: u64 = 1024 * 1024;
 
-/// How much of a stranger's answer is shown.
-const MAX_LINE_CHARS: usize = 80;
-
 /// As WeChat's server calls itself.
 const USER_AGENT: &str = "Mozilla/4.0";
-
-/// Where a bot is: an `http` or `https` URL with a host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BotUrl(Uri);
-
-/// What came back, whatever its status.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
-    /// Where it sends the caller, if it is a redirect.
-    pub location: Option<String>,
-    /// The server's clock, by its `Date` header.
-    pub date: Option<SystemTime>,
-    /// The body, at most 1 MiB of it.
-    pub body: Vec<u8>,
-}
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PostError {
     /// Nobody knows the host's name.
-    UnknownHost,
+    UnknownHost(String),
     /// Nothing listens on the port.
-    Refused,
+    Refused {
+        /// The host that was called.
+        host: String,
+        /// The port that was called.
+        port: u16,
+    },
     /// It took longer than [`PATIENCE`].
     TooSlow,
     /// The secure connection failed: a certificate, as a rule.
     Tls(String),
+    /// The port was called by https, and what answered there is not https.
+    NotTls,
     /// The connection ended or what came is not HTTP.
     Broken(String),
 }
@@ -86,17 +77,29 @@ pub enum TalkError {
     Reply(ReplyError),
 }
 
-/// Why a text is not the URL of a bot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UrlError;
-
 /// Makes the call and takes what comes back within [`PATIENCE`]; follows no redirect, since
 /// WeChat does not, and uses no proxy.
 pub fn post(url: &BotUrl, call: &Call) -> Result<Answer, PostError> {
+    exchange(url, call).map_err(|error| match why(error, url) {
+        PostError::TooSlow if is_plain(url) => PostError::NotTls,
+        why => why,
+    })
+}
+
+/// Whether the port of an `https` URL, which says nothing, does answer to http. Where there is
+/// TLS, http is answered with 400 or not at all.
+fn is_plain(url: &BotUrl) -> bool {
+    let target = format!("http://{}:{}/", url.host(), url.port());
+    let ask = || agent(PROBE_PATIENCE).get(target).call();
+    url.is_https() && ask().is_ok_and(|answer| answer.status() != 400)
+}
+
+fn exchange(url: &BotUrl, call: &Call) -> Result<Answer, ureq::Error> {
     let target = url.with_query(&call.query);
+    let agent = agent(PATIENCE);
     let response = match &call.body {
-        None => agent().get(target).call(),
-        Some(xml) => agent()
+        None => agent.get(target).call(),
+        Some(xml) => agent
             .post(target)
             .content_type("text/xml")
             .send(xml.as_str()),
@@ -105,12 +108,12 @@ pub fn post(url: &BotUrl, call: &Call) -> Result<Answer, PostError> {
     let mut bytes = Vec::new();
     body.into_reader()
         .take(MAX_ANSWER_BYTES)
-        .read_to_end(&mut bytes)
-        .map_err(ureq::Error::from)?;
+        .read_to_end(&mut bytes)?;
     let head = Response::from_parts(head, ());
     Ok(Answer {
         status: head.status().as_u16(),
         location: text_of(&head, &header::LOCATION),
+        content_type: text_of(&head, &header::CONTENT_TYPE),
         date: text_of(&head, &header::DATE).and_then(|date| httpdate::parse_http_date(&date).ok()),
         body: bytes,
     })
@@ -151,43 +154,10 @@ pub fn stamp() -> Stamp {
     Stamp::new(SystemTime::now(), fastrand::u32(..))
 }
 
-impl Answer {
-    /// The first line of its body, for a person to read: cut, and without control characters.
-    pub fn first_line(&self) -> String {
-        let text = String::from_utf8_lossy(&self.body);
-        let line = text.trim_start().lines().next().unwrap_or_default();
-        let plain = line.chars().filter(|c| !c.is_control());
-        plain.take(MAX_LINE_CHARS).collect()
-    }
-}
-
-impl BotUrl {
-    /// Its host: a name or an address, IPv6 in brackets.
-    pub fn host(&self) -> &str {
-        self.0.host().unwrap_or_default()
-    }
-
-    /// Its port, or the scheme's own.
-    pub fn port(&self) -> u16 {
-        let usual = if self.0.scheme_str() == Some("https") {
-            443
-        } else {
-            80
-        };
-        self.0.port_u16().unwrap_or(usual)
-    }
-
-    /// The URL with more behind the `?`; what an owner put there stays.
-    fn with_query(&self, query: &str) -> String {
-        let joint = if self.0.query().is_some() { '&' } else { '?' };
-        format!("{}{joint}{query}", self.0)
-    }
-}
-
 /// One connection a call, so that a connection that was kept open too long spoils none.
-fn agent() -> Agent {
+fn agent(patience: Duration) -> Agent {
     Agent::config_builder()
-        .timeout_global(Some(PATIENCE))
+        .timeout_global(Some(patience))
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -205,60 +175,59 @@ fn text_of(head: &Response<()>, name: &header::HeaderName) -> Option<String> {
     value.to_str().ok().map(str::to_owned)
 }
 
-impl FromStr for BotUrl {
-    type Err = UrlError;
-
-    fn from_str(text: &str) -> Result<Self, UrlError> {
-        let uri: Uri = text.parse().map_err(|_| UrlError)?;
-        let has_host = uri.host().is_some_and(|host| !host.is_empty());
-        match uri.scheme_str() {
-            Some("http" | "https") if has_host => Ok(Self(uri)),
-            _ => Err(UrlError),
-        }
-    }
-}
-
-impl fmt::Display for BotUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Display for UrlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected a URL such as http://127.0.0.1:8080/wechat")
-    }
-}
-
-impl Error for UrlError {}
-
-impl From<ureq::Error> for PostError {
-    fn from(error: ureq::Error) -> Self {
-        use ureq::Error as E;
-        match error {
-            E::Timeout(_) => Self::TooSlow,
-            E::HostNotFound => Self::UnknownHost,
-            E::Rustls(error) => Self::Tls(error.to_string()),
-            E::Tls(what) => Self::Tls(what.to_owned()),
-            E::Io(error) => match error.kind() {
-                io::ErrorKind::ConnectionRefused => Self::Refused,
-                io::ErrorKind::TimedOut => Self::TooSlow,
-                // What rustls says of a peer; bad HTTP is no error of the stream.
-                io::ErrorKind::InvalidData => Self::Tls(error.to_string()),
-                _ => Self::Broken(error.to_string()),
+/// Why a call to this URL got no answer.
+fn why(error: ureq::Error, url: &BotUrl) -> PostError {
+    use ureq::Error as E;
+    match error {
+        E::Timeout(_) => PostError::TooSlow,
+        E::HostNotFound => PostError::UnknownHost(url.host().to_owned()),
+        E::Rustls(error) => why_not_secure(&error.to_string()),
+        E::Tls(what) => why_not_secure(what),
+        E::Io(error) => match error.kind() {
+            io::ErrorKind::ConnectionRefused => PostError::Refused {
+                host: url.host().to_owned(),
+                port: url.port(),
             },
-            other => Self::Broken(other.to_string()),
-        }
+            io::ErrorKind::TimedOut => PostError::TooSlow,
+            // What rustls says of a peer; bad HTTP is no error of the stream.
+            io::ErrorKind::InvalidData => why_not_secure(&error.to_string()),
+            _ => PostError::Broken(error.to_string()),
+        },
+        other => PostError::Broken(other.to_string()),
     }
+}
+
+/// What rustls says, in words for people.
+fn why_not_secure(text: &str) -> PostError {
+    let words = [
+        (
+            "UnknownIssuer",
+            "the certificate is self-signed, or the chain to its authority is incomplete",
+        ),
+        (
+            "CaUsedAsEndEntity",
+            "the certificate is self-signed, or the chain to its authority is incomplete",
+        ),
+        ("Expired", "the certificate has expired"),
+        ("expired", "the certificate has expired"),
+        ("NotValidForName", "the certificate is for another name"),
+        ("not valid for name", "the certificate is for another name"),
+    ];
+    if text.contains("InvalidContentType") {
+        return PostError::NotTls;
+    }
+    let known = words.iter().find(|(part, _)| text.contains(part));
+    PostError::Tls(known.map_or(text, |(_, words)| words).to_owned())
 }
 
 impl fmt::Display for PostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownHost => f.write_str("nobody knows this host's name"),
-            Self::Refused => f.write_str("nothing listens on this port"),
+            Self::UnknownHost(host) => write!(f, "nobody knows the host {host}"),
+            Self::Refused { host, port } => write!(f, "nothing listens on {host}, port {port}"),
             Self::TooSlow => write!(f, "no answer within {} s", PATIENCE.as_secs()),
             Self::Tls(what) => write!(f, "the secure connection failed: {what}"),
+            Self::NotTls => f.write_str("this port speaks http, not https"),
             Self::Broken(what) => write!(f, "the connection failed: {what}"),
         }
     }
@@ -302,57 +271,32 @@ impl From<ReplyError> for TalkError {
 mod tests {
     use super::*;
 
-    fn url(text: &str) -> BotUrl {
-        text.parse().unwrap()
-    }
-
     #[test]
-    fn a_bots_url_has_a_scheme_and_a_host() {
-        for right in ["http://a", "https://a.b/c?d=e", "http://[::1]:8080/"] {
-            assert!(right.parse::<BotUrl>().is_ok(), "{right}");
-        }
-        for wrong in [
-            "",
-            "a",
-            "/wechat",
-            "127.0.0.1:8080",
-            "ftp://a/",
-            "http://",
-            "http://a b",
+    fn what_is_wrong_with_a_secure_connection_is_said_in_words() {
+        for (text, words) in [
+            (
+                "received corrupt message of type InvalidContentType",
+                "this port speaks http, not https",
+            ),
+            (
+                "invalid peer certificate: UnknownIssuer",
+                "the secure connection failed: the certificate is self-signed, or the chain to \
+                 its authority is incomplete",
+            ),
+            (
+                "invalid peer certificate: certificate expired: verification time 2 (UNIX)",
+                "the secure connection failed: the certificate has expired",
+            ),
+            (
+                "invalid peer certificate: certificate not valid for name \"a\"",
+                "the secure connection failed: the certificate is for another name",
+            ),
+            (
+                "received fatal alert: HandshakeFailure",
+                "the secure connection failed: received fatal alert: HandshakeFailure",
+            ),
         ] {
-            assert_eq!(wrong.parse::<BotUrl>(), Err(UrlError), "{wrong}");
+            assert_eq!(why_not_secure(text).to_string(), words);
         }
-    }
-
-    #[test]
-    fn a_port_that_is_not_named_is_the_schemes() {
-        assert_eq!(url("http://a/").port(), 80);
-        assert_eq!(url("https://a/").port(), 443);
-        assert_eq!(url("https://a:8443/").port(), 8443);
-    }
-
-    #[test]
-    fn the_owners_own_query_stays() {
-        assert_eq!(url("http://a").with_query("x=1"), "http://a/?x=1");
-        assert_eq!(
-            url("http://a/b?c=d").with_query("x=1"),
-            "http://a/b?c=d&x=1"
-        );
-    }
-
-    #[test]
-    fn what_is_shown_of_an_answer_is_one_short_line() {
-        let answer = |body: &[u8]| Answer {
-            status: 403,
-            location: None,
-            date: None,
-            body: body.to_vec(),
-        };
-        assert_eq!(
-            answer(b"\n for\x1b[2Jbidden\nmore").first_line(),
-            "for[2Jbidden"
-        );
-        assert_eq!(answer(b"").first_line(), "");
-        assert_eq!(answer(&[b'a'; 99]).first_line(), "a".repeat(80));
     }
 }

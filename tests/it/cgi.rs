@@ -12,7 +12,9 @@ use std::{
 
 use crate::{
     owner::{Outcome, SECRETS, closed_port, run},
-    support::{LIMIT, TOKEN, daoxiao, post_request, signed, signed_at, site::Site, text_message},
+    support::{
+        LIMIT, TOKEN, daoxiao, now, post_request, signed, signed_at, site::Site, text_message,
+    },
     tools::{Daemon, directory, find, free_address, write_script},
 };
 
@@ -69,7 +71,13 @@ fn a_message_is_answered() {
         "{answered:?}"
     );
     // What the web server declares is what is read: more may belong to nobody.
-    assert_eq!(cgi(&variables, &format!("{message}more")).code, Some(0));
+    let longer = cgi(&variables, &format!("{message}more"));
+    assert!(
+        longer
+            .out
+            .contains("<Content><![CDATA[水来自海上]]></Content>"),
+        "{longer:?}"
+    );
     let short = cgi(&variables, &message[..message.len() - 1]);
     assert!(short.out.starts_with("Status: 400 "), "{short:?}");
 }
@@ -91,6 +99,24 @@ fn a_message_in_secure_mode_needs_encryption() {
         refused.out.starts_with("Status: 403 Refused\r\n"),
         "{refused:?}"
     );
+}
+
+#[test]
+fn the_age_that_a_call_may_have_can_be_set() {
+    let target = signed_at("/", now() - 1000);
+    let query = format!("{}&echostr=a", query(&target));
+    for (flags, status) in [
+        (&[][..], 403),
+        (&["--max-age", "1100"], 200),
+        (&["--max-age", "0"], 200),
+    ] {
+        let mut command = daoxiao(&["cgi", "--joke-source", "none", "--log", "off"]);
+        command.args(flags).env("WECHAT_TOKEN", TOKEN);
+        command.envs([("REQUEST_METHOD", "GET"), ("QUERY_STRING", &query)]);
+        let answered = run(command, "");
+        let line = format!("Status: {status} ");
+        assert!(answered.out.starts_with(&line), "{flags:?}: {answered:?}");
+    }
 }
 
 #[test]

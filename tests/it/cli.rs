@@ -1,6 +1,10 @@
 //! The command line: what is refused, with which words and exit code.
 
-use std::process::{Output, Stdio};
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    process::{Output, Stdio},
+};
 
 use crate::support::{Bot, TOKEN, daoxiao};
 
@@ -191,13 +195,132 @@ fn version_and_help_are_on_standard_output() {
         output.stdout,
         format!("daoxiao {}\n", env!("CARGO_PKG_VERSION")).as_bytes()
     );
-    for command in [&["--help"][..], &["help", "serve"]] {
-        let output = run(command, &[("WECHAT_TOKEN", "verysecret1")]);
-        let help = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(output.status.code(), Some(0));
-        assert!(help.contains("Example: "), "{help}");
-        assert!(!help.contains("verysecret1"), "{help}");
+    let output = run(&["--help"], &[("WECHAT_TOKEN", "verysecret1")]);
+    let help = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(!help.contains("verysecret1"), "{help}");
+    for command in COMMANDS {
+        assert!(help.contains(&format!("\n  {command} ")), "{help}");
     }
+    assert!(help.contains("daoxiao serve --help"), "{help}");
+    assert_eq!(run(&["-h"], &[]).status.code(), Some(0));
+    assert_eq!(run(&["-V"], &[]).stdout, run(&["--version"], &[]).stdout);
+}
+
+const COMMANDS: [&str; 7] = ["serve", "chat", "say", "sign", "doctor", "joke", "cgi"];
+
+fn help(command: &str) -> String {
+    let output = run(&[command, "--help"], &[("WECHAT_TOKEN", "verysecret1")]);
+    assert_eq!(output.status.code(), Some(0));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_help_of_every_command_has_an_example() {
+    for command in COMMANDS {
+        let help = help(command);
+        assert!(help.contains("\nExample"), "{help}");
+        assert!(help.contains(&format!("daoxiao {command}")), "{help}");
+        assert!(!help.contains("verysecret1"), "{help}");
+        let by_help = run(&["help", command], &[]);
+        assert_eq!(String::from_utf8(by_help.stdout).unwrap(), help);
+    }
+    assert_eq!(
+        run(&["--log", "info", "--help"], &[]).status.code(),
+        Some(0)
+    );
+}
+
+#[test]
+fn the_help_names_the_defaults() {
+    let unbroken = |help: String| help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let serve = unbroken(help("serve"));
+    for (flag, default) in [
+        ("--listen <ADDR>", "0.0.0.0:8080"),
+        ("--path <PATH>", "/,/wechat"),
+        ("--max-age <SECONDS>", "300"),
+        ("--max-connections <N>", "256"),
+        ("--max-memory <MIB>", "200"),
+        ("--joke-budget <MS>", "2500"),
+        ("--joke-ttl <SECONDS>", "600"),
+    ] {
+        let (_, about) = serve.split_once(flag).unwrap();
+        let (_, rest) = about.split_once("[default: ").unwrap();
+        assert!(rest.starts_with(&format!("{default}]")), "{flag}: {rest}");
+    }
+    let say = unbroken(help("say"));
+    assert!(
+        say.contains("[default: http://127.0.0.1:8080/wechat]"),
+        "{say}"
+    );
+    let cgi = unbroken(help("cgi"));
+    assert!(cgi.contains("[default: 300]"), "{cgi}");
+}
+
+#[test]
+fn a_variable_of_serve_stops_no_other_command() {
+    let bad = ("DAOXIAO_LISTEN", "bad");
+    let signed = run(&["sign"], &[bad, ("WECHAT_TOKEN", TOKEN)]);
+    assert_eq!(signed.status.code(), Some(0));
+    let chat = run(&["chat", "--joke-source", "none"], &[bad]);
+    assert_eq!(chat.status.code(), Some(0));
+    assert_eq!(run(&["--help"], &[bad]).status.code(), Some(0));
+    // Nor serve itself, where the flag wins.
+    let bot = Bot::with(&[], &[bad, ("DAOXIAO_JOKE_SOURCE", "none")]);
+    assert_eq!(bot.get("/healthz").status, 200);
+}
+
+#[test]
+fn a_command_that_does_not_exist_is_named() {
+    let error = refused(&["docter"], &[]);
+    assert!(
+        error.starts_with("error: unrecognized subcommand 'docter'\n"),
+        "{error}"
+    );
+    assert!(error.contains("'doctor'"), "{error}");
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_named() {
+    assert_eq!(
+        refused(&["chat", "--joke-source", "none,zol"], &[]),
+        "error: --joke-source none,zol: none stands alone, since it means no source at all\n"
+    );
+    for (part, name) in [
+        ("item", "ITEM"),
+        ("title", "TITLE"),
+        ("content", "CONTENT"),
+        ("charset", "CHARSET"),
+    ] {
+        let variable = format!("DAOXIAO_JOKE_{name}");
+        assert_eq!(
+            refused(&["joke"], &[(&variable, "li")]),
+            format!(
+                "error: --joke-{part} ({variable}) is set, and --joke-url (DAOXIAO_JOKE_URL) is \
+                 not: it says which page is meant\n"
+            )
+        );
+    }
+    assert_eq!(
+        refused(
+            &["joke", "--joke-url", "http://a/", "--joke-title", "b"],
+            &[]
+        ),
+        "error: --joke-item: an item selector is needed to look for a title or content inside it\n"
+    );
+}
+
+#[test]
+fn a_token_that_is_no_text_is_refused_as_any_other() {
+    let output = daoxiao(&["sign"])
+        .env("WECHAT_TOKEN", OsStr::from_bytes(b"token\xff"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "error: WECHAT_TOKEN cannot be used: a Token is 3 to 32 characters of A-Z, a-z and 0-9\n"
+    );
 }
 
 #[test]
@@ -212,6 +335,10 @@ fn a_made_up_token_is_shown_once_as_a_line_that_a_shell_can_take() {
     let token = line.strip_prefix("WECHAT_TOKEN=").unwrap();
     assert_eq!(token.len(), 20);
     assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    bot.wait_for_log(
+        "This Token was made up for this run: type it into the platform's form, and set the \
+         variable to keep it for the next one.",
+    );
     let (_, log) = bot.stop();
     assert_eq!(log.matches(token).count(), 1);
     let again = Bot::spawn(daoxiao(&[

@@ -1,15 +1,20 @@
 //! `doctor` against servers that are well, and against each illness it knows.
 
 use std::{
+    net::{SocketAddr, TcpStream},
+    process::{Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
+use socket2::{Domain, Socket, Type};
+
 use crate::{
-    fake::{Call, Fake, answer, cdata, content, ok, reply, right},
+    fake::{Call, Fake, answer, cdata, content, ok, reply, right, secure},
     owner::{SECRETS, closed_port, run},
     support::{Bot, TOKEN, daoxiao, now},
+    tools::{Daemon, directory, find, free_address},
 };
 
 /// Longer than WeChat waits.
@@ -53,7 +58,10 @@ impl Verdict {
     }
 }
 
-const WELL: &str = "All is well for a test; for WeChat, put the bot on port 80 or 443.";
+const WELL: &str =
+    "All is well from here. WeChat needs the bot's public address: run doctor with that, too.";
+
+const SAME_TOKEN: &str = "Do this first: use one and the same Token in WECHAT_TOKEN here, at the platform and on the server, and let the proxy pass the query on.";
 
 const CHECKS: [&str; 12] = [
     "connection",
@@ -146,10 +154,8 @@ fn a_wrong_path() {
 #[test]
 fn a_wrong_token() {
     let bot = Bot::start();
-    examine(&url(&bot, "/wechat"), &[("WECHAT_TOKEN", "another")]).assert_wrong(
-        "✗ handshake: refused with 403: forbidden",
-        "Do this first: use one and the same Token in WECHAT_TOKEN here, at the platform and on the server.",
-    );
+    examine(&url(&bot, "/wechat"), &[("WECHAT_TOKEN", "another")])
+        .assert_wrong("✗ handshake: refused with 403: forbidden", SAME_TOKEN);
 }
 
 #[test]
@@ -447,5 +453,139 @@ fn a_server_that_fails_or_leads_elsewhere() {
     examine_fake(|_| moved.to_owned()).assert_wrong(
         "✗ path: it sends the caller to https://a/ (301)",
         "Do this first: use the address that it leads to: WeChat follows no redirect.",
+    );
+}
+
+#[test]
+fn a_secure_bot_without_its_key() {
+    let bot = Bot::start();
+    examine(&url(&bot, "/wechat"), &SECRETS).assert_wrong(
+        "✗ text: refused with 400: bad request",
+        "Do this first: set WECHAT_ENCODING_AES_KEY and WECHAT_APPID on the server: it has no key.",
+    );
+}
+
+#[test]
+fn a_secure_server() {
+    let checks = [&CHECKS[..], &["body without encryption"]].concat();
+    let fake = Fake::start(|call| secure(call, call.has_msg_signature()));
+    examine(&fake.url(), &SECRETS).assert_well(&checks);
+}
+
+#[test]
+fn a_secure_server_that_looks_at_no_signature_of_messages() {
+    let fake = Fake::start(|call| secure(call, true));
+    examine(&fake.url(), &SECRETS).assert_wrong(
+        "✗ forged message: answered with \"你好 daoxiao\"",
+        "Do this first: check the signature of every POST too: as it is, anyone can write in a user's name.",
+    );
+}
+
+#[test]
+fn a_port_without_tls() {
+    let bot = Bot::start();
+    examine(&format!("https://{}/wechat", bot.address), &[]).assert_wrong(
+        "✗ path: this port speaks http, not https",
+        "Do this first: write http:// in the URL, or put TLS before the bot (nginx or a tunnel).",
+    );
+}
+
+#[test]
+fn a_certificate_that_is_self_signed() {
+    let Some(openssl) = find("openssl") else {
+        return;
+    };
+    let directory = directory("self-signed");
+    let made = Command::new(&openssl)
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt"])
+        .args(["ec_paramgen_curve:prime256v1", "-nodes", "-subj"])
+        .args(["/CN=bot", "-keyout", "key.pem", "-out", "cert.pem"])
+        .current_dir(&directory)
+        .stderr(Stdio::null())
+        .status();
+    assert!(made.unwrap().success());
+    let address = free_address();
+    let mut server = Command::new(&openssl);
+    server
+        .args(["s_server", "-quiet", "-www", "-key", "key.pem"])
+        .args(["-cert", "cert.pem", "-accept", &address.to_string()])
+        .current_dir(&directory)
+        .stderr(Stdio::null());
+    let _server = Daemon::start(server, address);
+    examine(&format!("https://{address}/wechat"), &[]).assert_wrong(
+        "✗ path: the secure connection failed: the certificate is self-signed, or the chain to its authority is incomplete",
+        "Do this first: mend the certificate, or use http on port 80.",
+    );
+}
+
+#[test]
+fn a_port_that_a_firewall_drops() {
+    // One connection waits to be accepted; the kernel drops the calls of those that come after it.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any_port: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    socket.bind(&any_port.into()).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let _waiting = TcpStream::connect(address).unwrap();
+    let verdict = examine(&format!("http://{address}/"), &[]);
+    assert_eq!(verdict.code, Some(1), "{verdict:#?}");
+    let line = "✗ connection: no answer from 127.0.0.1, port ";
+    assert!(verdict.wrong()[0].starts_with(line), "{verdict:#?}");
+    assert!(
+        verdict.last().starts_with("Do this first: open port "),
+        "{verdict:#?}"
+    );
+}
+
+#[test]
+fn a_web_server_or_a_firewall_before_the_bot() {
+    let page = "<html><head><title>403</title></head></html>";
+    let mend = "Do this first: let the web server or the firewall pass this host and path on to the bot, or mend them in the URL.";
+    examine_fake(move |_| answer("403 Forbidden", page)).assert_wrong(
+        "✗ path: a web server or a firewall answers, not the bot (403)",
+        mend,
+    );
+    let typed =
+        "HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<body>";
+    examine_fake(move |_| typed.to_owned()).assert_wrong(
+        "✗ path: a web server or a firewall answers, not the bot (404)",
+        mend,
+    );
+    examine_fake(move |call| match call.method.as_str() {
+        "GET" => right(call),
+        _ => answer("403 Forbidden", page),
+    })
+    .assert_wrong(
+        "✗ text: a web server or a firewall answers, not the bot (403)",
+        mend,
+    );
+    examine_fake(|_| answer("401 Unauthorized", "")).assert_wrong(
+        "✗ path: a password is asked for (401)",
+        "Do this first: let WeChat in without a password at this path: it has none.",
+    );
+    let https = "<html><title>400 The plain HTTP request was sent to HTTPS port</title></html>";
+    examine_fake(move |_| answer("400 Bad Request", https)).assert_wrong(
+        "✗ path: this port speaks https, not http (400)",
+        "Do this first: write https:// in the URL.",
+    );
+}
+
+#[test]
+fn a_status_that_is_not_200() {
+    examine_fake(|call| match call.method.as_str() {
+        "GET" if call.is_signed() => answer("201 Created", call.field("echostr")),
+        _ => right(call),
+    })
+    .assert_wrong(
+        "✗ handshake: echostr came back with status 201",
+        "Do this first: answer with status 200: WeChat may take no other.",
+    );
+    examine_fake(|call| match call.method.as_str() {
+        "GET" => right(call),
+        _ => answer("302 Found", ""),
+    })
+    .assert_wrong(
+        "✗ text: it sends the caller away and does not say where (302)",
+        "Do this first: answer with status 200: WeChat follows no redirect.",
     );
 }

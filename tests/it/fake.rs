@@ -7,7 +7,10 @@ use std::{
     thread,
 };
 
-use crate::support::{TOKEN, element, now, signature};
+use crate::{
+    owner::SECRETS,
+    support::{NONCE, TOKEN, element, envelope::Envelope, now, signature},
+};
 
 /// A request as a server reads it.
 pub struct Call {
@@ -28,6 +31,13 @@ impl Call {
     pub fn is_signed(&self) -> bool {
         let (timestamp, nonce) = (self.field("timestamp"), self.field("nonce"));
         self.field("signature") == signature(&[TOKEN, timestamp, nonce])
+    }
+
+    /// Whether its encrypted message is signed.
+    pub fn has_msg_signature(&self) -> bool {
+        let (timestamp, nonce) = (self.field("timestamp"), self.field("nonce"));
+        let encrypt = element(&self.body, "Encrypt").unwrap_or_default();
+        self.field("msg_signature") == signature(&[TOKEN, timestamp, nonce, &encrypt])
     }
 
     /// Whether it was signed in the last five minutes.
@@ -111,6 +121,29 @@ pub fn right(call: &Call) -> String {
         return ok(call.field("echostr"));
     }
     ok(&reply(call, &now().to_string(), &cdata(&content(call))))
+}
+
+/// A server in secure mode that is right in all, or lets messages in that it should not.
+pub fn secure(call: &Call, lets_in: bool) -> String {
+    if call.method == "GET" {
+        return right(call);
+    }
+    let Some(encrypt) = element(&call.body, "Encrypt").filter(|_| lets_in) else {
+        return answer("403 Forbidden", "forbidden");
+    };
+    let envelope = Envelope::of(SECRETS[0].1, SECRETS[1].1);
+    let opened = Call {
+        method: call.method.clone(),
+        query: call.query.clone(),
+        body: envelope.decrypt(&encrypt),
+    };
+    let time = now().to_string();
+    let encrypt = envelope.encrypt(reply(&opened, &time, &cdata(&content(&opened))));
+    let msg_signature = signature(&[TOKEN, &time, NONCE, &encrypt]);
+    ok(&format!(
+        "<xml><Encrypt>{encrypt}</Encrypt><MsgSignature>{msg_signature}</MsgSignature>\
+         <TimeStamp>{time}</TimeStamp><Nonce>{NONCE}</Nonce></xml>"
+    ))
 }
 
 /// What the user wrote.

@@ -1,12 +1,16 @@
 //! `say`, `sign` and `chat`, against the real bot.
 
 use std::{
-    io::Write,
+    fs::OpenOptions,
+    io::{self, Write},
     net::TcpListener,
     process::{Command, Output, Stdio},
 };
 
-use crate::support::{Bot, TOKEN, daoxiao};
+use crate::{
+    support::{Bot, TOKEN, daoxiao},
+    tools::{Daemon, free_address},
+};
 
 /// Switch encryption on, for a bot and for whoever plays WeChat.
 pub const SECRETS: [(&str, &str); 2] = [
@@ -36,7 +40,7 @@ impl From<Output> for Outcome {
 }
 
 /// Runs a command with the tests' Token and this standard input.
-pub fn run(mut command: Command, input: &str) -> Outcome {
+pub fn run(mut command: Command, input: impl AsRef<[u8]>) -> Outcome {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -45,7 +49,7 @@ pub fn run(mut command: Command, input: &str) -> Outcome {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     // Whoever does not read it may be gone already.
-    let _ = stdin.write_all(input.as_bytes());
+    let _ = stdin.write_all(input.as_ref());
     drop(stdin);
     child.wait_with_output().unwrap().into()
 }
@@ -131,7 +135,13 @@ fn say_tells_why_it_was_refused_or_not_heard() {
     let closed = closed_port();
     let unheard = run(with_token(&["say", "--url", &closed, "a"]), "");
     assert_eq!((unheard.code, unheard.out.as_str()), (Some(1), ""));
-    assert_eq!(unheard.err, "error: nothing listens on this port\n");
+    let port = closed.rsplit_once(':').unwrap().1.replace("/wechat", "");
+    let expected = format!("error: nothing listens on 127.0.0.1, port {port}\n");
+    assert_eq!(unheard.err, expected);
+    let https = format!("https://{}/", bot.address);
+    let unheard = run(with_token(&["say", "--url", &https, "a"]), "");
+    assert_eq!((unheard.code, unheard.out.as_str()), (Some(1), ""));
+    assert_eq!(unheard.err, "error: this port speaks http, not https\n");
 }
 
 /// The URL of a port that nothing listens on.
@@ -170,6 +180,12 @@ fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
             &["say", "--url", "wechat", "a"],
             "http://127.0.0.1:8080/wechat",
         ),
+        (
+            &["say", "--url", "http://127.0.0.1:65536/", "a"],
+            "with a port from 1 to 65535 or none",
+        ),
+        (&["doctor", "http://127.0.0.1:0/"], "with a port from 1"),
+        (&["doctor", "http://127.0.0.1/微信"], "of ASCII characters"),
         (&["doctor"], "<URL>"),
         (&["doctor", "ftp://a/"], "http://127.0.0.1:8080/wechat"),
         (&["sign", "now"], "now"),
@@ -218,4 +234,107 @@ fn chat_talks_to_a_bot_that_runs_elsewhere() {
     drop(bot);
     let unheard = run(with_token(&["chat", "--url", &url]), "ab\n");
     assert_eq!((unheard.code, unheard.out.as_str()), (Some(1), ""));
+}
+
+#[test]
+fn a_line_that_gets_no_answer_does_not_end_the_talk() {
+    let long = "a".repeat(70_000);
+    let talk = run(
+        daoxiao(&["chat", "--joke-source", "none"]),
+        format!("{long}\nab\n"),
+    );
+    assert_eq!((talk.code, talk.out.as_str()), (Some(1), "ba\n"));
+    assert!(talk.err.starts_with("error: "), "{talk:?}");
+    assert_eq!(talk.err.lines().count(), 1, "{talk:?}");
+}
+
+#[test]
+fn chat_takes_lines_that_are_not_utf_8() {
+    let talk = run(
+        daoxiao(&["chat", "--joke-source", "none"]),
+        b"ab\r\nc\xff\xfed\nef",
+    );
+    assert_eq!(talk, printed("ba\nd\u{fffd}\u{fffd}c\nfe\n"));
+}
+
+#[test]
+fn chat_tells_nothing_of_sites_that_fail() {
+    let talk = run(
+        daoxiao(&["chat", "--joke-url", &closed_port()]),
+        "笑话\n笑话\n",
+    );
+    assert_eq!((talk.code, talk.err.as_str()), (Some(0), ""));
+    assert!(talk.out.trim().len() > 10, "{talk:?}");
+}
+
+#[test]
+fn sign_needs_the_token_alone() {
+    let mut command = with_token(&["sign"]);
+    command.env("WECHAT_ENCODING_AES_KEY", SECRETS[0].1);
+    assert_eq!(run(command, "").code, Some(0));
+}
+
+/// Each command that prints, with what it needs for it.
+fn printing(url: &str) -> [Command; 5] {
+    let mut cgi = with_token(&["cgi", "--log", "off"]);
+    cgi.env("REQUEST_METHOD", "GET");
+    [
+        with_token(&["sign"]),
+        with_token(&["say", "--url", url, "ab"]),
+        with_token(&["doctor", url]),
+        with_token(&["chat", "--url", url]),
+        cgi,
+    ]
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_failure() {
+    let bot = Bot::start();
+    for mut command in printing(&format!("http://{}/", bot.address)) {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let _ = child.stdin.take().unwrap().write_all(b"ab\n");
+        let outcome = Outcome::from(child.wait_with_output().unwrap());
+        assert_eq!(outcome, printed(""), "{command:?}");
+    }
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_one_failure_for_all() {
+    let bot = Bot::start();
+    for mut command in printing(&format!("http://{}/", bot.address)) {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(full)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let _ = child.stdin.take().unwrap().write_all(b"ab\n");
+        let outcome = Outcome::from(child.wait_with_output().unwrap());
+        assert_eq!(outcome.code, Some(1), "{command:?}");
+        assert_eq!(
+            outcome.err,
+            "error: standard output cannot be written: No space left on device (os error 28)\n"
+        );
+    }
+}
+
+#[test]
+fn a_bot_whose_first_line_nobody_reads_serves() {
+    let address = free_address();
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let mut command = with_token(&["--listen", &address.to_string(), "--joke-source", "none"]);
+    command.stdout(writer).stderr(Stdio::null());
+    let _bot = Daemon::start(command, address);
+    let url = format!("http://{address}/");
+    let said = run(with_token(&["say", "--url", &url, "ab"]), "");
+    assert_eq!(said, printed("ba\n"));
 }

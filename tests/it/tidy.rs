@@ -26,7 +26,10 @@ const CRATE_HOMES: [(&str, &[&str]); 5] = [
     ("clap", &["cli.rs", "cli/joke.rs", "cli/talk.rs"]),
     ("roxmltree", &["message/xml.rs"]),
     ("select", &["joke/page.rs", "joke/selector.rs"]),
-    ("ureq", &["joke/client.rs", "wechat/post.rs"]),
+    (
+        "ureq",
+        &["joke/client.rs", "wechat/post.rs", "wechat/url.rs"],
+    ),
 ];
 
 /// Modules that decide: they touch no socket, clock, environment or randomness.

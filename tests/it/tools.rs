@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use crate::support::{LIMIT, poll};
+use crate::support::{LIMIT, poll, signal};
 
 /// With this variable set, a missing program fails its tests instead of being passed over.
 const REQUIRED: &str = "DAOXIAO_REQUIRE_TOOLS";
@@ -62,8 +62,7 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         // Asked kindly, a server takes its workers along.
-        let pid = self.0.id().to_string();
-        let _ = Command::new("kill").arg(pid).status();
+        let _ = signal(self.0.id(), "SIGTERM");
         if poll(Instant::now() + LIMIT, || self.0.try_wait().unwrap()).is_none() {
             let _ = self.0.kill();
         }

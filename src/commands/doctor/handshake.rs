@@ -4,7 +4,8 @@ use std::time::SystemTime;
 
 use super::report::Finding;
 use crate::wechat::{
-    post::{Answer, PATIENCE, PostError},
+    answer::Answer,
+    post::{PATIENCE, PostError},
     unix_seconds,
 };
 
@@ -20,6 +21,9 @@ pub(super) fn path(answer: &Result<Answer, PostError>) -> Finding {
         Ok(answer) => answer,
         Err(error) => return no_answer(error),
     };
+    if let Some(finding) = obstacle(answer) {
+        return finding;
+    }
     match answer.status {
         404 => Finding::wrong(
             "there is nothing at this path (404)",
@@ -29,24 +33,47 @@ pub(super) fn path(answer: &Result<Answer, PostError>) -> Finding {
             format!("GET is not taken here ({})", answer.status),
             "let the server answer GET and POST at this path",
         ),
-        300..400 => Finding::wrong(
-            format!(
-                "it sends the caller to {} ({})",
-                answer.location.as_deref().unwrap_or("nowhere"),
-                answer.status
-            ),
-            "use the address that it leads to: WeChat follows no redirect",
-        ),
-        status @ 502..=504 => Finding::wrong(
-            format!("the proxy reaches no bot ({status})"),
-            "start the bot behind the proxy, or mend its address in the proxy's settings",
-        ),
         status @ 500.. => Finding::wrong(
             format!("the server fails ({status})"),
             "read the server's log",
         ),
         status => Finding::fine(format!("it answers ({status})")),
     }
+}
+
+/// What else than the bot has answered, if that can be told.
+pub(super) fn obstacle(answer: &Answer) -> Option<Finding> {
+    let status = answer.status;
+    let finding = match (status, &answer.location) {
+        (300..400, Some(location)) => Finding::wrong(
+            format!("it sends the caller to {location} ({status})"),
+            "use the address that it leads to: WeChat follows no redirect",
+        ),
+        (300..400, None) => Finding::wrong(
+            format!("it sends the caller away and does not say where ({status})"),
+            "answer with status 200: WeChat follows no redirect",
+        ),
+        (400, _) if answer.contains("plain http request was sent to https port") => Finding::wrong(
+            "this port speaks https, not http (400)",
+            "write https:// in the URL",
+        ),
+        (401 | 407, _) => Finding::wrong(
+            format!("a password is asked for ({status})"),
+            "let WeChat in without a password at this path: it has none",
+        ),
+        (502..=504, _) => Finding::wrong(
+            format!("the proxy reaches no bot ({status})"),
+            "start the bot behind the proxy, or mend its address in the proxy's settings",
+        ),
+        // Frameworks say these by a page, too.
+        (405, _) => return None,
+        (400..500, _) if answer.is_page() => Finding::wrong(
+            format!("a web server or a firewall answers, not the bot ({status})"),
+            "let the web server or the firewall pass this host and path on to the bot, or mend them in the URL",
+        ),
+        _ => return None,
+    };
+    Some(finding)
 }
 
 /// What to do about a server that gave no answer at all.
@@ -59,7 +86,10 @@ pub(super) fn no_answer(error: &PostError) -> Finding {
             )
         }
         PostError::Tls(_) => "mend the certificate, or use http on port 80".to_owned(),
-        PostError::UnknownHost | PostError::Refused => {
+        PostError::NotTls => {
+            "write http:// in the URL, or put TLS before the bot (nginx or a tunnel)".to_owned()
+        }
+        PostError::UnknownHost(_) | PostError::Refused { .. } => {
             "keep the server running: it was there a moment ago".to_owned()
         }
         PostError::Broken(_) => {
@@ -81,7 +111,13 @@ pub(super) fn echo(answer: &Answer, echostr: &str, drift: Option<u64>) -> Findin
             cause_of_refusal(drift),
         );
     }
-    if is_page(&answer.body) {
+    if answer.body == echostr.as_bytes() {
+        return Finding::wrong(
+            format!("echostr came back with status {}", answer.status),
+            "answer with status 200: WeChat may take no other",
+        );
+    }
+    if answer.is_page() {
         return Finding::wrong(
             "a web page came back, not echostr",
             "let the URL lead to the bot: this address, path or proxy leads to a website",
@@ -100,7 +136,8 @@ fn cause_of_refusal(drift: Option<u64>) -> String {
         Some(apart) if apart >= STALE => {
             format!("set the clocks right: the server's and this machine's are {apart} s apart")
         }
-        _ => "use one and the same Token in WECHAT_TOKEN here, at the platform and on the server"
+        _ => "use one and the same Token in WECHAT_TOKEN here, at the platform and on the server, \
+              and let the proxy pass the query on"
             .to_owned(),
     }
 }
@@ -131,12 +168,6 @@ fn around(answer: &Answer, echostr: &str) -> Option<Finding> {
         )
     };
     Some(finding)
-}
-
-fn is_page(body: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(body).to_ascii_lowercase();
-    let text = text.trim_start_matches('\u{feff}').trim_start();
-    text.starts_with("<!doctype html") || text.starts_with("<html")
 }
 
 /// Whether a request with a wrong Token was turned away.
@@ -198,6 +229,7 @@ mod tests {
         Answer {
             status,
             location: None,
+            content_type: None,
             date: None,
             body: body.as_bytes().to_vec(),
         }
@@ -231,12 +263,55 @@ mod tests {
     #[test]
     fn no_answer_is_told_by_its_reason() {
         let path = |error| path(&Err(error));
+        let refused = PostError::Refused {
+            host: "a".to_owned(),
+            port: 1,
+        };
         assert_mend(path(PostError::TooSlow), "answer within 5 s");
         assert_mend(path(PostError::Tls("expired".to_owned())), "certificate");
-        assert_mend(path(PostError::Refused), "keep the server running");
+        assert_mend(path(PostError::NotTls), "write http://");
+        assert_mend(path(refused), "keep the server running");
         assert_mend(
             path(PostError::Broken("?".to_owned())),
             "does not speak HTTP",
+        );
+    }
+
+    #[test]
+    fn what_is_not_the_bot_is_told() {
+        let told = |status, body: &str| match obstacle(&answer(status, body)) {
+            Some(Finding::Wrong { seen, .. }) => seen,
+            other => format!("{other:?}"),
+        };
+        let page = "<html><body>blocked</body></html>";
+        for status in [400, 403, 404, 418] {
+            assert_eq!(
+                told(status, page),
+                format!("a web server or a firewall answers, not the bot ({status})")
+            );
+            assert_eq!(told(status, "forbidden"), "None");
+        }
+        for status in [200, 405, 500] {
+            assert_eq!(told(status, page), "None");
+        }
+        assert_eq!(told(401, page), "a password is asked for (401)");
+        assert_eq!(told(502, page), "the proxy reaches no bot (502)");
+        let nginx = "<html><title>400 The plain HTTP request was sent to HTTPS port</title>";
+        assert_eq!(told(400, nginx), "this port speaks https, not http (400)");
+        assert_eq!(
+            told(302, ""),
+            "it sends the caller away and does not say where (302)"
+        );
+    }
+
+    #[test]
+    fn echostr_with_another_status_is_not_right() {
+        assert_eq!(
+            echo(&answer(201, ECHOSTR), ECHOSTR, None),
+            Finding::wrong(
+                "echostr came back with status 201",
+                "answer with status 200: WeChat may take no other"
+            )
         );
     }
 

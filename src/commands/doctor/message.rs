@@ -1,11 +1,13 @@
 //! What the answers to messages say about a server.
 
-use super::{handshake::no_answer, report::Finding};
+use super::{
+    handshake::{no_answer, obstacle},
+    report::Finding,
+};
 use crate::{
     reply::MAX_CONTENT_BYTES,
     wechat::{
-        ACCOUNT, Heard, PassiveReply, Push, ReplyError, WeChat,
-        post::{Answer, PostError},
+        ACCOUNT, Heard, PassiveReply, Push, ReplyError, WeChat, answer::Answer, post::PostError,
     },
 };
 
@@ -41,8 +43,14 @@ const KEY_MISSING: &str =
 const SAME_KEY: &str = "use one and the same EncodingAESKey and AppID here, at the platform and on the server, or none in plaintext mode";
 
 fn refused(wechat: &WeChat, answer: &Answer) -> Finding {
+    if let Some(finding) = obstacle(answer) {
+        return finding;
+    }
     let mend = match answer.status {
         404 | 405 | 501 => "let the server answer POST at this path, not GET alone",
+        400 if wechat.crypt.is_some() => {
+            "set WECHAT_ENCODING_AES_KEY and WECHAT_APPID on the server: it has no key"
+        }
         400..=499 if wechat.crypt.is_some() => SAME_KEY,
         400..=499 => {
             "set WECHAT_ENCODING_AES_KEY and WECHAT_APPID here if the server is in secure mode; if it is not, read the server's log"
@@ -226,6 +234,7 @@ mod tests {
         Answer {
             status,
             location: None,
+            content_type: None,
             date: None,
             body: body.as_bytes().to_vec(),
         }
@@ -265,9 +274,11 @@ mod tests {
             |wechat: WeChat, status| hear(&wechat, &Ok(answer(status, "forbidden"))).unwrap_err();
         assert_mend(hear(plain(), 403), "set WECHAT_ENCODING_AES_KEY");
         assert_mend(hear(secure(), 403), "same EncodingAESKey");
+        assert_mend(hear(secure(), 400), "on the server: it has no key");
+        assert_mend(hear(plain(), 400), "read the server's log");
         assert_mend(hear(plain(), 405), "POST at this path");
         assert_mend(hear(plain(), 500), "server's log");
-        assert_mend(hear(plain(), 302), "server's log");
+        assert_mend(hear(plain(), 302), "follows no redirect");
     }
 
     #[test]

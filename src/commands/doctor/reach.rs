@@ -2,13 +2,13 @@
 
 use std::{
     io::{self, ErrorKind},
-    net::{TcpStream, ToSocketAddrs},
+    net::{IpAddr, TcpStream, ToSocketAddrs},
     sync::mpsc::channel,
     thread,
 };
 
 use super::report::Finding;
-use crate::wechat::post::{BotUrl, PATIENCE};
+use crate::wechat::{post::PATIENCE, url::BotUrl};
 
 /// Connects to the URL's host and port; waits no longer than WeChat would.
 pub(super) fn connect(url: &BotUrl) -> io::Result<()> {
@@ -81,7 +81,71 @@ pub(super) fn port(url: &BotUrl) -> Finding {
 /// What to say of a bot that has no fault.
 pub(super) fn praise(url: &BotUrl) -> &'static str {
     match url.port() {
+        _ if is_near(url.host()) => {
+            "All is well from here. WeChat needs the bot's public address: run doctor with that, too."
+        }
         80 | 443 => "All is well: give this URL to the platform.",
         _ => "All is well for a test; for WeChat, put the bot on port 80 or 443.",
+    }
+}
+
+/// Whether a host is this machine or in its own network, where WeChat cannot come.
+fn is_near(host: &str) -> bool {
+    match host.trim_matches(['[', ']']).parse() {
+        Ok(IpAddr::V4(ip)) => {
+            ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified()
+        }
+        Ok(IpAddr::V6(ip)) => {
+            ip.is_loopback()
+                || ip.is_unique_local()
+                || ip.is_unicast_link_local()
+                || ip.is_unspecified()
+        }
+        // A name without a dot is known in its own network alone.
+        Err(_) => match host.rsplit_once('.') {
+            Some((_, last)) => ["local", "localhost"].contains(&last),
+            None => true,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bot_that_wechat_cannot_reach_is_well_from_here_only() {
+        let praise = |url: &str| praise(&url.parse().unwrap());
+        for near in [
+            "http://localhost/",
+            "http://127.0.0.1/",
+            "http://10.0.0.1/",
+            "http://192.168.1.1:8080/",
+            "http://[::1]/",
+            "http://[fd00::1]/",
+            "http://bot/",
+            "http://bot.local/",
+        ] {
+            assert_eq!(
+                praise(near),
+                "All is well from here. WeChat needs the bot's public address: run doctor with that, too.",
+                "{near}"
+            );
+        }
+        for far in [
+            "http://bot.example.com/wechat",
+            "https://8.8.8.8/",
+            "http://[2001:db8::1]/",
+        ] {
+            assert_eq!(
+                praise(far),
+                "All is well: give this URL to the platform.",
+                "{far}"
+            );
+        }
+        assert_eq!(
+            praise("http://bot.example.com:8080/"),
+            "All is well for a test; for WeChat, put the bot on port 80 or 443."
+        );
     }
 }

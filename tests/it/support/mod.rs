@@ -15,6 +15,11 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
 pub mod abuse;
 pub mod envelope;
 pub mod generator;
@@ -97,11 +102,7 @@ impl Bot {
 
     /// Sends a signal by its name, such as `TERM`.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args(["-s", name, &self.pid().to_string()])
-            .status()
-            .unwrap();
-        assert!(sent.success());
+        signal(self.pid(), &format!("SIG{name}")).unwrap();
     }
 
     /// Ends the bot with SIGTERM; its exit status and its log.
@@ -157,6 +158,12 @@ impl Bot {
         let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
         kib / 1024
     }
+}
+
+/// Sends a signal to a process.
+pub fn signal(pid: u32, name: &str) -> nix::Result<()> {
+    let pid = Pid::from_raw(pid.try_into().unwrap());
+    kill(pid, name.parse::<Signal>()?)
 }
 
 impl Drop for Bot {

@@ -1,0 +1,133 @@
+//! The address of a bot, as it is typed into the platform's form.
+
+use std::{error::Error, fmt, num::NonZeroU16, str::FromStr};
+
+use ureq::http::{Uri, uri::Authority};
+
+/// Where a bot is: an `http` or `https` URL with a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BotUrl(Uri);
+
+/// Why a text is not the URL of a bot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UrlError;
+
+impl BotUrl {
+    /// Its host: a name or an address, IPv6 in brackets.
+    pub fn host(&self) -> &str {
+        self.0.host().unwrap_or_default()
+    }
+
+    pub(super) fn is_https(&self) -> bool {
+        self.0.scheme_str() == Some("https")
+    }
+
+    /// Its port, or the scheme's own.
+    pub fn port(&self) -> u16 {
+        let usual = if self.is_https() { 443 } else { 80 };
+        self.0.port_u16().unwrap_or(usual)
+    }
+
+    /// The URL with more behind the `?`; what an owner put there stays.
+    pub(super) fn with_query(&self, query: &str) -> String {
+        let joint = if self.0.query().is_some() { '&' } else { '?' };
+        format!("{}{joint}{query}", self.0)
+    }
+}
+
+impl FromStr for BotUrl {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        let uri: Uri = text.parse().map_err(|_| UrlError)?;
+        let is_right = uri.authority().is_some_and(has_host_and_port) && text.is_ascii();
+        match uri.scheme_str() {
+            Some("http" | "https") if is_right => Ok(Self(uri)),
+            _ => Err(UrlError),
+        }
+    }
+}
+
+/// Whether there is a host, and a port from 1 to 65535 if there is one.
+fn has_host_and_port(authority: &Authority) -> bool {
+    let (host, text) = (authority.host(), authority.as_str());
+    let place = text.rsplit_once('@').map_or(text, |(_, place)| place);
+    let rest = place.strip_prefix(host).filter(|_| !host.is_empty());
+    rest.is_some_and(|rest| match rest.strip_prefix(':') {
+        Some(port) => port.parse::<NonZeroU16>().is_ok(),
+        None => rest.is_empty(),
+    })
+}
+
+impl fmt::Display for BotUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "expected a URL such as http://127.0.0.1:8080/wechat, of ASCII characters, \
+             with a port from 1 to 65535 or none",
+        )
+    }
+}
+
+impl Error for UrlError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> BotUrl {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_bots_url_has_a_scheme_and_a_host() {
+        for right in [
+            "http://a",
+            "http://a:65535",
+            "http://a:1@b/",
+            "https://a.b/c?d=e",
+            "http://[::1]:8080/",
+        ] {
+            assert!(right.parse::<BotUrl>().is_ok(), "{right}");
+        }
+        for wrong in [
+            "",
+            "a",
+            "/wechat",
+            "127.0.0.1:8080",
+            "ftp://a/",
+            "http://",
+            "http://a b",
+            "http://a:0/",
+            "http://a:65536/",
+            "http://a:b/",
+            "http://a:/",
+            "http://[::1]:99999/",
+            "http://a/微信",
+            "http://微信.cn/",
+        ] {
+            assert_eq!(wrong.parse::<BotUrl>(), Err(UrlError), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_is_not_named_is_the_schemes() {
+        assert_eq!(url("http://a/").port(), 80);
+        assert_eq!(url("https://a/").port(), 443);
+        assert_eq!(url("https://a:8443/").port(), 8443);
+    }
+
+    #[test]
+    fn the_owners_own_query_stays() {
+        assert_eq!(url("http://a").with_query("x=1"), "http://a/?x=1");
+        assert_eq!(
+            url("http://a/b?c=d").with_query("x=1"),
+            "http://a/b?c=d&x=1"
+        );
+    }
+}
