@@ -362,6 +362,43 @@ fn nothing_forged_gets_in_and_nobody_can_tell_why_but_the_owner() {
 }
 
 #[test]
+fn an_envelope_that_was_seen_tells_nothing_of_the_message_in_it() {
+    let bot = Bot::encrypted();
+    let plain = message(
+        "text",
+        "<Content>4711</Content><MsgId>6543210987654321</MsgId>",
+    );
+    let encrypt = Envelope::new().encrypt(&plain);
+    let (target, body) = (encrypted_target(&encrypt), secure_body(&plain, &encrypt));
+    assert_eq!(said(&bot.post(&target, &body)), "1174");
+    let answer_to = |guess: &str| {
+        let guessed = body.replace("</xml>", &format!("{guess}</xml>"));
+        without_date(&bot.post(&target, guessed))
+    };
+    let nonsense = answer_to("<Nonsense/>");
+    assert!(nonsense.starts_with("HTTP/1.1 403 "));
+    let guesses = [
+        ("FromUserName", "oUser", "oOther"),
+        ("CreateTime", "1348831860", "1348831861"),
+        ("MsgType", "text", "event"),
+        ("Content", "4711", "4712"),
+        ("MsgId", "6543210987654321", "6543210987654322"),
+        ("Event", "", "subscribe"),
+    ];
+    let mut all_but_msg_id = String::new();
+    for (name, right, wrong) in guesses {
+        for guess in [right, wrong] {
+            let guess = format!("<{name}>{guess}</{name}>");
+            assert_eq!(answer_to(&guess), nonsense, "{guess}");
+        }
+        if !["MsgId", "Event"].contains(&name) {
+            all_but_msg_id += &format!("<{name}>{right}</{name}>");
+            assert_eq!(answer_to(&all_but_msg_id), nonsense, "{name}");
+        }
+    }
+}
+
+#[test]
 fn an_encrypted_body_that_ends_early_is_403_wherever_it_ends() {
     let bot = Bot::encrypted();
     let mut connection = Connection::open(&bot);
