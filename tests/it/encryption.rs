@@ -318,7 +318,11 @@ fn wrong_frames(right: &Right) -> Vec<(String, &'static str)> {
         (right.framed(|bytes| bytes[last] = 33), padding),
         (right.framed(|bytes| bytes[last] = 255), padding),
         (right.framed(|bytes| bytes[last - 1] ^= 1), padding),
-        (right.framed(|bytes| bytes.truncate(last - 15)), padding),
+        (right.framed(|bytes| bytes.truncate(last - 31)), padding),
+        (
+            right.framed(|bytes| bytes.truncate(last - 15)),
+            "blocks of 32",
+        ),
         (right.framed(|bytes| *bytes = vec![32; 32]), length),
         (right.framed(|bytes| bytes[16] = 0xff), length),
         (right.framed(|bytes| bytes[18] = 0x7f), length),
@@ -392,7 +396,7 @@ fn an_envelope_that_was_seen_tells_nothing_of_the_message_in_it() {
             assert_eq!(answer_to(&guess), nonsense, "{guess}");
         }
         if !["MsgId", "Event"].contains(&name) {
-            all_but_msg_id += &format!("<{name}>{right}</{name}>");
+            all_but_msg_id.extend(["<", name, ">", right, "</", name, ">"]);
             assert_eq!(answer_to(&all_but_msg_id), nonsense, "{name}");
         }
     }
