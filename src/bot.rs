@@ -36,7 +36,7 @@ pub enum Action {
 #[must_use]
 pub fn decide(message: &Message) -> Action {
     match &message.kind {
-        MessageKind::Text { content } => content.as_deref().map_or(Action::Acknowledge, hear),
+        MessageKind::Text { content, .. } => content.as_deref().map_or(Action::Acknowledge, hear),
         MessageKind::Voice { recognition, .. } => {
             recognition.as_deref().map_or_else(words_only, hear)
         }
@@ -107,7 +107,10 @@ mod tests {
 
     fn hears(words: &str) -> Action {
         let content = Some(words.to_owned());
-        decide(&message(MessageKind::Text { content }))
+        decide(&message(MessageKind::Text {
+            content,
+            bizmsgmenuid: None,
+        }))
     }
 
     fn hears_voice(recognition: Option<&str>) -> Action {
@@ -231,7 +234,10 @@ mod tests {
         assert_eq!(meets("CLICK", None), Action::Acknowledge);
         assert_eq!(decide(&message(MessageKind::Unknown)), Action::Acknowledge);
         assert_eq!(
-            decide(&message(MessageKind::Text { content: None })),
+            decide(&message(MessageKind::Text {
+                content: None,
+                bizmsgmenuid: None
+            })),
             Action::Acknowledge
         );
     }

@@ -166,10 +166,14 @@ fn required<'q>(field: Option<&'q str>, name: &'static str) -> Result<&'q str, R
     field.ok_or(Rejection::Missing(name))
 }
 
+/// The most digits that a signed number of 64 bits has.
+const MAX_TIMESTAMP_DIGITS: usize = 19;
+
 /// A time written in digits alone, and as many as fit a signed number of 64 bits.
 fn seconds(timestamp: &str) -> Option<u64> {
-    // `parse` alone would take a sign, too.
-    let is_plain = timestamp.bytes().all(|byte| byte.is_ascii_digit());
+    // `parse` alone would take a sign, too, and any number of zeros.
+    let is_plain = timestamp.len() <= MAX_TIMESTAMP_DIGITS
+        && timestamp.bytes().all(|byte| byte.is_ascii_digit());
     let seconds: i64 = timestamp.parse().ok().filter(|_| is_plain)?;
     u64::try_from(seconds).ok()
 }

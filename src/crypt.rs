@@ -36,7 +36,7 @@ impl MsgCrypt {
     /// The peer must not learn which error it was; see [`CryptError`].
     pub fn decrypt(&self, encrypt: &str) -> Result<String, CryptError> {
         let mut bytes = STANDARD.decode(encrypt).map_err(|_| CryptError::Base64)?;
-        if bytes.is_empty() {
+        if bytes.is_empty() || !bytes.len().is_multiple_of(PADDED_BLOCK) {
             return Err(CryptError::Length);
         }
         Decryptor::<Aes256>::new((&self.key.0).into(), self.key.iv().into())
@@ -205,7 +205,7 @@ impl Error for AppIdError {}
 pub enum CryptError {
     /// The text is not base64.
     Base64,
-    /// The bytes are no whole number of AES blocks.
+    /// The bytes are none, or no whole number of the platform's blocks.
     Length,
     /// The padding is not 1 to 32 equal bytes that say how many they are.
     Padding,
@@ -221,7 +221,7 @@ impl fmt::Display for CryptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Base64 => "the encrypted text is not base64",
-            Self::Length => "the encrypted bytes are no whole number of blocks",
+            Self::Length => "the encrypted bytes are no whole number of blocks of 32",
             Self::Padding => "the padding is wrong (is WECHAT_ENCODING_AES_KEY the account's?)",
             Self::MessageLength => "the message is said to be longer than what was sent",
             Self::AppId => "the message is for another AppID (is WECHAT_APPID the account's?)",
@@ -347,10 +347,15 @@ mod tests {
             crypt.decrypt(&encrypt_raw(unequal)),
             Err(CryptError::Padding)
         );
-        assert_eq!(
-            crypt.decrypt(&encrypt_raw(vec![17; 16])),
-            Err(CryptError::Padding)
-        );
+    }
+
+    #[test]
+    fn refuses_half_a_block() {
+        let crypt = msg_crypt(KEY, "wx1");
+        for length in [16, 48] {
+            let padded = encrypt_raw(vec![16; length]);
+            assert_eq!(crypt.decrypt(&padded), Err(CryptError::Length));
+        }
     }
 
     #[test]

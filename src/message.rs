@@ -30,8 +30,11 @@ pub struct Message {
     reason = "the fields are the platform's, under its names"
 )]
 pub enum MessageKind {
-    /// Words.
-    Text { content: Option<String> },
+    /// Words, and which entry of a menu in a message was chosen by them, if one was.
+    Text {
+        content: Option<String>,
+        bizmsgmenuid: Option<String>,
+    },
     /// A picture.
     Image {
         pic_url: Option<String>,
@@ -116,6 +119,7 @@ impl MessageKind {
         match msg_type {
             "text" => Self::Text {
                 content: field("Content"),
+                bizmsgmenuid: field("bizmsgmenuid"),
             },
             "image" => Self::Image {
                 pic_url: field("PicUrl"),

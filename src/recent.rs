@@ -123,7 +123,10 @@ mod tests {
             from_user_name: from.to_owned(),
             create_time: Some(START),
             msg_id: Some(msg_id.to_owned()),
-            kind: MessageKind::Text { content: None },
+            kind: MessageKind::Text {
+                content: None,
+                bizmsgmenuid: None,
+            },
         }
     }
 

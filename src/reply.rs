@@ -34,7 +34,8 @@ impl Reply {
 pub struct Content(String);
 
 impl Content {
-    /// Makes a text fit to send; nothing, when no more than blanks is left of it: WeChat refuses an empty Content.
+    /// Makes a text fit to send; nothing, when no more than blanks and characters that nobody sees is left of it:
+    /// WeChat refuses an empty Content.
     #[must_use]
     pub fn new(text: String) -> Option<Self> {
         let mut content = if text.chars().all(|char| char != '\r' && is_xml_char(char)) {
@@ -42,7 +43,7 @@ impl Content {
         } else {
             sendable(&text)
         };
-        if content.trim().is_empty() {
+        if content.chars().all(is_invisible) {
             return None;
         }
         if content.len() > MAX_CONTENT_BYTES {
@@ -72,6 +73,25 @@ impl Content {
         xml.push_str("</Content></xml>");
         xml
     }
+}
+
+/// Whether a text of such characters alone shows nothing: blanks, marks of direction, of joining, of variation, fillers.
+fn is_invisible(char: char) -> bool {
+    char.is_whitespace()
+        || matches!(
+            char,
+            '\u{7f}'
+                | '\u{ad}'
+                | '\u{115f}'
+                | '\u{1160}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202f}'
+                | '\u{2060}'..='\u{2064}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
+        )
 }
 
 /// The text without what XML forbids, and with the line breaks that a reader of XML makes of it.
@@ -192,6 +212,15 @@ mod tests {
             "abc\t\n"
         );
         assert_eq!(content("a\r\nb\rc").as_str(), "a\nb\nc");
+    }
+
+    #[test]
+    fn there_is_no_content_that_nobody_sees() {
+        for invisible in "\u{7f}\u{ad}\u{115f}\u{1160}\u{180e}\u{200b}\u{200f}\u{2028}\u{202e}\u{202f}\u{2060}\u{2064}\u{3164}\u{fe00}\u{fe0f}\u{feff}".chars() {
+            assert_eq!(Content::new(format!(" {invisible}\n")), None, "{invisible:?}");
+            let seen = format!("{invisible}a");
+            assert_eq!(content(&seen).as_str(), seen);
+        }
     }
 
     #[test]

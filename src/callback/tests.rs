@@ -249,6 +249,7 @@ fn refuses_a_timestamp_that_is_no_number_at_any_allowed_age() {
             "1469079992.0",
             "0x1",
             "12345678901234567890",
+            "00000000001469079992",
             "今天",
         ] {
             let decoded = wrong.replace("%2B", "+");

@@ -52,6 +52,7 @@ fn expected_kind(vector: &Value) -> MessageKind {
     match vector["msg_type"].as_str().unwrap() {
         "text" => MessageKind::Text {
             content: field("Content"),
+            bizmsgmenuid: field("bizmsgmenuid"),
         },
         "image" => MessageKind::Image {
             pic_url: field("PicUrl"),
@@ -94,7 +95,7 @@ fn reads_or_refuses_the_awkward_bodies() {
     for vector in vectors(include_str!("../../tests/fixtures/hostile.json")) {
         let parsed = Message::parse(vector["xml"].as_str().unwrap().as_bytes());
         let content = match parsed.as_ref().map(|message| &message.kind) {
-            Ok(MessageKind::Text { content }) => content.as_deref().unwrap_or_default(),
+            Ok(MessageKind::Text { content, .. }) => content.as_deref().unwrap_or_default(),
             Ok(kind) => kind.name(),
             Err(_) => "reject",
         };
@@ -133,6 +134,13 @@ fn every_truncated_message_is_refused() {
 
 #[test]
 fn reads_the_types_that_no_vector_has() {
+    assert_eq!(
+        kind("<MsgType>text</MsgType><Content>满意</Content><bizmsgmenuid>101</bizmsgmenuid>"),
+        MessageKind::Text {
+            content: Some("满意".to_owned()),
+            bizmsgmenuid: Some("101".to_owned())
+        }
+    );
     assert_eq!(
         kind("<MsgType>video</MsgType><MediaId>m</MediaId><ThumbMediaId>t</ThumbMediaId>"),
         MessageKind::Video {

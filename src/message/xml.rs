@@ -1,11 +1,17 @@
 //! The children of `<xml>`, out of what WeChat calls XML.
 
+mod envelope;
+mod pasted;
+
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::iter;
 
 use roxmltree::{Document, Node, StringStorage};
+
+pub use self::envelope::agree;
+use self::pasted::{USERS_WORDS, escape_all, escape_each};
 
 /// More attributes than WeChat will ever send (it sends none).
 ///
@@ -26,10 +32,6 @@ const KNOWN: [&str; 11] = [
     "EventKey",
     "Encrypt",
 ];
-
-/// The elements that hold words of a user, in which anything can stand; the last first, since what stands in a later
-/// one can look like the end of an earlier one.
-const USERS_WORDS: [&str; 6] = ["Content", "Url", "Description", "Title", "Poiname", "Label"];
 
 /// Blanks that XML allows between elements.
 const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
@@ -68,8 +70,7 @@ pub fn fields(xml: &str) -> Result<Vec<Field<'_>>, XmlError> {
         if xml.chars().all(is_xml_char) {
             return Err(error);
         }
-        let allowed: String = xml.chars().filter(|char| is_xml_char(*char)).collect();
-        into_owned(fields_or_pasted(&allowed))
+        fields_or_pasted(&without_forbidden(xml)).map(into_owned)
     })
 }
 
@@ -83,56 +84,42 @@ pub fn is_xml_char(char: char) -> bool {
     }
 }
 
-/// Whether the plain elements around an `<Encrypt>` say the same as the message in it.
-///
-/// An element that the message has not is let pass; text beside the elements is not, nor a forbidden character
-/// outside a CDATA section: neither can be told from a layout that was tampered with.
-#[must_use]
-pub fn agree(body: &str, outer: &[Field<'_>], message: &[Field<'_>]) -> bool {
-    let is_same = |field: &Field<'_>| {
-        message.contains(field) || !field.name.is_empty() && find(message, &field.name).is_none()
-    };
-    let is_clean = |markup: &str| markup.chars().all(is_xml_char);
-    outer
-        .iter()
-        .filter(|field| field.name != "Encrypt")
-        .all(is_same)
-        && (body.chars().all(is_xml_char) || markup(body).all(is_clean))
+fn without_forbidden(xml: &str) -> String {
+    xml.chars().filter(|char| is_xml_char(*char)).collect()
 }
 
-/// Reads strictly; where that fails, a user may have pasted XML, whose `]]>` ends the section early.
+/// Reads strictly; where that fails or finds markup in a user's words, the user may have pasted XML, whose `]]>` ends
+/// the section early.
 fn fields_or_pasted(xml: &str) -> Result<Vec<Field<'_>>, XmlError> {
-    strict_fields(xml).or_else(|error| {
-        let escaped = escape_pasted(xml).ok_or(error)?;
-        into_owned(strict_fields(&escaped)).map_err(|_| error)
-    })
+    let strict = read(xml);
+    if let Ok((fields, IsMixed(false))) = strict {
+        return Ok(fields);
+    }
+    unmixed(&escape_each(xml))
+        .or_else(|| unmixed(&escape_all(xml)))
+        .map_or_else(|| strict.map(|(fields, _)| fields), Ok)
 }
 
-fn into_owned(fields: Result<Vec<Field<'_>>, XmlError>) -> Result<Vec<Field<'static>>, XmlError> {
-    Ok(fields?.into_iter().map(Field::into_owned).collect())
+/// The fields, if the XML is well-formed and no markup stands in a user's words.
+fn unmixed(xml: &str) -> Option<Vec<Field<'static>>> {
+    let (fields, is_mixed) = read(xml).ok()?;
+    (is_mixed == IsMixed(false)).then(|| into_owned(fields))
 }
 
-/// The same XML with whatever was pasted as text; nothing, where it is so already.
-fn escape_pasted(xml: &str) -> Option<String> {
-    USERS_WORDS.iter().fold(None, |escaped, name| {
-        escape_element(escaped.as_deref().unwrap_or(xml), name).or(escaped)
-    })
-}
-
-/// The same XML with all that stands between the element's first start and its last end as its text.
-fn escape_element(xml: &str, name: &str) -> Option<String> {
-    let start = format!("<{name}><![CDATA[");
-    let end = format!("]]></{name}>");
-    let (before, rest) = xml.split_once(&start)?;
-    let (words, after) = rest.rsplit_once(&end)?;
-    let words = words
-        .contains("]]>")
-        .then(|| words.replace("]]>", "]]]]><![CDATA[>"))?;
-    Some([before, &start, &words, &end, after].concat())
+fn into_owned(fields: Vec<Field<'_>>) -> Vec<Field<'static>> {
+    fields.into_iter().map(Field::into_owned).collect()
 }
 
 /// The children of the root `<xml>`, with no pardon for what XML forbids.
 pub fn strict_fields(xml: &str) -> Result<Vec<Field<'_>>, XmlError> {
+    read(xml).map(|(fields, _)| fields)
+}
+
+/// Whether markup stands where a user's words should.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct IsMixed(bool);
+
+fn read(xml: &str) -> Result<(Vec<Field<'_>>, IsMixed), XmlError> {
     if has_many_attributes(xml) {
         return Err(XmlError::Attributes);
     }
@@ -151,7 +138,10 @@ pub fn strict_fields(xml: &str) -> Result<Vec<Field<'_>>, XmlError> {
         }
         fields.push(field);
     }
-    Ok(fields)
+    let holds_words = |node: &Node<'_, '_>| USERS_WORDS.contains(&node.tag_name().name());
+    let holds_markup = |node: Node<'_, '_>| node.children().any(|child| !child.is_text());
+    let is_mixed = root.descendants().filter(holds_words).any(holds_markup);
+    Ok((fields, IsMixed(is_mixed)))
 }
 
 /// Whether the node is none of the elements and says nothing: blanks between them, or a comment.

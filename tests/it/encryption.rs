@@ -318,7 +318,11 @@ fn wrong_frames(right: &Right) -> Vec<(String, &'static str)> {
         (right.framed(|bytes| bytes[last] = 33), padding),
         (right.framed(|bytes| bytes[last] = 255), padding),
         (right.framed(|bytes| bytes[last - 1] ^= 1), padding),
-        (right.framed(|bytes| bytes.truncate(last - 15)), padding),
+        (right.framed(|bytes| bytes.truncate(last - 31)), padding),
+        (
+            right.framed(|bytes| bytes.truncate(last - 15)),
+            "blocks of 32",
+        ),
         (right.framed(|bytes| *bytes = vec![32; 32]), length),
         (right.framed(|bytes| bytes[16] = 0xff), length),
         (right.framed(|bytes| bytes[18] = 0x7f), length),
@@ -358,6 +362,43 @@ fn nothing_forged_gets_in_and_nobody_can_tell_why_but_the_owner() {
     let (_, log) = bot.stop();
     for (line, (.., reason)) in log.lines().zip(forgeries) {
         assert!(line.contains(reason), "{reason} is not in {line}");
+    }
+}
+
+#[test]
+fn an_envelope_that_was_seen_tells_nothing_of_the_message_in_it() {
+    let bot = Bot::encrypted();
+    let plain = message(
+        "text",
+        "<Content>4711</Content><MsgId>6543210987654321</MsgId>",
+    );
+    let encrypt = Envelope::new().encrypt(&plain);
+    let (target, body) = (encrypted_target(&encrypt), secure_body(&plain, &encrypt));
+    assert_eq!(said(&bot.post(&target, &body)), "1174");
+    let answer_to = |guess: &str| {
+        let guessed = body.replace("</xml>", &format!("{guess}</xml>"));
+        without_date(&bot.post(&target, guessed))
+    };
+    let nonsense = answer_to("<Nonsense/>");
+    assert!(nonsense.starts_with("HTTP/1.1 403 "));
+    let guesses = [
+        ("FromUserName", "oUser", "oOther"),
+        ("CreateTime", "1348831860", "1348831861"),
+        ("MsgType", "text", "event"),
+        ("Content", "4711", "4712"),
+        ("MsgId", "6543210987654321", "6543210987654322"),
+        ("Event", "", "subscribe"),
+    ];
+    let mut all_but_msg_id = String::new();
+    for (name, right, wrong) in guesses {
+        for guess in [right, wrong] {
+            let guess = format!("<{name}>{guess}</{name}>");
+            assert_eq!(answer_to(&guess), nonsense, "{guess}");
+        }
+        if !["MsgId", "Event"].contains(&name) {
+            all_but_msg_id.extend(["<", name, ">", right, "</", name, ">"]);
+            assert_eq!(answer_to(&all_but_msg_id), nonsense, "{name}");
+        }
     }
 }
 

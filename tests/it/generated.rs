@@ -81,7 +81,7 @@ fn generated_bodies_of_one_flipped_bit_are_403() {
     let mut connection = Connection::open(&bot);
     let plain = message(
         "text",
-        "<Content><![CDATA[a 笑]]></Content>\n<MsgId>1</MsgId>",
+        "<Content><![CDATA[a 笑]]></Content>\n<Label/><MsgId>1</MsgId>",
     );
     let encrypt = envelope.encrypt(&plain);
     for body in [

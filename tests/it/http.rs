@@ -79,6 +79,8 @@ fn odd_timestamps_are_403_and_any_age_means_any_age() {
         ("-5", 403),
         ("+5", 403),
         ("1e9", 403),
+        ("0000000001348831860", 200),
+        ("00000000001348831860", 403),
         ("99999999999999999999", 403),
     ] {
         let signature = signature(&[TOKEN, timestamp, "n"]);

@@ -347,31 +347,82 @@ fn odd_elements_beside_the_words_do_not_matter() {
 }
 
 #[test]
-fn odd_words_are_answered() {
+fn odd_words_are_answered_in_every_mode() {
     let control: String = ('\0'..' ').filter(|c| !"\t\n\r".contains(*c)).collect();
-    let pasted = "<xml><Content><![CDATA[hi]]></Content></xml>";
-    let bodies = [
-        text_with("<Content>\n  <![CDATA[ abc]]>\n</Content>"),
-        text_with("<Content>a&lt;b &amp;&#x7B11;</Content>"),
-        text_message(&format!("a{control}b\u{fffe}")),
-        text_message(pasted),
-        text_message("]]></Content><MsgType>event</MsgType><Content><![CDATA["),
-        message(
-            "link",
-            "<Title><![CDATA[a]]>b]]></Title><Url><![CDATA[u]]></Url>",
+    let link = |title: &str| {
+        let url = "<Url><![CDATA[u]]></Url>";
+        message("link", &format!("<Title><![CDATA[{title}]]></Title>{url}"))
+    };
+    let event = |elements: &str| message("event", elements);
+    let messages = [
+        (
+            message("text", "<Content>\n  <![CDATA[ abc]]>\n</Content>"),
+            Says("cba "),
         ),
-        message("location", "<Label><![CDATA[]]>]]></Label>"),
+        (
+            message("text", "<Content>a&lt;b &amp;&#x7B11;</Content>"),
+            Says("笑& b<a"),
+        ),
+        (text_message(&format!("a{control}b\u{fffe}")), Says("ba")),
+        (link("a]]>b"), Says(WORDS_ONLY)),
+        (
+            link("<Url><![CDATA[a]]></Url> 怎么解析\u{2}"),
+            Says(WORDS_ONLY),
+        ),
+        (
+            message("location", "<Label><![CDATA[]]>]]></Label>"),
+            Says(WORDS_ONLY),
+        ),
+        (
+            message("voice", "<Recognition><![CDATA[a]]>b]]></Recognition>"),
+            Says("b>]]a"),
+        ),
+        (
+            event("<Event>CLICK</Event><EventKey><![CDATA[a]]>b]]></EventKey>"),
+            Success,
+        ),
+        (
+            event(
+                "<Event>scancode_push</Event><EventKey><![CDATA[6]]></EventKey><ScanCodeInfo>\
+                 <ScanResult><![CDATA[a]]>b]]></ScanResult></ScanCodeInfo>",
+            ),
+            Success,
+        ),
     ];
-    let expected = [
-        "cba ",
-        "笑& b<a",
-        "ba",
-        ">lmx/<>tnetnoC/<>]]ih[ATADC[!<>tnetnoC<>lmx<",
-        "[ATADC[!<>tnetnoC<>epyTgsM/<tneve>epyTgsM<>tnetnoC/<>]]",
-        WORDS_ONLY,
-        WORDS_ONLY,
+    let named = |(xml, expected): (String, Expected)| (xml.clone(), xml, expected);
+    check_in_every_mode(messages.into_iter().map(named));
+}
+
+#[test]
+fn pasted_words_beside_control_characters_are_answered_in_every_mode() {
+    let pasted = [
+        "a]]>b",
+        "]]\u{1}>x",
+        "a]]><b>c</b><![CDATA[d",
+        "<xml><Content><![CDATA[hi]]></Content></xml>",
+        "]]></Content><MsgType>event</MsgType><Content><![CDATA[",
+        "x]]></Content><Encrypt>q</Encrypt><Content><![CDATA[y",
+        "<Encrypt><![CDATA[x]]></Encrypt>",
+        "<Url><![CDATA[x]]></Url>",
+        "]]></Encrypt>",
     ];
-    assert_eq!(answers(&bodies), expected);
+    let layouts = [
+        ["", ""],
+        ["\u{2}", ""],
+        ["", " \u{2}z"],
+        ["\u{1f}", "\u{fffe}"],
+    ];
+    let messages = pasted.iter().flat_map(|pasted| {
+        layouts.map(|[before, after]| {
+            let words = format!("{before}{pasted}{after}");
+            let said = words
+                .chars()
+                .filter(|char| (' '..'\u{fffe}').contains(char));
+            let backwards: String = said.rev().collect();
+            (words.clone(), text_message(&words), Says(backwards.leak()))
+        })
+    });
+    check_in_every_mode(messages);
 }
 
 /// Posts each body, which is to be refused for the reason that the log gives.

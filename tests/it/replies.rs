@@ -106,6 +106,8 @@ fn there_is_never_an_empty_content() {
         "\u{1}\u{2}",
         "\u{fffe}",
         "\u{a0}\r",
+        "\u{200b}\u{202e} \u{feff}",
+        "\u{3164}\u{115f}\u{fe0f}\u{7f}",
     ] {
         let reply = bot.say(text_message(words));
         assert_eq!((reply.status, reply.text()), (200, "success"), "{words:?}");

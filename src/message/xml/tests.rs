@@ -185,6 +185,109 @@ fn what_was_pasted_into_a_page_or_a_place_is_words_too() {
     assert!(fields(&message("ToUserName", "a]]>b")).is_err());
 }
 
+/// A message's elements, each with its words in a section.
+fn with_words(elements: &[(&str, &str)]) -> String {
+    let elements = elements
+        .iter()
+        .map(|(name, words)| format!("<{name}><![CDATA[{words}]]></{name}>"));
+    format!(
+        "<xml><MsgType>m</MsgType>{}<MsgId>1</MsgId></xml>",
+        elements.collect::<String>()
+    )
+}
+
+#[test]
+fn a_whole_element_in_the_words_of_another_is_words() {
+    let of_a_page = ["Title", "Description", "Url"].as_slice();
+    let of_a_place = ["Label", "Poiname"].as_slice();
+    let alone = ["Content", "Recognition", "EventKey"].map(|name| [name]);
+    let messages = [of_a_page, of_a_place]
+        .into_iter()
+        .chain(alone.iter().map(<[_; 1]>::as_slice));
+    for names in messages {
+        for (name, pasted) in names
+            .iter()
+            .flat_map(|name| USERS_WORDS.map(|pasted| (name, pasted)))
+        {
+            for (before, after) in [("", ""), ("", " 怎么解析"), ("a", "]]>"), ("<b>", "</b>")]
+            {
+                let words = format!("{before}<{pasted}><![CDATA[a]]></{pasted}>{after}");
+                let elements: Vec<(&str, &str)> = names
+                    .iter()
+                    .map(|other| (*other, if other == name { words.as_str() } else { "w" }))
+                    .collect();
+                let expected =
+                    [&[("MsgType", "m")], elements.as_slice(), &[("MsgId", "1")]].concat();
+                assert_eq!(read(&with_words(&elements)), pairs(&expected));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_whole_message_in_a_page_leaves_what_the_bot_needs() {
+    let page = [("Title", "t"), ("Description", "d"), ("Url", "u")];
+    let pasted = with_words(&page);
+    for changed in 0..page.len() {
+        let mut page = page;
+        for words in [
+            pasted.as_str(),
+            "]]></Title><Url>",
+            "]]></Url><MsgType>event</MsgType>",
+        ] {
+            page[changed].1 = words;
+            let xml = with_words(&page);
+            let fields = fields(&xml).unwrap();
+            assert_eq!(find(&fields, "MsgType"), Some("m"), "{words}");
+            assert_eq!(find(&fields, "MsgId"), Some("1"), "{words}");
+        }
+    }
+}
+
+#[test]
+fn what_a_user_scanned_is_words_too() {
+    for scanned in [
+        "a]]>b",
+        "<EventKey><![CDATA[x]]></EventKey>",
+        "<ScanResult><![CDATA[x]]></ScanResult> ",
+    ] {
+        let xml = format!(
+            "<xml><EventKey><![CDATA[6]]></EventKey><ScanCodeInfo><ScanType><![CDATA[qrcode]]></ScanType>\
+             <ScanResult><![CDATA[{scanned}]]></ScanResult></ScanCodeInfo></xml>"
+        );
+        let info = format!("qrcode{scanned}");
+        assert_eq!(
+            read(&xml),
+            pairs(&[("EventKey", "6"), ("ScanCodeInfo", &info)])
+        );
+    }
+}
+
+#[test]
+fn what_was_pasted_is_words_though_it_is_well_formed() {
+    for pasted in [
+        "a]]><b>c</b><![CDATA[d",
+        "]]><b/><![CDATA[",
+        "]]><!-- c --><![CDATA[z",
+        "a]]><?x ?><![CDATA[",
+    ] {
+        assert_eq!(
+            read(&format!(
+                "<xml><Content><![CDATA[{pasted}]]></Content></xml>"
+            )),
+            pairs(&[("Content", pasted)])
+        );
+    }
+    assert_eq!(
+        read("<xml><Content><![CDATA[a]]]]><![CDATA[>b]]></Content></xml>"),
+        pairs(&[("Content", "a]]>b")])
+    );
+    assert_eq!(
+        read("<xml><Content>a<b>c</b></Content></xml>"),
+        pairs(&[("Content", "ac")])
+    );
+}
+
 #[test]
 fn what_is_wrong_outside_the_content_stays_wrong() {
     for wrong in [
@@ -205,29 +308,74 @@ fn an_error_says_where_and_repeats_nothing() {
     );
 }
 
+const INNER: &str = "<ToUserName>gh</ToUserName><FromUserName>o</FromUserName><CreateTime>1</CreateTime>\
+    <MsgType>text</MsgType><Content>a</Content><MsgId>2</MsgId><Label/><X><Y>1</Y></X>";
+
+fn agrees_with_inner(outer: &str) -> bool {
+    let outer = format!("<xml>{outer}<Encrypt>e</Encrypt></xml>");
+    let inner = format!("<xml>{INNER}</xml>");
+    agree(&outer, &fields(&outer).unwrap(), &fields(&inner).unwrap())
+}
+
 #[test]
-fn plain_elements_must_agree_with_the_message() {
-    let inner = fields("<xml><ToUserName>gh</ToUserName><Content>a</Content><X><Y>1</Y></X></xml>")
-        .unwrap();
-    let agrees = |outer: &str| agree(outer, &fields(outer).unwrap(), &inner);
+fn an_envelope_holds_the_account_alone_or_the_message() {
+    let account = "<ToUserName>gh</ToUserName>";
     for right in [
-        "<xml><ToUserName>gh</ToUserName><Encrypt>e</Encrypt></xml>",
-        "<xml>\n<ToUserName><![CDATA[gh]]></ToUserName>\n<Encrypt>e</Encrypt>\n<X>\n<Y>1</Y></X></xml>",
-        "<xml><Encrypt>e</Encrypt><AgentID>1</AgentID></xml>",
-        "<xml><Content><![CDATA[\u{2}a]]></Content><Encrypt>e</Encrypt></xml>",
+        account.to_owned(),
+        format!("\n{account}\n<AgentID>1</AgentID>"),
+        INNER.to_owned(),
+        INNER.replace("><", ">\n<"),
+        INNER.replace("gh", "<![CDATA[gh]]>"),
+        INNER.replace(">a<", "><![CDATA[\u{2}a]]><"),
+        INNER.replace("<Label/>", ""),
     ] {
-        assert!(agrees(right), "{right}");
+        assert!(agrees_with_inner(&right), "{right}");
     }
     for wrong in [
-        "<xml><ToUserName>gi</ToUserName><Encrypt>e</Encrypt></xml>",
-        "<xml><Content>b</Content><Encrypt>e</Encrypt></xml>",
-        "<xml><X><Y>2</Y></X><Encrypt>e</Encrypt></xml>",
-        "<xml>!<ToUserName>gh</ToUserName><Encrypt>e</Encrypt></xml>",
-        "<xml>\u{2}<ToUserName>gh</ToUserName><Encrypt>e</Encrypt></xml>",
-        "<xml><ToUserName\u{2}>gh</ToUserName><Encrypt>e</Encrypt></xml>",
+        account.replace("gh", "gi"),
+        format!("!{account}"),
+        format!("\u{2}{account}"),
+        account.replace("e>gh", "e\u{2}>gh"),
+        format!("{account}<Nonsense>1</Nonsense>"),
+        format!("{INNER}!"),
+        format!("{INNER}<Nonsense/>"),
+        INNER.replace("Label", "Mabel"),
+        INNER.replace(">a<", ">b<"),
+        INNER.replace("<Y>1", "<Y>2"),
     ] {
-        assert!(!agrees(wrong), "{wrong}");
+        assert!(!agrees_with_inner(&wrong), "{wrong}");
     }
+}
+
+#[test]
+fn elements_of_a_message_do_not_agree_without_all_that_identifies_it() {
+    let elements = fields_of(INNER);
+    for known in [
+        "ToUserName",
+        "FromUserName",
+        "CreateTime",
+        "MsgType",
+        "MsgId",
+    ] {
+        let others = elements.iter().filter(|(name, _)| name != known);
+        let others: String = others.map(|(_, element)| element.as_str()).collect();
+        assert!(!agrees_with_inner(&others), "{known}");
+    }
+    for (name, element) in elements {
+        let alone = name == "ToUserName";
+        assert_eq!(agrees_with_inner(&element), alone, "{element}");
+    }
+}
+
+/// The elements' names and themselves.
+fn fields_of(elements: &str) -> Vec<(String, String)> {
+    read(&format!("<xml>{elements}</xml>"))
+        .into_iter()
+        .map(|(name, text)| {
+            let element = format!("<{name}>{text}</{name}>");
+            (name, element)
+        })
+        .collect()
 }
 
 fn numbers(count: usize) -> impl Iterator<Item = String> {
@@ -311,4 +459,28 @@ proptest! {
         let xml = format!("<xml><Content><![CDATA[{words}]]></Content></xml>");
         prop_assert_eq!(read(&xml), pairs(&[("Content", words.as_str())]));
     }
+
+    #[test]
+    fn any_pasted_words_are_read_as_they_are(words in "(<!\\[CDATA\\[|\\]\\]>|<b>|</b>|<!--|-->|\\]|>|a| )*") {
+        let xml = format!("<xml><Content><![CDATA[{words}]]></Content></xml>");
+        let expected = joined(&words).unwrap_or(words);
+        prop_assert_eq!(read(&xml), pairs(&[("Content", expected.as_str())]));
+    }
+}
+
+/// The words without the divisions between their sections, where they are divided rightly, as WeChat and others divide
+/// a `]]>`: what a user pasted cannot be told from that.
+fn joined(words: &str) -> Option<String> {
+    let mut joined = String::new();
+    let mut rest = words;
+    while let Some((section, after)) = rest.split_once("]]>") {
+        let (between, next) = after.split_once("<![CDATA[")?;
+        if between.contains('<') || between.contains("]]>") {
+            return None;
+        }
+        joined.extend([section, between]);
+        rest = next;
+    }
+    joined.push_str(rest);
+    Some(joined)
 }
