@@ -350,6 +350,33 @@ mod tests {
     }
 
     #[test]
+    fn behind_sources_that_hang_a_slow_one_is_heard_at_the_second_asking() {
+        let get = |url: &str, share: Duration| {
+            // Nothing is ever sent: this takes the time that the site takes.
+            let (_open, gate) = mpsc::channel::<()>();
+            let slow = Duration::from_millis(160);
+            let answers = url.contains("60s") && share >= slow;
+            let _ = gate.recv_timeout(if answers { slow } else { share });
+            if !answers {
+                return Err(FetchError::TimedOut);
+            }
+            Ok(Page {
+                content_type: Some("text/plain".to_owned()),
+                body: b"a slow joke".to_vec(),
+            })
+        };
+        let mut settings = settings(Duration::from_secs(1));
+        settings.sources = KNOWN_SOURCES
+            .iter()
+            .filter_map(|name| Source::known(name))
+            .collect();
+        let jokes = Jokes::with(settings, Box::new(get), Rng::with_seed(1));
+        assert_eq!(jokes.tell(at(0)), "our own joke");
+        settle(&jokes);
+        assert_eq!(jokes.tell(at(1)), "a slow joke");
+    }
+
+    #[test]
     fn nobody_waits_for_a_fetch_that_was_too_late_once_and_its_jokes_are_there_for_the_next() {
         let site = Site::default();
         let open = site.shut();

@@ -37,8 +37,17 @@ pub enum Failure {
     Fetch(FetchError),
     /// There is no joke on the page.
     Page(PageError),
+    /// It did not answer in the small part of the budget that those before it had left.
+    LittleTime,
     /// The budget was used up before this source's turn.
     NoTime,
+}
+
+impl Failure {
+    /// Whether it says anything about the source, and not only about those before it.
+    pub(super) fn is_its_own(&self) -> bool {
+        !matches!(self, Failure::LittleTime | Failure::NoTime)
+    }
 }
 
 impl std::error::Error for Failure {
@@ -46,7 +55,7 @@ impl std::error::Error for Failure {
         match self {
             Failure::Fetch(error) => Some(error),
             Failure::Page(error) => Some(error),
-            Failure::NoTime => None,
+            Failure::LittleTime | Failure::NoTime => None,
         }
     }
 }
@@ -56,6 +65,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Fetch(error) => error.fmt(f),
             Failure::Page(error) => error.fmt(f),
+            Failure::LittleTime => f.write_str("no complete answer in the little time left for it"),
             Failure::NoTime => f.write_str("no time was left for it"),
         }
     }
@@ -72,17 +82,19 @@ pub(super) fn go_round(
     rng: &mut Rng,
     mut tell: impl FnMut(Attempt),
 ) {
+    let whole = end.saturating_duration_since(Instant::now());
     for (n, source) in sources.iter().enumerate() {
         let is_last = n + 1 == sources.len();
         let left = end.saturating_duration_since(Instant::now());
         let share = if is_last { left } else { left / 2 };
         let url = source.url(|pages| rng.u32(pages));
-        let outcome = if share.is_zero() {
-            Err(Failure::NoTime)
-        } else {
-            get(&url, share)
-                .map_err(Failure::Fetch)
-                .and_then(|page| extract(&page, source, skip).map_err(Failure::Page))
+        let outcome = match get_in(&url, share, get) {
+            // Less than half, with some room for what has passed since the round began.
+            Err(Failure::Fetch(FetchError::TimedOut)) if share < whole * 2 / 5 => {
+                Err(Failure::LittleTime)
+            }
+            Err(failure) => Err(failure),
+            Ok(page) => extract(&page, source, skip).map_err(Failure::Page),
         };
         let found = outcome.is_ok();
         tell(Attempt {
@@ -94,6 +106,13 @@ pub(super) fn go_round(
             return;
         }
     }
+}
+
+fn get_in(url: &str, time: Duration, get: &Get) -> Result<Page, Failure> {
+    if time.is_zero() {
+        return Err(Failure::NoTime);
+    }
+    get(url, time).map_err(Failure::Fetch)
 }
 
 /// Fetches now, for somebody who tries the sources out: from each in turn until one has jokes, as
