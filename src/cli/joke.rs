@@ -38,7 +38,8 @@ pub(super) struct JokeCommand {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Jokes")]
 pub(super) struct JokeArgs {
-    /// Known sources in the order to try, or none: qiushidabaike, zol, biedoul, 60s
+    /// Known sources in the order to try, or none: qiushidabaike, zol, biedoul, 60s; several are
+    /// repeated or separated by commas
     /// [default: all of them]
     #[arg(long, env = "DAOXIAO_JOKE_SOURCE", value_name = "NAME", hide_env_values = true, value_delimiter = ',', value_parser = joke_source)]
     joke_source: Vec<String>,
@@ -86,13 +87,12 @@ pub(super) struct JokeArgs {
         requires = "joke_url"
     )]
     joke_charset: Option<String>,
-    /// Words; a fetched joke with one of them is left out
+    /// Word; a fetched joke with it is left out; several are repeated or separated by commas
     #[arg(
         long,
         env = "DAOXIAO_JOKE_SKIP",
         value_name = "WORD",
-        hide_env_values = true,
-        value_delimiter = ','
+        hide_env_values = true
     )]
     joke_skip: Vec<String>,
     /// Your own jokes, a line % between two, instead of the built-in ones
@@ -128,7 +128,7 @@ impl From<JokeArgs> for JokeOptions {
             title: args.joke_title,
             content: args.joke_content,
             charset: args.joke_charset,
-            skip: args.joke_skip,
+            skip: words(&args.joke_skip),
             file: args.jokes,
             budget: Duration::from_millis(args.joke_budget),
             ttl: Duration::from_secs(args.joke_ttl),
@@ -136,7 +136,19 @@ impl From<JokeArgs> for JokeOptions {
     }
 }
 
+/// The words of lists, which may be separated as in Chinese, too.
+fn words(lists: &[String]) -> Vec<String> {
+    lists
+        .iter()
+        .flat_map(|list| list.split([',', '，', '、', '\n']))
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
 fn joke_source(text: &str) -> Result<String, String> {
+    let text = text.trim();
     if text == "none" || KNOWN_SOURCES.contains(&text) {
         Ok(text.to_owned())
     } else {
@@ -144,5 +156,27 @@ fn joke_source(text: &str) -> Result<String, String> {
             "accepted are {} and none",
             KNOWN_SOURCES.join(", ")
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_separated_by_commas_of_any_kind_and_lines_and_blanks_around_do_not_count() {
+        let lists = [" 坏词, spam ，a b、c\r\nd\n,,", "", "e"].map(str::to_owned);
+        assert_eq!(words(&lists), ["坏词", "spam", "a b", "c", "d", "e"]);
+        assert_eq!(words(&[" ".to_owned()]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_source_is_known_with_blanks_around_it() {
+        assert_eq!(joke_source(" zol ").unwrap(), "zol");
+        assert_eq!(joke_source("\tnone").unwrap(), "none");
+        assert_eq!(
+            joke_source("qiubai").unwrap_err(),
+            "accepted are qiushidabaike, zol, biedoul, 60s and none"
+        );
     }
 }
