@@ -82,6 +82,10 @@ pub enum PageError {
     Empty,
     /// The page is of this type, and the source has no selectors to find jokes in it.
     NoSelector(String),
+    /// The page is plain text, and the source has selectors.
+    NoMarkup,
+    /// The page begins with `<`, and the source has no selectors to find jokes in it.
+    NoSelectorForMarkup,
     /// The page could cost the parser too much.
     TooMuch(Wild),
     /// The page has more than 512 levels.
@@ -100,6 +104,13 @@ impl fmt::Display for PageError {
             PageError::Empty => f.write_str("the page is empty"),
             PageError::NoSelector(kind) => {
                 write!(f, "the page is {kind:?}, which needs an item selector")
+            }
+            PageError::NoMarkup => f.write_str(
+                "the page is text/plain, and the item selector has nothing to be looked for in; \
+                 plain text needs none",
+            ),
+            PageError::NoSelectorForMarkup => {
+                f.write_str("the page begins with '<', as HTML does, which needs an item selector")
             }
             PageError::TooMuch(wild) => write!(f, "the page has {wild}"),
             PageError::TooDeep => write!(f, "the page is nested more than {MAX_DEPTH} deep"),
@@ -122,7 +133,11 @@ pub fn extract(page: &Page, source: &Source, skip: &[String]) -> Result<Harvest,
     }
     let kind = kind_of(page.content_type.as_deref());
     match (kind.as_str(), source.rules()) {
-        ("text/plain", _) | ("", None) => plain(&text, skip),
+        ("text/plain" | "", None) if text.trim_start().starts_with('<') => {
+            Err(PageError::NoSelectorForMarkup)
+        }
+        ("text/plain" | "", None) => plain(&text, skip),
+        ("text/plain", Some(_)) if !has_tag(&text) => Err(PageError::NoMarkup),
         (_, Some(rules)) => html(&text, rules, skip),
         (_, None) => Err(PageError::NoSelector(kind)),
     }
@@ -132,6 +147,12 @@ pub fn extract(page: &Page, source: &Source, skip: &[String]) -> Result<Harvest,
 fn kind_of(content_type: Option<&str>) -> String {
     let kind = content_type.unwrap_or_default().split(';').next();
     kind.unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// Whether there is a `<` with a letter behind it, as a tag has.
+fn has_tag(text: &str) -> bool {
+    let mut pieces = text.split('<').skip(1);
+    pieces.any(|piece| piece.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
 /// A joke, or several with blank lines between.
@@ -369,7 +390,7 @@ mod tests {
         let body = "  一个很短的笑话，\r\n有两行 <br>。\n";
         let joke = "一个很短的笑话，\n有两行 <br>。";
         assert_eq!(plain("text/plain; charset=utf-8", body, NO_RULES), [joke]);
-        assert_eq!(plain("Text/Plain", body, [Some("li"), None, None]), [joke]);
+        assert_eq!(plain("Text/Plain", body, NO_RULES), [joke]);
         assert_eq!(plain("", body, NO_RULES), [joke]);
         assert_eq!(
             plain(
@@ -379,6 +400,23 @@ mod tests {
             ),
             ["第一个笑话。", "第二个笑话。"]
         );
+    }
+
+    #[test]
+    fn html_that_is_called_plain_text_is_read_with_a_selector_and_refused_without() {
+        let li = [Some("li"), None, None];
+        let read = |kind: &str, body: &str, rules| {
+            extract(&page(kind, body), &source(rules), &[]).map(|harvest| harvest.jokes)
+        };
+        let body = " <ul><li>一二三四五六</ul>";
+        let jokes = Ok(vec!["一二三四五六".to_owned()]);
+        assert_eq!(read("text/plain", body, li), jokes);
+        assert_eq!(read("", body, li), jokes);
+        let refused = Err(PageError::NoSelectorForMarkup);
+        assert_eq!(read("text/plain", body, NO_RULES), refused);
+        assert_eq!(read("", "\u{feff}<!-- x -->", NO_RULES), refused);
+        let refused = Err(PageError::NoMarkup);
+        assert_eq!(read("text/plain", "一二三 <四五六 1 < 2", li), refused);
     }
 
     #[test]
@@ -469,6 +507,15 @@ mod tests {
             (
                 PageError::NoSelector("text/html".to_owned()),
                 "the page is \"text/html\", which needs an item selector",
+            ),
+            (
+                PageError::NoMarkup,
+                "the page is text/plain, and the item selector has nothing to be looked for in; \
+                 plain text needs none",
+            ),
+            (
+                PageError::NoSelectorForMarkup,
+                "the page begins with '<', as HTML does, which needs an item selector",
             ),
             (
                 PageError::NothingLeft(left_out),
