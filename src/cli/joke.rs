@@ -18,7 +18,18 @@ pub(super) const JOKE_HELP: &str = "\
 The jokes are on standard output, a line % between two, as --jokes FILE takes them; where they
 come from, and how many were left out and why, is on standard error.
 
-Example: daoxiao joke --all --joke-url 'https://example.com/jokes/{1-50}.html' \\
+A selector names elements as in CSS, by parts without a blank between them: tag (or *), .class,
+#id, [attr], [attr=value], [attr^=beginning], [attr*=part]; a value with a ] in it is quoted.
+  dl.joke dd      a dd anywhere inside a dl of the class joke
+  dl.joke > dd    a dd directly inside it
+  > dd            as title or content: directly inside the item
+Without --joke-content all of the item but its title is the joke.
+{1-50} in the URL stands for a number from 1 to 50, another one for each fetch.
+--joke-charset is needed only where the jokes come out garbled, as from a GBK page that says it
+is in UTF-8, or nothing. Plain text needs no selector: jokes with blank lines between.
+
+Examples: daoxiao joke --joke-url 'https://60s.viki.moe/v2/duanzi?encoding=text'
+          daoxiao joke --all --joke-url 'https://example.com/jokes/{1-50}.html' \\
              --joke-item 'li.joke' --joke-title h3 --joke-content 'div.text'";
 
 #[derive(Debug, Args)]
