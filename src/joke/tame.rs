@@ -42,6 +42,12 @@ pub(super) fn tag(name: &str) -> String {
     }
 }
 
+/// Whether an element called `name` is one that a selector means by `tag`, which is as [`tag`]
+/// made it. The parser makes an `html` and a `body` of its own, under their own names.
+pub(super) fn is_called(name: &str, tag: &str) -> bool {
+    name == tag || (RENAMED.contains(&name) && tag.strip_prefix(PREFIX) == Some(name))
+}
+
 /// The page as the parser may have it, or why it may not.
 pub(super) fn tame(html: &str) -> Result<String, Wild> {
     weigh(html)?;
