@@ -6,10 +6,9 @@ use std::io;
 use std::time::Duration;
 
 use ureq::config::ConfigBuilder;
+use ureq::http::Uri;
 use ureq::typestate::AgentScope;
 use ureq::{Agent, Error};
-
-use super::page::Page;
 
 /// The largest page, in bytes after decompression. List pages have 30 to 200 KB.
 const MAX_PAGE_BYTES: u64 = 1 << 20;
@@ -23,6 +22,24 @@ const USER_AGENT: &str = concat!(
     "Chrome/138.0.0.0 Safari/537.36 daoxiao/",
     env!("CARGO_PKG_VERSION")
 );
+
+/// What a site answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The value of `Content-Type`, if there was one.
+    pub content_type: Option<String>,
+    /// The body, decompressed.
+    pub body: Vec<u8>,
+}
+
+/// The host in a URL and what stands behind it, as `:80`; `None` if it cannot be fetched from.
+pub(super) fn host_and_port(url: &str) -> Option<(String, String)> {
+    let uri: Uri = url.parse().ok()?;
+    let authority = uri.authority()?;
+    let host = authority.host();
+    let (_, port) = authority.as_str().rsplit_once(host)?;
+    Some((host.to_owned(), port.to_owned()))
+}
 
 /// Fetches a page within `time`, which covers names, connections, redirects and the body.
 pub(super) fn get(url: &str, time: Duration) -> Result<Page, FetchError> {

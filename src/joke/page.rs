@@ -7,6 +7,7 @@ use select::document::Document;
 use select::node::{Data, Node};
 
 use super::charset::decode;
+use super::client::Page;
 use super::sift::{LeftOut, Reason, sift};
 use super::source::{Rules, Source};
 use super::tame::{Wild, tame};
@@ -54,15 +55,6 @@ const BLOCKS: [&str; 31] = [
     "tr",
     "ul",
 ];
-
-/// What a site answered.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
-    /// The value of `Content-Type`, if there was one.
-    pub content_type: Option<String>,
-    /// The body, decompressed.
-    pub body: Vec<u8>,
-}
 
 /// What a page gave: at least one joke.
 #[derive(Clone, Debug, PartialEq, Eq)]

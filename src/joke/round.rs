@@ -2,15 +2,15 @@
 
 use std::fmt;
 use std::io;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
 use super::JokeSettings;
-use super::client::{self, FetchError};
-use super::page::{Harvest, Page, PageError, extract};
+use super::client::{self, FetchError, Page};
+use super::page::{Harvest, PageError, extract};
 use super::source::Source;
 
 /// The stack of a thread that fetches and parses; `tame.rs` refuses what would need more.
@@ -37,6 +37,8 @@ pub enum Failure {
     Fetch(FetchError),
     /// There is no joke on the page.
     Page(PageError),
+    /// Its page made this program panic.
+    Panic,
     /// It did not answer in the small part of the budget that those before it had left.
     LittleTime,
     /// The budget was used up before this source's turn.
@@ -55,7 +57,7 @@ impl std::error::Error for Failure {
         match self {
             Failure::Fetch(error) => Some(error),
             Failure::Page(error) => Some(error),
-            Failure::LittleTime | Failure::NoTime => None,
+            Failure::Panic | Failure::LittleTime | Failure::NoTime => None,
         }
     }
 }
@@ -65,6 +67,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Fetch(error) => error.fmt(f),
             Failure::Page(error) => error.fmt(f),
+            Failure::Panic => f.write_str("its page cannot be read: daoxiao has a mistake"),
             Failure::LittleTime => f.write_str("no complete answer in the little time left for it"),
             Failure::NoTime => f.write_str("no time was left for it"),
         }
@@ -88,13 +91,18 @@ pub(super) fn go_round(
         let left = end.saturating_duration_since(Instant::now());
         let share = if is_last { left } else { left / 2 };
         let url = source.url(|pages| rng.u32(pages));
-        let outcome = match get_in(&url, share, get) {
+        let ask = || {
+            let page = get_in(&url, share, get)?;
+            extract(&page, source, skip).map_err(Failure::Page)
+        };
+        // The panic hook has told the log.
+        let outcome = match catch_unwind(AssertUnwindSafe(ask)) {
+            Err(_) => Err(Failure::Panic),
             // Less than half, with some room for what has passed since the round began.
-            Err(Failure::Fetch(FetchError::TimedOut)) if share < whole * 2 / 5 => {
+            Ok(Err(Failure::Fetch(FetchError::TimedOut))) if share < whole * 2 / 5 => {
                 Err(Failure::LittleTime)
             }
-            Err(failure) => Err(failure),
-            Ok(page) => extract(&page, source, skip).map_err(Failure::Page),
+            Ok(outcome) => outcome,
         };
         let found = outcome.is_ok();
         tell(Attempt {
@@ -220,6 +228,22 @@ mod tests {
             .map(|share| (share.as_secs() + 60) / 3_600)
             .collect();
         assert_eq!(hours, [2, 2, 4]);
+    }
+
+    #[test]
+    fn a_source_that_makes_it_panic_is_a_failure_and_the_next_is_asked() {
+        let get = |url: &str, _| {
+            assert_eq!(url, "http://ok/", "a panic that the test wants");
+            answer(url)
+        };
+        let end = Instant::now() + HOUR;
+        assert_eq!(
+            round(&["http://bad/", "http://ok/"], end, &get),
+            [
+                ("http://bad/".to_owned(), Err(Failure::Panic)),
+                ("http://ok/".to_owned(), Ok(1)),
+            ]
+        );
     }
 
     #[test]
