@@ -1,6 +1,7 @@
 //! What the commands need, made of what the owner wrote.
 
 use std::{
+    collections::HashSet,
     env,
     error::Error,
     fmt, fs, io,
@@ -12,7 +13,7 @@ use crate::{
     callback::Account,
     crypt::{AppId, EncodingAesKey, MsgCrypt},
     entropy,
-    joke::{JokeSettings, KNOWN_SOURCES, Source, SourceError, builtin, fortune},
+    joke::{JokeSettings, KNOWN_SOURCES, Source, SourceError, fortune},
     signature::Token,
     wechat::WeChat,
 };
@@ -85,6 +86,10 @@ pub enum SettingError {
         /// Why it is refused.
         source: SourceError,
     },
+    /// Both a page of the owner's choice and known sources are given.
+    BothSources,
+    /// A known source is named twice.
+    SourceTwice(String),
     /// The system has no randomness to make a Token up with.
     NoRandomness(getrandom::Error),
 }
@@ -113,6 +118,15 @@ impl fmt::Display for SettingError {
                 value,
                 source,
             } => write!(f, "{flag} {value}: {source}"),
+            Self::BothSources => f.write_str(
+                "--joke-url replaces the known sources of --joke-source; give one of them",
+            ),
+            Self::SourceTwice(name) => {
+                write!(
+                    f,
+                    "--joke-source {name}: it is there twice; name each source once"
+                )
+            }
             Self::NoRandomness(error) => {
                 write!(f, "no Token can be made up ({error}); set {TOKEN} to one")
             }
@@ -218,16 +232,14 @@ where
 
 /// Where jokes come from, with all selectors parsed and the owner's file read.
 pub fn jokes(options: &JokeOptions) -> Result<JokeSettings, SettingError> {
-    let own = match &options.file {
-        Some(path) => own_jokes(path)?,
-        None => builtin(),
-    };
+    let own = options.file.as_deref().map(own_jokes).transpose()?;
     Ok(JokeSettings {
         sources: sources(options)?,
-        own,
+        own: own.unwrap_or_default(),
         skip: options.skip.clone(),
         budget: options.budget,
         ttl: options.ttl,
+        use_proxy: true,
     })
 }
 
@@ -245,8 +257,11 @@ fn own_jokes(path: &Path) -> Result<Vec<String>, SettingError> {
 
 fn sources(options: &JokeOptions) -> Result<Vec<Source>, SettingError> {
     let Some(url) = &options.url else {
-        return Ok(known_sources(&options.sources));
+        return known_sources(&options.sources);
     };
+    if !options.sources.is_empty() {
+        return Err(SettingError::BothSources);
+    }
     let source = Source::custom(
         url,
         options.item.as_deref(),
@@ -272,16 +287,20 @@ fn sources(options: &JokeOptions) -> Result<Vec<Source>, SettingError> {
 }
 
 /// The sources of these names; all for none, and none for `none`.
-fn known_sources(names: &[String]) -> Vec<Source> {
-    if names.is_empty() {
+fn known_sources(names: &[String]) -> Result<Vec<Source>, SettingError> {
+    let mut seen = HashSet::new();
+    if let Some(twice) = names.iter().find(|name| !seen.insert(*name)) {
+        return Err(SettingError::SourceTwice(twice.clone()));
+    }
+    Ok(if names.is_empty() {
         KNOWN_SOURCES
-            .iter()
-            .filter_map(|name| Source::known(name))
+            .into_iter()
+            .filter_map(Source::known)
             .collect()
     } else {
         names
             .iter()
             .filter_map(|name| Source::known(name))
             .collect()
-    }
+    })
 }

@@ -46,7 +46,7 @@ pub fn builtin() -> Vec<String> {
 pub struct JokeSettings {
     /// The sources, tried in turn; none means own jokes only.
     pub sources: Vec<Source>,
-    /// The jokes told while there is no deck: the built-in ones or the owner's.
+    /// The owner's jokes, told while there is no deck; none means the built-in ones.
     pub own: Vec<String>,
     /// Words that a fetched joke must not have.
     pub skip: Vec<String>,
@@ -54,6 +54,8 @@ pub struct JokeSettings {
     pub budget: Duration,
     /// The age at which a deck is due to be replaced.
     pub ttl: Duration,
+    /// Whether a proxy that the environment names is used.
+    pub use_proxy: bool,
 }
 
 /// Tells jokes, and fetches new ones when they are due. A fetch is one short-lived thread; its
@@ -67,7 +69,8 @@ impl Jokes {
     /// Nothing is fetched before the first joke is asked for.
     #[must_use]
     pub fn new(settings: JokeSettings) -> Jokes {
-        Self::with(settings, Box::new(client::get), Rng::new())
+        let get = client::get(settings.use_proxy);
+        Self::with(settings, Box::new(get), Rng::new())
     }
 
     fn with(settings: JokeSettings, get: Box<Get>, rng: Rng) -> Jokes {
@@ -193,6 +196,7 @@ mod tests {
             skip: vec!["bad word".to_owned()],
             budget,
             ttl: Duration::from_secs(600),
+            use_proxy: false,
         }
     }
 

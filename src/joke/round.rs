@@ -16,7 +16,7 @@ use super::source::Source;
 /// The stack of a thread that fetches and parses; `tame.rs` refuses what would need more.
 pub(super) const STACK_BYTES: usize = 16 << 20;
 
-/// How a page is fetched: [`super::client::get`], or a stand-in for it.
+/// How a page is fetched: what [`super::client::get`] gives, or a stand-in for it.
 pub(super) type Get = dyn Fn(&str, Duration) -> Result<Page, FetchError> + Send + Sync;
 
 /// What one source gave.
@@ -128,20 +128,14 @@ fn get_in(url: &str, time: Duration, get: &Get) -> Result<Page, Failure> {
 pub fn try_sources(settings: &JokeSettings, all: bool) -> io::Result<Vec<Attempt>> {
     let (sources, skip) = (&settings.sources, &settings.skip);
     let together = if all { 1 } else { sources.len().max(1) };
+    let get = client::get(settings.use_proxy);
     let fetch = || {
         let mut attempts = Vec::new();
         for sources in sources.chunks(together) {
             let end = Instant::now() + settings.budget;
-            go_round(
-                sources,
-                skip,
-                &client::get,
-                end,
-                &mut Rng::new(),
-                |attempt| {
-                    attempts.push(attempt);
-                },
-            );
+            go_round(sources, skip, &get, end, &mut Rng::new(), |attempt| {
+                attempts.push(attempt);
+            });
         }
         attempts
     };
