@@ -272,6 +272,7 @@ mod tests {
         let open = site.shut();
         let stale = jokes.tell(at(601));
         assert!(SIX.contains(&stale.as_str()) && stale != first);
+        assert!(!jokes.table.is_fetching());
         assert_eq!(site.hits(), 1);
         site.will_tell(&["a new joke here"]);
         jokes.refresh();
@@ -380,6 +381,23 @@ mod tests {
     }
 
     #[test]
+    fn after_a_success_the_next_rest_is_a_first_one() {
+        let site = Site::default();
+        let jokes = site.jokes(LONG);
+        for time in [0, 60] {
+            assert_eq!(jokes.tell(at(time)), "our own joke");
+        }
+        site.will_tell(&SIX);
+        // From 180 on it answers; at 781 its jokes are stale and it fails again, for 1 minute.
+        for (time, hits) in [(179, 2), (180, 3), (781, 4), (840, 4), (841, 5)] {
+            let _ = jokes.tell(at(time));
+            jokes.refresh();
+            settle(&jokes);
+            assert_eq!(site.hits(), hits, "at {time}");
+        }
+    }
+
+    #[test]
     fn nobody_waits_for_a_fetch_that_was_too_late_once_and_its_jokes_are_there_for_the_next() {
         let site = Site::default();
         let open = site.shut();
@@ -467,6 +485,22 @@ mod tests {
         told.sort();
         assert_eq!(told, SIX);
         assert_eq!(site.hits(), 2);
+    }
+
+    #[test]
+    fn a_successor_does_not_fetch_a_small_deck_anew_right_away() {
+        let site = Site::default();
+        site.will_tell(&["the only joke"]);
+        let before = site.jokes(LONG);
+        assert_eq!(before.tell(at(0)), "the only joke");
+        let after = site.jokes(LONG);
+        after.take_over(&before.hand_on());
+        assert_eq!(after.tell(at(9)), "the only joke");
+        after.refresh();
+        settle(&after);
+        assert_eq!(site.hits(), 1);
+        site.will_tell(&["another joke"]);
+        assert_eq!(after.tell(at(10)), "another joke");
     }
 
     #[test]

@@ -208,6 +208,14 @@ mod tests {
     }
 
     #[test]
+    fn looking_for_the_ends_of_tags_is_bounded() {
+        // What follows is looked at for each of 900 tags, none of which has too many attributes.
+        let page = |bytes| "<p ".repeat(900) + &"y".repeat(bytes);
+        assert!(tame(&page(16_000)).is_ok());
+        assert_eq!(tame(&page(18_000)), Err(Wild::Attributes));
+    }
+
+    #[test]
     fn a_page_at_a_bound_is_let_through() {
         assert!(tame(&"<div>".repeat(MAX_LEVELS)).is_ok());
         assert!(tame(&"</p>".repeat(MAX_MARKS)).is_ok());
