@@ -125,6 +125,7 @@ fn callback(crypt: Option<MsgCrypt>) -> Callback {
         skip: Vec::new(),
         budget: Duration::ZERO,
         ttl: Duration::ZERO,
+        use_proxy: false,
     });
     let account = Account {
         token: TOKEN.parse().unwrap(),

@@ -1,6 +1,7 @@
 //! What the commands need, made of what the owner wrote.
 
 use std::{
+    collections::HashSet,
     env,
     error::Error,
     fmt, fs, io,
@@ -12,7 +13,7 @@ use crate::{
     callback::Account,
     crypt::{AppId, EncodingAesKey, MsgCrypt},
     entropy,
-    joke::{JokeSettings, KNOWN_SOURCES, Source, SourceError, builtin, fortune},
+    joke::{JokeSettings, KNOWN_SOURCES, Source, SourceError, fortune},
     signature::Token,
     wechat::WeChat,
 };
@@ -90,6 +91,8 @@ pub enum SettingError {
     },
     /// `none` among the names of sources.
     NoneOfSome(String),
+    /// A known source is named twice.
+    SourceTwice(String),
     /// The system has no randomness to make a Token up with.
     NoRandomness(getrandom::Error),
 }
@@ -123,6 +126,10 @@ impl fmt::Display for SettingError {
             Self::NoneOfSome(names) => write!(
                 f,
                 "--joke-source {names}: none stands alone, since it means no source at all"
+            ),
+            Self::SourceTwice(name) => write!(
+                f,
+                "--joke-source {name}: it is there twice; name each source once"
             ),
             Self::NoRandomness(error) => {
                 write!(f, "no Token can be made up ({error}); set {TOKEN} to one")
@@ -229,16 +236,14 @@ where
 
 /// Where jokes come from, with all selectors parsed and the owner's file read.
 pub fn jokes(options: &JokeOptions) -> Result<JokeSettings, SettingError> {
-    let own = match &options.file {
-        Some(path) => own_jokes(path)?,
-        None => builtin(),
-    };
+    let own = options.file.as_deref().map(own_jokes).transpose()?;
     Ok(JokeSettings {
         sources: sources(options)?,
-        own,
+        own: own.unwrap_or_default(),
         skip: options.skip.clone(),
         budget: options.budget,
         ttl: options.ttl,
+        use_proxy: true,
     })
 }
 
@@ -298,6 +303,10 @@ fn sources(options: &JokeOptions) -> Result<Vec<Source>, SettingError> {
 fn known_sources(names: &[String]) -> Result<Vec<Source>, SettingError> {
     if names.len() > 1 && names.iter().any(|name| name == "none") {
         return Err(SettingError::NoneOfSome(names.join(",")));
+    }
+    let mut seen = HashSet::new();
+    if let Some(twice) = names.iter().find(|name| !seen.insert(*name)) {
+        return Err(SettingError::SourceTwice(twice.clone()));
     }
     if names.is_empty() {
         let all = KNOWN_SOURCES.iter();

@@ -38,6 +38,7 @@ fn jokes() -> Arc<Jokes> {
         skip: Vec::new(),
         budget: Duration::ZERO,
         ttl: Duration::ZERO,
+        use_proxy: false,
     }))
 }
 

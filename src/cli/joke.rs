@@ -18,7 +18,18 @@ pub(super) const JOKE_HELP: &str = "\
 The jokes are on standard output, a line % between two, as --jokes FILE takes them; where they
 come from, and how many were left out and why, is on standard error.
 
-Example: daoxiao joke --all --joke-url 'https://example.com/jokes/{1-50}.html' \\
+A selector names elements as in CSS, by parts without a blank between them: tag (or *), .class,
+#id, [attr], [attr=value], [attr^=beginning], [attr*=part]; a value with a ] in it is quoted.
+  dl.joke dd      a dd anywhere inside a dl of the class joke
+  dl.joke > dd    a dd directly inside it
+  > dd            as title or content: directly inside the item
+Without --joke-content all of the item but its title is the joke.
+{1-50} in the URL stands for a number from 1 to 50, another one for each fetch.
+--joke-charset is needed only where the jokes come out garbled, as from a GBK page that says it
+is in UTF-8, or nothing. Plain text needs no selector: jokes with blank lines between.
+
+Examples: daoxiao joke --joke-url 'https://60s.viki.moe/v2/duanzi?encoding=text'
+          daoxiao joke --all --joke-url 'https://example.com/jokes/{1-50}.html' \\
              --joke-item 'li.joke' --joke-title h3 --joke-content 'div.text'";
 
 #[derive(Debug, Args)]
@@ -38,7 +49,8 @@ pub(super) struct JokeCommand {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Jokes")]
 pub(super) struct JokeArgs {
-    /// Known sources in the order to try, or none: qiushidabaike, zol, biedoul, 60s
+    /// Known sources in the order to try, or none: qiushidabaike, zol, biedoul, 60s; several are
+    /// repeated or separated by commas
     /// [default: all of them]
     #[arg(long, env = "DAOXIAO_JOKE_SOURCE", value_name = "NAME", hide_env_values = true, value_delimiter = ',', value_parser = joke_source)]
     joke_source: Vec<String>,
@@ -82,13 +94,12 @@ pub(super) struct JokeArgs {
         hide_env_values = true
     )]
     joke_charset: Option<String>,
-    /// Words; a fetched joke with one of them is left out
+    /// Word; a fetched joke with it is left out; several are repeated or separated by commas
     #[arg(
         long,
         env = "DAOXIAO_JOKE_SKIP",
         value_name = "WORD",
-        hide_env_values = true,
-        value_delimiter = ','
+        hide_env_values = true
     )]
     joke_skip: Vec<String>,
     /// Your own jokes, a line % between two, instead of the built-in ones
@@ -124,7 +135,7 @@ impl From<JokeArgs> for JokeOptions {
             title: args.joke_title,
             content: args.joke_content,
             charset: args.joke_charset,
-            skip: args.joke_skip,
+            skip: words(&args.joke_skip),
             file: args.jokes,
             budget: Duration::from_millis(args.joke_budget),
             ttl: Duration::from_secs(args.joke_ttl),
@@ -132,7 +143,19 @@ impl From<JokeArgs> for JokeOptions {
     }
 }
 
+/// The words of lists, which may be separated as in Chinese, too.
+fn words(lists: &[String]) -> Vec<String> {
+    lists
+        .iter()
+        .flat_map(|list| list.split([',', '，', '、', '\n']))
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
 fn joke_source(text: &str) -> Result<String, String> {
+    let text = text.trim();
     if text == "none" || KNOWN_SOURCES.contains(&text) {
         Ok(text.to_owned())
     } else {
@@ -140,5 +163,27 @@ fn joke_source(text: &str) -> Result<String, String> {
             "accepted are {} and none",
             KNOWN_SOURCES.join(", ")
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_separated_by_commas_of_any_kind_and_lines_and_blanks_around_do_not_count() {
+        let lists = [" 坏词, spam ，a b、c\r\nd\n,,", "", "e"].map(str::to_owned);
+        assert_eq!(words(&lists), ["坏词", "spam", "a b", "c", "d", "e"]);
+        assert_eq!(words(&[" ".to_owned()]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_source_is_known_with_blanks_around_it() {
+        assert_eq!(joke_source(" zol ").unwrap(), "zol");
+        assert_eq!(joke_source("\tnone").unwrap(), "none");
+        assert_eq!(
+            joke_source("qiubai").unwrap_err(),
+            "accepted are qiushidabaike, zol, biedoul, 60s and none"
+        );
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     access_log::Line,
     callback::Callback,
     cgi::CgiRequest,
-    joke::Jokes,
+    joke::{JokeSettings, Jokes},
     settings::{self, JokeOptions, SettingError},
 };
 
@@ -25,7 +25,11 @@ pub fn run(max_age: Duration, jokes: &JokeOptions) -> Result<ExitCode, SettingEr
         variable: "REQUEST_METHOD",
         why: "a web server runs this command, and says in variables what it was asked",
     })?;
-    let jokes = Arc::new(Jokes::new(settings::jokes(jokes)?));
+    let jokes = Arc::new(Jokes::new(JokeSettings {
+        // The caller chooses HTTP_PROXY: the web server puts his `Proxy` header there.
+        use_proxy: false,
+        ..settings::jokes(jokes)?
+    }));
     let mut callback = Callback::new(settings::account(token, max_age)?, jokes);
     let response = request.answer(io::stdin().lock(), &mut callback, SystemTime::now());
     let written = response.write_to(io::stdout().lock());

@@ -1,7 +1,7 @@
 //! The commands: each is thin, and says on standard error why it fails.
 
 use std::{
-    fmt,
+    env, fmt,
     io::{self, Write},
     process::ExitCode,
     time::SystemTime,
@@ -45,16 +45,18 @@ pub fn complain(line: impl fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Starts the log on standard error, at this level or at the one that `RUST_LOG` says.
+/// Starts the log on standard error, at this level or at the one that `RUST_LOG` says. Unless that
+/// variable wants more, libraries tell errors only: what a parser thinks of a page is no news.
 pub fn start_log(level: Option<LevelFilter>) {
     let mut builder = env_logger::Builder::new();
     builder
-        .filter_level(LevelFilter::Info)
+        .filter_level(LevelFilter::Error)
         // What it calls an error is a start over here, which is counted and told.
         .filter_module("tiny_http", LevelFilter::Off);
+    let variable = env::var_os(env_logger::DEFAULT_FILTER_ENV);
     match level {
-        Some(level) => builder.filter_level(level),
-        None => builder.parse_default_env(),
+        None if variable.is_some_and(|value| !value.is_empty()) => builder.parse_default_env(),
+        _ => builder.filter_module(env!("CARGO_CRATE_NAME"), level.unwrap_or(LevelFilter::Info)),
     };
     builder
         .format(|out, record| {

@@ -31,33 +31,104 @@ pub(super) fn decode(body: &[u8], content_type: Option<&str>, set: Option<Charse
     encoding.decode_with_bom_removal(body).0.into_owned()
 }
 
-/// The charset in the first `<meta>` that names a known one.
+/// The charset in the first `<meta>` that names a known one and is not in a comment or a script.
 fn in_meta(body: &[u8]) -> Option<&'static Encoding> {
     let head = body.get(..META_BYTES).unwrap_or(body);
     let head = String::from_utf8_lossy(head).to_ascii_lowercase();
-    let encoding = head
-        .split("<meta")
-        .skip(1)
-        .find_map(|meta| declared(meta.split('>').next()?))?;
-    // A declaration that could be read byte by byte is not in UTF-16.
-    if encoding == UTF_16LE || encoding == UTF_16BE {
-        Some(UTF_8)
-    } else {
-        Some(encoding)
+    let mut rest = head.as_str();
+    while let Some((_, tag)) = rest.split_once('<') {
+        if let Some(comment) = tag.strip_prefix("!--") {
+            rest = behind(comment, "-->");
+            continue;
+        }
+        let name_end = tag.find(|c: char| !c.is_ascii_alphanumeric());
+        let (name, inside) = tag.split_at(name_end.unwrap_or(tag.len()));
+        if name.is_empty() {
+            rest = tag;
+            continue;
+        }
+        let (attributes, after) = attributes(inside);
+        rest = match name {
+            "script" | "style" | "title" => behind(after, &format!("</{name}")),
+            _ => after,
+        };
+        if let Some(encoding) = of_meta(name, &attributes) {
+            // A declaration that could be read byte by byte is not in UTF-16.
+            let wide = encoding == UTF_16LE || encoding == UTF_16BE;
+            return Some(if wide { UTF_8 } else { encoding });
+        }
+    }
+    None
+}
+
+/// What stands behind the first `end`; nothing, if there is none.
+fn behind<'a>(text: &'a str, end: &str) -> &'a str {
+    text.split_once(end).map_or("", |(_, after)| after)
+}
+
+/// The known charset that a `<meta>` with these attributes names.
+fn of_meta(name: &str, attributes: &[(&str, &str)]) -> Option<&'static Encoding> {
+    let value = |wanted| {
+        let mut found = attributes.iter().filter(|(name, _)| *name == wanted);
+        found.next().map(|(_, value)| *value)
+    };
+    if name != "meta" {
+        return None;
+    }
+    // `charset=gbk/>` is meant as it looks.
+    let named = value("charset").map(|name| name.trim_end_matches('/'));
+    let named = named.and_then(|name| Encoding::for_label_no_replacement(name.as_bytes()));
+    named.or_else(|| {
+        value("http-equiv").filter(|about| about.trim() == "content-type")?;
+        declared(value("content")?)
+    })
+}
+
+/// The attributes of a tag, and what stands behind it.
+fn attributes(mut rest: &str) -> (Vec<(&str, &str)>, &str) {
+    let is_blank = |c: char| c.is_ascii_whitespace() || c == '/';
+    let mut attributes = Vec::new();
+    loop {
+        rest = rest.trim_start_matches(is_blank);
+        if let Some(after) = rest.strip_prefix('>') {
+            return (attributes, after);
+        }
+        let (name, after) = split(rest, |c| is_blank(c) || matches!(c, '=' | '>'));
+        let Some(given) = after.trim_start().strip_prefix('=') else {
+            if after.is_empty() {
+                return (attributes, "");
+            }
+            attributes.push((name, ""));
+            rest = after;
+            continue;
+        };
+        let given = given.trim_start();
+        let quote = given.chars().next().filter(|c| matches!(c, '"' | '\''));
+        let (value, after) = match quote {
+            Some(quote) => given.split_at(1).1.split_once(quote).unwrap_or_default(),
+            None => split(given, |c| c.is_ascii_whitespace() || c == '>'),
+        };
+        attributes.push((name, value));
+        rest = after;
     }
 }
 
-/// The known charset after `charset=`, in any case, quoted or not.
+/// The text up to the first character that ends it, and from there.
+fn split(text: &str, ends: impl Fn(char) -> bool) -> (&str, &str) {
+    text.split_at(text.find(ends).unwrap_or(text.len()))
+}
+
+/// The first known charset after a `charset=`, in any case, quoted or not.
 fn declared(text: &str) -> Option<&'static Encoding> {
     let text = text.to_ascii_lowercase();
-    let (_, value) = text.split_once("charset")?;
-    let value = value.trim_start().strip_prefix('=')?.trim_start();
-    let value = value.trim_start_matches(['"', '\'']);
-    let end = value
-        .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ';' | ',' | '/'))
-        .unwrap_or(value.len());
-    let (label, _) = value.split_at(end);
-    Encoding::for_label_no_replacement(label.as_bytes())
+    text.split("charset").skip(1).find_map(|rest| {
+        let value = rest.trim_start().strip_prefix('=')?.trim_start();
+        let value = value.trim_start_matches(['"', '\'']);
+        let (label, _) = split(value, |c| {
+            c.is_whitespace() || matches!(c, '"' | '\'' | ';' | ',' | '/')
+        });
+        Encoding::for_label_no_replacement(label.as_bytes())
+    })
 }
 
 #[cfg(test)]
@@ -88,6 +159,8 @@ mod tests {
             "text/html; Charset=\"GB2312\"; x=y",
             "TEXT/HTML; CHARSET = 'gb18030'",
             "text/plain;charset=GBK ;x",
+            "text/html; charset=martian; charset=gbk",
+            "text/html; x=charset; charset=gbk",
         ] {
             assert_eq!(decode(GBK, Some(header), None), JOKE, "{header}");
         }
@@ -106,11 +179,36 @@ mod tests {
             "<meta http-equiv=\"Content-Type\" content=\"text/html; charset=gb2312\">",
             "<meta charset=martian><meta charset=gbk>",
             "<meta name=x content=charset><meta charset=gbk>",
+            "<meta name=x content='charset=big5'><meta charset=gbk>",
+            "<meta content='a>b' charset = gbk>",
+            "<meta/charset=gbk/>",
+            "<meta content='x charset; charset=gbk' http-equiv=content-type>",
+            "<!-- <meta charset=big5> --><meta charset=gbk>",
+            "<script>'<meta charset=big5>'</script><meta charset=gbk>",
+            "<p title='<meta charset=big5>'><metadata charset=big5>1 < 2<meta charset=gbk>",
         ] {
             assert_eq!(with_meta(meta, GBK), JOKE, "{meta}");
         }
         assert_eq!(with_meta("<meta charset=utf-16le>", JOKE.as_bytes()), JOKE);
         assert_eq!(with_meta("charset=gbk <meta>", JOKE.as_bytes()), JOKE);
+    }
+
+    #[test]
+    fn half_a_tag_or_comment_names_nothing() {
+        for head in [
+            "<",
+            "<meta",
+            "<meta ",
+            "<meta =",
+            "<meta ==>",
+            "<meta charset",
+            "<meta charset='gbk",
+            "<meta charset=\"gbk>",
+            "<!-- <meta charset=gbk>",
+            "<script><meta charset=gbk>",
+        ] {
+            assert_eq!(in_meta(head.as_bytes()), None, "{head}");
+        }
     }
 
     #[test]

@@ -1,15 +1,13 @@
 //! Fetching a page.
 
-use std::env;
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
 use ureq::config::ConfigBuilder;
+use ureq::http::Uri;
 use ureq::typestate::AgentScope;
 use ureq::{Agent, Error};
-
-use super::page::Page;
 
 /// The largest page, in bytes after decompression. List pages have 30 to 200 KB.
 const MAX_PAGE_BYTES: u64 = 1 << 20;
@@ -24,20 +22,40 @@ const USER_AGENT: &str = concat!(
     env!("CARGO_PKG_VERSION")
 );
 
-/// Fetches a page within `time`, which covers names, connections, redirects and the body.
-pub(super) fn get(url: &str, time: Duration) -> Result<Page, FetchError> {
-    fetch(config(url, time), url)
+/// What a site answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The value of `Content-Type`, if there was one.
+    pub content_type: Option<String>,
+    /// The body, decompressed.
+    pub body: Vec<u8>,
+}
+
+/// The host in a URL and what stands behind it, as `:80`; `None` if it cannot be fetched from.
+pub(super) fn host_and_port(url: &str) -> Option<(String, String)> {
+    let uri: Uri = url.parse().ok()?;
+    let authority = uri.authority()?;
+    let host = authority.host();
+    let (_, port) = authority.as_str().rsplit_once(host)?;
+    Some((host.to_owned(), port.to_owned()))
+}
+
+/// What fetches a page within a time, which covers names, connections, redirects and the body;
+/// by the proxy that the environment names, if it may be used.
+pub(super) fn get(use_proxy: bool) -> impl Fn(&str, Duration) -> Result<Page, FetchError> {
+    move |url, time| {
+        let config = config(url, time);
+        let config = if use_proxy {
+            config
+        } else {
+            config.proxy(None)
+        };
+        fetch(config, url)
+    }
 }
 
 fn config(url: &str, time: Duration) -> ConfigBuilder<AgentScope> {
-    let builder = Agent::config_builder();
-    // Under CGI the caller chooses HTTP_PROXY: the web server puts his `Proxy` header there.
-    let builder = if env::var_os("REQUEST_METHOD").is_some() {
-        builder.proxy(None)
-    } else {
-        builder
-    };
-    builder
+    Agent::config_builder()
         .timeout_global(Some(time))
         .https_only(url.to_ascii_lowercase().starts_with("https:"))
         .max_redirects(MAX_REDIRECTS)
@@ -156,9 +174,9 @@ mod tests {
         url
     }
 
-    /// As [`get`], but past any proxy that the environment asks for.
+    /// Past any proxy that the environment names.
     fn get_directly(url: &str, time: Duration) -> Result<Page, FetchError> {
-        fetch(config(url, time).proxy(None), url)
+        get(false)(url, time)
     }
 
     fn redirect(stream: &mut TcpStream, to: &str) -> io::Result<()> {

@@ -21,9 +21,9 @@ mod tame;
 mod unix;
 mod url;
 
-pub use client::FetchError;
+pub use client::{FetchError, Page};
 pub use fortune::{fortune, fortune_entry};
-pub use page::{Harvest, Page, PageError, extract};
+pub use page::{Harvest, PageError, extract};
 pub use round::{Attempt, Failure, try_sources};
 pub use selector::{Mistake, SelectorError};
 pub use sift::{LeftOut, Reason};
@@ -46,7 +46,7 @@ pub fn builtin() -> Vec<String> {
 pub struct JokeSettings {
     /// The sources, tried in turn; none means own jokes only.
     pub sources: Vec<Source>,
-    /// The jokes told while there is no deck: the built-in ones or the owner's.
+    /// The owner's jokes, told while there is no deck; none means the built-in ones.
     pub own: Vec<String>,
     /// Words that a fetched joke must not have.
     pub skip: Vec<String>,
@@ -54,6 +54,8 @@ pub struct JokeSettings {
     pub budget: Duration,
     /// The age at which a deck is due to be replaced.
     pub ttl: Duration,
+    /// Whether a proxy that the environment names is used.
+    pub use_proxy: bool,
 }
 
 /// Tells jokes, and fetches new ones when they are due. A fetch is one short-lived thread; its
@@ -67,7 +69,8 @@ impl Jokes {
     /// Nothing is fetched before the first joke is asked for.
     #[must_use]
     pub fn new(settings: JokeSettings) -> Jokes {
-        Self::with(settings, Box::new(client::get), Rng::new())
+        let get = client::get(settings.use_proxy);
+        Self::with(settings, Box::new(get), Rng::new())
     }
 
     fn with(settings: JokeSettings, get: Box<Get>, rng: Rng) -> Jokes {
@@ -140,7 +143,6 @@ mod tests {
     use std::sync::mpsc::{self, Receiver, Sender};
     use std::time::Instant;
 
-    use super::page::Page;
     use super::*;
 
     /// Longer than any test takes, so that who waits that long never comes back in time.
@@ -203,6 +205,7 @@ mod tests {
             skip: vec!["bad word".to_owned()],
             budget,
             ttl: Duration::from_secs(600),
+            use_proxy: false,
         }
     }
 
@@ -278,6 +281,7 @@ mod tests {
         let open = site.shut();
         let stale = jokes.tell(at(601));
         assert!(SIX.contains(&stale.as_str()) && stale != first);
+        assert!(!jokes.table.is_fetching());
         assert_eq!(site.hits(), 1);
         site.will_tell(&["a new joke here"]);
         jokes.refresh();
@@ -359,6 +363,50 @@ mod tests {
     }
 
     #[test]
+    fn behind_sources_that_hang_a_slow_one_is_heard_at_the_second_asking() {
+        let get = |url: &str, share: Duration| {
+            // Nothing is ever sent: this takes the time that the site takes.
+            let (_open, gate) = mpsc::channel::<()>();
+            let slow = Duration::from_millis(160);
+            let answers = url.contains("60s") && share >= slow;
+            let _ = gate.recv_timeout(if answers { slow } else { share });
+            if !answers {
+                return Err(FetchError::TimedOut);
+            }
+            Ok(Page {
+                content_type: Some("text/plain".to_owned()),
+                body: b"a slow joke".to_vec(),
+            })
+        };
+        let mut settings = settings(Duration::from_secs(1));
+        settings.sources = KNOWN_SOURCES
+            .iter()
+            .filter_map(|name| Source::known(name))
+            .collect();
+        let jokes = Jokes::with(settings, Box::new(get), Rng::with_seed(1));
+        assert_eq!(jokes.tell(at(0)), "our own joke");
+        settle(&jokes);
+        assert_eq!(jokes.tell(at(1)), "a slow joke");
+    }
+
+    #[test]
+    fn after_a_success_the_next_rest_is_a_first_one() {
+        let site = Site::default();
+        let jokes = site.jokes(LONG);
+        for time in [0, 60] {
+            assert_eq!(jokes.tell(at(time)), "our own joke");
+        }
+        site.will_tell(&SIX);
+        // From 180 on it answers; at 781 its jokes are stale and it fails again, for 1 minute.
+        for (time, hits) in [(179, 2), (180, 3), (781, 4), (840, 4), (841, 5)] {
+            let _ = jokes.tell(at(time));
+            jokes.refresh();
+            settle(&jokes);
+            assert_eq!(site.hits(), hits, "at {time}");
+        }
+    }
+
+    #[test]
     fn nobody_waits_for_a_fetch_that_was_too_late_once_and_its_jokes_are_there_for_the_next() {
         let site = Site::default();
         let open = site.shut();
@@ -410,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fetch_that_panics_makes_room_for_the_next() {
+    fn a_source_that_makes_it_panic_rests_and_is_asked_again() {
         let site = Site::default();
         site.will_tell(&SIX);
         let asked = site.clone();
@@ -421,8 +469,10 @@ mod tests {
         };
         let jokes = Jokes::with(settings(LONG), Box::new(get), Rng::with_seed(1));
         assert_eq!(jokes.tell(at(0)), "our own joke");
+        assert_eq!(jokes.tell(at(59)), "our own joke");
+        assert_eq!(site.hits(), 1);
         site.will_tell(&SIX);
-        assert!(SIX.contains(&jokes.tell(at(1)).as_str()));
+        assert!(SIX.contains(&jokes.tell(at(60)).as_str()));
     }
 
     #[test]
@@ -444,6 +494,22 @@ mod tests {
         told.sort();
         assert_eq!(told, SIX);
         assert_eq!(site.hits(), 2);
+    }
+
+    #[test]
+    fn a_successor_does_not_fetch_a_small_deck_anew_right_away() {
+        let site = Site::default();
+        site.will_tell(&["the only joke"]);
+        let before = site.jokes(LONG);
+        assert_eq!(before.tell(at(0)), "the only joke");
+        let after = site.jokes(LONG);
+        after.take_over(&before.hand_on());
+        assert_eq!(after.tell(at(9)), "the only joke");
+        after.refresh();
+        settle(&after);
+        assert_eq!(site.hits(), 1);
+        site.will_tell(&["another joke"]);
+        assert_eq!(after.tell(at(10)), "another joke");
     }
 
     #[test]

@@ -5,14 +5,13 @@ use std::fmt;
 
 use select::document::Document;
 use select::node::{Data, Node};
+use select::predicate::Name;
 
 use super::charset::decode;
-use super::sift::{LeftOut, Reason, sift};
+use super::client::Page;
+use super::sift::{LeftOut, MAX_JOKES, Reason, has_cut_mark, sift, trails_off};
 use super::source::{Rules, Source};
-use super::tame::{Wild, tame};
-
-/// Jokes taken from one page; more than anybody hears before the next page is fetched.
-const MAX_JOKES: usize = 500;
+use super::tame::{Wild, tag, tame};
 
 /// Levels of nesting that are walked through; browsers stop at 512 as well.
 const MAX_DEPTH: usize = 512;
@@ -21,48 +20,10 @@ const MAX_DEPTH: usize = 512;
 const UNSEEN: [&str; 5] = ["script", "style", "noscript", "template", "textarea"];
 
 /// Elements that stand in lines of their own.
-const BLOCKS: [&str; 31] = [
-    "address",
-    "article",
-    "aside",
-    "blockquote",
-    "caption",
-    "center",
-    "dd",
-    "div",
-    "dl",
-    "dt",
-    "figcaption",
-    "figure",
-    "footer",
-    "form",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "header",
-    "hr",
-    "li",
-    "main",
-    "ol",
-    "p",
-    "pre",
-    "section",
-    "table",
-    "tr",
-    "ul",
-];
-
-/// What a site answered.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
-    /// The value of `Content-Type`, if there was one.
-    pub content_type: Option<String>,
-    /// The body, decompressed.
-    pub body: Vec<u8>,
-}
+const BLOCKS: &str = "\
+    address article aside blockquote caption center dd details dialog div dl dt \
+    fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr legend li \
+    main menu nav ol p pre section summary table tr ul";
 
 /// What a page gave: at least one joke.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +43,10 @@ pub enum PageError {
     Empty,
     /// The page is of this type, and the source has no selectors to find jokes in it.
     NoSelector(String),
+    /// The page is plain text, and the source has selectors.
+    NoMarkup,
+    /// The page begins with `<`, and the source has no selectors to find jokes in it.
+    NoSelectorForMarkup,
     /// The page could cost the parser too much.
     TooMuch(Wild),
     /// The page has more than 512 levels.
@@ -100,6 +65,13 @@ impl fmt::Display for PageError {
             PageError::Empty => f.write_str("the page is empty"),
             PageError::NoSelector(kind) => {
                 write!(f, "the page is {kind:?}, which needs an item selector")
+            }
+            PageError::NoMarkup => f.write_str(
+                "the page is text/plain, and the item selector has nothing to be looked for in; \
+                 plain text needs none",
+            ),
+            PageError::NoSelectorForMarkup => {
+                f.write_str("the page begins with '<', as HTML does, which needs an item selector")
             }
             PageError::TooMuch(wild) => write!(f, "the page has {wild}"),
             PageError::TooDeep => write!(f, "the page is nested more than {MAX_DEPTH} deep"),
@@ -122,7 +94,11 @@ pub fn extract(page: &Page, source: &Source, skip: &[String]) -> Result<Harvest,
     }
     let kind = kind_of(page.content_type.as_deref());
     match (kind.as_str(), source.rules()) {
-        ("text/plain", _) | ("", None) => plain(&text, skip),
+        ("text/plain" | "", None) if text.trim_start().starts_with('<') => {
+            Err(PageError::NoSelectorForMarkup)
+        }
+        ("text/plain" | "", None) => plain(&text, skip),
+        ("text/plain", Some(_)) if !has_tag(&text) => Err(PageError::NoMarkup),
         (_, Some(rules)) => html(&text, rules, skip),
         (_, None) => Err(PageError::NoSelector(kind)),
     }
@@ -132,6 +108,12 @@ pub fn extract(page: &Page, source: &Source, skip: &[String]) -> Result<Harvest,
 fn kind_of(content_type: Option<&str>) -> String {
     let kind = content_type.unwrap_or_default().split(';').next();
     kind.unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// Whether there is a `<` with a letter behind it, as a tag has.
+fn has_tag(text: &str) -> bool {
+    let mut pieces = text.split('<').skip(1);
+    pieces.any(|piece| piece.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
 /// A joke, or several with blank lines between.
@@ -159,8 +141,22 @@ fn html(text: &str, rules: &Rules, skip: &[String]) -> Result<Harvest, PageError
     let items = outermost(document.find(rules.item.on_page()));
     gather(items.map(|item| {
         let (title, content) = texts(&item, rules);
-        sift(&title, &content, skip)
+        let joke = sift(&title, &content, skip)?;
+        if trails_off(&joke) && links_to_the_rest(&item) {
+            return Err(Reason::Cut);
+        }
+        Ok(joke)
     }))
+}
+
+/// Whether an item has a link to all of it, be it outside the content.
+fn links_to_the_rest(item: &Node<'_>) -> bool {
+    let link = tag("a");
+    outermost(item.find(Name(link.as_str()))).any(|link| {
+        let mut text = String::new();
+        read(&link, None, false, &mut text);
+        has_cut_mark(&text)
+    })
 }
 
 /// The jokes among what was sifted.
@@ -174,12 +170,13 @@ fn gather(sifted: impl Iterator<Item = Result<String, Reason>>) -> Result<Harves
     for result in sifted {
         harvest.matched += 1;
         match result {
-            Ok(joke) if told.insert(joke.clone()) => harvest.jokes.push(joke),
-            Ok(_) => harvest.left_out.count(Reason::Twice),
+            Ok(joke) if told.contains(&joke) => harvest.left_out.count(Reason::Twice),
+            Ok(_) if told.len() == MAX_JOKES => harvest.left_out.count(Reason::More),
+            Ok(joke) => {
+                told.insert(joke.clone());
+                harvest.jokes.push(joke);
+            }
             Err(reason) => harvest.left_out.count(reason),
-        }
-        if harvest.jokes.len() == MAX_JOKES {
-            break;
         }
     }
     match harvest {
@@ -227,24 +224,26 @@ fn texts(item: &Node<'_>, rules: &Rules) -> (String, String) {
     let title_at = title.map(|node| node.index());
     let mut title_text = String::new();
     if let Some(node) = title {
-        read(&node, None, &mut title_text);
+        read(&node, None, false, &mut title_text);
     }
     let mut content = String::new();
     match &rules.content {
-        None => read(item, title_at, &mut content),
+        None => read(item, title_at, false, &mut content),
         Some(selector) => {
             for node in outermost(item.find(selector.inside(item))) {
                 content.push('\n');
-                read(&node, title_at, &mut content);
+                read(&node, title_at, false, &mut content);
             }
         }
     }
     (title_text, content)
 }
 
-/// Appends what a reader sees of a node, without the element at index `without`.
-fn read(node: &Node<'_>, without: Option<usize>, text: &mut String) {
+/// Appends what a reader sees of a node, without the element at index `without`. In a `pre` the
+/// lines of a text are lines for readers, too.
+fn read(node: &Node<'_>, without: Option<usize>, pre: bool, text: &mut String) {
     match node.data() {
+        Data::Text(data) if pre => text.push_str(data),
         Data::Text(data) => text.push_str(&data.replace(['\n', '\r'], " ")),
         Data::Comment(_) => {}
         Data::Element(..) => {
@@ -252,16 +251,17 @@ fn read(node: &Node<'_>, without: Option<usize>, text: &mut String) {
             if UNSEEN.contains(&name) || Some(node.index()) == without {
                 return;
             }
-            let breaks = name == "br" || BLOCKS.contains(&name);
-            if breaks {
-                text.push('\n');
-            }
+            let around = match name {
+                // Cells stand beside each other.
+                "td" | "th" => " ",
+                name if name == "br" || BLOCKS.split(' ').any(|block| block == name) => "\n",
+                _ => "",
+            };
+            text.push_str(around);
             for child in node.children() {
-                read(&child, without, text);
+                read(&child, without, pre || name == "pre", text);
             }
-            if breaks {
-                text.push('\n');
-            }
+            text.push_str(around);
         }
     }
 }
@@ -347,6 +347,19 @@ mod tests {
     }
 
     #[test]
+    fn an_item_that_trails_off_beside_a_link_to_the_rest_is_cut() {
+        let body = "<li><p>从前有个人……</p><a href=/1>查看全文</a>\
+                    <li><p>从前有座山...</p><b><A href=/2>&gt;&gt;查看更多</A></b>\
+                    <li><p>从前有条河…</p><span>查看更多</span>\
+                    <li><p>从前有口井……</p><a href=/4>评论</a>\
+                    <li><p>从前有棵树。</p><a href=/5>展开全文</a>";
+        assert_eq!(
+            jokes(body, ["li", "", "p"]),
+            ["从前有条河…", "从前有口井……", "从前有棵树。"]
+        );
+    }
+
+    #[test]
     fn reads_a_page_as_biedoul_has_them() {
         let body = r#"<div class="wz"><dl class="xhlist"><span><dd>2023-01-01</dd><a href="/1.html"><strong>题目</strong></a></span>
           <dd>第一行的字，<br>第二行的字。</dd></dl></div>"#;
@@ -369,7 +382,7 @@ mod tests {
         let body = "  一个很短的笑话，\r\n有两行 <br>。\n";
         let joke = "一个很短的笑话，\n有两行 <br>。";
         assert_eq!(plain("text/plain; charset=utf-8", body, NO_RULES), [joke]);
-        assert_eq!(plain("Text/Plain", body, [Some("li"), None, None]), [joke]);
+        assert_eq!(plain("Text/Plain", body, NO_RULES), [joke]);
         assert_eq!(plain("", body, NO_RULES), [joke]);
         assert_eq!(
             plain(
@@ -379,6 +392,23 @@ mod tests {
             ),
             ["第一个笑话。", "第二个笑话。"]
         );
+    }
+
+    #[test]
+    fn html_that_is_called_plain_text_is_read_with_a_selector_and_refused_without() {
+        let li = [Some("li"), None, None];
+        let read = |kind: &str, body: &str, rules| {
+            extract(&page(kind, body), &source(rules), &[]).map(|harvest| harvest.jokes)
+        };
+        let body = " <ul><li>一二三四五六</ul>";
+        let jokes = Ok(vec!["一二三四五六".to_owned()]);
+        assert_eq!(read("text/plain", body, li), jokes);
+        assert_eq!(read("", body, li), jokes);
+        let refused = Err(PageError::NoSelectorForMarkup);
+        assert_eq!(read("text/plain", body, NO_RULES), refused);
+        assert_eq!(read("", "\u{feff}<!-- x -->", NO_RULES), refused);
+        let refused = Err(PageError::NoMarkup);
+        assert_eq!(read("text/plain", "一二三 <四五六 1 < 2", li), refused);
     }
 
     #[test]
@@ -409,6 +439,26 @@ mod tests {
     }
 
     #[test]
+    fn cells_are_apart_and_the_lines_of_pre_are_kept_and_every_block_ends_a_line() {
+        let body = "<article><table><tr><th>一</th><th>二</th><tr><td>三<td>四</table>\
+                    <pre>五\n<b>六\r\n七</b></pre>八\n九</article>";
+        assert_eq!(
+            jokes(body, ["article", "", ""]),
+            ["一 二\n三 四\n五\n六\n七\n八 九"]
+        );
+        for name in [
+            "nav", "fieldset", "details", "summary", "menu", "dialog", "legend",
+        ] {
+            let body = format!("<article>一二三<{name}>四五六</{name}>七八九</article>");
+            assert_eq!(
+                jokes(&body, ["article", "", ""]),
+                ["一二三\n四五六\n七八九"],
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
     fn a_joke_that_is_there_twice_is_taken_once() {
         let body = "<li>一二三四五六</li>".repeat(3);
         let harvest = extract(&page("", body), &source([Some("li"), None, None]), &[]).unwrap();
@@ -418,12 +468,19 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_500_jokes_are_taken() {
+    fn no_more_than_500_jokes_are_taken_and_all_are_counted() {
         let body = (0..600)
             .map(|n| format!("<li>笑话第 {n} 号在此</li>"))
             .collect::<Vec<_>>()
             .concat();
-        assert_eq!(jokes(&body, ["li", "", ""]).len(), MAX_JOKES);
+        let body = body + "<li>短<li>笑话第 7 号在此";
+        let harvest = extract(&page("", body), &source([Some("li"), None, None]), &[]).unwrap();
+        assert_eq!(harvest.jokes.len(), 500);
+        assert_eq!(harvest.matched, 602);
+        let left_out = counts(&[(Reason::More, 100), (Reason::Short, 1), (Reason::Twice, 1)]);
+        assert_eq!(harvest.left_out, left_out);
+        let told = "1 under 6 characters, 1 there twice, 100 more than 500";
+        assert_eq!(harvest.left_out.to_string(), told);
     }
 
     #[test]
@@ -469,6 +526,15 @@ mod tests {
             (
                 PageError::NoSelector("text/html".to_owned()),
                 "the page is \"text/html\", which needs an item selector",
+            ),
+            (
+                PageError::NoMarkup,
+                "the page is text/plain, and the item selector has nothing to be looked for in; \
+                 plain text needs none",
+            ),
+            (
+                PageError::NoSelectorForMarkup,
+                "the page begins with '<', as HTML does, which needs an item selector",
             ),
             (
                 PageError::NothingLeft(left_out),
@@ -522,7 +588,7 @@ mod tests {
                 let Data::Element(name, attributes) = &node.data else { continue };
                 let name = &*name.local;
                 let by_the_parser = attributes.is_empty() && ["html", "body"].contains(&name);
-                let renamed = crate::joke::tame::tag(name) != name;
+                let renamed = tag(name) != name;
                 prop_assert!(by_the_parser || !renamed, "{body:?} has {name} at {n}");
             }
         }

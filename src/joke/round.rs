@@ -2,21 +2,21 @@
 
 use std::fmt;
 use std::io;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
 use super::JokeSettings;
-use super::client::{self, FetchError};
-use super::page::{Harvest, Page, PageError, extract};
+use super::client::{self, FetchError, Page};
+use super::page::{Harvest, PageError, extract};
 use super::source::Source;
 
 /// The stack of a thread that fetches and parses; `tame.rs` refuses what would need more.
 pub(super) const STACK_BYTES: usize = 16 << 20;
 
-/// How a page is fetched: [`super::client::get`], or a stand-in for it.
+/// How a page is fetched: what [`super::client::get`] gives, or a stand-in for it.
 pub(super) type Get = dyn Fn(&str, Duration) -> Result<Page, FetchError> + Send + Sync;
 
 /// What one source gave.
@@ -37,8 +37,19 @@ pub enum Failure {
     Fetch(FetchError),
     /// There is no joke on the page.
     Page(PageError),
+    /// Its page made this program panic.
+    Panic,
+    /// It did not answer in the small part of the budget that those before it had left.
+    LittleTime,
     /// The budget was used up before this source's turn.
     NoTime,
+}
+
+impl Failure {
+    /// Whether it says anything about the source, and not only about those before it.
+    pub(super) fn is_its_own(&self) -> bool {
+        !matches!(self, Failure::LittleTime | Failure::NoTime)
+    }
 }
 
 impl std::error::Error for Failure {
@@ -46,7 +57,7 @@ impl std::error::Error for Failure {
         match self {
             Failure::Fetch(error) => Some(error),
             Failure::Page(error) => Some(error),
-            Failure::NoTime => None,
+            Failure::Panic | Failure::LittleTime | Failure::NoTime => None,
         }
     }
 }
@@ -56,6 +67,8 @@ impl fmt::Display for Failure {
         match self {
             Failure::Fetch(error) => error.fmt(f),
             Failure::Page(error) => error.fmt(f),
+            Failure::Panic => f.write_str("its page cannot be read: daoxiao has a mistake"),
+            Failure::LittleTime => f.write_str("no complete answer in the little time left for it"),
             Failure::NoTime => f.write_str("no time was left for it"),
         }
     }
@@ -72,17 +85,24 @@ pub(super) fn go_round(
     rng: &mut Rng,
     mut tell: impl FnMut(Attempt),
 ) {
+    let whole = end.saturating_duration_since(Instant::now());
     for (n, source) in sources.iter().enumerate() {
         let is_last = n + 1 == sources.len();
         let left = end.saturating_duration_since(Instant::now());
         let share = if is_last { left } else { left / 2 };
         let url = source.url(|pages| rng.u32(pages));
-        let outcome = if share.is_zero() {
-            Err(Failure::NoTime)
-        } else {
-            get(&url, share)
-                .map_err(Failure::Fetch)
-                .and_then(|page| extract(&page, source, skip).map_err(Failure::Page))
+        let ask = || {
+            let page = get_in(&url, share, get)?;
+            extract(&page, source, skip).map_err(Failure::Page)
+        };
+        // The panic hook has told the log.
+        let outcome = match catch_unwind(AssertUnwindSafe(ask)) {
+            Err(_) => Err(Failure::Panic),
+            // Less than half, with some room for what has passed since the round began.
+            Ok(Err(Failure::Fetch(FetchError::TimedOut))) if share < whole * 2 / 5 => {
+                Err(Failure::LittleTime)
+            }
+            Ok(outcome) => outcome,
         };
         let found = outcome.is_ok();
         tell(Attempt {
@@ -96,25 +116,26 @@ pub(super) fn go_round(
     }
 }
 
+fn get_in(url: &str, time: Duration, get: &Get) -> Result<Page, Failure> {
+    if time.is_zero() {
+        return Err(Failure::NoTime);
+    }
+    get(url, time).map_err(Failure::Fetch)
+}
+
 /// Fetches now, for somebody who tries the sources out: from each in turn until one has jokes, as
 /// the bot does, or from `all` of them, each with the whole budget for itself.
 pub fn try_sources(settings: &JokeSettings, all: bool) -> io::Result<Vec<Attempt>> {
     let (sources, skip) = (&settings.sources, &settings.skip);
     let together = if all { 1 } else { sources.len().max(1) };
+    let get = client::get(settings.use_proxy);
     let fetch = || {
         let mut attempts = Vec::new();
         for sources in sources.chunks(together) {
             let end = Instant::now() + settings.budget;
-            go_round(
-                sources,
-                skip,
-                &client::get,
-                end,
-                &mut Rng::new(),
-                |attempt| {
-                    attempts.push(attempt);
-                },
-            );
+            go_round(sources, skip, &get, end, &mut Rng::new(), |attempt| {
+                attempts.push(attempt);
+            });
         }
         attempts
     };
@@ -201,6 +222,22 @@ mod tests {
             .map(|share| (share.as_secs() + 60) / 3_600)
             .collect();
         assert_eq!(hours, [2, 2, 4]);
+    }
+
+    #[test]
+    fn a_source_that_makes_it_panic_is_a_failure_and_the_next_is_asked() {
+        let get = |url: &str, _| {
+            assert_eq!(url, "http://ok/", "a panic that the test wants");
+            answer(url)
+        };
+        let end = Instant::now() + HOUR;
+        assert_eq!(
+            round(&["http://bad/", "http://ok/"], end, &get),
+            [
+                ("http://bad/".to_owned(), Err(Failure::Panic)),
+                ("http://ok/".to_owned(), Ok(1)),
+            ]
+        );
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::iter;
 use select::node::Node;
 use select::predicate::{Element, Predicate};
 
+use super::tame;
+
 mod parse;
 
 pub use parse::{Mistake, SelectorError};
@@ -121,7 +123,7 @@ enum Test {
 impl Test {
     fn passes(&self, node: &Node<'_>) -> bool {
         match self {
-            Test::Tag(tag) => node.name() == Some(tag),
+            Test::Tag(tag) => node.name().is_some_and(|name| tame::is_called(name, tag)),
             Test::Class(class) => node
                 .attr("class")
                 .is_some_and(|classes| classes.split_ascii_whitespace().any(|one| one == class)),
@@ -149,7 +151,6 @@ mod tests {
     use select::document::Document;
 
     use super::*;
-    use crate::joke::tame;
 
     const PAGE: &str = r#"<div id=top class="list  hot"><dl class=joke><dt><span class=title><a href="/detail/1">one</a></span><dd id=1 class=text>first<dd id=2><span><dd></span></dl></div>
         <p class=Hot data-kind="a b">x</p><ul><li><ul><li id=inner>y</ul></ul>"#;
@@ -210,6 +211,18 @@ mod tests {
         for selector in ["b", "b > i", "body a[href='/y']"] {
             let selector = Selector::for_page(selector).unwrap();
             assert_eq!(document.find(selector.on_page()).count(), 1);
+        }
+    }
+
+    #[test]
+    fn html_and_body_are_found_where_the_parser_made_them() {
+        for page in ["<p>x", "<html><head><title>t</title></head><body><p>x"] {
+            let page = tame::tame(page).unwrap();
+            let document = Document::from(page.as_str());
+            for selector in ["body > p", "html body p", "HTML > * p"] {
+                let selector = Selector::for_page(selector).unwrap();
+                assert_eq!(document.find(selector.on_page()).count(), 1, "{page}");
+            }
         }
     }
 

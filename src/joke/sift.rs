@@ -8,8 +8,21 @@ use crate::reply::MAX_CONTENT_BYTES;
 /// Under so many characters, blanks not counted, it is a heading, a number or a stray word.
 const MIN_JOKE_CHARACTERS: usize = 6;
 
+/// Jokes taken from one page; more than anybody hears before the next page is fetched.
+pub(super) const MAX_JOKES: usize = 500;
+
 /// What the known sites write where they cut a joke short.
 const CUT_MARKS: [&str; 3] = ["查看更多", "查看全文", "展开全文"];
+
+/// Whether a text has what the known sites write where they cut a joke short.
+pub(super) fn has_cut_mark(text: &str) -> bool {
+    CUT_MARKS.iter().any(|mark| text.contains(mark))
+}
+
+/// Whether a joke ends in dots, as one that is cut short does.
+pub(super) fn trails_off(joke: &str) -> bool {
+    joke.ends_with('…') || joke.ends_with("...")
+}
 
 /// Why an item is not a joke to tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,11 +41,14 @@ pub enum Reason {
     Garbled,
     /// The page has it twice.
     Twice,
+    /// The page has enough others.
+    More,
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Reason::More => return write!(f, "more than {MAX_JOKES}"),
             Reason::Empty => "without text",
             Reason::Short => "under 6 characters",
             Reason::Long => "too long for a reply",
@@ -89,7 +105,7 @@ pub(super) fn sift(title: &str, content: &str, skip: &[String]) -> Result<String
         }
         title => format!("《{title}》\n{content}"),
     };
-    if CUT_MARKS.iter().any(|mark| joke.contains(mark)) {
+    if has_cut_mark(&joke) {
         return Err(Reason::Cut);
     }
     if joke.contains(char::REPLACEMENT_CHARACTER) {

@@ -12,7 +12,7 @@ use super::JokeSettings;
 use super::deck::{Deck, Pile};
 use super::page::Harvest;
 use super::rests::Rests;
-use super::round::{Attempt, Failure, Get, STACK_BYTES, go_round};
+use super::round::{Attempt, Get, STACK_BYTES, go_round};
 use super::source::Source;
 
 /// A small deck is not fetched anew more often than this, however fast it is used up.
@@ -128,7 +128,7 @@ impl Fetching {
             }
             Err(failure) => {
                 warn!("jokes: none from {source}: {failure}");
-                if failure != Failure::NoTime {
+                if failure.is_its_own() {
                     self.0.state().rests.failed(&source, now);
                 }
             }

@@ -42,6 +42,12 @@ pub(super) fn tag(name: &str) -> String {
     }
 }
 
+/// Whether an element called `name` is one that a selector means by `tag`, which is as [`tag`]
+/// made it. The parser makes an `html` and a `body` of its own, under their own names.
+pub(super) fn is_called(name: &str, tag: &str) -> bool {
+    name == tag || (RENAMED.contains(&name) && tag.strip_prefix(PREFIX) == Some(name))
+}
+
 /// The page as the parser may have it, or why it may not.
 pub(super) fn tame(html: &str) -> Result<String, Wild> {
     weigh(html)?;
@@ -199,6 +205,14 @@ mod tests {
         );
         let tangle = format!("{}{}", "<p x=\"".repeat(2_000), "y".repeat(20_000));
         assert_eq!(over(&tangle), Wild::Attributes);
+    }
+
+    #[test]
+    fn looking_for_the_ends_of_tags_is_bounded() {
+        // What follows is looked at for each of 900 tags, none of which has too many attributes.
+        let page = |bytes| "<p ".repeat(900) + &"y".repeat(bytes);
+        assert!(tame(&page(16_000)).is_ok());
+        assert_eq!(tame(&page(18_000)), Err(Wild::Attributes));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use super::client::host_and_port;
+
 /// A URL, perhaps with a range of pages in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Url {
@@ -24,11 +26,16 @@ impl Url {
         if let Some(c) = text.chars().find(|c| !c.is_ascii_graphic()) {
             return Err(UrlError::Character(c));
         }
-        let Some((before, rest)) = text.split_once('{') else {
-            return Url::new(text, None, "");
+        let url = match text.split_once('{') {
+            None => Url::new(text, None, "")?,
+            Some((before, rest)) => {
+                let (pages, after) = rest.split_once('}').ok_or(UrlError::Pages)?;
+                Url::new(before, Some(range(pages).ok_or(UrlError::Pages)?), after)?
+            }
         };
-        let (pages, after) = rest.split_once('}').ok_or(UrlError::Pages)?;
-        Url::new(before, Some(range(pages).ok_or(UrlError::Pages)?), after)
+        check(&url.page(|pages| *pages.start()))?;
+        check(&url.page(|pages| *pages.end()))?;
+        Ok(url)
     }
 
     fn new(before: &str, pages: Option<RangeInclusive<u32>>, after: &str) -> Result<Url, UrlError> {
@@ -51,6 +58,18 @@ impl Url {
     }
 }
 
+/// Whether a page can be fetched from there at all.
+fn check(url: &str) -> Result<(), UrlError> {
+    let (host, port) = host_and_port(url).ok_or(UrlError::Host)?;
+    if host.is_empty() {
+        return Err(UrlError::Host);
+    }
+    match port.strip_prefix(':').map(str::parse::<u16>) {
+        Some(Err(_) | Ok(0)) => Err(UrlError::Port),
+        Some(Ok(_)) | None => Ok(()),
+    }
+}
+
 /// `1-50` as a range that is not empty.
 fn range(text: &str) -> Option<RangeInclusive<u32>> {
     let (first, last) = text.split_once('-')?;
@@ -60,7 +79,9 @@ fn range(text: &str) -> Option<RangeInclusive<u32>> {
 
 fn number(text: &str) -> Option<u32> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().ok())?
+    // The site would be asked for 1 where 01 stands.
+    let plain = text == "0" || !text.starts_with('0');
+    (digits && plain).then(|| text.parse().ok())?
 }
 
 /// What is wrong with a URL.
@@ -68,8 +89,10 @@ fn number(text: &str) -> Option<u32> {
 pub enum UrlError {
     /// It does not begin with `http://` or `https://`.
     Scheme,
-    /// It names no host.
+    /// It names no host, or one that cannot be.
     Host,
+    /// Its port is not a number from 1 to 65535.
+    Port,
     /// This character cannot stand in a URL.
     Character(char),
     /// The braces hold no page range, or there are several.
@@ -82,13 +105,14 @@ impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             UrlError::Scheme => f.write_str("a URL begins with http:// or https://"),
-            UrlError::Host => f.write_str("the URL names no host"),
+            UrlError::Host => f.write_str("the URL names no host that can be"),
+            UrlError::Port => f.write_str("a port is a number from 1 to 65535"),
             UrlError::Character(c) => write!(
                 f,
                 "{c:?} cannot stand in a URL as it is; write it percent-encoded"
             ),
             UrlError::Pages => {
-                f.write_str("braces hold one range of pages, first to last, as in {1-50}")
+                f.write_str("braces hold one range of pages, first to last, without a zero before, as in {1-50}")
             }
         }
     }
@@ -108,6 +132,20 @@ mod tests {
     }
 
     #[test]
+    fn hosts_may_be_names_and_addresses_with_ports() {
+        for text in [
+            "http://localhost",
+            "http://x.cn:1/",
+            "http://u:p@x.cn:65535/a@b:c",
+            "http://[::1]:8080/",
+            "http://[::1]/?x=:0",
+            "http://127.0.0.1/{0-9}",
+        ] {
+            assert!(Url::parse(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_not_a_url_is_refused() {
         for (text, error) in [
             ("", UrlError::Scheme),
@@ -119,6 +157,19 @@ mod tests {
             ("http://x.cn/笑话", UrlError::Character('笑')),
             ("http://x.cn/a b", UrlError::Character(' ')),
             ("http://x.cn/\n", UrlError::Character('\n')),
+            ("http://a<b/", UrlError::Host),
+            ("http://@/", UrlError::Host),
+            ("http://x@/", UrlError::Host),
+            ("http://[::1/", UrlError::Host),
+            ("http://%zz/", UrlError::Host),
+            ("http://x.cn:/", UrlError::Port),
+            ("http://x.cn:0/", UrlError::Port),
+            ("http://x.cn:65536/", UrlError::Port),
+            ("http://x.cn:x/", UrlError::Port),
+            ("http://u:p@x.cn:99999/", UrlError::Port),
+            ("http://[::1]:99999/", UrlError::Port),
+            ("http://x.cn:{1-70000}/", UrlError::Port),
+            ("http://x.cn/{01-50}", UrlError::Pages),
             ("http://x.cn/{1-2", UrlError::Pages),
             ("http://x.cn/1-2}", UrlError::Pages),
             ("http://x.cn/}{1-2}", UrlError::Pages),

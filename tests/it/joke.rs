@@ -257,6 +257,37 @@ fn cut_short_long_and_unwanted_items_are_not_told() {
 }
 
 #[test]
+fn the_words_to_skip_are_separated_by_any_comma() {
+    let page = "<li>里面有坏词的笑话<li>里面有脏话的笑话<li>里面有 SPAM 的笑话<li>好好的一个笑话";
+    let site = Site::page("text/html; charset=utf-8", page);
+    for skip in ["坏词，脏话、spam", " 坏词 , 脏话 ,\nspam\n"] {
+        let bot = Bot::with(
+            &["--joke-url", &site.url("/"), "--joke-item", "li"],
+            &[("DAOXIAO_JOKE_SKIP", skip)],
+        );
+        assert_eq!(bot.answer_to("笑话"), "好好的一个笑话");
+        bot.wait_for_log("jokes: 1 from custom, 3 left out");
+    }
+}
+
+#[test]
+fn what_the_parser_thinks_of_a_page_is_not_logged() {
+    let page = "<table>字直接在表格里<tr><td><ul><li>好好的一个笑话</ul></table>";
+    let site = Site::page("text/html; charset=utf-8", page);
+    let bot = bot(&site, &[]);
+    assert_eq!(bot.answer_to("笑话"), "好好的一个笑话");
+    let (_, log) = bot.stop();
+    let about_jokes: Vec<&str> = log
+        .lines()
+        .filter(|line| !line.contains("POST /") && !line.contains("SIGTERM"))
+        .collect();
+    let [line] = about_jokes[..] else {
+        panic!("not one line: {log}");
+    };
+    assert!(line.ends_with("jokes: 1 from custom, 0 left out"), "{line}");
+}
+
+#[test]
 fn a_joke_that_just_fits_is_told_whole() {
     let joke = format!("{}。。", "长".repeat(676));
     let page = format!("<li><b>标题</b>{joke}");

@@ -175,6 +175,28 @@ fn a_bad_selector_or_charset_is_exit_2_with_the_place() {
 }
 
 #[test]
+fn sources_named_twice_and_urls_that_cannot_work_are_exit_2() {
+    for (flags, said) in [
+        (
+            vec!["--joke-source", "zol,60s", "--joke-source", "zol"],
+            "--joke-source zol: it is there twice; name each source once",
+        ),
+        (
+            vec!["--joke-url", "http://x.cn:99999/"],
+            "--joke-url http://x.cn:99999/: a port is a number from 1 to 65535",
+        ),
+        (
+            vec!["--joke-url", "http://[::1/"],
+            "--joke-url http://[::1/: the URL names no host that can be",
+        ),
+    ] {
+        let output = joke(&flags);
+        let said = format!("error: {said}\n");
+        assert_eq!(texts(&output), (Some(2), "", &*said));
+    }
+}
+
+#[test]
 fn a_reader_who_has_enough_is_no_error() {
     let jokes = (0..400)
         .map(|n| format!("<li>第 {n} 号{}", "笑话".repeat(300)))

@@ -34,7 +34,8 @@ pub enum Mistake {
     NoName(char),
     /// A `[` or a quote is never closed.
     Unclosed(char),
-    /// `^=` and `*=` with nothing after them would match every element or none.
+    /// `^=` and `*=` with nothing after them would match every element or none, `=` needs quotes
+    /// to mean it.
     NoValue,
     /// A `>` at the beginning means "directly inside the item", and here is no item.
     LeadingChild,
@@ -145,10 +146,13 @@ impl<'a> Cursor<'a> {
         };
         self.skip_blanks();
         let at = self.at;
+        // Only `[attr='']` can mean it.
+        let bare = self.peek() == Some(']');
         match make(self.text()?.to_owned()) {
             Value::Begins(text) | Value::Contains(text) if text.is_empty() => {
                 Err(error(at, Mistake::NoValue))
             }
+            Value::Is(_) if bare => Err(error(at, Mistake::NoValue)),
             value => Ok(value),
         }
     }
@@ -261,6 +265,8 @@ mod tests {
         assert_eq!(mistake("dl[a='x'y]"), (9, Mistake::Unexpected('y')));
         assert_eq!(mistake("dl[a~=x]"), (5, Mistake::Unexpected('~')));
         assert_eq!(mistake("dl[a$=x]"), (5, Mistake::Unexpected('$')));
+        assert_eq!(mistake("dl[a=]"), (6, Mistake::NoValue));
+        assert_eq!(mistake("dl[a= ]"), (7, Mistake::NoValue));
         assert_eq!(mistake("dl[a^=]"), (7, Mistake::NoValue));
         assert_eq!(mistake("dl[a*='']"), (7, Mistake::NoValue));
         assert_eq!(mistake(" > dd"), (2, Mistake::LeadingChild));
@@ -274,6 +280,11 @@ mod tests {
              [attr], [attr=value], [attr^=value], [attr*=value], joined by a blank (anywhere \
              inside) or > (directly inside)"
         );
+    }
+
+    #[test]
+    fn an_empty_value_in_quotes_is_meant() {
+        assert!(Selector::for_page("dl[a='']").is_ok());
     }
 
     #[test]

@@ -278,6 +278,7 @@ fn callback(is_secure: bool) -> Callback {
         skip: Vec::new(),
         budget: Duration::ZERO,
         ttl: Duration::ZERO,
+        use_proxy: false,
     });
     let crypt = MsgCrypt::new(KEY.parse().unwrap(), APP_ID.parse().unwrap());
     let account = Account {
