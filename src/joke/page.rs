@@ -11,7 +11,7 @@ use super::charset::decode;
 use super::client::Page;
 use super::sift::{LeftOut, MAX_JOKES, Reason, has_cut_mark, sift, trails_off};
 use super::source::{Rules, Source};
-use super::tame::{Wild, tag, tame};
+use super::tame::{Wild, has_tag, tag, tame};
 
 /// Levels of nesting that are walked through; browsers stop at 512 as well.
 const MAX_DEPTH: usize = 512;
@@ -108,12 +108,6 @@ pub fn extract(page: &Page, source: &Source, skip: &[String]) -> Result<Harvest,
 fn kind_of(content_type: Option<&str>) -> String {
     let kind = content_type.unwrap_or_default().split(';').next();
     kind.unwrap_or_default().trim().to_ascii_lowercase()
-}
-
-/// Whether there is a `<` with a letter behind it, as a tag has.
-fn has_tag(text: &str) -> bool {
-    let mut pieces = text.split('<').skip(1);
-    pieces.any(|piece| piece.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
 /// A joke, or several with blank lines between.

@@ -48,6 +48,12 @@ pub(super) fn is_called(name: &str, tag: &str) -> bool {
     name == tag || (RENAMED.contains(&name) && tag.strip_prefix(PREFIX) == Some(name))
 }
 
+/// Whether there is a `<` with a letter behind it, as a tag has.
+pub(super) fn has_tag(text: &str) -> bool {
+    let mut pieces = text.split('<').skip(1);
+    pieces.any(|piece| piece.starts_with(|c: char| c.is_ascii_alphabetic()))
+}
+
 /// The page as the parser may have it, or why it may not.
 pub(super) fn tame(html: &str) -> Result<String, Wild> {
     weigh(html)?;

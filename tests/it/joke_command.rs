@@ -241,3 +241,19 @@ fn the_proxy_of_the_environment_is_asked_for_the_page() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(proxy.hits(), 1);
 }
+
+#[test]
+fn the_help_tells_what_selectors_are_made_of() {
+    let output = joke(&["--help"]);
+    let (code, help, _) = texts(&output);
+    assert_eq!(code, Some(0));
+    for told in [
+        "[attr^=beginning]",
+        "  > dd ",
+        "{1-50} in the URL stands for",
+        "--joke-charset is needed only where",
+        "Plain text needs no selector",
+    ] {
+        assert!(help.contains(told), "{told} in {help}");
+    }
+}
