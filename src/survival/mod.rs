@@ -16,8 +16,8 @@
 //!    activation does ([`socket`], [`successor`]). The port never closes; what waits in the
 //!    backlog is answered some milliseconds later; the memory, the threads and the quarantine
 //!    are gone.
-//! 4. The signals that end or replace the process are blocked in every thread, and one thread ([`signals`]) takes them one at
-//!    a time and is the only one that ends or replaces the process. A mask and pending signals
+//! 4. The signals that end or replace the process are blocked in every thread, and one thread
+//!    ([`signals`]) takes them one at a time and alone acts on them. A mask and pending signals
 //!    survive `exec`, so a signal is taken before or after a start over, and never lost.
 //! 5. The descriptor limit is set so low that a flood of idle connections ends in a start over
 //!    within a second, and not in thousands of threads: a connection has at most two.

@@ -340,6 +340,10 @@ fn the_log_has_a_line_a_request_and_no_secret() {
         lines[3].contains("GET /\\u{1b}[2J - refused: no such path 404 "),
         "{log}"
     );
+    assert!(
+        lines[4].contains("FOO\\u{1b}[31m / - refused: only GET, POST are answered here 405 "),
+        "{log}"
+    );
     assert!(lines[5].contains("GET /healthz - healthy 200 "), "{log}");
     assert!(lines[6].ends_with("SIGTERM: ending"), "{log}");
     for secret in [TOKEN, "oUser", "gh_bot", "nonce42", "天机", "signature="] {
