@@ -57,9 +57,12 @@ fn set_text<'a>(
     name: &'static str,
     value: &'a str,
 ) -> Result<(), QueryError> {
-    let text = percent_decode_str(value)
-        .decode_utf8()
-        .map_err(|_| QueryError::NotUtf8(name))?;
+    let text = if value.contains('%') {
+        let decoded = percent_decode_str(value).decode_utf8();
+        decoded.map_err(|_| QueryError::NotUtf8(name))?
+    } else {
+        value.into()
+    };
     set(field, name, text)
 }
 
