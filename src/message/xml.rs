@@ -1,6 +1,7 @@
 //! The children of `<xml>`, out of what WeChat calls XML.
 
 mod envelope;
+mod form;
 mod pasted;
 
 use std::borrow::Cow;
@@ -66,6 +67,9 @@ pub fn find<'f>(fields: &'f [Field<'_>], name: &str) -> Option<&'f str> {
 ///
 /// WeChat sends control characters in texts, which XML forbids: they are left out.
 pub fn fields(xml: &str) -> Result<Vec<Field<'_>>, XmlError> {
+    if let Some(fields) = form::fields(xml) {
+        return Ok(fields);
+    }
     fields_or_pasted(xml).or_else(|error| {
         if xml.chars().all(is_xml_char) {
             return Err(error);
