@@ -1,7 +1,8 @@
 //! Answers kept for the time in which WeChat may ask for them again.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::collections::hash_map::{Entry, HashMap};
+use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime};
 
 use crate::message::{Message, MessageKind};
@@ -19,10 +20,22 @@ const BYTES_BESIDE_TEXTS: usize = 512;
 /// The answers to recent messages, so that the same message gets the same answer.
 #[derive(Debug, Default)]
 pub struct Recent {
-    answers: HashMap<Key, Answered>,
-    /// The keys of all answers, the oldest first.
-    order: VecDeque<Key>,
+    /// The oldest first.
+    kept: VecDeque<Kept>,
+    /// The place of each, by the hash of its key. The memory of a map of whole answers is never in the processor's
+    /// cache: it took 2 % of a message's time.
+    places: HashMap<u64, usize>,
+    hasher: RandomState,
+    /// The place of the oldest: how many were forgotten before it.
+    first: usize,
     bytes: usize,
+}
+
+#[derive(Debug)]
+struct Kept {
+    hash: u64,
+    key: Key,
+    answered: Answered,
 }
 
 /// What was answered to a message, and when.
@@ -40,37 +53,51 @@ impl Recent {
     /// A clock that was set back makes no answer older.
     #[must_use]
     pub fn find(&self, key: &Key, now: SystemTime) -> Option<&Answered> {
-        let answered = self.answers.get(key)?;
-        (!is_over(answered.at, now)).then_some(answered)
+        let place = self.places.get(&self.hasher.hash_one(key))?;
+        let kept = self.kept.get(place.wrapping_sub(self.first))?;
+        // Should two keys have one hash, it is the later's.
+        let kept = Some(kept).filter(|kept| kept.key == *key)?;
+        (!is_over(kept.answered.at, now)).then_some(&kept.answered)
     }
 
     /// Keeps an answer, and forgets those that are too old or too many.
     pub fn keep(&mut self, key: Key, answered: Answered) {
         let now = answered.at;
-        self.bytes += size(&key, &answered);
-        if let Some(replaced) = self.answers.insert(key.clone(), answered) {
-            self.bytes -= size(&key, &replaced);
-            self.order.retain(|other| *other != key);
-        }
-        self.order.push_back(key);
+        let hash = self.hasher.hash_one(&key);
+        let kept = Kept {
+            hash,
+            key,
+            answered,
+        };
+        self.bytes += kept.size();
+        let place = self.first.wrapping_add(self.kept.len());
+        self.kept.push_back(kept);
+        self.places.insert(hash, place);
         while self.is_oldest_to_go(now) {
-            if let Some(oldest) = self.order.pop_front() {
-                self.forget(&oldest);
-            }
+            self.forget_oldest();
         }
     }
 
     fn is_oldest_to_go(&self, now: SystemTime) -> bool {
-        let oldest = self.order.front().and_then(|key| self.answers.get(key));
-        oldest.is_some_and(|oldest| {
-            is_over(oldest.at, now) || self.answers.len() > MAX_ANSWERS || self.bytes > MAX_BYTES
+        self.kept.front().is_some_and(|oldest| {
+            is_over(oldest.answered.at, now)
+                || self.kept.len() > MAX_ANSWERS
+                || self.bytes > MAX_BYTES
         })
     }
 
-    fn forget(&mut self, key: &Key) {
-        if let Some(forgotten) = self.answers.remove(key) {
-            self.bytes -= size(key, &forgotten);
+    fn forget_oldest(&mut self) {
+        let Some(oldest) = self.kept.pop_front() else {
+            return;
+        };
+        self.bytes -= oldest.size();
+        // A later answer to the same key has a place of its own.
+        if let Entry::Occupied(place) = self.places.entry(oldest.hash)
+            && *place.get() == self.first
+        {
+            place.remove();
         }
+        self.first = self.first.wrapping_add(1);
     }
 }
 
@@ -78,13 +105,15 @@ fn is_over(at: SystemTime, now: SystemTime) -> bool {
     now.duration_since(at).is_ok_and(|age| age > KEPT_FOR)
 }
 
-fn size(key: &Key, answered: &Answered) -> usize {
-    BYTES_BESIDE_TEXTS + key.0.len() + answered.content.as_str().len()
+impl Kept {
+    fn size(&self) -> usize {
+        BYTES_BESIDE_TEXTS + self.key.0.len() + self.answered.content.as_str().len()
+    }
 }
 
 /// What two deliveries of the same message have in common, and two messages have not.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Key(Arc<str>);
+pub struct Key(String);
 
 impl Key {
     /// The key of a message; none, where nothing tells it from the next one.
@@ -102,7 +131,7 @@ impl Key {
             }
             (None, _) => return None,
         };
-        Some(Self(key.into()))
+        Some(Self(key))
     }
 }
 
@@ -210,7 +239,27 @@ mod tests {
         assert_eq!(recent.find(&key(2), at(100)), None);
         recent.keep(key(2), answered("c", 100));
         assert_eq!(recent.find(&key(2), at(100)), Some(&answered("c", 100)));
-        assert_eq!((recent.answers.len(), recent.order.len()), (2, 2));
+        assert_eq!((recent.places.len(), recent.kept.len()), (2, 3));
+    }
+
+    #[test]
+    fn a_later_answer_to_the_same_message_stays_when_the_first_goes() {
+        let mut recent = Recent::default();
+        recent.keep(key(1), answered("a", 0));
+        recent.keep(key(1), answered("b", 61));
+        assert_eq!((recent.places.len(), recent.kept.len()), (1, 1));
+        assert_eq!(recent.find(&key(1), at(61)), Some(&answered("b", 61)));
+    }
+
+    #[test]
+    fn of_two_messages_with_one_hash_the_later_is_found() {
+        let mut recent = Recent::default();
+        recent.keep(key(1), answered("a", 0));
+        recent.keep(key(2), answered("b", 0));
+        let hash = recent.hasher.hash_one(key(1));
+        recent.places.insert(hash, 1);
+        assert_eq!(recent.find(&key(1), at(0)), None);
+        assert_eq!(recent.find(&key(2), at(0)), Some(&answered("b", 0)));
     }
 
     #[test]
@@ -219,9 +268,10 @@ mod tests {
         for second in 0..1_000 {
             recent.keep(key(usize::try_from(second).unwrap()), answered("a", second));
         }
-        assert_eq!((recent.answers.len(), recent.order.len()), (61, 61));
+        assert_eq!((recent.places.len(), recent.kept.len()), (61, 61));
         recent.keep(key(0), answered("a", 2_000));
-        assert_eq!(recent.bytes, size(&key(0), &answered("a", 0)));
+        assert_eq!((recent.places.len(), recent.kept.len()), (1, 1));
+        assert_eq!(recent.bytes, recent.kept[0].size());
     }
 
     #[test]
@@ -230,8 +280,8 @@ mod tests {
         for number in 0..=MAX_ANSWERS {
             recent.keep(key(number), answered("a", 0));
         }
-        assert_eq!(recent.answers.len(), MAX_ANSWERS);
-        assert_eq!(recent.order.len(), MAX_ANSWERS);
+        assert_eq!(recent.places.len(), MAX_ANSWERS);
+        assert_eq!(recent.kept.len(), MAX_ANSWERS);
         assert_eq!(recent.find(&key(0), at(0)), None);
         assert!(recent.find(&key(1), at(0)).is_some());
     }
@@ -244,7 +294,7 @@ mod tests {
             recent.keep(key(number), answered(&long, 0));
             assert!(recent.bytes <= MAX_BYTES);
         }
-        assert!(recent.answers.len() > 1_000 && recent.answers.len() < MAX_ANSWERS);
+        assert!(recent.kept.len() > 1_000 && recent.kept.len() < MAX_ANSWERS);
         assert!(recent.find(&key(MAX_ANSWERS - 1), at(0)).is_some());
         let giant = "o".repeat(65_536);
         for number in 0..1_000 {
