@@ -5,6 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// By which the log tells these lines from others.
+pub const TARGET: &str = module_path!();
+
 /// Lines a second about requests without a valid signature. A scanner's are all told; a flood
 /// would fill the disk with some 10 MB a second, and cost more time than the answers.
 const STRANGERS_LINES: u32 = 200;
@@ -38,9 +41,19 @@ impl<S: fmt::Display> fmt::Display for Line<'_, S> {
         write_plain(f, self.method, METHOD_CHARS)?;
         f.write_str(" ")?;
         write_plain(f, self.path, PATH_CHARS)?;
-        let milliseconds = self.took.as_secs_f64() * 1000.0;
-        write!(f, " {} {} {milliseconds:.1} ms", self.said, self.status)
+        let milliseconds = self.took.as_secs() * 1000 + u64::from(self.took.subsec_millis());
+        let tenth = self.took.subsec_micros() / 100 % 10;
+        write!(
+            f,
+            " {} {} {milliseconds}.{tenth} ms",
+            self.said, self.status
+        )
     }
+}
+
+/// Logs a line about a request. It waits to be written until the log is flushed.
+pub fn write(line: impl fmt::Display) {
+    log::info!(target: TARGET, "{line}");
 }
 
 /// Writes what a stranger chose: without anything that a terminal obeys, and not too much of it.

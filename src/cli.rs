@@ -17,6 +17,7 @@ use self::{
 };
 use crate::{
     commands::{self, serve::ServeSettings},
+    logger,
     server::HEALTH_PATH,
     settings::SettingError,
     survival::Limits,
@@ -141,7 +142,7 @@ fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
 }
 
 fn serve(args: ServeArgs) -> Result<ExitCode, SettingError> {
-    commands::start_log(args.log.log);
+    logger::start(args.log.log);
     let budget = Duration::from_millis(args.jokes.joke_budget);
     let limits = Limits {
         connections: u32::try_from(args.max_connections).unwrap_or(u32::MAX),

@@ -18,9 +18,10 @@
 //! 5. [`reply`]: the answer as XML.
 //!
 //! Beside them: [`cgi`] is the other way into [`callback`]; [`wechat`] plays the other side of the
-//! talk for the commands that need one; [`access_log`] words the line for each request; [`entropy`]
-//! has the system's random bytes. Everything from 3 to 5 but the fetching of jokes opens no socket
-//! and reads no clock, environment or randomness: time and random bytes are arguments.
+//! talk for the commands that need one; [`access_log`] words the line for each request, [`logger`]
+//! writes it; [`entropy`] has the system's random bytes. Everything from 3 to 5 but the fetching of
+//! jokes opens no socket and reads no clock, environment or randomness: time and random bytes are
+//! arguments.
 
 pub mod access_log;
 pub mod bot;
@@ -31,6 +32,7 @@ pub mod commands;
 pub mod crypt;
 pub mod entropy;
 pub mod joke;
+pub mod logger;
 pub mod message;
 pub mod query;
 pub mod recent;

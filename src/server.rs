@@ -22,7 +22,7 @@ use tiny_http::{Method, Request};
 
 use self::call::{Body, Call, HttpResponse, Refused, body_of, read_body, refusal, response};
 use crate::{
-    access_log::Strangers,
+    access_log::{self, Strangers},
     callback::{Answer, Callback, Rejection, check_length, handshake},
     entropy,
     joke::Jokes,
@@ -94,14 +94,26 @@ impl Server {
 
     /// Answers until it is told to leave, then what has arrived by then.
     pub fn run(&mut self) {
+        let mut is_quiet = false;
         while !self.pulse.leaving() {
-            match self.http.recv() {
-                Ok(request) => self.attend(|server| server.receive(request)),
+            let next = if is_quiet {
+                log::logger().flush();
+                self.http.recv().map(Some)
+            } else {
+                self.http.try_recv()
+            };
+            // A ring of the bell counts as quiet, too: before the loop waits, it looks for what the
+            // bell was rung for.
+            is_quiet = matches!(next, Ok(None));
+            match next {
+                Ok(Some(request)) => self.attend(|server| server.receive(request)),
+                Ok(None) => {}
                 Err(error) => self.note(&error),
             }
             self.empty_mailbox();
         }
         self.drain();
+        log::logger().flush();
     }
 
     /// Answers what has arrived. The time is looked at first: a request that was taken and not
@@ -168,12 +180,11 @@ impl Server {
         let admitted = self.service.callback.admit(call.facts.query(), call.time);
         match admitted.and_then(handshake) {
             Ok(echo) => {
-                let response = response(200, "text/plain", echo);
                 if body_of(&call.request) == Body::Read {
-                    call.respond(response, "- handshake");
+                    call.answer("text/plain", &echo, "- handshake");
                 } else {
-                    log::info!("{}", call.facts.line("- handshake", 200));
-                    self.send_aside(call, response);
+                    access_log::write(call.facts.line("- handshake", 200));
+                    self.send_aside(call, response(200, "text/plain", echo));
                 }
             }
             Err(rejection) => self.refuse(call, &rejection),
@@ -182,7 +193,7 @@ impl Server {
 
     fn take_message(&mut self, mut call: Call) {
         match self.decide(&mut call) {
-            Ok(Decision::Answer(answer)) => self.reply(call, answer),
+            Ok(Decision::Answer(answer)) => self.reply(call, &answer),
             Ok(Decision::AwaitBody(length)) => self.await_body(call, length),
             Err(rejection) => self.refuse(call, &rejection),
         }
@@ -215,9 +226,7 @@ impl Server {
                         http.unblock();
                     }
                 }
-                Err(rejection) => {
-                    call.respond(refusal(&rejection), Refused(&rejection));
-                }
+                Err(rejection) => call.refuse(&rejection),
             }
         }));
     }
@@ -229,15 +238,15 @@ impl Server {
             .admit(call.facts.query(), call.time)
             .and_then(|query| callback.answer(&query, body, call.time, entropy::randomness));
         match answer {
-            Ok(answer) => self.reply(call, answer),
+            Ok(answer) => self.reply(call, &answer),
             Err(rejection) => self.refuse(call, &rejection),
         }
     }
 
-    fn reply(&mut self, call: Call, answer: Answer) {
-        let response = response(200, answer.content_type, answer.body.into_bytes());
-        call.respond(
-            response,
+    fn reply(&mut self, call: Call, answer: &Answer) {
+        call.answer(
+            answer.content_type,
+            answer.body.as_bytes(),
             format_args!("{} {}", answer.msg_type, answer.answered),
         );
         self.service.jokes.refresh();
@@ -254,7 +263,7 @@ impl Server {
         if rejection.is_of_stranger() {
             self.log_stranger(&line);
         } else {
-            log::info!("{line}");
+            access_log::write(line);
         }
         self.send_aside(call, refusal(rejection));
     }
@@ -276,10 +285,12 @@ impl Server {
     fn log_stranger(&mut self, line: &impl fmt::Display) {
         let (admitted, left_out) = self.strangers.admit(Instant::now());
         if left_out > 0 {
-            log::info!("{left_out} more requests without a valid signature");
+            access_log::write(format_args!(
+                "{left_out} more requests without a valid signature"
+            ));
         }
         if admitted {
-            log::info!("{line}");
+            access_log::write(line);
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{DAY, LogArgs, number};
 use crate::{
     commands,
     joke::KNOWN_SOURCES,
+    logger,
     settings::{self, JokeOptions, SettingError},
 };
 
@@ -119,7 +120,7 @@ pub(super) struct JokeArgs {
 }
 
 pub(super) fn joke(args: JokeCommand) -> Result<ExitCode, SettingError> {
-    commands::start_log(args.log.log);
+    logger::start(args.log.log);
     let jokes = settings::jokes(&args.jokes.into())?;
     let count = args.count.or((!args.all).then_some(1));
     let count = count.and_then(|count| usize::try_from(count).ok());

@@ -8,6 +8,7 @@ use log::LevelFilter;
 use super::{DAY, LogArgs, joke::JokeArgs, number};
 use crate::{
     commands::{self, say::SaySettings},
+    logger,
     settings::SettingError,
     wechat::{Said, url::BotUrl},
 };
@@ -117,7 +118,7 @@ pub(super) struct CgiArgs {
 
 pub(super) fn chat(args: ChatArgs) -> Result<ExitCode, SettingError> {
     // What the bot logs would stand between the lines of the talk.
-    commands::start_log(Some(args.log.log.unwrap_or(LevelFilter::Error)));
+    logger::start(Some(args.log.log.unwrap_or(LevelFilter::Error)));
     commands::chat::run(args.url, &args.jokes.into())
 }
 
@@ -138,7 +139,7 @@ pub(super) fn say(args: SayArgs) -> Result<ExitCode, SettingError> {
 }
 
 pub(super) fn cgi(args: CgiArgs) -> Result<ExitCode, SettingError> {
-    commands::start_log(args.log.log);
+    logger::start(args.log.log);
     commands::cgi::run(Duration::from_secs(args.max_age), &args.jokes.into())
 }
 

@@ -53,6 +53,8 @@ impl Table {
         let Some(end) = state.fetching else {
             return state;
         };
+        // What was said before the wait is not to be read after it.
+        log::logger().flush();
         let left = end.saturating_duration_since(Instant::now());
         let (state, _) = self
             .done

@@ -3,6 +3,7 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
+    time::UNIX_EPOCH,
 };
 
 use crate::support::{
@@ -362,4 +363,29 @@ fn the_log_level_is_chosen_by_flag_or_variable() {
     let quiet = Bot::with(&["--joke-source", "none"], &[("RUST_LOG", "error")]);
     quiet.get("/healthz");
     assert_eq!(quiet.stop().1, "");
+}
+
+#[test]
+fn an_answer_has_the_version_that_was_asked_in_and_no_more_than_it_needs() {
+    let bot = Bot::start();
+    for version in ["1.1", "1.0"] {
+        let body = text_message("你好");
+        let request = post_request(&signed("/"), body.as_bytes());
+        let request = String::from_utf8(request).unwrap();
+        let reply = exchange(
+            bot.address,
+            request.replace("HTTP/1.1", &format!("HTTP/{version}")),
+        );
+        let date = reply.header("Date").unwrap();
+        let sent = httpdate::parse_http_date(date).unwrap();
+        let sent = sent.duration_since(UNIX_EPOCH).unwrap().as_secs();
+        assert!(now() - sent <= 1, "{date}");
+        let expected = format!(
+            "HTTP/{version} 200 OK\r\nDate: {date}\r\nContent-Type: application/xml\r\n\
+             Content-Length: {}",
+            reply.body.len()
+        );
+        assert_eq!(reply.head, expected);
+        assert_eq!(reply.content(), "好你");
+    }
 }

@@ -26,6 +26,7 @@ mod http;
 mod joke;
 mod joke_command;
 mod joke_sites;
+mod log;
 mod owner;
 mod protocol;
 mod readme;

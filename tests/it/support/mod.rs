@@ -113,6 +113,11 @@ impl Bot {
         (status, self.log.text())
     }
 
+    /// The log so far.
+    pub fn log(&self) -> String {
+        self.log.text()
+    }
+
     /// Waits until the log contains this text, and returns the line.
     pub fn wait_for_log(&self, text: &str) -> String {
         self.log.wait_for(text)
@@ -315,6 +320,11 @@ pub fn post_request(target: &str, body: &[u8]) -> Vec<u8> {
     post_with("Connection: close\r\n", target, body)
 }
 
+/// The bytes of a POST with a Content-Length, after which the connection stays open.
+pub fn post_kept(target: &str, body: &[u8]) -> Vec<u8> {
+    post_with("", target, body)
+}
+
 fn post_with(header: &str, target: &str, body: &[u8]) -> Vec<u8> {
     let mut request = format!(
         "POST {target} HTTP/1.1\r\nHost: bot\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n{header}\r\n",
@@ -337,7 +347,7 @@ impl Connection {
 
     /// As [`Bot::post`].
     pub fn post(&mut self, target: &str, body: impl AsRef<[u8]>) -> Reply {
-        let request = post_with("", target, body.as_ref());
+        let request = post_kept(target, body.as_ref());
         self.0.write_all(&request).unwrap();
         let mut answer = Vec::new();
         loop {

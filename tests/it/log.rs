@@ -1,0 +1,98 @@
+//! The log: every request has its line, whatever comes after it.
+
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, TcpStream},
+    sync::Mutex,
+    sync::mpsc::channel,
+    time::Instant,
+};
+
+use crate::support::{
+    Bot, LIMIT, parse_reply, poll, post_kept, post_request, signed,
+    site::{Site, http_ok},
+    text_message,
+};
+
+/// So many messages that come one right after the other, as on a busy server.
+const BURST: usize = 300;
+
+/// Sends messages on one connection without waiting for answers, then reads them all.
+fn burst(bot: &Bot, messages: usize) {
+    let mut connection = TcpStream::connect(bot.address).unwrap();
+    connection.set_read_timeout(Some(LIMIT)).unwrap();
+    for _ in 1..messages {
+        let request = post_kept(&signed("/wechat"), text_message("你好").as_bytes());
+        connection.write_all(&request).unwrap();
+    }
+    let last = post_request(&signed("/wechat"), text_message("你好").as_bytes());
+    connection.write_all(&last).unwrap();
+    let mut answers = String::new();
+    connection.read_to_string(&mut answers).unwrap();
+    assert_eq!(answers.matches("<![CDATA[好你]]>").count(), messages);
+}
+
+fn lines(log: &str) -> usize {
+    log.matches(" INFO  POST /wechat text text 200 ").count()
+}
+
+#[test]
+fn each_request_has_its_line_also_when_the_bot_is_replaced_or_ended_at_once() {
+    let bot = Bot::start();
+    burst(&bot, BURST);
+    poll(Instant::now() + LIMIT, || {
+        (lines(&bot.log()) == BURST).then_some(())
+    })
+    .expect("the lines are not written while nothing else is to be done");
+    burst(&bot, BURST);
+    bot.signal("HUP");
+    bot.wait_for_log("takes over");
+    burst(&bot, BURST);
+    let (status, log) = bot.stop();
+    assert_eq!((status.code(), lines(&log)), (Some(0), 3 * BURST));
+}
+
+#[test]
+fn what_comes_before_a_joke_is_written_before_the_joke_is_waited_for() {
+    let (release, gate) = channel::<()>();
+    let gate = Mutex::new(gate);
+    let site = Site::start(move |_, stream| {
+        let _ = gate.lock().unwrap().recv_timeout(LIMIT);
+        let _ = stream.write_all(&http_ok("text/plain", "一个很长的笑话".as_bytes()));
+    });
+    let bot = Bot::with(
+        &["--joke-url", &site.url("/"), "--joke-budget", "4000"],
+        &[],
+    );
+    let mut connection = TcpStream::connect(bot.address).unwrap();
+    connection.set_read_timeout(Some(LIMIT)).unwrap();
+    let mut requests = post_kept(&signed("/wechat"), text_message("你好").as_bytes());
+    requests.extend(post_request(
+        &signed("/wechat"),
+        text_message("笑话").as_bytes(),
+    ));
+    connection.write_all(&requests).unwrap();
+    bot.wait_for_log("POST /wechat text text 200");
+    poll(Instant::now() + LIMIT, || (site.hits() == 1).then_some(())).unwrap();
+    assert!(!bot.log().contains("text joke"), "{}", bot.log());
+    release.send(()).unwrap();
+    let mut answers = String::new();
+    connection.read_to_string(&mut answers).unwrap();
+    assert!(answers.contains("一个很长的笑话"), "{answers}");
+    bot.wait_for_log("POST /wechat text joke 200");
+}
+
+#[test]
+fn a_refusal_by_another_thread_is_written_while_the_loop_waits() {
+    let bot = Bot::start();
+    let mut connection = TcpStream::connect(bot.address).unwrap();
+    connection.set_read_timeout(Some(LIMIT)).unwrap();
+    let request = post_request(&signed("/wechat"), &[b'a'; 2000]);
+    connection.write_all(&request[..request.len() - 1]).unwrap();
+    connection.shutdown(Shutdown::Write).unwrap();
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).unwrap();
+    let reply = parse_reply(&answer).unwrap();
+    assert_eq!((reply.status, reply.text()), (400, "bad request\n"));
+    bot.wait_for_log("POST /wechat - refused: the body ended before its declared length 400");
+}
