@@ -51,7 +51,7 @@ impl<S: fmt::Display> fmt::Display for Line<'_, S> {
     }
 }
 
-/// Logs a line about a request. It waits to be written until the log is flushed.
+/// Logs a line about a request, for who flushes the log later: until then, it may wait to be written.
 pub fn write(line: impl fmt::Display) {
     log::info!(target: TARGET, "{line}");
 }

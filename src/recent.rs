@@ -55,9 +55,8 @@ impl Recent {
     pub fn find(&self, key: &Key, now: SystemTime) -> Option<&Answered> {
         let place = self.places.get(&self.hasher.hash_one(key))?;
         let kept = self.kept.get(place.wrapping_sub(self.first))?;
-        // Should two keys have one hash, it is the later's.
-        let kept = Some(kept).filter(|kept| kept.key == *key)?;
-        (!is_over(kept.answered.at, now)).then_some(&kept.answered)
+        // If two keys share a hash, the place is the later one's, and nothing is known of the earlier.
+        (kept.key == *key && !is_over(kept.answered.at, now)).then_some(&kept.answered)
     }
 
     /// Keeps an answer, and forgets those that are too old or too many.

@@ -97,7 +97,8 @@ impl Server {
         let mut is_quiet = false;
         while !self.pulse.leaving() {
             let next = if is_quiet {
-                log::logger().flush();
+                // Watched like a request: nobody may read what is written.
+                self.attend(|_| log::logger().flush());
                 self.http.recv().map(Some)
             } else {
                 self.http.try_recv()

@@ -49,12 +49,14 @@ impl Table {
 
     /// Waits until the fetch that is running, if any, is done or not worth waiting for. The state
     /// is not locked meanwhile.
-    pub(super) fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    pub(super) fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         let Some(end) = state.fetching else {
             return state;
         };
-        // What was said before the wait is not to be read after it.
+        // What was said before the wait is not to be read after it. It may take long to be written.
+        drop(state);
         log::logger().flush();
+        let state = self.state();
         let left = end.saturating_duration_since(Instant::now());
         let (state, _) = self
             .done

@@ -128,8 +128,10 @@ impl Keeper {
     fn end_loop(&self, ended: &Receiver<()>, patience: Duration) {
         self.pulse.leave();
         (self.bell)();
-        // A loop that takes longer is ended in the midst of it.
-        let _ = ended.recv_timeout(patience);
+        // A loop that takes longer is ended in the midst of it, and what it has said is written.
+        if ended.recv_timeout(patience).is_err() {
+            shortly(|| log::logger().flush());
+        }
     }
 
     fn give_up(error: &io::Error) -> ! {
@@ -138,17 +140,21 @@ impl Keeper {
     }
 }
 
+fn say(level: Level, line: String) {
+    shortly(move || log::log!(level, "{line}"));
+}
+
 /// Writes to the log by another thread, which is waited for a moment only: a standard error that
 /// nobody reads must not keep this thread from ending the process.
-fn say(level: Level, line: String) {
-    let (said, is_said) = channel();
+fn shortly(write: impl FnOnce() + Send + 'static) {
+    let (done, is_done) = channel();
     let thread = thread::Builder::new().name("say".into()).spawn(move || {
-        log::log!(level, "{line}");
+        write();
         // Nobody may be waiting any more.
-        let _ = said.send(());
+        let _ = done.send(());
     });
     if thread.is_ok() {
-        let _ = is_said.recv_timeout(SAYING);
+        let _ = is_done.recv_timeout(SAYING);
     }
 }
 

@@ -1,7 +1,6 @@
 //! Jokes from a site: which page, which words, when it is fetched.
 
 use std::{
-    fs,
     io::Write,
     time::{Duration, Instant},
 };
@@ -304,7 +303,7 @@ fn a_successor_goes_on_with_the_same_deck() {
     let site = Site::page("text/html; charset=utf-8", page);
     let bot = bot(&site, &[]);
     let mut told: Vec<String> = (0..3).map(|_| bot.answer_to("笑话")).collect();
-    hand_over(&bot);
+    bot.hand_over();
     told.extend((0..3).map(|_| bot.answer_to("笑话")));
     told.sort();
     assert_eq!(told, jokes);
@@ -318,18 +317,7 @@ fn a_successor_lets_a_dead_site_rest_as_long() {
     });
     let bot = bot(&site, &[]);
     bot.answer_to("笑话");
-    hand_over(&bot);
+    bot.hand_over();
     bot.answer_to("笑话");
     assert_eq!(site.hits(), 1);
-}
-
-/// Has the bot start over, and waits until it has.
-fn hand_over(bot: &Bot) {
-    bot.signal("HUP");
-    let handed_on = poll(Instant::now() + LIMIT, || {
-        let variables = fs::read(format!("/proc/{}/environ", bot.pid())).ok()?;
-        let variables = String::from_utf8_lossy(&variables).into_owned();
-        variables.contains("DAOXIAO_HANDED_ON_DECK=").then_some(())
-    });
-    assert_eq!(handed_on, Some(()), "SIGHUP hands nothing on");
 }

@@ -45,8 +45,7 @@ fn each_request_has_its_line_also_when_the_bot_is_replaced_or_ended_at_once() {
     })
     .expect("the lines are not written while nothing else is to be done");
     burst(&bot, BURST);
-    bot.signal("HUP");
-    bot.wait_for_log("takes over");
+    bot.hand_over();
     burst(&bot, BURST);
     let (status, log) = bot.stop();
     assert_eq!((status.code(), lines(&log)), (Some(0), 3 * BURST));
@@ -95,4 +94,45 @@ fn a_refusal_by_another_thread_is_written_while_the_loop_waits() {
     let reply = parse_reply(&answer).unwrap();
     assert_eq!((reply.status, reply.text()), (400, "bad request\n"));
     bot.wait_for_log("POST /wechat - refused: the body ended before its declared length 400");
+}
+
+#[test]
+fn what_is_answered_on_the_way_out_has_its_line() {
+    let (release, gate) = channel::<()>();
+    let gate = Mutex::new(gate);
+    let site = Site::start(move |_, stream| {
+        let _ = gate.lock().unwrap().recv_timeout(LIMIT);
+        let _ = stream.write_all(&http_ok("text/plain", "一个很长的笑话".as_bytes()));
+    });
+    let bot = Bot::with(
+        &["--joke-url", &site.url("/"), "--joke-budget", "4000"],
+        &[],
+    );
+    let ask = |words: &str, times| {
+        let mut connection = TcpStream::connect(bot.address).unwrap();
+        connection.set_read_timeout(Some(LIMIT)).unwrap();
+        for _ in 0..times {
+            let request = post_kept(&signed("/wechat"), text_message(words).as_bytes());
+            connection.write_all(&request).unwrap();
+        }
+        connection
+    };
+    let asker = ask("笑话", 1);
+    poll(Instant::now() + LIMIT, || (site.hits() == 1).then_some(())).unwrap();
+    // The loop waits for the joke, and these wait for the loop.
+    let others = ask("你好", 20);
+    bot.signal("TERM");
+    bot.wait_for_log("ending");
+    release.send(()).unwrap();
+    let answers = [asker, others].map(|mut connection| {
+        let mut answers = Vec::new();
+        // What was not answered when the bot ended is cut off.
+        let _ = connection.read_to_end(&mut answers);
+        let answers = String::from_utf8_lossy(&answers).into_owned();
+        answers.matches("HTTP/1.1 200 OK").count()
+    });
+    let log = bot.stop().1;
+    let jokes = log.matches("POST /wechat text joke 200").count();
+    assert_eq!([jokes, lines(&log)], answers, "{log}");
+    assert_eq!(jokes, 1);
 }

@@ -383,3 +383,40 @@ fn a_handed_in_socket_that_does_not_listen_is_refused() {
         "error: cannot listen on 127.0.0.1:0: the socket that was handed in does not listen\n"
     );
 }
+
+#[test]
+fn a_bot_whose_log_nobody_reads_goes_on_answering() {
+    let path = format!("/{}", "p".repeat(60));
+    let mut command = daoxiao(&["--listen", "127.0.0.1:0", "--path", &path]);
+    command
+        .args(["--joke-source", "none", "--joke-budget", "1"])
+        .env("WECHAT_TOKEN", TOKEN)
+        .stdin(Stdio::null());
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let address = line.trim_end().rsplit('/').next().unwrap().parse().unwrap();
+    // The pipe takes 64 KiB, some 600 lines: then the loop stands until it has started over, for
+    // 1.5 s each time.
+    let mut late = 0;
+    let mut answer = String::new();
+    for _ in 0..2_000 {
+        let request = post_request(&signed(&path), text_message("你好").as_bytes());
+        let begun = Instant::now();
+        let reply = poll(begun + LIMIT, || try_exchange(address, &request).ok());
+        answer = reply.map(|reply| reply.content()).unwrap_or_default();
+        late += usize::from(begun.elapsed() > Duration::from_secs(1));
+        if answer != "好你" || late == 3 {
+            break;
+        }
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    assert_eq!((answer.as_str(), late), ("好你", 3));
+}

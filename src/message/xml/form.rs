@@ -4,12 +4,15 @@ use std::borrow::Cow;
 
 use super::{BLANKS, Field, KNOWN, find};
 
+/// More elements than WeChat sends: each name is compared with all before it.
+const MAX_FIELDS: usize = 32;
+
 /// The children of `<xml>`, where each holds a text or one CDATA section and nothing needs a second thought: no
 /// attribute, reference, comment or `\r`, and no two elements of one name. Of anything else, nothing: it is the
 /// parser's.
 ///
-/// All that this reads, the parser reads alike. Nearly every message is in this form, and the parser takes a third of
-/// the time between its request and its response: without this, a full server answers 6 % fewer messages.
+/// All that this reads, the parser reads alike. Nearly every message is in this form. By the parser, reading takes
+/// 1.5 µs instead of 0.3 µs (20 characters), and a full server answers 6 % fewer messages.
 pub(super) fn fields(xml: &str) -> Option<Vec<Field<'_>>> {
     let children = xml.trim_matches(BLANKS).strip_prefix("<xml>")?;
     let mut rest = children.strip_suffix("</xml>")?;
@@ -23,7 +26,7 @@ pub(super) fn fields(xml: &str) -> Option<Vec<Field<'_>>> {
             return Some(fields);
         }
         let (name, text, after) = element(rest)?;
-        if find(&fields, name).is_some() {
+        if fields.len() == MAX_FIELDS || find(&fields, name).is_some() {
             return None;
         }
         fields.push(Field {
@@ -54,18 +57,20 @@ fn has_odd_characters(xml: &str) -> bool {
     has_controls || xml.contains("\u{fffe}") || xml.contains("\u{ffff}")
 }
 
-/// What stands before the end of the section, and after it.
+/// What stands before the end of the section, and after it; found by its first character, since std's search for all
+/// three takes 0.01 µs longer in each element.
 fn section_text(section: &str) -> Option<(&str, &str)> {
     let brackets = section.match_indices(']');
     let mut ends = brackets.filter_map(|(at, _)| section.split_at_checked(at));
     ends.find_map(|(text, end)| Some((text, end.strip_prefix("]]>")?)))
 }
 
-/// What stands before the next tag, and the tag with what follows. References begin with `&`, and `]]>` is an error.
+/// What stands before the next tag, and the tag with what follows. References begin with `&`, `]]>` is an error, and
+/// `=` counts as a sign of attributes.
 fn plain_text(inside: &str) -> Option<(&str, &str)> {
     let (text, after) = split(inside, b'<')?;
     let text = text.trim_matches(BLANKS);
-    (!text.contains(['&', ']'])).then_some((text, after))
+    (!text.contains(['&', ']', '='])).then_some((text, after))
 }
 
 /// What stands before the byte of ASCII, and the rest. It is near: to set up std's search would take longer.
@@ -131,6 +136,7 @@ mod tests {
             "<xml><A><B>1</B></A></xml>",
             "<xml><A>&amp;</A></xml>",
             "<xml><A>]]></A></xml>",
+            "<xml><A>a=b</A></xml>",
             "<xml><A> <![CDATA[1]]></A></xml>",
             "<xml><A><![CDATA[1]]> </A></xml>",
             "<xml><A><![CDATA[1]]><![CDATA[2]]></A></xml>",
@@ -147,6 +153,16 @@ mod tests {
     }
 
     #[test]
+    fn leaves_more_elements_than_wechat_sends_to_the_parser() {
+        let xml = |count| {
+            let elements = (0..count).map(|number| format!("<A{number}></A{number}>"));
+            format!("<xml>{}</xml>", elements.collect::<String>())
+        };
+        assert_eq!(pairs(&xml(MAX_FIELDS)).unwrap().len(), MAX_FIELDS);
+        assert_eq!(pairs(&xml(MAX_FIELDS + 1)), None);
+    }
+
+    #[test]
     fn most_messages_of_the_public_sdks_have_the_form() {
         let file: Value =
             serde_json::from_str(include_str!("../../../tests/fixtures/messages.json")).unwrap();
@@ -159,8 +175,8 @@ mod tests {
     proptest! {
         #[test]
         fn all_that_is_read_the_parser_reads_alike(
-            inside in "(</?(A|b_1|Content)(>|>|>| |/>)|<!\\[CDATA\\[|\\]\\]>|[ \n&a1\\]>你\u{fffe}]\
-                       |<A>[ a>\\]&]{0,2}</A>|<Content><!\\[CDATA\\[[ a&<\\]>\n]{0,4}\\]\\]></Content>){0,6}",
+            inside in "(</?(A|b_1|Content)(>|>|>| |/>)|<!\\[CDATA\\[|\\]\\]>|[ \n&a1\\]>=你\u{fffe}]|={65}\
+                       |<A>[ a>\\]&=]{0,2}</A>|<Content><!\\[CDATA\\[[ a&<\\]>=\n]{0,4}\\]\\]></Content>){0,6}",
         ) {
             let xml = format!("<xml>{inside}</xml>");
             if let Some(fields) = fields(&xml) {

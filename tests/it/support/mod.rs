@@ -105,6 +105,17 @@ impl Bot {
         signal(self.pid(), &format!("SIG{name}")).unwrap();
     }
 
+    /// Has a bot that was not replaced yet start over, and waits until it has.
+    pub fn hand_over(&self) {
+        self.signal("HUP");
+        let handed_on = poll(Instant::now() + LIMIT, || {
+            let variables = fs::read(format!("/proc/{}/environ", self.pid())).ok()?;
+            let variables = String::from_utf8_lossy(&variables).into_owned();
+            variables.contains("DAOXIAO_HANDED_ON_DECK=").then_some(())
+        });
+        assert_eq!(handed_on, Some(()), "SIGHUP hands nothing on");
+    }
+
     /// Ends the bot with SIGTERM; its exit status and its log.
     pub fn stop(mut self) -> (ExitStatus, String) {
         self.signal("TERM");
