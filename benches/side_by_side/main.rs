@@ -1,9 +1,10 @@
 //! The real program beside a bare `tiny_http` loop that only echoes the body: one run on one
 //! machine, alternating, medians.
 //!
-//! Each round starts both programs anew, since where the system happens to put a process is worth
-//! some per cent, and the two take turns at being first. A ratio is the median of the rounds'
-//! ratios: what a round had to share the machine with, both had to.
+//! Throughput and waits are taken in rounds. Each starts both programs anew, since where the system
+//! happens to put a process is worth some per cent, and the two take turns at being first. A figure
+//! is the median of the rounds', and a ratio the median of the rounds' ratios: what a round had to
+//! share the machine with, both had to. The clients share the two cores with the programs.
 //!
 //! `cargo bench --bench side_by_side` prints the README's table. Every message differs, and the
 //! log goes to a file at its default level, as on a server.
@@ -30,11 +31,14 @@ use load::{Connections, Mix, Report, run};
 use program::Program;
 
 /// Alternating rounds; odd, for a median.
-const ROUNDS: usize = 21;
-/// Messages in a round.
+const ROUNDS: usize = 41;
+/// Messages in a round; a quarter of them, where each has a connection of its own.
 const MESSAGES: usize = 20_000;
 /// Messages before each round that are not counted: a server is seldom just started.
 const WARM_UP: usize = 40_000;
+/// Messages while jokes are asked for: a deck is fetched but once in ten minutes, and the fewer
+/// messages there are, the more weight those have that wait for it.
+const TAIL_MESSAGES: usize = 40_000;
 /// Messages after which memory is looked at.
 const MANY_MESSAGES: usize = 200_000;
 
@@ -54,9 +58,13 @@ fn main() {
 
 /// Throughput and latency of both, in turns.
 fn compare(name: &str, connections: Connections) {
+    let part = match connections {
+        Connections::Kept => 1,
+        Connections::Closed => 4,
+    };
     let measure = |program: Program| {
-        run(program.address, connections, WARM_UP, Mix::Texts);
-        run(program.address, connections, MESSAGES, Mix::Texts)
+        run(program.address, connections, WARM_UP / part, Mix::Texts);
+        run(program.address, connections, MESSAGES / part, Mix::Texts)
     };
     let bare = || measure(Program::bare());
     let daoxiao = || measure(Program::daoxiao(&["--joke-source", "none"]));
@@ -150,7 +158,7 @@ fn slow_tail(name: &str, delay: Option<Duration>) {
     let report = run(
         daoxiao.address,
         Connections::Kept,
-        MESSAGES,
+        TAIL_MESSAGES,
         Mix::Jokes { one_in: 20 },
     );
     println!(
