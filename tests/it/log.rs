@@ -3,8 +3,10 @@
 use std::{
     io::{Read, Write},
     net::{Shutdown, TcpStream},
-    sync::Mutex,
-    sync::mpsc::channel,
+    sync::{
+        Mutex,
+        mpsc::{Sender, channel},
+    },
     time::Instant,
 };
 
@@ -32,6 +34,21 @@ fn burst(bot: &Bot, messages: usize) {
     assert_eq!(answers.matches("<![CDATA[好你]]>").count(), messages);
 }
 
+/// A bot whose joke site answers when the sender is used.
+fn bot_with_a_held_joke() -> (Bot, Site, Sender<()>) {
+    let (release, gate) = channel::<()>();
+    let gate = Mutex::new(gate);
+    let site = Site::start(move |_, stream| {
+        let _ = gate.lock().unwrap().recv_timeout(LIMIT);
+        let _ = stream.write_all(&http_ok("text/plain", "一个很长的笑话".as_bytes()));
+    });
+    let bot = Bot::with(
+        &["--joke-url", &site.url("/"), "--joke-budget", "4000"],
+        &[],
+    );
+    (bot, site, release)
+}
+
 fn lines(log: &str) -> usize {
     log.matches(" INFO  POST /wechat text text 200 ").count()
 }
@@ -53,16 +70,7 @@ fn each_request_has_its_line_also_when_the_bot_is_replaced_or_ended_at_once() {
 
 #[test]
 fn what_comes_before_a_joke_is_written_before_the_joke_is_waited_for() {
-    let (release, gate) = channel::<()>();
-    let gate = Mutex::new(gate);
-    let site = Site::start(move |_, stream| {
-        let _ = gate.lock().unwrap().recv_timeout(LIMIT);
-        let _ = stream.write_all(&http_ok("text/plain", "一个很长的笑话".as_bytes()));
-    });
-    let bot = Bot::with(
-        &["--joke-url", &site.url("/"), "--joke-budget", "4000"],
-        &[],
-    );
+    let (bot, site, release) = bot_with_a_held_joke();
     let mut connection = TcpStream::connect(bot.address).unwrap();
     connection.set_read_timeout(Some(LIMIT)).unwrap();
     let mut requests = post_kept(&signed("/wechat"), text_message("你好").as_bytes());
@@ -98,16 +106,7 @@ fn a_refusal_by_another_thread_is_written_while_the_loop_waits() {
 
 #[test]
 fn what_is_answered_on_the_way_out_has_its_line() {
-    let (release, gate) = channel::<()>();
-    let gate = Mutex::new(gate);
-    let site = Site::start(move |_, stream| {
-        let _ = gate.lock().unwrap().recv_timeout(LIMIT);
-        let _ = stream.write_all(&http_ok("text/plain", "一个很长的笑话".as_bytes()));
-    });
-    let bot = Bot::with(
-        &["--joke-url", &site.url("/"), "--joke-budget", "4000"],
-        &[],
-    );
+    let (bot, site, release) = bot_with_a_held_joke();
     let ask = |words: &str, times| {
         let mut connection = TcpStream::connect(bot.address).unwrap();
         connection.set_read_timeout(Some(LIMIT)).unwrap();

@@ -6,7 +6,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     os::{fd::OwnedFd, unix::fs::PermissionsExt},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -334,11 +334,12 @@ fn requests_without_a_body_get_no_thread_of_their_own() {
     );
 }
 
-#[test]
-fn sigterm_ends_a_bot_whose_log_nobody_reads() {
-    let mut command = daoxiao(&["--listen", "127.0.0.1:0", "--joke-source", "none"]);
-    command.env("WECHAT_TOKEN", TOKEN).stdin(Stdio::null());
-    let mut child = command
+/// A bot whose standard error is a pipe that nobody reads.
+fn unread_bot(flags: &[&str]) -> (Child, SocketAddr) {
+    let mut child = daoxiao(&["--listen", "127.0.0.1:0", "--joke-source", "none"])
+        .args(flags)
+        .env("WECHAT_TOKEN", TOKEN)
+        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -347,9 +348,15 @@ fn sigterm_ends_a_bot_whose_log_nobody_reads() {
     BufReader::new(child.stdout.take().unwrap())
         .read_line(&mut line)
         .unwrap();
-    let address = line.trim_end().rsplit('/').next().unwrap().parse().unwrap();
+    let address = line.trim_end().rsplit('/').next().unwrap();
+    (child, address.parse().unwrap())
+}
+
+#[test]
+fn sigterm_ends_a_bot_whose_log_nobody_reads() {
+    let (mut child, address) = unread_bot(&[]);
     // The pipe takes 64 KiB, and then the loop stands.
-    let stream = TcpStream::connect::<SocketAddr>(address).unwrap();
+    let stream = TcpStream::connect(address).unwrap();
     stream
         .set_write_timeout(Some(Duration::from_secs(1)))
         .unwrap();
@@ -387,21 +394,7 @@ fn a_handed_in_socket_that_does_not_listen_is_refused() {
 #[test]
 fn a_bot_whose_log_nobody_reads_goes_on_answering() {
     let path = format!("/{}", "p".repeat(60));
-    let mut command = daoxiao(&["--listen", "127.0.0.1:0", "--path", &path]);
-    command
-        .args(["--joke-source", "none", "--joke-budget", "1"])
-        .env("WECHAT_TOKEN", TOKEN)
-        .stdin(Stdio::null());
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let address = line.trim_end().rsplit('/').next().unwrap().parse().unwrap();
+    let (mut child, address) = unread_bot(&["--path", &path, "--joke-budget", "1"]);
     // The pipe takes 64 KiB, some 600 lines: then the loop stands until it has started over, for
     // 1.5 s each time.
     let mut late = 0;
