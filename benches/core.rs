@@ -11,12 +11,12 @@ use std::{
 
 use daoxiao::{
     callback::{Account, Answer, Callback, Randomness},
-    crypt::MsgCrypt,
     joke::{JokeSettings, Jokes, Page, Source, extract},
-    message::Message,
-    reply::{Content, Reply},
     reverse::reverse,
-    signature::sign,
+    wechat::crypt::MsgCrypt,
+    wechat::message::Message,
+    wechat::reply::{Content, Reply},
+    wechat::signature::sign,
 };
 use divan::{AllocProfiler, Bencher, black_box};
 

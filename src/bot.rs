@@ -1,8 +1,8 @@
 //! What the bot does with a message, and every word it says of its own.
 
-use crate::message::{Event, Message, MessageKind};
-use crate::reply::Content;
 use crate::reverse::reverse;
+use crate::wechat::message::{Event, Message, MessageKind};
+use crate::wechat::reply::Content;
 
 /// Says what the bot can do.
 const HELP: &str = "发我一句话，我倒着说给你听。\n发「笑话」，我给你讲一个笑话。";

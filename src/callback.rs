@@ -1,6 +1,7 @@
 //! One callback, from its query to the body of the answer.
 
 mod account;
+pub mod recent;
 mod rejection;
 
 use std::sync::Arc;
@@ -9,12 +10,12 @@ use std::time::SystemTime;
 pub use self::account::{Account, EnvelopeError};
 pub use self::rejection::Rejection;
 use crate::bot::{Action, decide};
+use crate::callback::recent::{Answered, Key, Recent};
 use crate::joke::Jokes;
-use crate::message::Message;
-use crate::query::CallbackQuery;
-use crate::recent::{Answered, Key, Recent};
-use crate::reply::{Content, Reply};
-use crate::signature::check_signature;
+use crate::wechat::message::Message;
+use crate::wechat::query::CallbackQuery;
+use crate::wechat::reply::{Content, Reply};
+use crate::wechat::signature::check_signature;
 
 /// The longest body that is read. WeChat's are a few KiB; a text has at most 2,048 characters.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     callback::{Answer, Callback, Rejection, check_length, handshake},
     entropy,
-    query::CallbackQuery,
+    wechat::query::CallbackQuery,
 };
 
 /// What the web server says of a request.

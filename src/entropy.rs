@@ -1,6 +1,6 @@
 //! The system's random bytes, which the shell hands to the core.
 
-use crate::{callback::Randomness, signature::Token};
+use crate::{callback::Randomness, wechat::signature::Token};
 
 /// What one encrypted reply must not share with another.
 pub fn randomness() -> Result<Randomness, getrandom::Error> {

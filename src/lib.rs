@@ -11,13 +11,13 @@
 //! 2. [`server`]: the loop, and the match on method and path. What can go wrong between it and
 //!    the network is [`survival`]'s.
 //! 3. [`callback`]: one call from its query to the body of the answer. The query's fields are
-//!    read by [`query`], proved by [`signature`]; the body is opened by [`crypt`] and read by
-//!    [`message`]; a repeat is answered out of [`recent`].
+//!    read by [`wechat::query`], proved by [`signature`]; the body is opened by [`crypt`] and read by
+//!    [`wechat::message`]; a repeat is answered out of [`callback::recent`].
 //! 4. [`bot`]: what to do with the message, and all that the bot says: words backwards by
 //!    [`reverse`], jokes from [`joke`].
-//! 5. [`reply`]: the answer as XML.
+//! 5. [`wechat::reply`]: the answer as XML.
 //!
-//! Beside them: [`cgi`] is the other way into [`callback`]; [`wechat`] plays the other side of the
+//! Beside them: [`cgi`] is the other way into [`callback`]; [`simulator`] plays the other side of the
 //! talk for the commands that need one; [`access_log`] words the line for each request, [`logger`]
 //! writes it; [`entropy`] has the system's random bytes. Everything from 3 to 5 but the fetching of
 //! jokes opens no socket and reads no clock, environment or randomness: time and random bytes are
@@ -29,17 +29,12 @@ pub mod callback;
 pub mod cgi;
 pub mod cli;
 pub mod commands;
-pub mod crypt;
 pub mod entropy;
 pub mod joke;
 pub mod logger;
-pub mod message;
-pub mod query;
-pub mod recent;
-pub mod reply;
 pub mod reverse;
 pub mod server;
 pub mod settings;
-pub mod signature;
+pub mod simulator;
 pub mod survival;
 pub mod wechat;

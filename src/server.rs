@@ -4,7 +4,8 @@
 //! signature is answered by the lane; a body that is still on the socket is waited for by a
 //! thread of its own, which rings the loop when it is there.
 
-mod call;
+mod request;
+pub mod workers;
 
 use std::{
     error::Error,
@@ -20,13 +21,14 @@ use std::{
 
 use tiny_http::{Method, Request};
 
-use self::call::{Body, Call, HttpResponse, Refused, body_of, read_body, refusal, response};
+use self::request::{Body, Call, HttpResponse, Refused, body_of, read_body, refusal, response};
 use crate::{
     access_log::{self, Strangers},
     callback::{Answer, Callback, Rejection, check_length, handshake},
     entropy,
     joke::Jokes,
-    survival::{Pulse, lane::Lane},
+    server::workers::Lane,
+    survival::Pulse,
 };
 
 /// Path that says whether the bot is there, for load balancers and monitors.

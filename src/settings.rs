@@ -11,11 +11,11 @@ use std::{
 
 use crate::{
     callback::Account,
-    crypt::{AppId, EncodingAesKey, MsgCrypt},
     entropy,
     joke::{JokeSettings, KNOWN_SOURCES, Source, SourceError, fortune},
-    signature::Token,
-    wechat::WeChat,
+    simulator::WeChat,
+    wechat::crypt::{AppId, EncodingAesKey, MsgCrypt},
+    wechat::signature::Token,
 };
 
 /// The variable of the Token.

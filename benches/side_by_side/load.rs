@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use daoxiao::signature::sign;
+use daoxiao::wechat::signature::sign;
 
 use crate::program::TOKEN;
 

@@ -5,11 +5,11 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use super::{Randomness, Rejection, required, unix_seconds};
-use crate::crypt::{CryptError, MsgCrypt};
-use crate::message::{Field, Message, XmlError, agree, fields, find};
-use crate::query::CallbackQuery;
-use crate::reply::encrypted_body;
-use crate::signature::{Token, check_msg_signature, sign};
+use crate::wechat::crypt::{CryptError, MsgCrypt};
+use crate::wechat::message::{Field, Message, XmlError, agree, fields, find};
+use crate::wechat::query::CallbackQuery;
+use crate::wechat::reply::encrypted_body;
+use crate::wechat::signature::{Token, check_msg_signature, sign};
 
 /// What the platform and the bot know about the account.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fmt;
 
 use super::{EnvelopeError, MAX_BODY_BYTES};
-use crate::message::MessageError;
-use crate::query::QueryError;
+use crate::wechat::message::MessageError;
+use crate::wechat::query::QueryError;
 
 /// Why a request is refused; displayed, it is the reason for the log.
 ///

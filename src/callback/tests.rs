@@ -5,11 +5,11 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::crypt::{CryptError, MsgCrypt};
 use crate::joke::JokeSettings;
-use crate::message::{MessageError, XmlError, fields, find};
-use crate::query::QueryError;
-use crate::signature::sign;
+use crate::wechat::crypt::{CryptError, MsgCrypt};
+use crate::wechat::message::{MessageError, XmlError, fields, find};
+use crate::wechat::query::QueryError;
+use crate::wechat::signature::sign;
 
 const NOW: u64 = 1_469_079_992;
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";

@@ -10,7 +10,7 @@ use crate::{
     commands::{self, say::SaySettings},
     logger,
     settings::SettingError,
-    wechat::{Said, url::BotUrl},
+    simulator::{Said, url::BotUrl},
 };
 
 pub(super) const CHAT_HELP: &str = "\

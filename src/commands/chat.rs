@@ -17,8 +17,8 @@ use crate::{
     joke::Jokes,
     server::{Server, Service},
     settings::{self, JokeOptions, SettingError},
+    simulator::{Heard, Said, WeChat, post::Caller, url::BotUrl},
     survival::Pulse,
-    wechat::{Heard, Said, WeChat, post::Caller, url::BotUrl},
 };
 
 /// The OpenID of whoever sits at the terminal.

@@ -17,16 +17,16 @@ use std::{
 use self::report::{Finding, Report};
 use super::{FAILED, printed};
 use crate::{
-    crypt::MsgCrypt,
     settings::{self, SettingError},
-    signature::Token,
-    wechat::{
+    simulator::{
         Call, Heard, Push, Said, Stamp, WeChat,
         answer::Answer,
         post::{Caller, PostError, msg_id, post, stamp},
         unix_seconds,
         url::BotUrl,
     },
+    wechat::crypt::MsgCrypt,
+    wechat::signature::Token,
 };
 
 /// The OpenID of the user that the doctor plays.

@@ -8,7 +8,7 @@ use std::{
 use super::{FAILED, fail, printed};
 use crate::{
     settings::{self, SettingError},
-    wechat::{Heard, Said, post::Caller, url::BotUrl},
+    simulator::{Heard, Said, post::Caller, url::BotUrl},
 };
 
 /// Settings of `say`.

@@ -15,7 +15,6 @@ use crate::{
     joke::{JokeSettings, JokeState, Jokes},
     server::{Server, Service},
     settings::{self, JokeOptions, RunToken, SettingError, TOKEN},
-    signature::Token,
     survival::{
         Limits, Pulse,
         signals::{self, Farewell, Keeper},
@@ -23,6 +22,7 @@ use crate::{
         successor::{self, State, Successor},
         watch,
     },
+    wechat::signature::Token,
 };
 
 /// The joke deck, handed on.

@@ -8,7 +8,7 @@ use std::{
 use super::printed;
 use crate::{
     settings::{self, SettingError},
-    wechat::post::stamp,
+    simulator::post::stamp,
 };
 
 /// Prints `signature=…&timestamp=…&nonce=…`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::reply::MAX_CONTENT_BYTES;
+use crate::wechat::reply::MAX_CONTENT_BYTES;
 
 /// Under so many characters, blanks not counted, it is a heading, a number or a stray word.
 const MIN_JOKE_CHARACTERS: usize = 6;

@@ -22,14 +22,14 @@ const READMES: [&str; 2] = ["README.md", "README.zh-CN.md"];
 
 /// Crates that are hidden behind the modules that use them.
 const CRATE_HOMES: [(&str, &[&str]); 6] = [
-    ("tiny_http", &["server.rs", "server/call.rs"]),
+    ("tiny_http", &["server.rs", "server/request.rs"]),
     ("clap", &["cli.rs", "cli/joke.rs", "cli/talk.rs"]),
     ("env_filter", &["logger.rs"]),
-    ("roxmltree", &["message/xml.rs"]),
+    ("roxmltree", &["wechat/message/xml.rs"]),
     ("select", &["joke/page.rs", "joke/selector.rs"]),
     (
         "ureq",
-        &["joke/client.rs", "wechat/post.rs", "wechat/url.rs"],
+        &["joke/client.rs", "simulator/post.rs", "simulator/url.rs"],
     ),
 ];
 
@@ -37,16 +37,16 @@ const CRATE_HOMES: [(&str, &[&str]); 6] = [
 const CORE: [&str; 12] = [
     "bot.rs",
     "callback.rs",
-    "crypt.rs",
+    "wechat/crypt.rs",
     "joke/page.rs",
     "joke/selector.rs",
     "joke/source.rs",
-    "message.rs",
-    "query.rs",
-    "recent.rs",
-    "reply.rs",
+    "wechat/message.rs",
+    "wechat/query.rs",
+    "callback/recent.rs",
+    "wechat/reply.rs",
     "reverse.rs",
-    "signature.rs",
+    "wechat/signature.rs",
 ];
 
 /// What the core does not name.
@@ -67,7 +67,14 @@ const OUTSIDE_WORLD: [&str; 12] = [
 
 /// Modules of the shell, which the core does not import.
 const SHELL: [&str; 8] = [
-    "cgi", "cli", "commands", "logger", "server", "settings", "survival", "wechat",
+    "cgi",
+    "cli",
+    "commands",
+    "logger",
+    "server",
+    "settings",
+    "survival",
+    "simulator",
 ];
 
 /// A source file: its path below `src`, and its code without comments and tests.

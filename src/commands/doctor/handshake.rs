@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::report::Finding;
-use crate::wechat::{
+use crate::simulator::{
     answer::Answer,
     post::{PATIENCE, PostError},
     unix_seconds,

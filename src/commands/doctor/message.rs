@@ -5,10 +5,10 @@ use super::{
     report::Finding,
 };
 use crate::{
-    reply::MAX_CONTENT_BYTES,
-    wechat::{
+    simulator::{
         ACCOUNT, Heard, PassiveReply, Push, ReplyError, WeChat, answer::Answer, post::PostError,
     },
+    wechat::reply::MAX_CONTENT_BYTES,
 };
 
 /// CreateTime beyond this is in milliseconds: as seconds it would be the year 5138.
@@ -201,7 +201,7 @@ pub(super) fn repeat(first: &Heard, again: &Heard) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{crypt::MsgCrypt, wechat::Said};
+    use crate::{simulator::Said, wechat::crypt::MsgCrypt};
 
     const NOW: u64 = 1_700_000_000;
 

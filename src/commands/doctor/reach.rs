@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::report::Finding;
-use crate::wechat::{post::PATIENCE, url::BotUrl};
+use crate::simulator::{post::PATIENCE, url::BotUrl};
 
 /// Connects to the URL's host and port; waits no longer than WeChat would.
 pub(super) fn connect(url: &BotUrl) -> io::Result<()> {

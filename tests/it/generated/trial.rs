@@ -10,8 +10,8 @@ use std::{
 
 use daoxiao::{
     callback::{Account, Answer, Callback, Randomness, Rejection},
-    crypt::MsgCrypt,
     joke::{JokeSettings, Jokes},
+    wechat::crypt::MsgCrypt,
 };
 use percent_encoding::percent_decode_str;
 

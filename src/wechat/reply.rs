@@ -1,7 +1,7 @@
 //! Passive replies: what goes back to WeChat in the same response.
 
-use crate::message::is_xml_char;
 use crate::reverse::characters;
+use crate::wechat::message::is_xml_char;
 
 /// WeChat refuses a Content of more bytes than this, and its user then reads that the service is out of order.
 pub const MAX_CONTENT_BYTES: usize = 2_047;

@@ -38,7 +38,7 @@ use table::{State, Table};
 /// The jokes that the program brings along.
 #[must_use]
 pub fn builtin() -> Vec<String> {
-    fortune(include_str!("builtin.txt"))
+    fortune(include_str!("joke/builtin.txt"))
 }
 
 /// Where jokes come from and how long one may take.

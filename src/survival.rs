@@ -5,7 +5,7 @@
 //! Nothing of that can be mended from outside the crate, so what is stuck is shed instead:
 //!
 //! 1. The loop decides and answers, and waits for nobody who has not proved to be WeChat. What
-//!    could make it wait is answered by other threads ([`lane`]); what nobody can answer
+//!    could make it wait is answered by other threads ([`crate::server::workers`]); what nobody can answer
 //!    without waiting is kept in quarantine, untouched.
 //! 2. The loop leaves traces in a [`Pulse`]: when it began the request in hand, how much lies
 //!    in quarantine, whether the accepting thread was lost. A thread ([`watch`]) reads them,
@@ -27,7 +27,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub mod lane;
 mod restarts;
 pub mod signals;
 pub mod socket;

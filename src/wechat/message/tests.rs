@@ -27,7 +27,7 @@ fn kind(elements: &str) -> MessageKind {
 
 #[test]
 fn agrees_with_the_vectors_of_the_public_sdks() {
-    let vectors = vectors(include_str!("../../tests/fixtures/messages.json"));
+    let vectors = vectors(include_str!("../../../tests/fixtures/messages.json"));
     assert_eq!(vectors.len(), 62);
     for vector in vectors {
         let id = &vector["id"];
@@ -92,7 +92,7 @@ fn expected_kind(vector: &Value) -> MessageKind {
 
 #[test]
 fn reads_or_refuses_the_awkward_bodies() {
-    for vector in vectors(include_str!("../../tests/fixtures/hostile.json")) {
+    for vector in vectors(include_str!("../../../tests/fixtures/hostile.json")) {
         let parsed = Message::parse(vector["xml"].as_str().unwrap().as_bytes());
         let content = match parsed.as_ref().map(|message| &message.kind) {
             Ok(MessageKind::Text { content, .. }) => content.as_deref().unwrap_or_default(),
@@ -111,7 +111,7 @@ fn reads_or_refuses_the_awkward_bodies() {
 
 #[test]
 fn every_truncated_message_is_refused() {
-    let mut xmls: Vec<String> = vectors(include_str!("../../tests/fixtures/messages.json"))
+    let mut xmls: Vec<String> = vectors(include_str!("../../../tests/fixtures/messages.json"))
         .iter()
         .filter(|vector| vector["wellformed"] == true)
         .map(|vector| vector["xml"].as_str().unwrap().trim_end().to_owned())

@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use super::Pulse;
+use crate::survival::Pulse;
 
 /// Answers that may wait for the lane's thread: a scanner's burst fits. While a peer that takes no
 /// answer holds the lane, more go to quarantine; the watchdog ends both.

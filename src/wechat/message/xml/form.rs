@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn most_messages_of_the_public_sdks_have_the_form() {
         let file: Value =
-            serde_json::from_str(include_str!("../../../tests/fixtures/messages.json")).unwrap();
+            serde_json::from_str(include_str!("../../../../tests/fixtures/messages.json")).unwrap();
         let vectors = file["vectors"].as_array().unwrap();
         let bodies = vectors.iter().filter_map(|vector| vector["xml"].as_str());
         let have_form = bodies.filter(|body| fields(body).is_some()).count();

@@ -247,7 +247,7 @@ mod tests {
 
     fn vectors(list: &str) -> Vec<Value> {
         let file: Value =
-            serde_json::from_str(include_str!("../tests/fixtures/crypto.json")).unwrap();
+            serde_json::from_str(include_str!("../../tests/fixtures/crypto.json")).unwrap();
         file[list].as_array().unwrap().clone()
     }
 

@@ -5,8 +5,8 @@ use std::collections::hash_map::{Entry, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime};
 
-use crate::message::{Message, MessageKind};
-use crate::reply::Content;
+use crate::wechat::message::{Message, MessageKind};
+use crate::wechat::reply::Content;
 
 /// WeChat sends a message three times, about 5 s apart, when no answer arrives; 60 s leave room for slow networks.
 const KEPT_FOR: Duration = Duration::from_secs(60);
@@ -137,7 +137,7 @@ impl Key {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Event;
+    use crate::wechat::message::Event;
 
     const START: u64 = 1_348_831_860;
 

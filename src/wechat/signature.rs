@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn agrees_with_the_vectors_of_the_public_sdks() {
         let file: Value =
-            serde_json::from_str(include_str!("../tests/fixtures/signatures.json")).unwrap();
+            serde_json::from_str(include_str!("../../tests/fixtures/signatures.json")).unwrap();
         for vector in file["vectors"].as_array().unwrap() {
             let parts: Vec<&str> = match &vector["parts"] {
                 Value::Array(parts) => parts.iter().filter_map(Value::as_str).collect(),

@@ -1,0 +1,466 @@
+//! WeChat's side of the talk: what its server would send, how it posts it, how it reads the answer.
+//!
+//! `chat`, `say`, `sign` and `doctor` play WeChat with this. All but [`post`] is pure: time, nonce
+//! and random bytes are arguments.
+
+pub mod answer;
+pub mod post;
+pub mod url;
+
+use std::{
+    error::Error,
+    fmt,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::{
+    wechat::crypt::{CryptError, MsgCrypt},
+    wechat::message::{XmlError, strict_fields},
+    wechat::reply::push_cdata,
+    wechat::signature::{Token, check_msg_signature, sign},
+};
+
+/// The official account that messages are addressed to, in the form of the platform's names.
+pub const ACCOUNT: &str = "gh_daoxiao";
+
+/// What stands in a query as it is; an OpenID has `-` and `_`.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
+
+/// What both sides know of an account.
+#[derive(Debug, Clone)]
+pub struct WeChat {
+    /// Signs the query.
+    pub token: Token,
+    /// Encrypts messages and decrypts replies, if the account is not in plaintext mode.
+    pub crypt: Option<MsgCrypt>,
+}
+
+/// Time and nonce of one request, as the text that is signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    timestamp: String,
+    nonce: String,
+}
+
+/// One message or event of a user on its way to the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Push {
+    /// The user's OpenID.
+    pub user: String,
+    /// When it was sent, in Unix seconds.
+    pub create_time: u64,
+    /// What tells it from others; an event has none on the way.
+    pub msg_id: u64,
+    /// What the user said or did.
+    pub said: Said,
+}
+
+/// What a user said or did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// Typed words.
+    Text(String),
+    /// Something done, such as `subscribe`, or `CLICK` with the menu item's key.
+    Event {
+        /// Its name, as the platform writes it.
+        name: String,
+        /// EventKey; may be empty.
+        key: String,
+    },
+}
+
+/// A request as WeChat's server makes it: `GET` without a body, else `POST`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// Behind the `?` of the URL.
+    pub query: String,
+    /// The XML.
+    pub body: Option<String>,
+}
+
+/// What a server said to a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// `success` or nothing at all: received, no words.
+    Acknowledged,
+    /// A passive reply.
+    Reply(PassiveReply),
+}
+
+/// A passive reply, decrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassiveReply {
+    /// Whether it came encrypted.
+    pub encrypted: bool,
+    /// As it came, or as it was decrypted.
+    pub xml: String,
+    fields: Vec<(String, String)>,
+}
+
+/// Why an answer is no reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReplyError {
+    /// It is no text in UTF-8.
+    NotUtf8,
+    /// It is no XML as a reply has it.
+    NotXml(XmlError),
+    /// It is encrypted, and there is no key here.
+    KeyMissing,
+    /// An element of the encrypted envelope is missing.
+    Missing(&'static str),
+    /// `MsgSignature` does not fit.
+    MsgSignature,
+    /// It cannot be decrypted.
+    Crypt(CryptError),
+}
+
+impl Stamp {
+    /// The time as Unix seconds, the nonce in decimal digits, as WeChat writes them.
+    pub fn new(now: SystemTime, nonce: u32) -> Self {
+        Self {
+            timestamp: unix_seconds(now).to_string(),
+            nonce: nonce.to_string(),
+        }
+    }
+
+    /// `signature=…&timestamp=…&nonce=…`
+    pub fn sign(&self, token: &Token) -> String {
+        let Self { timestamp, nonce } = self;
+        let signature = sign(&[token.as_str(), timestamp, nonce]);
+        format!("signature={signature}&timestamp={timestamp}&nonce={nonce}")
+    }
+}
+
+impl WeChat {
+    /// The request that verifies a URL: a good server gives `echostr` back.
+    pub fn verification(&self, stamp: &Stamp, echostr: &str) -> Call {
+        let echostr = utf8_percent_encode(echostr, QUERY);
+        Call {
+            query: format!("{}&echostr={echostr}", stamp.sign(&self.token)),
+            body: None,
+        }
+    }
+
+    /// The request that brings a message, encrypted if there is a key.
+    pub fn push(&self, stamp: &Stamp, push: &Push, random: [u8; 16]) -> Call {
+        let user = utf8_percent_encode(&push.user, QUERY);
+        let query = format!("{}&openid={user}", stamp.sign(&self.token));
+        let Some(crypt) = &self.crypt else {
+            return Call {
+                query,
+                body: Some(push.to_xml()),
+            };
+        };
+        let encrypt = crypt.encrypt(&push.to_xml(), random);
+        let Stamp { timestamp, nonce } = stamp;
+        let msg_signature = sign(&[self.token.as_str(), timestamp, nonce, &encrypt]);
+        Call {
+            query: format!("{query}&encrypt_type=aes&msg_signature={msg_signature}"),
+            body: Some(format!(
+                "<xml>{}{}</xml>",
+                element("ToUserName", ACCOUNT),
+                element("Encrypt", &encrypt)
+            )),
+        }
+    }
+
+    /// Reads the body that a message was answered with.
+    pub fn read(&self, body: &[u8]) -> Result<Heard, ReplyError> {
+        let bare = body.trim_ascii();
+        if bare.is_empty() || bare == b"success" {
+            return Ok(Heard::Acknowledged);
+        }
+        let text = str::from_utf8(bare).map_err(|_| ReplyError::NotUtf8)?;
+        let fields = fields(text)?;
+        if field(&fields, "Encrypt").is_none() {
+            return Ok(Heard::Reply(PassiveReply {
+                encrypted: false,
+                xml: text.to_owned(),
+                fields,
+            }));
+        }
+        let xml = self.open(&fields)?;
+        Ok(Heard::Reply(PassiveReply {
+            encrypted: true,
+            fields: self::fields(&xml)?,
+            xml,
+        }))
+    }
+
+    fn open(&self, envelope: &[(String, String)]) -> Result<String, ReplyError> {
+        let crypt = self.crypt.as_ref().ok_or(ReplyError::KeyMissing)?;
+        let part = |name| field(envelope, name).ok_or(ReplyError::Missing(name));
+        let encrypt = part("Encrypt")?;
+        let (timestamp, nonce) = (part("TimeStamp")?, part("Nonce")?);
+        let signature = part("MsgSignature")?;
+        if !check_msg_signature(&self.token, timestamp, nonce, encrypt, signature) {
+            return Err(ReplyError::MsgSignature);
+        }
+        Ok(crypt.decrypt(encrypt)?)
+    }
+}
+
+impl Push {
+    fn to_xml(&self) -> String {
+        let said = match &self.said {
+            Said::Text(text) => {
+                let id = format!("<MsgId>{}</MsgId>", self.msg_id);
+                element("MsgType", "text") + &element("Content", text) + &id
+            }
+            Said::Event { name, key } => {
+                element("MsgType", "event") + &element("Event", name) + &element("EventKey", key)
+            }
+        };
+        format!(
+            "<xml>{}{}<CreateTime>{}</CreateTime>{said}</xml>",
+            element("ToUserName", ACCOUNT),
+            element("FromUserName", &self.user),
+            self.create_time
+        )
+    }
+}
+
+fn element(name: &str, text: &str) -> String {
+    let mut xml = format!("<{name}>");
+    push_cdata(&mut xml, text);
+    xml + "</" + name + ">"
+}
+
+impl PassiveReply {
+    /// What its user reads; of a reply that is no text, its type in brackets.
+    pub fn words(&self) -> String {
+        match (self.field("Content"), self.field("MsgType")) {
+            (Some(content), _) => content.to_owned(),
+            (None, kind) => format!("[{}]", kind.unwrap_or_default()),
+        }
+    }
+
+    /// The text of one of its elements.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        field(&self.fields, name)
+    }
+}
+
+/// Seconds since 1970; 0 for a clock that was never set.
+pub fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+/// The elements of a reply. Strictly: the platform's own reading of a reply that is no XML is not known.
+fn fields(xml: &str) -> Result<Vec<(String, String)>, XmlError> {
+    let fields = strict_fields(xml)?.into_iter();
+    Ok(fields
+        .map(|field| (field.name.into_owned(), field.text.into_owned()))
+        .collect())
+}
+
+fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    fields
+        .iter()
+        .find(|(found, _)| found == name)
+        .map(|(_, text)| text.as_str())
+}
+
+impl fmt::Display for ReplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotUtf8 => f.write_str("the answer is not UTF-8"),
+            Self::NotXml(error) => write!(f, "the answer is no reply: {error}"),
+            Self::KeyMissing => f.write_str("the reply is encrypted, and there is no key here"),
+            Self::Missing(name) => write!(f, "the encrypted reply has no {name}"),
+            Self::MsgSignature => f.write_str("the reply's MsgSignature is wrong"),
+            Self::Crypt(error) => write!(f, "the reply cannot be decrypted: {error}"),
+        }
+    }
+}
+
+impl Error for ReplyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NotXml(error) => Some(error),
+            Self::Crypt(error) => Some(error),
+            Self::NotUtf8 | Self::KeyMissing | Self::Missing(_) | Self::MsgSignature => None,
+        }
+    }
+}
+
+impl From<XmlError> for ReplyError {
+    fn from(error: XmlError) -> Self {
+        Self::NotXml(error)
+    }
+}
+
+impl From<CryptError> for ReplyError {
+    fn from(error: CryptError) -> Self {
+        Self::Crypt(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Ends in bits that the key does not use, as real keys do.
+    const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+
+    fn plain() -> WeChat {
+        WeChat {
+            token: "testtoken".parse().unwrap(),
+            crypt: None,
+        }
+    }
+
+    fn secure() -> WeChat {
+        let app_id = "wx1234567890abcdef".parse().unwrap();
+        WeChat {
+            crypt: Some(MsgCrypt::new(KEY.parse().unwrap(), app_id)),
+            ..plain()
+        }
+    }
+
+    fn stamp() -> Stamp {
+        Stamp::new(UNIX_EPOCH + Duration::from_secs(1_700_000_000), 42)
+    }
+
+    fn text(text: &str) -> Push {
+        Push {
+            user: "o_User-1".to_owned(),
+            create_time: 1_700_000_000,
+            msg_id: 7,
+            said: Said::Text(text.to_owned()),
+        }
+    }
+
+    fn reply(heard: &Heard) -> &PassiveReply {
+        match heard {
+            Heard::Reply(reply) => reply,
+            Heard::Acknowledged => panic!("no reply"),
+        }
+    }
+
+    #[test]
+    fn a_query_is_signed_with_time_and_nonce() {
+        assert_eq!(
+            stamp().sign(&plain().token),
+            "signature=9c0a6be3b285fa6a347ea3c22ba94bf205b123dd&timestamp=1700000000&nonce=42"
+        );
+    }
+
+    #[test]
+    fn a_verification_carries_its_echostr_escaped() {
+        let call = plain().verification(&stamp(), "a b+&笑");
+        let (_, echostr) = call.query.rsplit_once('&').unwrap();
+        assert_eq!(echostr, "echostr=a%20b%2B%26%E7%AC%91");
+        assert_eq!(call.body, None);
+    }
+
+    #[test]
+    fn a_text_is_the_platforms_xml() {
+        let call = plain().push(&stamp(), &text("1 < ]]>"), [0; 16]);
+        assert_eq!(
+            call.body.unwrap(),
+            "<xml><ToUserName><![CDATA[gh_daoxiao]]></ToUserName>\
+             <FromUserName><![CDATA[o_User-1]]></FromUserName>\
+             <CreateTime>1700000000</CreateTime>\
+             <MsgType><![CDATA[text]]></MsgType>\
+             <Content><![CDATA[1 < ]]]]><![CDATA[>]]></Content>\
+             <MsgId>7</MsgId></xml>"
+        );
+        assert!(call.query.ends_with("&nonce=42&openid=o_User-1"));
+    }
+
+    #[test]
+    fn an_event_has_its_key_and_no_id() {
+        let push = Push {
+            said: Said::Event {
+                name: "CLICK".to_owned(),
+                key: "笑话".to_owned(),
+            },
+            ..text("")
+        };
+        let body = plain().push(&stamp(), &push, [0; 16]).body.unwrap();
+        let said = "<MsgType><![CDATA[event]]></MsgType><Event><![CDATA[CLICK]]></Event>\
+                    <EventKey><![CDATA[笑话]]></EventKey></xml>";
+        assert!(body.ends_with(said), "{body}");
+    }
+
+    #[test]
+    fn with_a_key_nothing_but_the_account_is_legible() {
+        let call = secure().push(&stamp(), &text("秘密"), [9; 16]);
+        assert!(call.query.contains("&encrypt_type=aes&msg_signature="));
+        let body = call.body.unwrap();
+        let fields = fields(&body).unwrap();
+        let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["ToUserName", "Encrypt"]);
+        let crypt = secure().crypt.unwrap();
+        let message = crypt.decrypt(field(&fields, "Encrypt").unwrap()).unwrap();
+        assert!(message.contains("<Content><![CDATA[秘密]]></Content>"));
+    }
+
+    #[test]
+    fn success_and_nothing_are_no_reply() {
+        for body in ["", "success", " success\n"] {
+            assert_eq!(plain().read(body.as_bytes()), Ok(Heard::Acknowledged));
+        }
+    }
+
+    #[test]
+    fn a_plain_reply_is_read_in_either_mode() {
+        let body =
+            "<xml><MsgType><![CDATA[text]]></MsgType><Content><![CDATA[ a]]></Content></xml>";
+        for wechat in [plain(), secure()] {
+            let heard = wechat.read(body.as_bytes()).unwrap();
+            let reply = reply(&heard);
+            assert_eq!((reply.words().as_str(), reply.encrypted), (" a", false));
+        }
+    }
+
+    #[test]
+    fn a_reply_without_text_is_told_by_its_type() {
+        let heard = plain()
+            .read(b"<xml><MsgType>image</MsgType></xml>")
+            .unwrap();
+        assert_eq!(reply(&heard).words(), "[image]");
+    }
+
+    #[test]
+    fn an_encrypted_reply_is_opened_if_all_of_it_is_right() {
+        let crypt = secure().crypt.unwrap();
+        let encrypt = crypt.encrypt("<xml><Content>a</Content></xml>", [1; 16]);
+        let signature = sign(&["testtoken", "1", "2", &encrypt]);
+        let encrypted = element("Encrypt", &encrypt);
+        let envelope = |signature: &str| {
+            let signature = element("MsgSignature", signature);
+            format!("<xml>{encrypted}{signature}<TimeStamp>1</TimeStamp><Nonce>2</Nonce></xml>")
+        };
+        let heard = secure().read(envelope(&signature).as_bytes()).unwrap();
+        let opened = reply(&heard);
+        assert_eq!((opened.words().as_str(), opened.encrypted), ("a", true));
+        let read = |wechat: WeChat, body: &str| wechat.read(body.as_bytes()).unwrap_err();
+        assert_eq!(read(plain(), &envelope(&signature)), ReplyError::KeyMissing);
+        assert_eq!(read(secure(), &envelope("0")), ReplyError::MsgSignature);
+        assert_eq!(
+            read(secure(), &format!("<xml>{encrypted}</xml>")),
+            ReplyError::Missing("TimeStamp")
+        );
+    }
+
+    #[test]
+    fn what_is_no_xml_is_no_reply() {
+        for body in [
+            "<html></html>",
+            "<xml><Content><![CDATA[]]>]]]]></Content></xml>",
+            "error",
+            "<xml>",
+        ] {
+            let error = plain().read(body.as_bytes()).unwrap_err();
+            assert!(matches!(error, ReplyError::NotXml(_)), "{body}: {error}");
+        }
+        assert_eq!(plain().read(b"\xff"), Err(ReplyError::NotUtf8));
+    }
+}
