@@ -7,7 +7,7 @@
 //!
 //! A call from WeChat walks down through these modules; the best order to read them in:
 //!
-//! 1. [`cli`], [`settings`] and [`commands::serve`]: from the command line to a running bot.
+//! 1. [`cli`], [`settings`] and `commands::serve`: from the command line to a running bot.
 //! 2. [`server`]: the loop, and the match on method and path. What can go wrong between it and
 //!    the network is [`survival`]'s.
 //! 3. [`callback`]: one call from its query to the body of the answer. The query's fields are
@@ -28,10 +28,11 @@ pub mod bot;
 pub mod callback;
 pub mod cgi;
 pub mod cli;
-pub mod commands;
+mod commands;
 pub mod entropy;
 pub mod joke;
 pub mod logger;
+mod printable;
 pub mod reverse;
 pub mod server;
 pub mod settings;

@@ -2,28 +2,13 @@
 
 use std::{
     collections::HashSet,
-    env,
     error::Error,
     fmt, fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use crate::{
-    callback::Account,
-    entropy,
-    joke::{JokeSettings, KNOWN_SOURCES, Source, SourceError, fortune},
-    simulator::WeChat,
-    wechat::crypt::{AppId, EncodingAesKey, MsgCrypt},
-    wechat::signature::Token,
-};
-
-/// The variable of the Token.
-pub const TOKEN: &str = "WECHAT_TOKEN";
-/// The variable of the `EncodingAESKey`.
-pub const ENCODING_AES_KEY: &str = "WECHAT_ENCODING_AES_KEY";
-/// The variable of the AppID.
-pub const APP_ID: &str = "WECHAT_APPID";
+use crate::joke::{JokeSettings, KNOWN_SOURCES, Source, SourceError, fortune};
 
 /// Where jokes come from, as the owner wrote it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,20 +39,6 @@ pub struct JokeOptions {
 /// is accepted.
 #[derive(Debug)]
 pub enum SettingError {
-    /// A variable has a value that is refused; the value is a secret, so it is not shown.
-    Secret {
-        /// Its name.
-        variable: &'static str,
-        /// What is accepted.
-        accepted: String,
-    },
-    /// A variable is needed and not set.
-    Missing {
-        /// Its name.
-        variable: &'static str,
-        /// What it is needed for.
-        why: &'static str,
-    },
     /// The file of `--jokes` cannot be read.
     JokeFile {
         /// Its path.
@@ -93,17 +64,11 @@ pub enum SettingError {
     NoneOfSome(String),
     /// A known source is named twice.
     SourceTwice(String),
-    /// The system has no randomness to make a Token up with.
-    NoRandomness(getrandom::Error),
 }
 
 impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Secret { variable, accepted } => {
-                write!(f, "{variable} cannot be used: {accepted}")
-            }
-            Self::Missing { variable, why } => write!(f, "{variable} is not set: {why}"),
             Self::JokeFile { path, source } => {
                 write!(
                     f,
@@ -131,9 +96,6 @@ impl fmt::Display for SettingError {
                 f,
                 "--joke-source {name}: it is there twice; name each source once"
             ),
-            Self::NoRandomness(error) => {
-                write!(f, "no Token can be made up ({error}); set {TOKEN} to one")
-            }
         }
     }
 }
@@ -146,92 +108,6 @@ impl Error for SettingError {
             _ => None,
         }
     }
-}
-
-/// The Token from the environment, if one is set.
-pub fn token() -> Result<Option<Token>, SettingError> {
-    secret(TOKEN)
-}
-
-/// The Token from the environment, for a command that cannot do without.
-pub fn required_token() -> Result<Token, SettingError> {
-    token()?.ok_or(SettingError::Missing {
-        variable: TOKEN,
-        why: "set it to the Token that the bot has and that the platform's form has",
-    })
-}
-
-/// What WeChat's server knows of the account, out of the environment.
-pub fn wechat() -> Result<WeChat, SettingError> {
-    let account = account(required_token()?, Duration::ZERO)?;
-    Ok(WeChat {
-        token: account.token,
-        crypt: account.crypt,
-    })
-}
-
-/// The Token of a run.
-#[derive(Clone, Debug)]
-pub struct RunToken {
-    /// The Token.
-    pub token: Token,
-    /// Whether it was made up because none is set.
-    pub made_up: bool,
-}
-
-/// The Token from the environment, or else one that is made up.
-pub fn run_token() -> Result<RunToken, SettingError> {
-    if let Some(token) = token()? {
-        return Ok(RunToken {
-            token,
-            made_up: false,
-        });
-    }
-    let token = entropy::token().map_err(SettingError::NoRandomness)?;
-    Ok(RunToken {
-        token,
-        made_up: true,
-    })
-}
-
-/// The account of a Token, with encryption if its key is in the environment. A `max_age` of zero
-/// means any age.
-pub fn account(token: Token, max_age: Duration) -> Result<Account, SettingError> {
-    let key: Option<EncodingAesKey> = secret(ENCODING_AES_KEY)?;
-    let app_id: Option<AppId> = secret(APP_ID)?;
-    let crypt = match (key, app_id) {
-        (Some(key), Some(app_id)) => Some(MsgCrypt::new(key, app_id)),
-        (Some(_), None) => {
-            return Err(SettingError::Missing {
-                variable: APP_ID,
-                why: "WECHAT_ENCODING_AES_KEY is, and encryption needs both",
-            });
-        }
-        // An AppID alone says nothing about encryption.
-        (None, _) => None,
-    };
-    Ok(Account {
-        token,
-        crypt,
-        max_age: (!max_age.is_zero()).then_some(max_age),
-    })
-}
-
-/// A value from the environment that is never shown.
-fn secret<T>(variable: &'static str) -> Result<Option<T>, SettingError>
-where
-    T: std::str::FromStr,
-    T::Err: fmt::Display,
-{
-    let Some(value) = env::var_os(variable) else {
-        return Ok(None);
-    };
-    // What is no text has a character then that no secret has.
-    let parsed: Result<T, T::Err> = value.to_string_lossy().parse();
-    parsed.map(Some).map_err(|error| SettingError::Secret {
-        variable,
-        accepted: error.to_string(),
-    })
 }
 
 /// Where jokes come from, with all selectors parsed and the owner's file read.

@@ -16,10 +16,13 @@ use std::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
-    wechat::crypt::{CryptError, MsgCrypt},
-    wechat::message::{XmlError, strict_fields},
-    wechat::reply::push_cdata,
-    wechat::signature::{Token, check_msg_signature, sign},
+    printable::printable_lines,
+    wechat::{
+        crypt::{CryptError, MsgCrypt},
+        message::{XmlError, strict_fields},
+        reply::{MAX_CONTENT_BYTES, push_cdata},
+        signature::{Token, check_msg_signature, sign},
+    },
 };
 
 /// The official account that messages are addressed to, in the form of the platform's names.
@@ -229,12 +232,13 @@ fn element(name: &str, text: &str) -> String {
 }
 
 impl PassiveReply {
-    /// What its user reads; of a reply that is no text, its type in brackets.
+    /// What its user reads, fit for a terminal; of a reply that is no text, its type in brackets.
     pub fn words(&self) -> String {
-        match (self.field("Content"), self.field("MsgType")) {
+        let words = match (self.field("Content"), self.field("MsgType")) {
             (Some(content), _) => content.to_owned(),
             (None, kind) => format!("[{}]", kind.unwrap_or_default()),
-        }
+        };
+        printable_lines(&words, MAX_CONTENT_BYTES).to_string()
     }
 
     /// The text of one of its elements.

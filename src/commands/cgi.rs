@@ -4,33 +4,65 @@ use std::{
     env, io,
     process::ExitCode,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Instant, SystemTime},
 };
 
-use super::printed;
+use clap::Args;
+
+use super::{
+    CommandError,
+    args::{LogArgs, MaxAgeArg},
+    joke_args::JokeArgs,
+    printed, secrets,
+};
 use crate::{
     access_log::Line,
     callback::Callback,
     cgi::CgiRequest,
     joke::{JokeSettings, Jokes},
-    settings::{self, JokeOptions, SettingError},
+    settings,
 };
 
+const HELP: &str = "\
+A web server runs this for each request and chooses the path itself. The request is in the
+variables REQUEST_METHOD, QUERY_STRING and CONTENT_LENGTH, its body on standard input;
+the answer goes to standard output, the log to standard error. WECHAT_TOKEN must be set
+(and the key and AppID, if the account has them).
+What `serve` keeps in memory does not outlive a request here: jokes are fetched for each
+asker, and WeChat's retries are answered anew.
+
+Example, as a script in cgi-bin:
+  #!/bin/sh
+  WECHAT_TOKEN=mysecrettoken exec daoxiao cgi";
+
+/// Answer one request of a web server that speaks CGI
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct CgiArgs {
+    #[command(flatten)]
+    age: MaxAgeArg,
+    #[command(flatten)]
+    jokes: JokeArgs,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
 /// Answers the request in the environment, on standard output.
-pub fn run(max_age: Duration, jokes: &JokeOptions) -> Result<ExitCode, SettingError> {
+pub(crate) fn run(args: CgiArgs) -> Result<ExitCode, CommandError> {
     let begun = Instant::now();
-    let token = settings::required_token()?;
+    args.log.start();
+    let token = secrets::required_token()?;
     let variable = |name: &str| env::var(name).ok();
-    let request = CgiRequest::from_variables(variable).ok_or(SettingError::Missing {
-        variable: "REQUEST_METHOD",
-        why: "a web server runs this command, and says in variables what it was asked",
+    let request = CgiRequest::from_variables(variable).ok_or_else(|| {
+        let reason = "a web server runs this command, and says in variables what it was asked";
+        secrets::missing("REQUEST_METHOD", reason)
     })?;
     let jokes = Arc::new(Jokes::new(JokeSettings {
         // The caller chooses HTTP_PROXY: the web server puts his `Proxy` header there.
         use_proxy: false,
-        ..settings::jokes(jokes)?
+        ..settings::jokes(&args.jokes.into()).map_err(CommandError::usage)?
     }));
-    let mut callback = Callback::new(settings::account(token, max_age)?, jokes);
+    let mut callback = Callback::new(secrets::account(token, args.age.max_age)?, jokes);
     let response = request.answer(io::stdin().lock(), &mut callback, SystemTime::now());
     let written = response.write_to(io::stdout().lock());
     let line = Line {
@@ -41,5 +73,5 @@ pub fn run(max_age: Duration, jokes: &JokeOptions) -> Result<ExitCode, SettingEr
         took: begun.elapsed(),
     };
     log::info!("{line}");
-    Ok(printed(written))
+    printed(written)
 }

@@ -11,12 +11,14 @@ use std::{
     time::Duration,
 };
 
-use super::{FAILED, complain, fail, printed};
+use clap::Args;
+
+use super::{CommandError, FAILED, args::LogArgs, complain, joke_args::JokeArgs, printed, secrets};
 use crate::{
     callback::Callback,
     joke::Jokes,
     server::{Server, Service},
-    settings::{self, JokeOptions, SettingError},
+    settings::{self, JokeOptions},
     simulator::{Heard, Said, WeChat, post::Caller, url::BotUrl},
     survival::Pulse,
 };
@@ -29,41 +31,64 @@ const PROMPT: &str = "> ";
 /// Stands for an answer without words, so that each line has one.
 const NO_WORDS: &str = "(no answer)";
 
-/// Talks until standard input ends: to the bot at this URL, or to one of its own.
-pub fn run(url: Option<BotUrl>, jokes: &JokeOptions) -> Result<ExitCode, SettingError> {
-    let caller = match url {
-        Some(url) => Ok(Caller {
-            url,
-            wechat: settings::wechat()?,
-        }),
-        None => bot_of_its_own(jokes)?,
-    };
-    Ok(match caller {
-        Ok(caller) => Talk::new(caller).run(),
-        Err(error) => fail(FAILED, &error),
-    })
+const HELP: &str = "\
+Each line is sent to the bot as a message of a WeChat user, and its answer is printed;
+Ctrl-D ends the talk. Lines can also be piped in. A line that gets no answer is
+explained on standard error, and the exit code is 1 in the end. Of the log only errors
+are shown, unless --log says otherwise. With --url, WECHAT_TOKEN must be the
+Token of the bot that runs there (and the key and AppID, if it has them).
+
+Examples: daoxiao chat
+          echo 笑话 | daoxiao chat
+          WECHAT_TOKEN=mysecrettoken daoxiao chat --url http://127.0.0.1:8080/wechat";
+
+/// Talk to the bot in this terminal, without an account and without a network
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct ChatArgs {
+    /// Talk to the bot that runs here, not to one that is started for this talk
+    #[arg(long, value_name = "URL")]
+    url: Option<BotUrl>,
+    #[command(flatten)]
+    jokes: JokeArgs,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
-type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+/// Talks until standard input ends: to the bot at this URL, or to one of its own.
+pub(crate) fn run(args: ChatArgs) -> Result<ExitCode, CommandError> {
+    // What the bot logs would stand between the lines of the talk.
+    args.log.start_quietly();
+    let caller = match args.url {
+        Some(url) => Caller {
+            url,
+            wechat: secrets::wechat()?,
+        },
+        None => bot_of_its_own(&args.jokes.into())?,
+    };
+    Talk::new(caller).run()
+}
 
 /// Starts the server on a loopback port; it ends with this process.
-fn bot_of_its_own(jokes: &JokeOptions) -> Result<Outcome<Caller>, SettingError> {
-    let token = settings::run_token()?.token;
-    let account = settings::account(token, Duration::ZERO)?;
+fn bot_of_its_own(jokes: &JokeOptions) -> Result<Caller, CommandError> {
+    let token = secrets::run_token()?.token;
+    let account = secrets::account(token, Duration::ZERO)?;
     let wechat = WeChat {
         token: account.token.clone(),
         crypt: account.crypt.clone(),
     };
-    let jokes = Arc::new(Jokes::new(settings::jokes(jokes)?));
+    let jokes = settings::jokes(jokes).map_err(CommandError::usage)?;
+    let jokes = Arc::new(Jokes::new(jokes));
     let service = Service {
         paths: vec!["/".to_owned()],
         callback: Callback::new(account, Arc::clone(&jokes)),
         jokes,
     };
-    Ok(start(service).map(|url| Caller { url, wechat }))
+    let url = start(service).map_err(CommandError::Failure)?;
+    Ok(Caller { url, wechat })
 }
 
-fn start(service: Service) -> Outcome<BotUrl> {
+fn start(service: Service) -> Result<BotUrl, Box<dyn Error + Send + Sync>> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let url = format!("http://{}/", listener.local_addr()?).parse()?;
     let mut server = Server::open(listener, service, Arc::new(Pulse::default()))?;
@@ -91,9 +116,9 @@ impl Talk {
         }
     }
 
-    fn run(mut self) -> ExitCode {
+    fn run(mut self) -> Result<ExitCode, CommandError> {
         match self.answer_lines(&mut io::stdout()) {
-            Ok(()) if self.failed => ExitCode::from(FAILED),
+            Ok(()) if self.failed => Ok(ExitCode::from(FAILED)),
             outcome => printed(outcome),
         }
     }

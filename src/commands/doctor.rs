@@ -14,10 +14,11 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use clap::Args;
+
 use self::report::{Finding, Report};
-use super::{FAILED, printed};
+use super::{CommandError, FAILED, printed, secrets};
 use crate::{
-    settings::{self, SettingError},
     simulator::{
         Call, Heard, Push, Said, Stamp, WeChat,
         answer::Answer,
@@ -28,6 +29,23 @@ use crate::{
     wechat::crypt::MsgCrypt,
     wechat::signature::Token,
 };
+
+const HELP: &str = "\
+WECHAT_TOKEN is the Token typed into the platform's form; for an account in secure mode
+set WECHAT_ENCODING_AES_KEY and WECHAT_APPID, too. Each check is one line, ✓ or ✗; the last
+line says what to do first. It works with any server, not only with daoxiao.
+Exit code: 0 all is well, 1 there is something to fix, 2 wrong usage.
+
+Example: WECHAT_TOKEN=mysecrettoken daoxiao doctor http://bot.example.com/wechat";
+
+/// Find out why WeChat and a server do not get along
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct DoctorArgs {
+    /// What is typed, or to be typed, into the platform's form
+    #[arg(value_name = "URL")]
+    url: BotUrl,
+}
 
 /// The OpenID of the user that the doctor plays.
 const USER: &str = "oDaoxiaoDoctor";
@@ -45,13 +63,12 @@ const LONG_CHARS: usize = 682;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Examines a server, on standard output.
-pub fn run(url: BotUrl) -> Result<ExitCode, SettingError> {
-    let wechat = settings::wechat()?;
-    Ok(match examine(url, wechat, &mut io::stdout()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(FAILED),
+pub(crate) fn run(args: DoctorArgs) -> Result<ExitCode, CommandError> {
+    match examine(args.url, secrets::wechat()?, &mut io::stdout()) {
+        Ok(true) => Ok(ExitCode::SUCCESS),
+        Ok(false) => Ok(ExitCode::from(FAILED)),
         Err(error) => printed(Err(error)),
-    })
+    }
 }
 
 /// Examines a server and writes what it finds; whether all is well.

@@ -3,28 +3,30 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use super::{FAILED, complain, fail, printed};
+use super::{CommandError, complain, printed};
 use crate::joke::{Attempt, Harvest, JokeSettings, fortune_entry, try_sources};
 
 /// Asks the sources in turn until one has jokes, or `all` of them, and prints `count` jokes of each
 /// that has some, or as many as it has, on standard output in fortune format; and on standard
 /// error where they came from. Ends with 1 when there are none.
-#[must_use]
-pub fn run(settings: &JokeSettings, all: bool, count: Option<usize>) -> ExitCode {
-    let attempts = match try_sources(settings, all) {
-        Ok(attempts) => attempts,
-        Err(error) => return fail(FAILED, &format_args!("no thread to fetch with: {error}")),
-    };
+pub(crate) fn run(
+    settings: &JokeSettings,
+    all: bool,
+    count: Option<usize>,
+) -> Result<ExitCode, CommandError> {
+    let attempts = try_sources(settings, all)
+        .map_err(|error| CommandError::failure(format!("no thread to fetch with: {error}")))?;
     for attempt in &attempts {
         complain(explain(attempt));
     }
     let found = attempts.iter().filter_map(|one| one.outcome.as_ref().ok());
     let jokes: Vec<String> = found.flat_map(|harvest| choose(harvest, count)).collect();
     if attempts.is_empty() {
-        return fail(FAILED, &"no joke: there is no source to ask");
+        return Err(CommandError::failure("no joke: there is no source to ask"));
     }
     if jokes.is_empty() {
-        return fail(FAILED, &"no joke: see above what each source said");
+        let reason = "no joke: see above what each source said";
+        return Err(CommandError::failure(reason));
     }
     printed(print(&mut io::stdout().lock(), &jokes))
 }

@@ -9,12 +9,20 @@ use std::{
     time::Duration,
 };
 
-use super::{FAILED, complain, fail};
+use clap::Args;
+
+use super::{
+    CommandError,
+    args::{LogArgs, MaxAgeArg, number},
+    complain,
+    joke_args::JokeArgs,
+    secrets::{self, RunToken, TOKEN},
+};
 use crate::{
     callback::Callback,
     joke::{JokeSettings, JokeState, Jokes},
-    server::{Server, Service},
-    settings::{self, JokeOptions, RunToken, SettingError, TOKEN},
+    server::{HEALTH_PATH, Server, Service},
+    settings::{self, JokeOptions},
     survival::{
         Limits, Pulse,
         signals::{self, Farewell, Keeper},
@@ -30,33 +38,108 @@ const DECK: &str = "DAOXIAO_HANDED_ON_DECK";
 /// The sources' rest, handed on.
 const RESTS: &str = "DAOXIAO_HANDED_ON_RESTS";
 
-/// Settings of `serve`, checked as far as each can be checked alone.
-#[derive(Debug)]
-pub struct ServeSettings {
-    /// Where to listen.
-    pub listen: SocketAddr,
-    /// Paths on which WeChat calls.
-    pub paths: Vec<String>,
-    /// How far a timestamp may be from now; zero = any age.
-    pub max_age: Duration,
-    /// What is too much.
-    pub limits: Limits,
-    /// Where jokes come from.
-    pub jokes: JokeOptions,
+/// What the loop may need for a request beyond waiting for a joke, before it counts as stuck.
+const REQUEST_ROOM: Duration = Duration::from_millis(1500);
+
+const HELP: &str = "\
+Secrets come from the environment only:
+  WECHAT_TOKEN             the Token typed into the platform, 3 to 32 of A-Z a-z 0-9;
+                           without it one is made up for this run and printed
+  WECHAT_ENCODING_AES_KEY  the EncodingAESKey, 43 of A-Z a-z 0-9: switches encryption on
+  WECHAT_APPID             the AppID that belongs to the key
+
+Example: WECHAT_TOKEN=mysecrettoken daoxiao --listen 0.0.0.0:80";
+
+/// Answer WeChat's calls; the same as no command
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct ServeArgs {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(
+        long,
+        env = "DAOXIAO_LISTEN",
+        value_name = "ADDR",
+        default_value = "0.0.0.0:8080",
+        hide_env_values = true,
+        value_parser = address
+    )]
+    listen: SocketAddr,
+    /// Path that WeChat calls; several are repeated or separated by commas
+    #[arg(
+        long,
+        env = "DAOXIAO_PATH",
+        value_name = "PATH",
+        default_value = "/,/wechat",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_parser = path
+    )]
+    path: Vec<String>,
+    #[command(flatten)]
+    age: MaxAgeArg,
+    /// Connections at a time
+    #[arg(
+        long,
+        env = "DAOXIAO_MAX_CONNECTIONS",
+        value_name = "N",
+        default_value = "256",
+        hide_env_values = true,
+        allow_negative_numbers = true,
+        value_parser = number::<u32, 8, 100_000>
+    )]
+    max_connections: u32,
+    /// Memory above which the process starts over
+    #[arg(
+        long,
+        env = "DAOXIAO_MAX_MEMORY",
+        value_name = "MIB",
+        default_value = "200",
+        hide_env_values = true,
+        allow_negative_numbers = true,
+        value_parser = number::<u64, 32, 1_048_576>
+    )]
+    max_memory: u64,
+    #[command(flatten)]
+    jokes: JokeArgs,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "expected an IP address with a port, such as 0.0.0.0:8080 or [::1]:8080".to_owned()
+    })
+}
+
+fn path(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_graphic() && c != '?' && c != '#';
+    if text == HEALTH_PATH {
+        Err(format!("{HEALTH_PATH} is the bot's own, for health checks"))
+    } else if text.starts_with('/') && text.chars().all(is_plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected / or a path such as /wechat, of visible ASCII without ? and #".to_owned())
+    }
 }
 
 /// Serves until a signal ends the process. Returns only when it cannot begin.
-pub fn run(settings: ServeSettings) -> Result<ExitCode, SettingError> {
+pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, CommandError> {
+    args.log.start();
+    let limits = Limits {
+        connections: args.max_connections,
+        memory_mib: args.max_memory,
+        request: Duration::from_millis(args.jokes.joke_budget) + REQUEST_ROOM,
+    };
     // Before anything starts a thread, so that every thread has them blocked.
     signals::block();
-    let RunToken { token, made_up } = settings::run_token()?;
-    let account = settings::account(token.clone(), settings.max_age)?;
-    let jokes = Arc::new(Jokes::new(joke_settings(settings.jokes)?));
+    let RunToken { token, made_up } = secrets::run_token()?;
+    let account = secrets::account(token.clone(), args.age.max_age)?;
+    let jokes = Arc::new(Jokes::new(joke_settings(args.jokes.into())?));
     if let (Some(deck), Some(rests)) = (successor::handed_on(DECK), successor::handed_on(RESTS)) {
         jokes.take_over(&JokeState { deck, rests });
     }
     let service = Service {
-        paths: settings.paths,
+        paths: args.path,
         callback: Callback::new(account, Arc::clone(&jokes)),
         jokes: Arc::clone(&jokes),
     };
@@ -65,19 +148,19 @@ pub fn run(settings: ServeSettings) -> Result<ExitCode, SettingError> {
         announce(token);
     }
     let state = move || state(&jokes, token.as_ref());
-    match begin(settings.listen, settings.limits, service, state) {
+    match begin(args.listen, limits, service, state) {
         Ok((mut server, farewell)) => {
             server.run();
             farewell.say()
         }
-        Err(error) => Ok(fail(FAILED, &error)),
+        Err(error) => Err(CommandError::Failure(error)),
     }
 }
 
 /// Where jokes come from. A bot that has served does not end because its owner's file cannot be
 /// read any more.
-fn joke_settings(options: JokeOptions) -> Result<JokeSettings, SettingError> {
-    match settings::jokes(&options) {
+fn joke_settings(options: JokeOptions) -> Result<JokeSettings, CommandError> {
+    let settings = match settings::jokes(&options) {
         Err(error) if successor::is_successor() => {
             log::error!("{error}; going on with the built-in jokes");
             settings::jokes(&JokeOptions {
@@ -86,7 +169,8 @@ fn joke_settings(options: JokeOptions) -> Result<JokeSettings, SettingError> {
             })
         }
         settings => settings,
-    }
+    };
+    settings.map_err(CommandError::usage)
 }
 
 /// Opens the socket and starts the threads that keep the bot alive.

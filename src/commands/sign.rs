@@ -5,14 +5,24 @@ use std::{
     process::ExitCode,
 };
 
-use super::printed;
-use crate::{
-    settings::{self, SettingError},
-    simulator::post::stamp,
-};
+use clap::Args;
+
+use super::{CommandError, printed, secrets};
+use crate::simulator::post::stamp;
+
+const HELP: &str = "\
+WECHAT_TOKEN is the Token that the bot has. A signature is good for a few minutes
+(see `daoxiao serve --help`, --max-age).
+
+Example: curl \"http://127.0.0.1:8080/wechat?$(daoxiao sign)&echostr=hello\"";
+
+/// Print a signed query for curl: signature=…&timestamp=…&nonce=…
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct SignArgs {}
 
 /// Prints `signature=…&timestamp=…&nonce=…`.
-pub fn run() -> Result<ExitCode, SettingError> {
-    let query = stamp().sign(&settings::required_token()?);
-    Ok(printed(writeln!(io::stdout(), "{query}")))
+pub(crate) fn run(_: &SignArgs) -> Result<ExitCode, CommandError> {
+    let query = stamp().sign(&secrets::required_token()?);
+    printed(writeln!(io::stdout(), "{query}"))
 }

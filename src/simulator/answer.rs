@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use crate::printable::printable;
+
 /// How much of a stranger's answer is shown.
 const MAX_LINE_CHARS: usize = 80;
 
@@ -21,12 +23,11 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The first line of its body, for a person to read: cut, and without control characters.
+    /// The first line of its body, for a person to read.
     pub fn first_line(&self) -> String {
         let text = String::from_utf8_lossy(&self.body);
         let line = text.trim_start().lines().next().unwrap_or_default();
-        let plain = line.chars().filter(|c| !c.is_control());
-        plain.take(MAX_LINE_CHARS).collect()
+        printable(line, MAX_LINE_CHARS).to_string()
     }
 
     /// Whether its body contains these words, which are in lower case.
@@ -62,10 +63,11 @@ mod tests {
         };
         assert_eq!(
             answer(b"\n for\x1b[2Jbidden\nmore").first_line(),
-            "for[2Jbidden"
+            r"for\u{1b}[2Jbidden"
         );
         assert_eq!(answer(b"").first_line(), "");
-        assert_eq!(answer(&[b'a'; 99]).first_line(), "a".repeat(80));
+        let cut = "a".repeat(80) + "…";
+        assert_eq!(answer(&[b'a'; 99]).first_line(), cut);
     }
 
     #[test]

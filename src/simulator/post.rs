@@ -12,7 +12,7 @@ use ureq::{
     http::{Response, header},
 };
 
-use crate::entropy;
+use crate::{entropy, printable::printable};
 
 use super::{
     Call, Heard, Push, ReplyError, Said, Stamp, WeChat, answer::Answer, unix_seconds, url::BotUrl,
@@ -26,6 +26,9 @@ const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// No more of an answer is read: it may be some web page, and a reply has 2 KiB or so.
 const MAX_ANSWER_BYTES: u64 = 1024 * 1024;
+
+/// How much of a redirect's target is shown.
+const MAX_LOCATION_CHARS: usize = 200;
 
 /// As WeChat's server calls itself.
 const USER_AGENT: &str = "Mozilla/4.0";
@@ -112,7 +115,8 @@ fn exchange(url: &BotUrl, call: &Call) -> Result<Answer, ureq::Error> {
     let head = Response::from_parts(head, ());
     Ok(Answer {
         status: head.status().as_u16(),
-        location: text_of(&head, &header::LOCATION),
+        location: text_of(&head, &header::LOCATION)
+            .map(|url| printable(&url, MAX_LOCATION_CHARS).to_string()),
         content_type: text_of(&head, &header::CONTENT_TYPE),
         date: text_of(&head, &header::DATE).and_then(|date| httpdate::parse_http_date(&date).ok()),
         body: bytes,

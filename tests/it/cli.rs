@@ -30,58 +30,58 @@ fn a_bad_setting_is_exit_2_and_names_itself_its_value_and_what_is_accepted() {
     for (arguments, expected) in [
         (
             ["--listen", "8080"],
-            "error: invalid value '8080' for '--listen <ADDR>': accepted is an IP address with a \
+            "error: invalid value '8080' for '--listen <ADDR>': expected an IP address with a \
              port, such as 0.0.0.0:8080 or [::1]:8080\n",
         ),
         (
             ["--path", "wechat"],
-            "error: invalid value 'wechat' for '--path <PATH>': accepted is / or a path such as \
+            "error: invalid value 'wechat' for '--path <PATH>': expected / or a path such as \
              /wechat, of visible ASCII without ? and #\n",
         ),
         (
             ["--path", "/,/a?b"],
-            "error: invalid value '/a?b' for '--path <PATH>': accepted is / or a path such as \
+            "error: invalid value '/a?b' for '--path <PATH>': expected / or a path such as \
              /wechat, of visible ASCII without ? and #\n",
         ),
         (
             ["--path", "/healthz"],
-            "error: invalid value '/healthz' for '--path <PATH>': /healthz is where the bot says \
-             that it is there\n",
+            "error: invalid value '/healthz' for '--path <PATH>': /healthz is the bot's own, for \
+             health checks\n",
         ),
         (
             ["--max-age", "-1"],
-            "error: invalid value '-1' for '--max-age <SECONDS>': accepted is a whole number from \
+            "error: invalid value '-1' for '--max-age <SECONDS>': expected a whole number from \
              0 to 315360000\n",
         ),
         (
             ["--max-connections", "7"],
-            "error: invalid value '7' for '--max-connections <N>': accepted is a whole number from \
+            "error: invalid value '7' for '--max-connections <N>': expected a whole number from \
              8 to 100000\n",
         ),
         (
             ["--max-memory", "31"],
-            "error: invalid value '31' for '--max-memory <MIB>': accepted is a whole number from \
+            "error: invalid value '31' for '--max-memory <MIB>': expected a whole number from \
              32 to 1048576\n",
         ),
         (
             ["--joke-budget", "4001"],
-            "error: invalid value '4001' for '--joke-budget <MS>': accepted is a whole number from \
+            "error: invalid value '4001' for '--joke-budget <MS>': expected a whole number from \
              1 to 4000\n",
         ),
         (
             ["--joke-ttl", "soon"],
-            "error: invalid value 'soon' for '--joke-ttl <SECONDS>': accepted is a whole number \
+            "error: invalid value 'soon' for '--joke-ttl <SECONDS>': expected a whole number \
              from 0 to 31536000\n",
         ),
         (
             ["--joke-source", "qiushibaike"],
-            "error: invalid value 'qiushibaike' for '--joke-source <NAME>': accepted are \
-             qiushidabaike, zol, biedoul, 60s and none\n",
+            "error: invalid value 'qiushibaike' for '--joke-source <NAME>': expected \
+             qiushidabaike, zol, biedoul, 60s or none\n",
         ),
         (
             ["--log", "loud"],
-            "error: invalid value 'loud' for '--log <LEVEL>': accepted are off, error, warn, info, \
-             debug and trace\n",
+            "error: invalid value 'loud' for '--log <LEVEL>': expected off, error, warn, info, \
+             debug or trace\n",
         ),
     ] {
         let error = refused(&arguments, &[]);

@@ -8,7 +8,8 @@ use std::{
 };
 
 use crate::{
-    support::{Bot, TOKEN, daoxiao},
+    fake::{Fake, answer, ok, reply},
+    support::{Bot, TOKEN, daoxiao, now},
     tools::{Daemon, free_address},
 };
 
@@ -337,4 +338,24 @@ fn a_bot_whose_first_line_nobody_reads_serves() {
     let url = format!("http://{address}/");
     let said = run(with_token(&["say", "--url", &url, "ab"]), "");
     assert_eq!(said, printed("ba\n"));
+}
+
+#[test]
+fn what_a_foreign_server_says_cannot_move_the_cursor_or_turn_the_text() {
+    let said = |content: &'static str| {
+        let fake = Fake::start(move |call| {
+            assert!(call.is_signed());
+            ok(&reply(call, &now().to_string(), content))
+        });
+        run(with_token(&["say", "--url", &fake.url(), "a"]), "")
+    };
+    assert_eq!(
+        said("a\u{202e}b\u{9b}2J\n第二行"),
+        printed("a\\u{202e}b\\u{9b}2J\n第二行\n")
+    );
+    let fake = Fake::start(|_| answer("403 Forbidden", "\x1b]0;owned\x07"));
+    assert_eq!(
+        run(with_token(&["say", "--url", &fake.url(), "a"]), "").err,
+        "error: refused with 403: \\u{1b}]0;owned\\u{7}\n"
+    );
 }

@@ -23,7 +23,20 @@ const READMES: [&str; 2] = ["README.md", "README.zh-CN.md"];
 /// Crates that are hidden behind the modules that use them.
 const CRATE_HOMES: [(&str, &[&str]); 6] = [
     ("tiny_http", &["server.rs", "server/request.rs"]),
-    ("clap", &["cli.rs", "cli/joke.rs", "cli/talk.rs"]),
+    (
+        "clap",
+        &[
+            "cli.rs",
+            "commands/args.rs",
+            "commands/cgi.rs",
+            "commands/chat.rs",
+            "commands/doctor.rs",
+            "commands/joke_args.rs",
+            "commands/say.rs",
+            "commands/serve.rs",
+            "commands/sign.rs",
+        ],
+    ),
     ("env_filter", &["logger.rs"]),
     ("roxmltree", &["wechat/message/xml.rs"]),
     ("select", &["joke/page.rs", "joke/selector.rs"]),

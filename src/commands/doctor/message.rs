@@ -5,6 +5,7 @@ use super::{
     report::Finding,
 };
 use crate::{
+    printable::printable,
     simulator::{
         ACCOUNT, Heard, PassiveReply, Push, ReplyError, WeChat, answer::Answer, post::PostError,
     },
@@ -100,7 +101,7 @@ fn create_time(reply: &PassiveReply, now: u64) -> Option<Finding> {
         )),
         Ok(time) if time.abs_diff(now) <= DAY => None,
         _ => Some(Finding::wrong(
-            format!("CreateTime is {text:?}, not the time of now"),
+            format!("CreateTime is {text:?}, not the current time"),
             "give CreateTime as the number of seconds since 1970",
         )),
     }
@@ -132,14 +133,10 @@ fn summary(reply: &PassiveReply) -> String {
     let Some(text) = reply.field("Content") else {
         return format!(
             "a reply of type {}",
-            reply.field("MsgType").unwrap_or_default()
+            printable(reply.field("MsgType").unwrap_or_default(), SHOWN_CHARS)
         );
     };
-    let mut shown: String = text.chars().take(SHOWN_CHARS).collect();
-    if shown.len() < text.len() {
-        shown.push('…');
-    }
-    format!("{shown:?}")
+    format!("\"{}\"", printable(text, SHOWN_CHARS))
 }
 
 /// Whether a message that WeChat did not sign was turned away. `genuine`: what a signed one got.

@@ -4,18 +4,20 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
 
-use super::{DAY, LogArgs, number};
+use super::{
+    CommandError,
+    args::{DAY, LogArgs, number},
+    joke,
+};
 use crate::{
-    commands,
     joke::KNOWN_SOURCES,
-    logger,
-    settings::{self, JokeOptions, SettingError},
+    settings::{self, JokeOptions},
 };
 
 /// The longest `--joke-budget`: WeChat waits 5 s, and the answer has to reach it.
 const MAX_JOKE_BUDGET_MS: u64 = 4000;
 
-pub(super) const JOKE_HELP: &str = "\
+pub(crate) const JOKE_HELP: &str = "\
 The jokes are on standard output, a line % between two, as --jokes FILE takes them; where they
 come from, and how many were left out and why, is on standard error.
 
@@ -34,12 +36,12 @@ Examples: daoxiao joke --joke-url 'https://60s.viki.moe/v2/duanzi?encoding=text'
              --joke-item 'li.joke' --joke-title h3 --joke-content 'div.text'";
 
 #[derive(Debug, Args)]
-pub(super) struct JokeCommand {
+pub(crate) struct JokeCommand {
     /// Ask every source, not only until one has jokes, and print all their jokes
     #[arg(long)]
     all: bool,
     /// How many jokes to print, at random; of each source with --all [default: 1]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = number::<1, 1000>)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = number::<u64, 1, 1000>)]
     count: Option<u64>,
     #[command(flatten)]
     jokes: JokeArgs,
@@ -49,7 +51,7 @@ pub(super) struct JokeCommand {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Jokes")]
-pub(super) struct JokeArgs {
+pub(crate) struct JokeArgs {
     /// Known sources in the order to try, or none: qiushidabaike, zol, biedoul, 60s; several are
     /// repeated or separated by commas
     /// [default: all of them]
@@ -112,19 +114,19 @@ pub(super) struct JokeArgs {
     )]
     jokes: Option<PathBuf>,
     /// How long someone who asks for a joke may wait, in milliseconds
-    #[arg(long, env = "DAOXIAO_JOKE_BUDGET", value_name = "MS", default_value = "2500", hide_env_values = true, allow_negative_numbers = true, value_parser = number::<1, MAX_JOKE_BUDGET_MS>)]
-    pub(super) joke_budget: u64,
+    #[arg(long, env = "DAOXIAO_JOKE_BUDGET", value_name = "MS", default_value = "2500", hide_env_values = true, allow_negative_numbers = true, value_parser = number::<u64, 1, MAX_JOKE_BUDGET_MS>)]
+    pub(crate) joke_budget: u64,
     /// How long fetched jokes are kept before new ones are fetched
-    #[arg(long, env = "DAOXIAO_JOKE_TTL", value_name = "SECONDS", default_value = "600", hide_env_values = true, allow_negative_numbers = true, value_parser = number::<0, { 365 * DAY }>)]
+    #[arg(long, env = "DAOXIAO_JOKE_TTL", value_name = "SECONDS", default_value = "600", hide_env_values = true, allow_negative_numbers = true, value_parser = number::<u64, 0, { 365 * DAY }>)]
     joke_ttl: u64,
 }
 
-pub(super) fn joke(args: JokeCommand) -> Result<ExitCode, SettingError> {
-    logger::start(args.log.log);
-    let jokes = settings::jokes(&args.jokes.into())?;
+pub(crate) fn joke(args: JokeCommand) -> Result<ExitCode, CommandError> {
+    args.log.start();
+    let jokes = settings::jokes(&args.jokes.into()).map_err(CommandError::usage)?;
     let count = args.count.or((!args.all).then_some(1));
     let count = count.and_then(|count| usize::try_from(count).ok());
-    Ok(commands::joke::run(&jokes, args.all, count))
+    joke::run(&jokes, args.all, count)
 }
 
 impl From<JokeArgs> for JokeOptions {
@@ -160,10 +162,7 @@ fn joke_source(text: &str) -> Result<String, String> {
     if text == "none" || KNOWN_SOURCES.contains(&text) {
         Ok(text.to_owned())
     } else {
-        Err(format!(
-            "accepted are {} and none",
-            KNOWN_SOURCES.join(", ")
-        ))
+        Err(format!("expected {} or none", KNOWN_SOURCES.join(", ")))
     }
 }
 
@@ -184,7 +183,7 @@ mod tests {
         assert_eq!(joke_source("\tnone").unwrap(), "none");
         assert_eq!(
             joke_source("qiubai").unwrap_err(),
-            "accepted are qiushidabaike, zol, biedoul, 60s and none"
+            "expected qiushidabaike, zol, biedoul, 60s or none"
         );
     }
 }

@@ -1,0 +1,100 @@
+//! Foreign text, made fit for a log line or a terminal.
+
+use std::fmt::{self, Display, Formatter, Write};
+
+/// Shows foreign text on one line: escapes what moves the cursor, breaks the line or turns the
+/// direction of writing, and cuts it after `max_chars` characters.
+pub(crate) fn printable(text: &str, max_chars: usize) -> impl Display {
+    Printable {
+        text,
+        max_chars,
+        keeps_lines: false,
+    }
+}
+
+/// As [`printable`], of a text whose line breaks stay.
+pub(crate) fn printable_lines(text: &str, max_chars: usize) -> impl Display {
+    Printable {
+        text,
+        max_chars,
+        keeps_lines: true,
+    }
+}
+
+struct Printable<'a> {
+    text: &'a str,
+    max_chars: usize,
+    keeps_lines: bool,
+}
+
+impl Display for Printable<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut chars = self.text.chars();
+        for char in chars.by_ref().take(self.max_chars) {
+            if is_harmful(char) && !(self.keeps_lines && char == '\n') {
+                write!(f, "{}", char.escape_default())?;
+            } else {
+                f.write_char(char)?;
+            }
+        }
+        match chars.next() {
+            Some(_) => f.write_char('…'),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Control characters (C1 among them), line and paragraph separators, marks that change the
+/// direction of writing, and the byte order mark.
+fn is_harmful(char: char) -> bool {
+    let is_direction_mark = matches!(
+        char,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    char.is_control() || is_direction_mark || matches!(char, '\u{2028}' | '\u{2029}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_can_read_stays() {
+        for text in ["", "上海自来水 来自海上", "é 👨‍👩‍👧 /::) \\n \"quoted\""]
+        {
+            assert_eq!(printable(text, 80).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_a_terminal_obeys_is_escaped() {
+        for (text, shown) in [
+            ("a\r\nb\tc", r"a\r\nb\tc"),
+            ("\x1b[2J\x07\x7f\0", r"\u{1b}[2J\u{7}\u{7f}\u{0}"),
+            ("\u{85}\u{9b}1m", r"\u{85}\u{9b}1m"),
+            (
+                "\u{202e}txt\u{2066}\u{2069}",
+                r"\u{202e}txt\u{2066}\u{2069}",
+            ),
+            ("\u{200e}\u{200f}\u{61c}", r"\u{200e}\u{200f}\u{61c}"),
+            ("\u{2028}\u{2029}\u{feff}", r"\u{2028}\u{2029}\u{feff}"),
+        ] {
+            assert_eq!(printable(text, 80).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_at_a_character() {
+        assert_eq!(printable("倒笑", 2).to_string(), "倒笑");
+        assert_eq!(printable("倒笑话", 2).to_string(), "倒笑…");
+        assert_eq!(printable("\n\n\n", 2).to_string(), r"\n\n…");
+        assert_eq!(printable("a", 0).to_string(), "…");
+    }
+
+    #[test]
+    fn lines_stay_where_they_may() {
+        let text = "a\nb\x1b\n";
+        assert_eq!(printable_lines(text, 9).to_string(), "a\nb\\u{1b}\n");
+        assert_eq!(printable_lines(text, 3).to_string(), "a\nb…");
+    }
+}
