@@ -5,13 +5,12 @@
 use std::{
     cell::Cell,
     convert::Infallible,
-    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use daoxiao::{
     callback::{Account, Answer, Callback, Randomness},
-    joke::{JokeSettings, Jokes, Page, Source, extract},
+    joke::{Page, Source, extract},
     reverse::reverse,
     wechat::crypt::MsgCrypt,
     wechat::message::Message,
@@ -114,25 +113,17 @@ fn answer(callback: &mut Callback, query: &str, body: &str) -> Answer {
         })
     };
     callback
-        .answer(&query, body.as_bytes(), now(), random)
+        .answer_with(&query, body.as_bytes(), now(), String::new, random)
         .unwrap()
 }
 
 fn callback(crypt: Option<MsgCrypt>) -> Callback {
-    let jokes = Jokes::new(JokeSettings {
-        sources: Vec::new(),
-        own: Vec::new(),
-        skip: Vec::new(),
-        budget: Duration::ZERO,
-        ttl: Duration::ZERO,
-        use_proxy: false,
-    });
     let account = Account {
         token: TOKEN.parse().unwrap(),
         crypt,
         max_age: Some(Duration::from_secs(300)),
     };
-    Callback::new(account, Arc::new(jokes))
+    Callback::new(account)
 }
 
 fn crypt() -> MsgCrypt {

@@ -1,17 +1,23 @@
 //! One callback, from its query to the body of the answer.
+//!
+//! The order of a message: [`Callback::admit`] by the query, [`check_length`] by the declared length, read the body,
+//! [`Callback::answer`]. Jokes are not the callback's: where a message asks for one, `answer` gives
+//! [`Outcome::AwaitJoke`], and whoever has a joke, now or later, ends it by [`Callback::finish`]. Who may wait for
+//! the joke on the spot calls [`Callback::answer_with`] instead of the two.
+//!
+//! The same message again is [`Outcome::AwaitJoke`] too while its first asker waits. `finish` takes a joke only for
+//! the first of them that it meets: all get that one, in whatever order they are finished.
 
 mod account;
 pub mod recent;
 mod rejection;
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 pub use self::account::{Account, EnvelopeError};
 pub use self::rejection::Rejection;
 use crate::bot::{Action, decide};
 use crate::callback::recent::{Answered, Key, Recent};
-use crate::joke::Jokes;
 use crate::wechat::message::Message;
 use crate::wechat::query::CallbackQuery;
 use crate::wechat::reply::{Content, Reply};
@@ -33,8 +39,22 @@ pub struct Randomness {
 #[derive(Debug)]
 pub struct Callback {
     account: Account,
-    jokes: Arc<Jokes>,
     recent: Recent,
+}
+
+/// What there is to do about a message.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Send this back.
+    Answer(Answer),
+    /// The user wants a joke: get one, and [`Callback::finish`] it.
+    AwaitJoke(Pending),
+}
+
+/// A message that is answered when there is a joke.
+#[derive(Debug)]
+pub struct Pending {
+    message: Message,
 }
 
 /// What is sent back, and what the log tells of it.
@@ -53,10 +73,9 @@ pub struct Answer {
 impl Callback {
     /// A callback of the account that has answered nothing yet.
     #[must_use]
-    pub fn new(account: Account, jokes: Arc<Jokes>) -> Self {
+    pub fn new(account: Account) -> Self {
         Self {
             account,
-            jokes,
             recent: Recent::default(),
         }
     }
@@ -90,18 +109,97 @@ impl Callback {
         }
     }
 
-    /// Answers the message in the body of an admitted request.
+    /// Answers the message in the body of an admitted request, or says that a joke is wanted first.
     ///
-    /// What is random is asked for by an encrypted reply alone: the system takes longer to give it than a plain one.
+    /// What is random is asked for by an encrypted reply only: the system takes longer to give it than a plain one.
     pub fn answer<E>(
         &mut self,
         query: &CallbackQuery<'_>,
         body: &[u8],
         now: SystemTime,
         random: impl FnOnce() -> Result<Randomness, E>,
-    ) -> Result<Answer, Rejection> {
+    ) -> Result<Outcome, Rejection> {
         let message = self.account.read(query, body)?;
-        let (reply, answered, at) = self.reply(&message, now);
+        let key = Key::of(&message);
+        if let Some(kept) = key.as_ref().and_then(|key| self.recent.find(key, now)) {
+            let kept = kept.clone();
+            let answer = self.reply(&message, Some(kept), "repeat", now, random)?;
+            return Ok(Outcome::Answer(answer));
+        }
+        let (content, word) = match decide(&message) {
+            Action::Reply(content) => (Some(content), "text"),
+            Action::TellJoke => return Ok(Outcome::AwaitJoke(Pending { message })),
+            Action::Acknowledge => (None, "success"),
+        };
+        let answered = self.keep(key, content, now);
+        self.reply(&message, answered, word, now, random)
+            .map(Outcome::Answer)
+    }
+
+    /// Answers a message that waited for a joke. None is taken if the same message was finished before: its joke is
+    /// told again.
+    pub fn finish<E>(
+        &mut self,
+        pending: Pending,
+        joke: impl FnOnce() -> String,
+        now: SystemTime,
+        random: impl FnOnce() -> Result<Randomness, E>,
+    ) -> Result<Answer, Rejection> {
+        let message = pending.message;
+        let key = Key::of(&message);
+        let kept = key.as_ref().and_then(|key| self.recent.find(key, now));
+        let (answered, word) = match kept {
+            Some(kept) => (Some(kept.clone()), "repeat"),
+            None => (self.keep(key, Content::new(joke()), now), "joke"),
+        };
+        self.reply(&message, answered, word, now, random)
+    }
+
+    /// [`Self::answer`], and [`Self::finish`] at once where a joke is wanted.
+    pub fn answer_with<E>(
+        &mut self,
+        query: &CallbackQuery<'_>,
+        body: &[u8],
+        now: SystemTime,
+        joke: impl FnOnce() -> String,
+        random: impl Fn() -> Result<Randomness, E>,
+    ) -> Result<Answer, Rejection> {
+        match self.answer(query, body, now, &random)? {
+            Outcome::Answer(answer) => Ok(answer),
+            Outcome::AwaitJoke(pending) => self.finish(pending, joke, now, &random),
+        }
+    }
+
+    /// Keeps what is said now for the next try. What is acknowledged needs no keeping: it will be again.
+    fn keep(
+        &mut self,
+        key: Option<Key>,
+        content: Option<Content>,
+        now: SystemTime,
+    ) -> Option<Answered> {
+        let answered = Answered {
+            content: content?,
+            at: now,
+        };
+        if let Some(key) = key {
+            self.recent.keep(key, answered.clone());
+        }
+        Some(answered)
+    }
+
+    /// The response to a message of which this was said, or nothing.
+    fn reply<E>(
+        &self,
+        message: &Message,
+        answered: Option<Answered>,
+        word: &'static str,
+        now: SystemTime,
+        random: impl FnOnce() -> Result<Randomness, E>,
+    ) -> Result<Answer, Rejection> {
+        let (reply, at) = match answered {
+            Some(Answered { content, at }) => (Reply::Text(content), at),
+            None => (Reply::Success, now),
+        };
         let plain = reply.body(
             &message.from_user_name,
             &message.to_user_name,
@@ -120,31 +218,8 @@ impl Callback {
             body,
             content_type,
             msg_type: message.kind.name(),
-            answered,
+            answered: word,
         })
-    }
-
-    /// The reply to a message, a word for it, and the moment at which it was decided.
-    fn reply(&mut self, message: &Message, now: SystemTime) -> (Reply, &'static str, SystemTime) {
-        let key = Key::of(message);
-        let kept = key.as_ref().and_then(|key| self.recent.find(key, now));
-        if let Some(Answered { content, at }) = kept {
-            return (Reply::Text(content.clone()), "repeat", *at);
-        }
-        let (content, word) = match decide(message) {
-            Action::Reply(content) => (Some(content), "text"),
-            Action::TellJoke => (Content::new(self.jokes.tell(now)), "joke"),
-            Action::Acknowledge => (None, "success"),
-        };
-        // What is acknowledged needs no keeping: it will be again, in the same word.
-        let Some(content) = content else {
-            return (Reply::Success, "success", now);
-        };
-        if let Some(key) = key {
-            let content = content.clone();
-            self.recent.keep(key, Answered { content, at: now });
-        }
-        (Reply::Text(content), word, now)
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 use crate::{
     callback::{Answer, Callback, Rejection, check_length, handshake},
     entropy,
+    joke::Jokes,
     wechat::query::CallbackQuery,
 };
 
@@ -52,13 +53,21 @@ impl CgiRequest {
     }
 
     /// Answers it. The body is not touched before the query has proved to be WeChat's.
-    pub fn answer(&self, body: impl Read, callback: &mut Callback, now: SystemTime) -> CgiResponse {
+    pub fn answer(
+        &self,
+        body: impl Read,
+        callback: &mut Callback,
+        jokes: &Jokes,
+        now: SystemTime,
+    ) -> CgiResponse {
         let answered = match self.method.as_str() {
             "GET" => callback
                 .admit(&self.query, now)
                 .and_then(handshake)
                 .map(CgiResponse::handshake),
-            "POST" => self.message(body, callback, now).map(CgiResponse::reply),
+            "POST" => self
+                .message(body, callback, jokes, now)
+                .map(CgiResponse::reply),
             _ => Err(Rejection::MethodNotAllowed { allow: "GET, POST" }),
         };
         answered.unwrap_or_else(|rejection| CgiResponse::refusal(&rejection))
@@ -68,6 +77,7 @@ impl CgiRequest {
         &self,
         body: impl Read,
         callback: &mut Callback,
+        jokes: &Jokes,
         now: SystemTime,
     ) -> Result<Answer, Rejection> {
         let query: CallbackQuery<'_> = callback.admit(&self.query, now)?;
@@ -75,7 +85,9 @@ impl CgiRequest {
         let mut bytes = Vec::with_capacity(length);
         let limit = u64::try_from(length).unwrap_or(u64::MAX);
         match body.take(limit).read_to_end(&mut bytes) {
-            Ok(read) if read == length => callback.answer(&query, &bytes, now, entropy::randomness),
+            Ok(read) if read == length => {
+                callback.answer_with(&query, &bytes, now, || jokes.tell(now), entropy::randomness)
+            }
             _ => Err(Rejection::BodyEndsEarly),
         }
     }

@@ -204,15 +204,18 @@ impl Server {
 
     /// What to do about a message; its query decides whether its body is looked at.
     fn decide(&mut self, call: &mut Call) -> Result<Decision, Rejection> {
-        let callback = &mut self.service.callback;
+        let Service {
+            callback, jokes, ..
+        } = &mut self.service;
         let query = callback.admit(call.facts.query(), call.time)?;
         let length = check_length(call.request.body_length())?;
         if body_of(&call.request) != Body::Read {
             return Ok(Decision::AwaitBody(length));
         }
         let body = read_body(&mut call.request, length)?;
+        let joke = || jokes.tell(call.time);
         callback
-            .answer(&query, &body, call.time, entropy::randomness)
+            .answer_with(&query, &body, call.time, joke, entropy::randomness)
             .map(Decision::Answer)
     }
 
@@ -236,10 +239,15 @@ impl Server {
 
     /// Answers a message whose body has come after its query was let in.
     fn answer_awaited(&mut self, call: Call, body: &[u8]) {
-        let callback = &mut self.service.callback;
+        let Service {
+            callback, jokes, ..
+        } = &mut self.service;
+        let joke = || jokes.tell(call.time);
         let answer = callback
             .admit(call.facts.query(), call.time)
-            .and_then(|query| callback.answer(&query, body, call.time, entropy::randomness));
+            .and_then(|query| {
+                callback.answer_with(&query, body, call.time, joke, entropy::randomness)
+            });
         match answer {
             Ok(answer) => self.reply(call, &answer),
             Err(rejection) => self.refuse(call, &rejection),

@@ -5,7 +5,6 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::joke::JokeSettings;
 use crate::wechat::crypt::{CryptError, MsgCrypt};
 use crate::wechat::message::{MessageError, XmlError, fields, find};
 use crate::wechat::query::QueryError;
@@ -31,15 +30,8 @@ fn random(byte: u8) -> impl Fn() -> Result<Randomness, Infallible> {
     }
 }
 
-fn jokes() -> Arc<Jokes> {
-    Arc::new(Jokes::new(JokeSettings {
-        sources: Vec::new(),
-        own: vec!["一个笑话".to_owned()],
-        skip: Vec::new(),
-        budget: Duration::ZERO,
-        ttl: Duration::ZERO,
-        use_proxy: false,
-    }))
+fn joke() -> String {
+    "一个笑话".to_owned()
 }
 
 fn callback(crypt: Option<MsgCrypt>) -> Callback {
@@ -48,7 +40,7 @@ fn callback(crypt: Option<MsgCrypt>) -> Callback {
         crypt,
         max_age: Some(Duration::from_secs(300)),
     };
-    Callback::new(account, jokes())
+    Callback::new(account)
 }
 
 fn plain() -> Callback {
@@ -110,7 +102,7 @@ fn post(
     now: SystemTime,
 ) -> Result<Answer, Rejection> {
     let admitted = callback.admit(query, now)?;
-    callback.answer(&admitted, body.as_ref(), now, random(1))
+    callback.answer_with(&admitted, body.as_ref(), now, joke, random(1))
 }
 
 fn reply_to(body: &str) -> Result<Answer, Rejection> {
@@ -154,8 +146,36 @@ fn a_text_is_answered_backwards() {
 #[test]
 fn a_joke_is_told_when_asked_for() {
     let answer = reply_to(&text("笑话", "1")).unwrap();
-    assert_eq!(said(&answer.body), Some(jokes().tell(now())));
+    assert_eq!(said(&answer.body), Some(joke()));
     assert_eq!(answer.answered, "joke");
+}
+
+/// What `answer` makes of a message that asks for a joke.
+fn pending(callback: &mut Callback, body: &str) -> Pending {
+    let query = query();
+    let admitted = callback.admit(&query, now()).unwrap();
+    match callback.answer(&admitted, body.as_bytes(), now(), random(1)) {
+        Ok(Outcome::AwaitJoke(pending)) => pending,
+        outcome => panic!("{outcome:?}"),
+    }
+}
+
+#[test]
+fn a_repeat_that_comes_while_the_first_waits_gets_the_same_joke() {
+    let mut callback = plain();
+    let ask = text("笑话", "1");
+    let waiting = [(); 3].map(|()| pending(&mut callback, &ask));
+    let other = pending(&mut callback, &text("笑话", "2"));
+    let mut dealt = ["first", "second"].into_iter();
+    let mut finish = |pending| {
+        let joke = || dealt.next().unwrap().to_owned();
+        let answer = callback.finish(pending, joke, later(2), random(1)).unwrap();
+        (said(&answer.body).unwrap(), answer.answered)
+    };
+    let told = waiting.map(&mut finish);
+    let expected = [("first", "joke"), ("first", "repeat"), ("first", "repeat")];
+    assert_eq!(told, expected.map(|(joke, word)| (joke.to_owned(), word)));
+    assert_eq!(finish(other), ("second".to_owned(), "joke"));
 }
 
 #[test]
@@ -334,7 +354,13 @@ fn an_encrypted_repeat_is_the_same_text_newly_encrypted() {
     let admitted = callback.admit(&query, now()).unwrap();
     let mut answer = |seconds, byte| {
         callback
-            .answer(&admitted, body.as_bytes(), later(seconds), random(byte))
+            .answer_with(
+                &admitted,
+                body.as_bytes(),
+                later(seconds),
+                joke,
+                random(byte),
+            )
             .unwrap()
             .body
     };
@@ -425,10 +451,10 @@ fn only_an_encrypted_reply_needs_what_is_random() {
     let answer = |mut callback: Callback, (query, body): (String, String)| {
         let admitted = callback.admit(&query, now()).unwrap();
         let refusal = callback
-            .answer(&admitted, body.as_bytes(), now(), none)
+            .answer_with(&admitted, body.as_bytes(), now(), joke, none)
             .err();
         let again = callback
-            .answer(&admitted, body.as_bytes(), now(), random(1))
+            .answer_with(&admitted, body.as_bytes(), now(), joke, random(1))
             .unwrap();
         (refusal, again.answered)
     };
@@ -502,7 +528,7 @@ fn a_message_of_the_sdks_vectors_is_opened_in_its_envelope() {
             sign(&[field("token"), timestamp, nonce]),
             field("msg_signature"),
         );
-        let mut callback = Callback::new(account, jokes());
+        let mut callback = Callback::new(account);
         let answer = post(&mut callback, &query, field("outer_xml"), now()).unwrap();
         assert_eq!((answer.msg_type, answer.answered), ("text", "text"));
     }

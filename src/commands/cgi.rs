@@ -3,7 +3,6 @@
 use std::{
     env, io,
     process::ExitCode,
-    sync::Arc,
     time::{Instant, SystemTime},
 };
 
@@ -57,13 +56,13 @@ pub(crate) fn run(args: CgiArgs) -> Result<ExitCode, CommandError> {
         let reason = "a web server runs this command, and says in variables what it was asked";
         secrets::missing("REQUEST_METHOD", reason)
     })?;
-    let jokes = Arc::new(Jokes::new(JokeSettings {
+    let jokes = Jokes::new(JokeSettings {
         // The caller chooses HTTP_PROXY: the web server puts his `Proxy` header there.
         use_proxy: false,
         ..settings::jokes(&args.jokes.into()).map_err(CommandError::usage)?
-    }));
-    let mut callback = Callback::new(secrets::account(token, args.age.max_age)?, jokes);
-    let response = request.answer(io::stdin().lock(), &mut callback, SystemTime::now());
+    });
+    let mut callback = Callback::new(secrets::account(token, args.age.max_age)?);
+    let response = request.answer(io::stdin().lock(), &mut callback, &jokes, SystemTime::now());
     let written = response.write_to(io::stdout().lock());
     let line = Line {
         method: &request.method,

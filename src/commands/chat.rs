@@ -81,7 +81,7 @@ fn bot_of_its_own(jokes: &JokeOptions) -> Result<Caller, CommandError> {
     let jokes = Arc::new(Jokes::new(jokes));
     let service = Service {
         paths: vec!["/".to_owned()],
-        callback: Callback::new(account, Arc::clone(&jokes)),
+        callback: Callback::new(account),
         jokes,
     };
     let url = start(service).map_err(CommandError::Failure)?;

@@ -140,7 +140,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, CommandError> {
     }
     let service = Service {
         paths: args.path,
-        callback: Callback::new(account, Arc::clone(&jokes)),
+        callback: Callback::new(account),
         jokes: Arc::clone(&jokes),
     };
     let token = made_up.then_some(token);

@@ -4,13 +4,11 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     fs,
-    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
 use daoxiao::{
     callback::{Account, Answer, Callback, Randomness, Rejection},
-    joke::{JokeSettings, Jokes},
     wechat::crypt::MsgCrypt,
 };
 use percent_encoding::percent_decode_str;
@@ -272,21 +270,13 @@ fn query(now: u64, encrypt: Option<&str>) -> String {
 }
 
 fn callback(is_secure: bool) -> Callback {
-    let jokes = Jokes::new(JokeSettings {
-        sources: Vec::new(),
-        own: vec!["只有这一个笑话。".to_owned()],
-        skip: Vec::new(),
-        budget: Duration::ZERO,
-        ttl: Duration::ZERO,
-        use_proxy: false,
-    });
     let crypt = MsgCrypt::new(KEY.parse().unwrap(), APP_ID.parse().unwrap());
     let account = Account {
         token: TOKEN.parse().unwrap(),
         crypt: is_secure.then_some(crypt),
         max_age: Some(Duration::from_secs(300)),
     };
-    Callback::new(account, Arc::new(jokes))
+    Callback::new(account)
 }
 
 fn answer(
@@ -300,7 +290,8 @@ fn answer(
         let (bytes, nonce) = ([7; 16], "n".to_owned());
         Ok::<_, Infallible>(Randomness { bytes, nonce })
     };
-    callback.answer(&query, body, time(now), random)
+    let joke = || "只有这一个笑话。".to_owned();
+    callback.answer_with(&query, body, time(now), joke, random)
 }
 
 fn refused(rejection: &Rejection, expected: &[u16]) -> u16 {
