@@ -57,7 +57,7 @@ impl CgiRequest {
         &self,
         body: impl Read,
         callback: &mut Callback,
-        jokes: &Jokes,
+        jokes: &mut Jokes,
         now: SystemTime,
     ) -> CgiResponse {
         let answered = match self.method.as_str() {
@@ -77,7 +77,7 @@ impl CgiRequest {
         &self,
         body: impl Read,
         callback: &mut Callback,
-        jokes: &Jokes,
+        jokes: &mut Jokes,
         now: SystemTime,
     ) -> Result<Answer, Rejection> {
         let query: CallbackQuery<'_> = callback.admit(&self.query, now)?;
@@ -86,7 +86,7 @@ impl CgiRequest {
         let limit = u64::try_from(length).unwrap_or(u64::MAX);
         match body.take(limit).read_to_end(&mut bytes) {
             Ok(read) if read == length => {
-                callback.answer_with(&query, &bytes, now, || jokes.tell(now), entropy::randomness)
+                callback.answer_with(&query, &bytes, now, || jokes.wait(now), entropy::randomness)
             }
             _ => Err(Rejection::BodyEndsEarly),
         }

@@ -12,7 +12,7 @@ use crate::commands::{
     cgi::{self, CgiArgs},
     chat::{self, ChatArgs},
     doctor::{self, DoctorArgs},
-    joke_args::{self, JokeCommand},
+    joke::{self, JokeCommand},
     say::{self, SayArgs},
     serve::{self, ServeArgs},
     sign::{self, SignArgs},
@@ -41,8 +41,6 @@ enum Command {
     Say(SayArgs),
     Sign(SignArgs),
     Doctor(DoctorArgs),
-    /// Fetch jokes now and print them, to try out a source or a selector
-    #[command(after_help = joke_args::JOKE_HELP)]
     Joke(Box<JokeCommand>),
     Cgi(Box<CgiArgs>),
 }
@@ -57,7 +55,7 @@ pub fn run() -> ExitCode {
         Command::Say(args) => say::run(args),
         Command::Sign(args) => sign::run(&args),
         Command::Doctor(args) => doctor::run(args),
-        Command::Joke(args) => joke_args::joke(*args),
+        Command::Joke(args) => joke::run(*args),
         Command::Cgi(args) => cgi::run(*args),
     };
     outcome.unwrap_or_else(|error| commands::fail(&error))

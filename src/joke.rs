@@ -1,42 +1,52 @@
 //! Jokes: the deck, when to fetch, and the built-in ones.
+//!
+//! [`Jokes`] belongs to the thread that answers. A fetch runs in threads of its own, which send
+//! back plain strings through a channel and then wake the one that waits for them.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, Sender},
+    },
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
 
 use fastrand::Rng;
+use log::{info, warn};
 
-mod charset;
+mod backoff;
 mod client;
 mod deck;
+mod fetch;
+mod formats;
 mod fortune;
-mod page;
-mod rests;
-mod round;
-mod selector;
-mod sift;
 mod source;
-mod state;
-mod table;
-mod tame;
-mod unix;
 mod url;
 
-pub use client::{FetchError, Page};
-pub use fortune::{fortune, fortune_entry};
-pub use page::{Harvest, PageError, extract};
-pub use round::{Attempt, Failure, try_sources};
-pub use selector::{Mistake, SelectorError};
-pub use sift::{LeftOut, Reason};
-pub use source::{KNOWN_SOURCES, Source, SourceError};
-pub use state::JokeState;
-pub use tame::Wild;
-pub use url::UrlError;
+pub(crate) use self::{
+    fetch::{SourceResult, try_sources},
+    formats::{charset::Charset, selector::Selector},
+    fortune::{fortune, fortune_entry},
+    source::Rules,
+    url::PageUrl,
+};
+pub use self::{
+    formats::{Extracted, LeftOut, Page, PageError, Reason, TooComplex, extract},
+    source::Source,
+};
 
-use round::Get;
-use table::{State, Table};
+use self::{
+    backoff::Backoff,
+    deck::{Deck, Pile},
+    fetch::{Get, fetch},
+};
+
+/// A small deck is not fetched anew more often than this, however fast it is used up.
+const BETWEEN_SMALL_DECKS: Duration = Duration::from_secs(10);
 
 /// The jokes that the program brings along.
-#[must_use]
 pub fn builtin() -> Vec<String> {
     fortune(include_str!("joke/builtin.txt"))
 }
@@ -58,90 +68,205 @@ pub struct JokeSettings {
     pub use_proxy: bool,
 }
 
-/// Tells jokes, and fetches new ones when they are due. A fetch is one short-lived thread; its
-/// jokes go into the deck whether somebody still waits for them or not.
-#[derive(Debug)]
+/// Deals jokes, and fetches new ones when they are due.
 pub struct Jokes {
-    table: Arc<Table>,
+    settings: Arc<JokeSettings>,
+    get: Arc<Get>,
+    wake: Arc<dyn Fn() + Send + Sync>,
+    /// Both ends of what a fetch sends its results through.
+    results: (Sender<Vec<SourceResult>>, Receiver<Vec<SourceResult>>),
+    deck: Option<Deck>,
+    own: Pile,
+    /// The joke dealt last.
+    last: Option<String>,
+    backoff: Backoff,
+    /// When the last fetch began.
+    fetched: Option<SystemTime>,
+    /// Until when the fetch that is running is worth waiting for.
+    fetching: Option<Instant>,
+    /// Whether a joke was dealt since the last look at whether a fetch is due.
+    dealt: bool,
+    rng: Rng,
 }
 
 impl Jokes {
-    /// Nothing is fetched before the first joke is asked for.
-    #[must_use]
-    pub fn new(settings: JokeSettings) -> Jokes {
-        let get = client::get(settings.use_proxy);
-        Self::with(settings, Box::new(get), Rng::new())
+    /// Nothing is fetched before the first joke is asked for. `wake` is called, by another thread,
+    /// when there is something to [`Jokes::collect`].
+    pub fn new(settings: JokeSettings, wake: impl Fn() + Send + Sync + 'static) -> Jokes {
+        let use_proxy = settings.use_proxy;
+        let get = move |url: &str, time| client::get(url, time, use_proxy);
+        Self::with(settings, Arc::new(get), Arc::new(wake), Rng::new())
     }
 
-    fn with(settings: JokeSettings, get: Box<Get>, rng: Rng) -> Jokes {
-        let own = if settings.own.is_empty() {
-            builtin()
-        } else {
-            settings.own.clone()
+    fn with(
+        settings: JokeSettings,
+        get: Arc<Get>,
+        wake: Arc<dyn Fn() + Send + Sync>,
+        mut rng: Rng,
+    ) -> Jokes {
+        let own = match settings.own.as_slice() {
+            [] => builtin(),
+            own => own.to_vec(),
         };
-        let state = State::new(own, rng);
         Jokes {
-            table: Arc::new(Table::new(settings, get, state)),
+            settings: Arc::new(settings),
+            get,
+            wake,
+            results: mpsc::channel(),
+            deck: None,
+            own: Pile::shuffled(own, &mut rng),
+            last: None,
+            backoff: Backoff::default(),
+            fetched: None,
+            fetching: None,
+            dealt: false,
+            rng,
         }
     }
 
-    /// A joke, after at most the budget: from the deck, or from a new one if there is none, or
-    /// else one of our own.
-    #[must_use]
-    pub fn tell(&self, now: SystemTime) -> String {
-        let table = &self.table;
-        let mut state = table.state();
-        if state.needs_deck(now) {
-            table.start_fetch(&mut state, now);
-            state = table.wait(state);
-        }
-        let joke = state.deal();
-        state.due = state.is_deck_due(now, table.settings.ttl).then_some(now);
-        joke
+    /// The longest time that somebody who asked for a joke should be kept waiting for a fetch.
+    pub fn budget(&self) -> Duration {
+        self.settings.budget
     }
 
-    /// Starts the fetch that the last joke made due, if any, and returns at once. It is called
-    /// when the reply has been sent, so that nobody waits for it.
-    pub fn refresh(&self) {
-        let mut state = self.table.state();
-        if let Some(now) = state.due.take() {
-            self.table.start_fetch(&mut state, now);
+    /// A joke, if there is one to deal without waiting; `None` if a fetch is running that is worth
+    /// waiting for: until [`Jokes::collect`] says that it has ended, or the budget is used up. Then
+    /// [`Jokes::deal`] gives the joke.
+    pub fn ask(&mut self, now: SystemTime) -> Option<String> {
+        if self.needs_deck(now) {
+            self.start_fetch(now);
+            if self.time_left().is_some() {
+                return None;
+            }
+        }
+        Some(self.deal())
+    }
+
+    /// Takes what a fetch has brought. Whether one has ended since the last time.
+    pub fn collect(&mut self, now: SystemTime) -> bool {
+        let Ok(results) = self.results.1.try_recv() else {
+            return false;
+        };
+        self.take_in(results, now);
+        true
+    }
+
+    /// A joke at once: from the deck, or without one, of our own.
+    pub fn deal(&mut self) -> String {
+        let pile = match &mut self.deck {
+            Some(deck) => &mut deck.pile,
+            None => &mut self.own,
+        };
+        self.last = pile.deal(self.last.as_deref(), &mut self.rng);
+        self.dealt = true;
+        self.last.clone().unwrap_or_default()
+    }
+
+    /// A joke, after at most the budget, for who has nothing else to do meanwhile.
+    pub fn wait(&mut self, now: SystemTime) -> String {
+        self.collect(now);
+        if let Some(joke) = self.ask(now) {
+            return joke;
+        }
+        // What was said before the wait is not to be read after it.
+        log::logger().flush();
+        let left = self.time_left().unwrap_or_default();
+        if let Ok(results) = self.results.1.recv_timeout(left) {
+            self.take_in(results, now);
+        }
+        self.deal()
+    }
+
+    /// Starts the fetch that the last joke made due, if any. It is called behind a reply, so that
+    /// nobody waits for it.
+    pub fn refresh(&mut self, now: SystemTime) {
+        let was_dealt = std::mem::take(&mut self.dealt);
+        let is_stale = |deck: &Deck| deck.is_stale(now, self.settings.ttl);
+        if was_dealt && (self.deck.as_ref().is_some_and(is_stale) || self.needs_deck(now)) {
+            self.start_fetch(now);
         }
     }
 
-    /// What a successor process needs to go on in our place. A fetch that is cut short counts as
-    /// failed: under a flood, all that follow would be, too, and each would cost its asker the joke.
-    #[must_use]
-    pub fn hand_on(&self) -> JokeState {
-        let state = self.table.state();
-        let mut rests = state.rests.clone();
-        if let Some(begun) = state.fetch_in_flight() {
-            for source in &self.table.settings.sources {
-                if rests.is_awake(source.name(), begun) {
-                    rests.failed(source.name(), begun);
+    /// Whether there is nothing fresh to deal, so that an asker should wait.
+    fn needs_deck(&self, now: SystemTime) -> bool {
+        match &self.deck {
+            None => true,
+            Some(deck) => deck.is_small_and_used_up() && self.may_fetch_small(now),
+        }
+    }
+
+    fn may_fetch_small(&self, now: SystemTime) -> bool {
+        let since = self.fetched.map(|fetched| now.duration_since(fetched));
+        !matches!(since, Some(Ok(since)) if since < BETWEEN_SMALL_DECKS)
+    }
+
+    /// How long the fetch that is running is still worth waiting for.
+    fn time_left(&self) -> Option<Duration> {
+        let left = self.fetching?.checked_duration_since(Instant::now())?;
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// Starts a fetch, unless one is running or all sources failed lately.
+    fn start_fetch(&mut self, now: SystemTime) {
+        let mut sources = self.settings.sources.clone();
+        sources.retain(|source| self.backoff.is_over(source.name, now));
+        if self.fetching.is_some() || sources.is_empty() {
+            return;
+        }
+        let (settings, get) = (Arc::clone(&self.settings), Arc::clone(&self.get));
+        let (send, wake) = (self.results.0.clone(), Arc::clone(&self.wake));
+        let mut rng = self.rng.fork();
+        let thread = thread::Builder::new().name("joke".to_owned());
+        let started = thread.spawn(move || {
+            // Whoever asked for it may be gone.
+            let _ = send.send(fetch(sources, &settings, &get, &mut rng));
+            wake();
+        });
+        match started {
+            Ok(_) => {
+                self.fetched = Some(now);
+                self.fetching = Some(Instant::now() + self.settings.budget);
+            }
+            Err(error) => warn!("jokes: no thread to fetch with: {error}"),
+        }
+    }
+
+    fn take_in(&mut self, results: Vec<SourceResult>, now: SystemTime) {
+        self.fetching = None;
+        for SourceResult {
+            source, outcome, ..
+        } in results
+        {
+            match outcome {
+                Ok(found) => {
+                    let (jokes, left_out) = (found.jokes, found.left_out.total());
+                    info!("jokes: {} from {source}, {left_out} left out", jokes.len());
+                    self.backoff.succeeded(source);
+                    self.deck = Some(Deck {
+                        pile: Pile::shuffled(jokes, &mut self.rng),
+                        fetched: now,
+                    });
+                }
+                Err(error) => {
+                    warn!("jokes: none from {source}: {error}");
+                    self.backoff.failed(source, now);
                 }
             }
         }
-        JokeState::new(state.deck.as_ref(), &rests)
     }
+}
 
-    /// Goes on where a predecessor stopped. What cannot be read is ignored.
-    pub fn take_over(&self, handed_on: &JokeState) {
-        let mut state = self.table.state();
-        state.rests = handed_on.rests();
-        if let Some(deck) = handed_on.deck() {
-            state.last = deck.last().map(str::to_owned);
-            state.fetched = Some(deck.fetched);
-            state.deck = Some(deck);
-        }
+impl fmt::Debug for Jokes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Jokes")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-    use std::sync::mpsc::{self, Receiver, Sender};
-    use std::time::Instant;
 
     use super::*;
 
@@ -151,7 +276,7 @@ mod tests {
     /// A site that is told its answers beforehand and notes what it was asked for.
     #[derive(Clone, Default)]
     struct Site {
-        answers: Arc<Mutex<Vec<Result<Page, FetchError>>>>,
+        answers: Arc<Mutex<Vec<Result<Page, client::FetchError>>>>,
         asked: Arc<Mutex<Vec<String>>>,
         gate: Arc<Mutex<Option<Receiver<()>>>>,
     }
@@ -177,7 +302,7 @@ mod tests {
         }
 
         /// Without an answer to give, it fails.
-        fn answer(&self, url: &str) -> Result<Page, FetchError> {
+        fn answer(&self, url: &str) -> Result<Page, client::FetchError> {
             self.asked.lock().unwrap().push(url.to_owned());
             let gate = self.gate.lock().unwrap().take();
             if let Some(gate) = gate {
@@ -185,7 +310,7 @@ mod tests {
             }
             let mut answers = self.answers.lock().unwrap();
             if answers.is_empty() {
-                Err(FetchError::Status(500))
+                Err(client::FetchError::Status(500))
             } else {
                 answers.remove(0)
             }
@@ -194,13 +319,23 @@ mod tests {
         fn jokes(&self, budget: Duration) -> Jokes {
             let site = self.clone();
             let get = move |url: &str, _: Duration| site.answer(url);
-            Jokes::with(settings(budget), Box::new(get), Rng::with_seed(1))
+            Jokes::with(
+                settings(budget),
+                Arc::new(get),
+                Arc::new(|| ()),
+                Rng::with_seed(1),
+            )
         }
     }
 
     fn settings(budget: Duration) -> JokeSettings {
         JokeSettings {
-            sources: vec![Source::custom("http://x/", None, None, None, None).unwrap()],
+            sources: vec![Source {
+                name: "custom",
+                url: "http://x/".parse().unwrap(),
+                rules: None,
+                charset: None,
+            }],
             own: vec!["our own joke".to_owned()],
             skip: vec!["bad word".to_owned()],
             budget,
@@ -213,12 +348,13 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds)
     }
 
-    /// Waits until the background fetch is over.
-    fn settle(jokes: &Jokes) {
+    /// Waits until the fetch that runs, if any, is over.
+    fn settle(jokes: &mut Jokes, now: SystemTime) {
         let begin = Instant::now();
-        while jokes.table.is_fetching() {
+        while jokes.fetching.is_some() {
             assert!(begin.elapsed() < LONG, "the fetch does not end");
-            std::thread::yield_now();
+            jokes.collect(now);
+            thread::yield_now();
         }
     }
 
@@ -246,16 +382,16 @@ mod tests {
     fn without_a_source_our_own_jokes_are_told() {
         let mut settings = settings(LONG);
         settings.sources.clear();
-        let jokes = Jokes::new(settings.clone());
-        assert_eq!(jokes.tell(at(0)), "our own joke");
+        let mut jokes = Jokes::new(settings.clone(), || ());
+        assert_eq!(jokes.wait(at(0)), "our own joke");
         settings.own.clear();
-        assert!(builtin().contains(&Jokes::new(settings).tell(at(0))));
+        assert!(builtin().contains(&Jokes::new(settings, || ()).wait(at(0))));
     }
 
     #[test]
     fn nothing_is_fetched_before_it_is_asked_for() {
         let site = Site::default();
-        site.jokes(LONG).refresh();
+        site.jokes(LONG).refresh(at(0));
         assert_eq!(site.hits(), 0);
     }
 
@@ -263,10 +399,10 @@ mod tests {
     fn one_page_serves_many_askers() {
         let site = Site::default();
         site.will_tell(&SIX);
-        let jokes = site.jokes(LONG);
-        let mut told: Vec<String> = (0..6).map(|n| jokes.tell(at(n))).collect();
-        assert!(SIX.contains(&jokes.tell(at(600)).as_str()));
-        jokes.refresh();
+        let mut jokes = site.jokes(LONG);
+        let mut told: Vec<String> = (0..6).map(|n| jokes.wait(at(n))).collect();
+        assert!(SIX.contains(&jokes.wait(at(600)).as_str()));
+        jokes.refresh(at(600));
         told.sort();
         assert_eq!(told, SIX);
         assert_eq!(site.hits(), 1);
@@ -276,20 +412,20 @@ mod tests {
     fn a_stale_deck_is_dealt_from_at_once_and_replaced_after_the_reply() {
         let site = Site::default();
         site.will_tell(&SIX);
-        let jokes = site.jokes(LONG);
-        let first = jokes.tell(at(0));
+        let mut jokes = site.jokes(LONG);
+        let first = jokes.wait(at(0));
         let open = site.shut();
-        let stale = jokes.tell(at(601));
+        let stale = jokes.wait(at(601));
         assert!(SIX.contains(&stale.as_str()) && stale != first);
-        assert!(!jokes.table.is_fetching());
+        assert!(jokes.fetching.is_none());
         assert_eq!(site.hits(), 1);
         site.will_tell(&["a new joke here"]);
-        jokes.refresh();
+        jokes.refresh(at(601));
         // The site is shut, and nobody waits for it.
-        assert!(SIX.contains(&jokes.tell(at(602)).as_str()));
+        assert!(SIX.contains(&jokes.wait(at(602)).as_str()));
         open.send(()).unwrap();
-        settle(&jokes);
-        assert_eq!(jokes.tell(at(603)), "a new joke here");
+        settle(&mut jokes, at(602));
+        assert_eq!(jokes.wait(at(603)), "a new joke here");
         assert_eq!(site.hits(), 2);
     }
 
@@ -297,7 +433,7 @@ mod tests {
     fn a_failed_refresh_keeps_the_old_deck_and_lets_the_source_rest() {
         let site = Site::default();
         site.will_tell(&SIX);
-        let jokes = site.jokes(LONG);
+        let mut jokes = site.jokes(LONG);
         for (time, hits) in [
             (0, 1),
             (601, 2),
@@ -307,9 +443,9 @@ mod tests {
             (780, 3),
             (781, 4),
         ] {
-            assert!(SIX.contains(&jokes.tell(at(time)).as_str()));
-            jokes.refresh();
-            settle(&jokes);
+            assert!(SIX.contains(&jokes.wait(at(time)).as_str()));
+            jokes.refresh(at(time));
+            settle(&mut jokes, at(time));
             assert_eq!(site.hits(), hits, "at {time}");
         }
     }
@@ -320,17 +456,17 @@ mod tests {
         for joke in ["the first joke", "the second joke", "the third joke"] {
             site.will_tell(&[joke]);
         }
-        let jokes = site.jokes(LONG);
-        assert_eq!(jokes.tell(at(0)), "the first joke");
-        assert_eq!(jokes.tell(at(9)), "the first joke");
+        let mut jokes = site.jokes(LONG);
+        assert_eq!(jokes.wait(at(0)), "the first joke");
+        assert_eq!(jokes.wait(at(9)), "the first joke");
         assert_eq!(site.hits(), 1);
-        assert_eq!(jokes.tell(at(10)), "the second joke");
-        jokes.refresh();
-        settle(&jokes);
+        assert_eq!(jokes.wait(at(10)), "the second joke");
+        jokes.refresh(at(10));
+        settle(&mut jokes, at(10));
         assert_eq!(site.hits(), 2);
         // The round of one is over, and it is long enough ago: the next is fetched beforehand.
-        assert_eq!(jokes.tell(at(19)), "the second joke");
-        assert_eq!(jokes.tell(at(20)), "the third joke");
+        assert_eq!(jokes.wait(at(19)), "the second joke");
+        assert_eq!(jokes.wait(at(20)), "the third joke");
         assert_eq!(site.hits(), 3);
     }
 
@@ -339,69 +475,42 @@ mod tests {
         let site = Site::default();
         site.will_tell(&["the first joke", "the second joke"]);
         site.will_tell(&["the third joke"]);
-        let jokes = site.jokes(LONG);
-        let told = [jokes.tell(at(0)), jokes.tell(at(11))];
+        let mut jokes = site.jokes(LONG);
+        let told = [jokes.wait(at(0)), jokes.wait(at(11))];
         assert_ne!(told[0], told[1]);
-        jokes.refresh();
-        settle(&jokes);
+        jokes.refresh(at(11));
+        settle(&mut jokes, at(11));
         assert_eq!(site.hits(), 2);
-        assert_eq!(jokes.tell(at(12)), "the third joke");
+        assert_eq!(jokes.wait(at(12)), "the third joke");
     }
 
     #[test]
     fn a_dead_site_is_not_asked_again_while_it_rests() {
         let site = Site::default();
-        let jokes = site.jokes(LONG);
+        let mut jokes = site.jokes(LONG);
         for (time, hits) in [(0, 1), (1, 1), (59, 1), (60, 2), (179, 2), (180, 3)] {
-            assert_eq!(jokes.tell(at(time)), "our own joke");
-            jokes.refresh();
+            assert_eq!(jokes.wait(at(time)), "our own joke");
+            jokes.refresh(at(time));
             assert_eq!(site.hits(), hits, "at {time}");
         }
         site.will_tell(&SIX);
-        assert_eq!(jokes.tell(at(419)), "our own joke");
-        assert!(SIX.contains(&jokes.tell(at(420)).as_str()));
-    }
-
-    #[test]
-    fn behind_sources_that_hang_a_slow_one_is_heard_at_the_second_asking() {
-        let get = |url: &str, share: Duration| {
-            // Nothing is ever sent: this takes the time that the site takes.
-            let (_open, gate) = mpsc::channel::<()>();
-            let slow = Duration::from_millis(160);
-            let answers = url.contains("60s") && share >= slow;
-            let _ = gate.recv_timeout(if answers { slow } else { share });
-            if !answers {
-                return Err(FetchError::TimedOut);
-            }
-            Ok(Page {
-                content_type: Some("text/plain".to_owned()),
-                body: b"a slow joke".to_vec(),
-            })
-        };
-        let mut settings = settings(Duration::from_secs(1));
-        settings.sources = KNOWN_SOURCES
-            .iter()
-            .filter_map(|name| Source::known(name))
-            .collect();
-        let jokes = Jokes::with(settings, Box::new(get), Rng::with_seed(1));
-        assert_eq!(jokes.tell(at(0)), "our own joke");
-        settle(&jokes);
-        assert_eq!(jokes.tell(at(1)), "a slow joke");
+        assert_eq!(jokes.wait(at(419)), "our own joke");
+        assert!(SIX.contains(&jokes.wait(at(420)).as_str()));
     }
 
     #[test]
     fn after_a_success_the_next_rest_is_a_first_one() {
         let site = Site::default();
-        let jokes = site.jokes(LONG);
+        let mut jokes = site.jokes(LONG);
         for time in [0, 60] {
-            assert_eq!(jokes.tell(at(time)), "our own joke");
+            assert_eq!(jokes.wait(at(time)), "our own joke");
         }
         site.will_tell(&SIX);
         // From 180 on it answers; at 781 its jokes are stale and it fails again, for 1 minute.
         for (time, hits) in [(179, 2), (180, 3), (781, 4), (840, 4), (841, 5)] {
-            let _ = jokes.tell(at(time));
-            jokes.refresh();
-            settle(&jokes);
+            let _ = jokes.wait(at(time));
+            jokes.refresh(at(time));
+            settle(&mut jokes, at(time));
             assert_eq!(site.hits(), hits, "at {time}");
         }
     }
@@ -410,34 +519,43 @@ mod tests {
     fn nobody_waits_for_a_fetch_that_was_too_late_once_and_its_jokes_are_there_for_the_next() {
         let site = Site::default();
         let open = site.shut();
-        let jokes = site.jokes(Duration::from_millis(20));
-        assert_eq!(jokes.tell(at(0)), "our own joke");
+        let mut jokes = site.jokes(Duration::from_millis(20));
+        assert_eq!(jokes.wait(at(0)), "our own joke");
         let begin = Instant::now();
         for time in 1..100 {
-            assert_eq!(jokes.tell(at(time)), "our own joke");
+            assert_eq!(jokes.wait(at(time)), "our own joke");
         }
         assert!(begin.elapsed() < Duration::from_secs(1));
         assert_eq!(site.hits(), 1);
         site.will_tell(&SIX);
         open.send(()).unwrap();
-        settle(&jokes);
-        assert!(SIX.contains(&jokes.tell(at(100)).as_str()));
+        settle(&mut jokes, at(99));
+        assert!(SIX.contains(&jokes.wait(at(100)).as_str()));
         assert_eq!(site.hits(), 1);
     }
 
     #[test]
-    fn several_askers_share_one_fetch() {
+    fn those_who_ask_while_a_fetch_runs_wait_for_it_and_each_is_dealt_a_joke_of_its_own() {
         let site = Site::default();
         let open = site.shut();
         site.will_tell(&SIX);
-        let jokes = site.jokes(LONG);
-        std::thread::scope(|scope| {
-            let askers: Vec<_> = (0..4).map(|_| scope.spawn(|| jokes.tell(at(0)))).collect();
-            open.send(()).unwrap();
-            for asker in askers {
-                assert!(SIX.contains(&asker.join().unwrap().as_str()));
-            }
-        });
+        let (woken, wake) = mpsc::channel();
+        let asked = site.clone();
+        let get = move |url: &str, _: Duration| asked.answer(url);
+        let wake_up = move || woken.send(()).unwrap();
+        let wake_up = Arc::new(wake_up);
+        let mut jokes = Jokes::with(settings(LONG), Arc::new(get), wake_up, Rng::with_seed(1));
+        for time in 0..6 {
+            assert_eq!(jokes.ask(at(time)), None);
+        }
+        assert!(!jokes.collect(at(6)));
+        open.send(()).unwrap();
+        wake.recv_timeout(LONG).unwrap();
+        assert!(jokes.collect(at(7)));
+        assert!(!jokes.collect(at(7)));
+        let mut told: Vec<String> = (0..6).map(|_| jokes.deal()).collect();
+        told.sort();
+        assert_eq!(told, SIX);
         assert_eq!(site.hits(), 1);
     }
 
@@ -449,12 +567,12 @@ mod tests {
         settings.own = vec!["our own bad word".to_owned()];
         let asked = site.clone();
         let get = move |url: &str, _: Duration| asked.answer(url);
-        let jokes = Jokes::with(settings, Box::new(get), Rng::with_seed(1));
-        assert_eq!(jokes.tell(at(0)), "this one is fine");
-        assert_eq!(jokes.tell(at(1)), "this one is fine");
-        let mut settings = jokes.table.settings.clone();
+        let mut jokes = Jokes::with(settings, Arc::new(get), Arc::new(|| ()), Rng::with_seed(1));
+        assert_eq!(jokes.wait(at(0)), "this one is fine");
+        assert_eq!(jokes.wait(at(1)), "this one is fine");
+        let mut settings = (*jokes.settings).clone();
         settings.sources.clear();
-        assert_eq!(Jokes::new(settings).tell(at(0)), "our own bad word");
+        assert_eq!(Jokes::new(settings, || ()).wait(at(0)), "our own bad word");
     }
 
     #[test]
@@ -467,60 +585,16 @@ mod tests {
             assert!(asked.hits() > 1, "a panic that the test wants");
             answer
         };
-        let jokes = Jokes::with(settings(LONG), Box::new(get), Rng::with_seed(1));
-        assert_eq!(jokes.tell(at(0)), "our own joke");
-        assert_eq!(jokes.tell(at(59)), "our own joke");
+        let mut jokes = Jokes::with(
+            settings(LONG),
+            Arc::new(get),
+            Arc::new(|| ()),
+            Rng::with_seed(1),
+        );
+        assert_eq!(jokes.wait(at(0)), "our own joke");
+        assert_eq!(jokes.wait(at(59)), "our own joke");
         assert_eq!(site.hits(), 1);
         site.will_tell(&SIX);
-        assert!(SIX.contains(&jokes.tell(at(60)).as_str()));
-    }
-
-    #[test]
-    fn a_successor_goes_on_with_the_deck_and_the_rests() {
-        let site = Site::default();
-        site.will_tell(&SIX);
-        let before = site.jokes(LONG);
-        let mut told = vec![before.tell(at(0)), before.tell(at(601))];
-        before.refresh();
-        settle(&before);
-        assert_eq!(site.hits(), 2);
-        let after = site.jokes(LONG);
-        after.take_over(&before.hand_on());
-        assert_eq!(after.hand_on(), before.hand_on());
-        for _ in 0..4 {
-            told.push(after.tell(at(602)));
-            after.refresh();
-        }
-        told.sort();
-        assert_eq!(told, SIX);
-        assert_eq!(site.hits(), 2);
-    }
-
-    #[test]
-    fn a_successor_does_not_fetch_a_small_deck_anew_right_away() {
-        let site = Site::default();
-        site.will_tell(&["the only joke"]);
-        let before = site.jokes(LONG);
-        assert_eq!(before.tell(at(0)), "the only joke");
-        let after = site.jokes(LONG);
-        after.take_over(&before.hand_on());
-        assert_eq!(after.tell(at(9)), "the only joke");
-        after.refresh();
-        settle(&after);
-        assert_eq!(site.hits(), 1);
-        site.will_tell(&["another joke"]);
-        assert_eq!(after.tell(at(10)), "another joke");
-    }
-
-    #[test]
-    fn a_successor_ignores_what_it_cannot_read() {
-        let jokes = Site::default().jokes(LONG);
-        let nonsense = JokeState {
-            deck: "x\ny".to_owned(),
-            rests: "z".to_owned(),
-        };
-        jokes.take_over(&nonsense);
-        assert_eq!(jokes.hand_on(), JokeState::default());
-        assert_eq!(jokes.tell(at(0)), "our own joke");
+        assert!(SIX.contains(&jokes.wait(at(60)).as_str()));
     }
 }

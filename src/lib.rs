@@ -7,7 +7,7 @@
 //!
 //! A call from WeChat walks down through these modules; the best order to read them in:
 //!
-//! 1. [`cli`], [`settings`] and `commands::serve`: from the command line to a running bot.
+//! 1. [`cli`] and `commands::serve`: from the command line to a running bot.
 //! 2. [`server`]: the loop, and the match on method and path. What can go wrong between it and
 //!    the network is [`survival`]'s.
 //! 3. [`callback`]: one call from its query to the body of the answer. The query's fields are
@@ -17,7 +17,7 @@
 //!    [`reverse`], jokes from [`joke`].
 //! 5. [`wechat::reply`]: the answer as XML.
 //!
-//! Beside them: [`cgi`] is the other way into [`callback`]; `simulator` plays the other side of the
+//! Beside them: [`cgi`] is the other way into [`callback`]; [`simulator`] plays the other side of the
 //! talk for the commands that need one; [`access_log`] words the line for each request, [`logger`]
 //! writes it; [`entropy`] has the system's random bytes. Everything from 3 to 5 but the fetching of
 //! jokes opens no socket and reads no clock, environment or randomness: time and random bytes are
@@ -35,7 +35,6 @@ pub mod logger;
 mod printable;
 pub mod reverse;
 pub mod server;
-pub mod settings;
-mod simulator;
+pub mod simulator;
 pub mod survival;
 pub mod wechat;

@@ -16,7 +16,7 @@ use std::{
         Arc,
         mpsc::{Receiver, Sender, channel},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tiny_http::{Method, Request};
@@ -26,7 +26,7 @@ use crate::{
     access_log::{self, Strangers},
     callback::{Answer, Callback, Rejection, check_length, handshake},
     entropy,
-    joke::Jokes,
+    joke::{JokeSettings, Jokes},
     server::workers::Lane,
     survival::Pulse,
 };
@@ -48,13 +48,15 @@ pub struct Service {
     /// What is done with a call.
     pub callback: Callback,
     /// Where jokes come from.
-    pub jokes: Arc<Jokes>,
+    pub jokes: JokeSettings,
 }
 
 /// A bot on a socket.
 pub struct Server {
     http: Arc<tiny_http::Server>,
-    service: Service,
+    paths: Vec<String>,
+    callback: Callback,
+    jokes: Jokes,
     pulse: Arc<Pulse>,
     lane: Lane,
     strangers: Strangers,
@@ -77,11 +79,15 @@ impl Server {
         pulse: Arc<Pulse>,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let (letters, mailbox) = channel();
+        let http = Arc::new(tiny_http::Server::from_listener(listener, None)?);
+        let woken = Arc::clone(&http);
         Ok(Self {
-            http: Arc::new(tiny_http::Server::from_listener(listener, None)?),
+            http,
             lane: Lane::start(Arc::clone(&pulse))?,
             strangers: Strangers::new(Instant::now()),
-            service,
+            paths: service.paths,
+            callback: service.callback,
+            jokes: Jokes::new(service.jokes, move || woken.unblock()),
             pulse,
             mailbox,
             letters,
@@ -114,6 +120,7 @@ impl Server {
                 Err(error) => self.note(&error),
             }
             self.empty_mailbox();
+            self.jokes.collect(SystemTime::now());
         }
         self.drain();
         log::logger().flush();
@@ -160,11 +167,7 @@ impl Server {
 
     fn receive(&mut self, request: Request) {
         let call = Call::from(request);
-        let is_callback = self
-            .service
-            .paths
-            .iter()
-            .any(|path| path == call.facts.path());
+        let is_callback = self.paths.iter().any(|path| path == call.facts.path());
         match (&call.facts.method, call.facts.path()) {
             (Method::Get, _) if is_callback => self.shake_hands(call),
             (Method::Post, _) if is_callback => self.take_message(call),
@@ -180,7 +183,7 @@ impl Server {
     }
 
     fn shake_hands(&mut self, call: Call) {
-        let admitted = self.service.callback.admit(call.facts.query(), call.time);
+        let admitted = self.callback.admit(call.facts.query(), call.time);
         match admitted.and_then(handshake) {
             Ok(echo) => {
                 if body_of(&call.request) == Body::Read {
@@ -204,16 +207,16 @@ impl Server {
 
     /// What to do about a message; its query decides whether its body is looked at.
     fn decide(&mut self, call: &mut Call) -> Result<Decision, Rejection> {
-        let Service {
+        let Self {
             callback, jokes, ..
-        } = &mut self.service;
+        } = self;
         let query = callback.admit(call.facts.query(), call.time)?;
         let length = check_length(call.request.body_length())?;
         if body_of(&call.request) != Body::Read {
             return Ok(Decision::AwaitBody(length));
         }
         let body = read_body(&mut call.request, length)?;
-        let joke = || jokes.tell(call.time);
+        let joke = || jokes.wait(call.time);
         callback
             .answer_with(&query, &body, call.time, joke, entropy::randomness)
             .map(Decision::Answer)
@@ -239,10 +242,10 @@ impl Server {
 
     /// Answers a message whose body has come after its query was let in.
     fn answer_awaited(&mut self, call: Call, body: &[u8]) {
-        let Service {
+        let Self {
             callback, jokes, ..
-        } = &mut self.service;
-        let joke = || jokes.tell(call.time);
+        } = self;
+        let joke = || jokes.wait(call.time);
         let answer = callback
             .admit(call.facts.query(), call.time)
             .and_then(|query| {
@@ -255,12 +258,13 @@ impl Server {
     }
 
     fn reply(&mut self, call: Call, answer: &Answer) {
+        let now = call.time;
         call.answer(
             answer.content_type,
             answer.body.as_bytes(),
             format_args!("{} {}", answer.msg_type, answer.answered),
         );
-        self.service.jokes.refresh();
+        self.jokes.refresh(now);
     }
 
     fn be_healthy(&mut self, call: Call) {

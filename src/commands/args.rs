@@ -62,7 +62,7 @@ pub(crate) fn number<T: TryFrom<u64>, const MIN: u64, const MAX: u64>(
         .ok_or_else(|| format!("expected a whole number from {MIN} to {MAX}"))
 }
 
-fn seconds<const MIN: u64, const MAX: u64>(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds<const MIN: u64, const MAX: u64>(text: &str) -> Result<Duration, String> {
     number::<_, MIN, MAX>(text).map(Duration::from_secs)
 }
 

@@ -19,7 +19,6 @@ use crate::{
     callback::Callback,
     cgi::CgiRequest,
     joke::{JokeSettings, Jokes},
-    settings,
 };
 
 const HELP: &str = "\
@@ -56,13 +55,19 @@ pub(crate) fn run(args: CgiArgs) -> Result<ExitCode, CommandError> {
         let reason = "a web server runs this command, and says in variables what it was asked";
         secrets::missing("REQUEST_METHOD", reason)
     })?;
-    let jokes = Jokes::new(JokeSettings {
+    let settings = JokeSettings {
         // The caller chooses HTTP_PROXY: the web server puts his `Proxy` header there.
         use_proxy: false,
-        ..settings::jokes(&args.jokes.into()).map_err(CommandError::usage)?
-    });
+        ..args.jokes.settings()?
+    };
+    let mut jokes = Jokes::new(settings, || ());
     let mut callback = Callback::new(secrets::account(token, args.age.max_age)?);
-    let response = request.answer(io::stdin().lock(), &mut callback, &jokes, SystemTime::now());
+    let response = request.answer(
+        io::stdin().lock(),
+        &mut callback,
+        &mut jokes,
+        SystemTime::now(),
+    );
     let written = response.write_to(io::stdout().lock());
     let line = Line {
         method: &request.method,

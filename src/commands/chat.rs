@@ -16,9 +16,7 @@ use clap::Args;
 use super::{CommandError, FAILED, args::LogArgs, complain, joke_args::JokeArgs, printed, secrets};
 use crate::{
     callback::Callback,
-    joke::Jokes,
     server::{Server, Service},
-    settings::{self, JokeOptions},
     simulator::{Heard, Said, WeChat, post::Caller, url::BotUrl},
     survival::Pulse,
 };
@@ -64,21 +62,20 @@ pub(crate) fn run(args: ChatArgs) -> Result<ExitCode, CommandError> {
             url,
             wechat: secrets::wechat()?,
         },
-        None => bot_of_its_own(&args.jokes.into())?,
+        None => bot_of_its_own(args.jokes)?,
     };
     Talk::new(caller).run()
 }
 
 /// Starts the server on a loopback port; it ends with this process.
-fn bot_of_its_own(jokes: &JokeOptions) -> Result<Caller, CommandError> {
+fn bot_of_its_own(jokes: JokeArgs) -> Result<Caller, CommandError> {
     let token = secrets::run_token()?.token;
     let account = secrets::account(token, Duration::ZERO)?;
     let wechat = WeChat {
         token: account.token.clone(),
         crypt: account.crypt.clone(),
     };
-    let jokes = settings::jokes(jokes).map_err(CommandError::usage)?;
-    let jokes = Arc::new(Jokes::new(jokes));
+    let jokes = jokes.settings()?;
     let service = Service {
         paths: vec!["/".to_owned()],
         callback: Callback::new(account),

@@ -1,29 +1,77 @@
 //! `daoxiao joke`: fetches now and prints jokes, for trying out a source or a selector.
 
-use std::io::{self, Write};
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
-use super::{CommandError, complain, printed};
-use crate::joke::{Attempt, Harvest, JokeSettings, fortune_entry, try_sources};
+use clap::Args;
 
-/// Asks the sources in turn until one has jokes, or `all` of them, and prints `count` jokes of each
-/// that has some, or as many as it has, on standard output in fortune format; and on standard
-/// error where they came from. Ends with 1 when there are none.
-pub(crate) fn run(
-    settings: &JokeSettings,
+use super::{
+    CommandError,
+    args::{LogArgs, number},
+    complain,
+    joke_args::JokeArgs,
+    printed,
+};
+use crate::joke::{Extracted, SourceResult, fortune_entry, try_sources};
+
+const HELP: &str = "\
+The jokes are on standard output, a line % between two, as --jokes FILE takes them; where they
+come from, and how many were left out and why, is on standard error.
+
+A selector names elements as in CSS, by parts without a space between them: tag (or *), .class,
+#id, [attr], [attr=value], [attr^=beginning], [attr*=part]; a value with a ] in it is quoted.
+  dl.joke dd      a dd anywhere inside a dl of the class joke
+  dl.joke > dd    a dd directly inside it
+  > dd            as title or content: directly inside the item
+Without --joke-content all of the item but its title is the joke.
+{1-50} in the URL stands for a number from 1 to 50, another one for each fetch.
+--joke-charset is needed only where the jokes come out garbled, as from a GBK page that says it
+is in UTF-8, or nothing. Plain text needs no selector: jokes with blank lines between.
+
+Examples: daoxiao joke --joke-url 'https://60s.viki.moe/v2/duanzi?encoding=text'
+          daoxiao joke --all --joke-url 'https://example.com/jokes/{1-50}.html' \\
+             --joke-item 'li.joke' --joke-title h3 --joke-content 'div.text'";
+
+/// Fetch jokes now and print them, to try out a source or a selector
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct JokeCommand {
+    /// Ask every source, not only until one has jokes, and print all their jokes
+    #[arg(long)]
     all: bool,
+    /// How many jokes to print, at random; of each source with --all [default: 1]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        value_parser = number::<usize, 1, 1000>
+    )]
     count: Option<usize>,
-) -> Result<ExitCode, CommandError> {
-    let attempts = try_sources(settings, all)
-        .map_err(|error| CommandError::failure(format!("no thread to fetch with: {error}")))?;
-    for attempt in &attempts {
-        complain(explain(attempt));
-    }
-    let found = attempts.iter().filter_map(|one| one.outcome.as_ref().ok());
-    let jokes: Vec<String> = found.flat_map(|harvest| choose(harvest, count)).collect();
-    if attempts.is_empty() {
+    #[command(flatten)]
+    jokes: JokeArgs,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// Asks the sources in turn until one has jokes, or all of them, and prints jokes of each that has
+/// some on standard output, in fortune format; and on standard error where they came from.
+pub(crate) fn run(args: JokeCommand) -> Result<ExitCode, CommandError> {
+    args.log.start();
+    let settings = args.jokes.settings()?;
+    if settings.sources.is_empty() {
         return Err(CommandError::failure("no joke: there is no source to ask"));
     }
+    let count = args.count.or((!args.all).then_some(1));
+    let results = try_sources(settings, args.all);
+    for result in &results {
+        complain(explain(result));
+    }
+    let found = results
+        .iter()
+        .filter_map(|result| result.outcome.as_ref().ok());
+    let jokes: Vec<String> = found.flat_map(|found| choose(found, count)).collect();
     if jokes.is_empty() {
         let reason = "no joke: see above what each source said";
         return Err(CommandError::failure(reason));
@@ -32,8 +80,8 @@ pub(crate) fn run(
 }
 
 /// Some at random, or all in the page's order.
-fn choose(harvest: &Harvest, count: Option<usize>) -> Vec<String> {
-    let mut jokes = harvest.jokes.clone();
+fn choose(found: &Extracted, count: Option<usize>) -> Vec<String> {
+    let mut jokes = found.jokes.clone();
     if let Some(count) = count {
         fastrand::shuffle(&mut jokes);
         jokes.truncate(count);
@@ -48,58 +96,40 @@ fn print(out: &mut impl Write, jokes: &[String]) -> io::Result<()> {
 }
 
 /// What a source gave, in a line.
-fn explain(attempt: &Attempt) -> String {
-    let said = match &attempt.outcome {
-        Ok(harvest) => sum_up(harvest),
-        Err(failure) => failure.to_string(),
+fn explain(result: &SourceResult) -> String {
+    let said = match &result.outcome {
+        Ok(found) => sum_up(found),
+        Err(error) => error.to_string(),
     };
-    format!("{}: {}: {said}", attempt.source, attempt.url)
+    format!("{}: {}: {said}", result.source, result.url)
 }
 
-fn sum_up(harvest: &Harvest) -> String {
-    let Harvest {
-        jokes,
-        matched,
-        left_out,
-    } = harvest;
-    let left_out = match left_out.total() {
+fn sum_up(found: &Extracted) -> String {
+    let left_out = match found.left_out.total() {
         0 => "none left out".to_owned(),
-        total => format!("{total} left out: {left_out}"),
+        total => format!("{total} left out: {}", found.left_out),
     };
-    format!(
-        "items matched: {matched}, jokes: {}, {left_out}",
-        jokes.len()
-    )
+    let (matched, jokes) = (found.matched, found.jokes.len());
+    format!("items matched: {matched}, jokes: {jokes}, {left_out}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::joke::{Failure, FetchError, LeftOut, Reason};
 
-    fn attempt(source: &str, outcome: Result<Harvest, Failure>) -> Attempt {
-        Attempt {
-            source: source.to_owned(),
-            url: "http://x/".to_owned(),
-            outcome,
-        }
-    }
-
-    fn harvest() -> Harvest {
-        let mut left_out = LeftOut::default();
-        left_out.count(Reason::Long);
-        Harvest {
+    fn found() -> Extracted {
+        Extracted {
             jokes: (1..=9).map(|n| format!("joke {n}\n%")).collect(),
             matched: 10,
-            left_out,
+            ..Extracted::default()
         }
     }
 
     #[test]
     fn all_jokes_come_in_order_and_some_at_random() {
-        assert_eq!(choose(&harvest(), None), harvest().jokes);
-        assert_eq!(choose(&harvest(), Some(99)).len(), 9);
-        let mut two = choose(&harvest(), Some(2));
+        assert_eq!(choose(&found(), None), found().jokes);
+        assert_eq!(choose(&found(), Some(99)).len(), 9);
+        let mut two = choose(&found(), Some(2));
         two.dedup();
         assert_eq!(two.len(), 2);
     }
@@ -109,18 +139,5 @@ mod tests {
         let mut text = Vec::new();
         print(&mut text, &["一\n%".to_owned(), "二".to_owned()]).unwrap();
         assert_eq!(String::from_utf8(text).unwrap(), "一\n％\n%\n二\n");
-    }
-
-    #[test]
-    fn every_source_that_was_asked_is_explained() {
-        let failure = Failure::Fetch(FetchError::Status(500));
-        assert_eq!(
-            explain(&attempt("zol", Err(failure))),
-            "zol: http://x/: the site answered with status 500"
-        );
-        assert_eq!(
-            explain(&attempt("60s", Ok(harvest()))),
-            "60s: http://x/: items matched: 10, jokes: 9, 1 left out: 1 too long for a reply"
-        );
     }
 }

@@ -1,61 +1,44 @@
-//! The command line about jokes, of `joke` and of all that tell some.
+//! The flags about jokes, of all commands that tell some.
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    collections::HashSet,
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
+use thiserror::Error;
 
 use super::{
     CommandError,
-    args::{DAY, LogArgs, number},
-    joke,
+    args::{DAY, number, seconds},
 };
-use crate::{
-    joke::KNOWN_SOURCES,
-    settings::{self, JokeOptions},
-};
+use crate::joke::{Charset, JokeSettings, PageUrl, Rules, Selector, Source, fortune};
 
 /// The longest `--joke-budget`: WeChat waits 5 s, and the answer has to reach it.
-const MAX_JOKE_BUDGET_MS: u64 = 4000;
+const MAX_BUDGET_MS: u64 = 4000;
 
-pub(crate) const JOKE_HELP: &str = "\
-The jokes are on standard output, a line % between two, as --jokes FILE takes them; where they
-come from, and how many were left out and why, is on standard error.
+/// The longest `--joke-ttl`.
+const MAX_TTL: u64 = 365 * DAY;
 
-A selector names elements as in CSS, by parts without a blank between them: tag (or *), .class,
-#id, [attr], [attr=value], [attr^=beginning], [attr*=part]; a value with a ] in it is quoted.
-  dl.joke dd      a dd anywhere inside a dl of the class joke
-  dl.joke > dd    a dd directly inside it
-  > dd            as title or content: directly inside the item
-Without --joke-content all of the item but its title is the joke.
-{1-50} in the URL stands for a number from 1 to 50, another one for each fetch.
---joke-charset is needed only where the jokes come out garbled, as from a GBK page that says it
-is in UTF-8, or nothing. Plain text needs no selector: jokes with blank lines between.
+/// Stands for no source at all.
+const NONE: &str = "none";
 
-Examples: daoxiao joke --joke-url 'https://60s.viki.moe/v2/duanzi?encoding=text'
-          daoxiao joke --all --joke-url 'https://example.com/jokes/{1-50}.html' \\
-             --joke-item 'li.joke' --joke-title h3 --joke-content 'div.text'";
-
-#[derive(Debug, Args)]
-pub(crate) struct JokeCommand {
-    /// Ask every source, not only until one has jokes, and print all their jokes
-    #[arg(long)]
-    all: bool,
-    /// How many jokes to print, at random; of each source with --all [default: 1]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = number::<u64, 1, 1000>)]
-    count: Option<u64>,
-    #[command(flatten)]
-    jokes: JokeArgs,
-    #[command(flatten)]
-    log: LogArgs,
-}
-
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Jokes")]
 pub(crate) struct JokeArgs {
     /// Known sources in the order to try, or none: qiushidabaike, zol, biedoul, 60s; several are
     /// repeated or separated by commas
     /// [default: all of them]
-    #[arg(long, env = "DAOXIAO_JOKE_SOURCE", value_name = "NAME", hide_env_values = true, value_delimiter = ',', value_parser = joke_source)]
+    #[arg(
+        long,
+        env = "DAOXIAO_JOKE_SOURCE",
+        value_name = "NAME",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_parser = source_name
+    )]
     joke_source: Vec<String>,
     /// A page of jokes of your own choice, instead of the known sources; {1-50} stands for a page number
     #[arg(
@@ -64,39 +47,46 @@ pub(crate) struct JokeArgs {
         value_name = "URL",
         hide_env_values = true
     )]
-    joke_url: Option<String>,
+    joke_url: Option<PageUrl>,
     /// Selector of one joke on that page; a text/plain answer needs none
     #[arg(
         long,
         env = "DAOXIAO_JOKE_ITEM",
         value_name = "SELECTOR",
-        hide_env_values = true
+        hide_env_values = true,
+        requires = "joke_url",
+        value_parser = Selector::for_page
     )]
-    joke_item: Option<String>,
+    joke_item: Option<Selector>,
     /// Selector of the title inside a joke
     #[arg(
         long,
         env = "DAOXIAO_JOKE_TITLE",
         value_name = "SELECTOR",
-        hide_env_values = true
+        hide_env_values = true,
+        requires = "joke_item",
+        value_parser = Selector::for_item
     )]
-    joke_title: Option<String>,
+    joke_title: Option<Selector>,
     /// Selector of the text inside a joke
     #[arg(
         long,
         env = "DAOXIAO_JOKE_CONTENT",
         value_name = "SELECTOR",
-        hide_env_values = true
+        hide_env_values = true,
+        requires = "joke_item",
+        value_parser = Selector::for_item
     )]
-    joke_content: Option<String>,
+    joke_content: Option<Selector>,
     /// Charset of that page, where the page itself says it wrongly
     #[arg(
         long,
         env = "DAOXIAO_JOKE_CHARSET",
         value_name = "NAME",
-        hide_env_values = true
+        hide_env_values = true,
+        requires = "joke_url"
     )]
-    joke_charset: Option<String>,
+    joke_charset: Option<Charset>,
     /// Word; a fetched joke with it is left out; several are repeated or separated by commas
     #[arg(
         long,
@@ -112,38 +102,99 @@ pub(crate) struct JokeArgs {
         value_name = "FILE",
         hide_env_values = true
     )]
-    jokes: Option<PathBuf>,
+    pub(crate) jokes: Option<PathBuf>,
     /// How long someone who asks for a joke may wait, in milliseconds
-    #[arg(long, env = "DAOXIAO_JOKE_BUDGET", value_name = "MS", default_value = "2500", hide_env_values = true, allow_negative_numbers = true, value_parser = number::<u64, 1, MAX_JOKE_BUDGET_MS>)]
-    pub(crate) joke_budget: u64,
+    #[arg(
+        long,
+        env = "DAOXIAO_JOKE_BUDGET",
+        value_name = "MS",
+        default_value = "2500",
+        hide_env_values = true,
+        allow_negative_numbers = true,
+        value_parser = milliseconds::<1, MAX_BUDGET_MS>
+    )]
+    pub(crate) joke_budget: Duration,
     /// How long fetched jokes are kept before new ones are fetched
-    #[arg(long, env = "DAOXIAO_JOKE_TTL", value_name = "SECONDS", default_value = "600", hide_env_values = true, allow_negative_numbers = true, value_parser = number::<u64, 0, { 365 * DAY }>)]
-    joke_ttl: u64,
+    #[arg(
+        long,
+        env = "DAOXIAO_JOKE_TTL",
+        value_name = "SECONDS",
+        default_value = "600",
+        hide_env_values = true,
+        allow_negative_numbers = true,
+        value_parser = seconds::<0, MAX_TTL>
+    )]
+    joke_ttl: Duration,
 }
 
-pub(crate) fn joke(args: JokeCommand) -> Result<ExitCode, CommandError> {
-    args.log.start();
-    let jokes = settings::jokes(&args.jokes.into()).map_err(CommandError::usage)?;
-    let count = args.count.or((!args.all).then_some(1));
-    let count = count.and_then(|count| usize::try_from(count).ok());
-    joke::run(&jokes, args.all, count)
+/// Flags about jokes that cannot be used.
+#[derive(Debug, Error)]
+enum JokeArgsError {
+    #[error("--joke-source {0}: none goes without others, since it means no source at all")]
+    NoneOfSome(String),
+    #[error("--joke-source {0}: it is there twice; name each source once")]
+    SourceTwice(String),
+    #[error("--jokes {}: the file cannot be read: {source}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error(
+        "--jokes {}: there is no joke in the file; expected jokes with a line % between two",
+        .0.display()
+    )]
+    NoJokes(PathBuf),
 }
 
-impl From<JokeArgs> for JokeOptions {
-    fn from(args: JokeArgs) -> Self {
-        Self {
-            sources: args.joke_source,
-            url: args.joke_url,
-            item: args.joke_item,
-            title: args.joke_title,
-            content: args.joke_content,
-            charset: args.joke_charset,
-            skip: words(&args.joke_skip),
-            file: args.jokes,
-            budget: Duration::from_millis(args.joke_budget),
-            ttl: Duration::from_secs(args.joke_ttl),
-        }
+impl JokeArgs {
+    /// Where jokes come from, with the owner's file read.
+    pub(crate) fn settings(self) -> Result<JokeSettings, CommandError> {
+        let sources = match self.joke_url {
+            Some(url) => vec![Source {
+                name: "custom",
+                url,
+                rules: self.joke_item.map(|item| Rules {
+                    item,
+                    title: self.joke_title,
+                    content: self.joke_content,
+                }),
+                charset: self.joke_charset,
+            }],
+            None => known_sources(&self.joke_source).map_err(CommandError::usage)?,
+        };
+        let own = self.jokes.as_deref().map(own_jokes).transpose();
+        Ok(JokeSettings {
+            sources,
+            own: own.map_err(CommandError::usage)?.unwrap_or_default(),
+            skip: words(&self.joke_skip),
+            budget: self.joke_budget,
+            ttl: self.joke_ttl,
+            use_proxy: true,
+        })
     }
+}
+
+fn own_jokes(path: &Path) -> Result<Vec<String>, JokeArgsError> {
+    let path = path.to_owned();
+    match fs::read_to_string(&path).map(|text| fortune(&text)) {
+        Ok(jokes) if jokes.is_empty() => Err(JokeArgsError::NoJokes(path)),
+        Ok(jokes) => Ok(jokes),
+        Err(source) => Err(JokeArgsError::File { path, source }),
+    }
+}
+
+/// The sources of these names, in their order; all for none, and none for `none`.
+fn known_sources(names: &[String]) -> Result<Vec<Source>, JokeArgsError> {
+    let known = Source::known();
+    if names.is_empty() {
+        return Ok(known);
+    }
+    if names.len() > 1 && names.iter().any(|name| name == NONE) {
+        return Err(JokeArgsError::NoneOfSome(names.join(",")));
+    }
+    let mut seen = HashSet::new();
+    if let Some(twice) = names.iter().find(|name| !seen.insert(*name)) {
+        return Err(JokeArgsError::SourceTwice(twice.clone()));
+    }
+    let by_name = |name: &String| known.iter().find(|source| source.name == name);
+    Ok(names.iter().filter_map(by_name).cloned().collect())
 }
 
 /// The words of lists, which may be separated as in Chinese, too.
@@ -157,13 +208,17 @@ fn words(lists: &[String]) -> Vec<String> {
         .collect()
 }
 
-fn joke_source(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    if text == "none" || KNOWN_SOURCES.contains(&text) {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("expected {} or none", KNOWN_SOURCES.join(", ")))
+fn source_name(text: &str) -> Result<String, String> {
+    let known = Source::known();
+    let names: Vec<&str> = known.iter().map(|source| source.name).collect();
+    match text.trim() {
+        name if name == NONE || names.contains(&name) => Ok(name.to_owned()),
+        _ => Err(format!("expected {} or {NONE}", names.join(", "))),
     }
+}
+
+fn milliseconds<const MIN: u64, const MAX: u64>(text: &str) -> Result<Duration, String> {
+    number::<_, MIN, MAX>(text).map(Duration::from_millis)
 }
 
 #[cfg(test)]
@@ -171,18 +226,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_separated_by_commas_of_any_kind_and_lines_and_blanks_around_do_not_count() {
+    fn words_are_separated_by_commas_of_any_kind_and_lines_and_whitespace_around_does_not_count() {
         let lists = [" 坏词, spam ，a b、c\r\nd\n,,", "", "e"].map(str::to_owned);
         assert_eq!(words(&lists), ["坏词", "spam", "a b", "c", "d", "e"]);
         assert_eq!(words(&[" ".to_owned()]), Vec::<String>::new());
     }
 
     #[test]
-    fn a_source_is_known_with_blanks_around_it() {
-        assert_eq!(joke_source(" zol ").unwrap(), "zol");
-        assert_eq!(joke_source("\tnone").unwrap(), "none");
+    fn a_source_is_known_with_whitespace_around_it() {
+        assert_eq!(source_name(" zol ").unwrap(), "zol");
+        assert_eq!(source_name("\tnone").unwrap(), "none");
         assert_eq!(
-            joke_source("qiubai").unwrap_err(),
+            source_name("qiubai").unwrap_err(),
             "expected qiushidabaike, zol, biedoul, 60s or none"
         );
     }

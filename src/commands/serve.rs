@@ -20,9 +20,8 @@ use super::{
 };
 use crate::{
     callback::Callback,
-    joke::{JokeSettings, JokeState, Jokes},
+    joke::JokeSettings,
     server::{HEALTH_PATH, Server, Service},
-    settings::{self, JokeOptions},
     survival::{
         Limits, Pulse,
         signals::{self, Farewell, Keeper},
@@ -32,11 +31,6 @@ use crate::{
     },
     wechat::signature::Token,
 };
-
-/// The joke deck, handed on.
-const DECK: &str = "DAOXIAO_HANDED_ON_DECK";
-/// The sources' rest, handed on.
-const RESTS: &str = "DAOXIAO_HANDED_ON_RESTS";
 
 /// What the loop may need for a request beyond waiting for a joke, before it counts as stuck.
 const REQUEST_ROOM: Duration = Duration::from_millis(1500);
@@ -128,26 +122,23 @@ pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, CommandError> {
     let limits = Limits {
         connections: args.max_connections,
         memory_mib: args.max_memory,
-        request: Duration::from_millis(args.jokes.joke_budget) + REQUEST_ROOM,
+        request: args.jokes.joke_budget + REQUEST_ROOM,
     };
     // Before anything starts a thread, so that every thread has them blocked.
     signals::block();
     let RunToken { token, made_up } = secrets::run_token()?;
     let account = secrets::account(token.clone(), args.age.max_age)?;
-    let jokes = Arc::new(Jokes::new(joke_settings(args.jokes.into())?));
-    if let (Some(deck), Some(rests)) = (successor::handed_on(DECK), successor::handed_on(RESTS)) {
-        jokes.take_over(&JokeState { deck, rests });
-    }
+    let jokes = joke_settings(args.jokes)?;
     let service = Service {
         paths: args.path,
         callback: Callback::new(account),
-        jokes: Arc::clone(&jokes),
+        jokes,
     };
     let token = made_up.then_some(token);
     if let Some(token) = &token {
         announce(token);
     }
-    let state = move || state(&jokes, token.as_ref());
+    let state = move || state(token.as_ref());
     match begin(args.listen, limits, service, state) {
         Ok((mut server, farewell)) => {
             server.run();
@@ -159,18 +150,16 @@ pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, CommandError> {
 
 /// Where jokes come from. A bot that has served does not end because its owner's file cannot be
 /// read any more.
-fn joke_settings(options: JokeOptions) -> Result<JokeSettings, CommandError> {
-    let settings = match settings::jokes(&options) {
-        Err(error) if successor::is_successor() => {
-            log::error!("{error}; going on with the built-in jokes");
-            settings::jokes(&JokeOptions {
-                file: None,
-                ..options
-            })
-        }
-        settings => settings,
-    };
-    settings.map_err(CommandError::usage)
+fn joke_settings(args: JokeArgs) -> Result<JokeSettings, CommandError> {
+    if !successor::is_successor() {
+        return args.settings();
+    }
+    let mut without_file = args.clone();
+    without_file.jokes = None;
+    args.settings().or_else(|error| {
+        log::error!("{error}; going on with the built-in jokes");
+        without_file.settings()
+    })
 }
 
 /// Opens the socket and starts the threads that keep the bot alive.
@@ -202,13 +191,9 @@ fn begin(
 }
 
 /// What a successor is to know, as variables.
-fn state(jokes: &Jokes, made_up: Option<&Token>) -> State {
-    let JokeState { deck, rests } = jokes.hand_on();
+fn state(made_up: Option<&Token>) -> State {
     let token = made_up.map(|token| (TOKEN, token.as_str().to_owned()));
-    [(DECK, deck), (RESTS, rests)]
-        .into_iter()
-        .chain(token)
-        .collect()
+    token.into_iter().collect()
 }
 
 /// Shows the Token that was made up, once: a successor finds it in its environment.

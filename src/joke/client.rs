@@ -1,19 +1,43 @@
-//! Fetching a page.
+//! Fetching a page, along redirects.
 
-use std::fmt;
-use std::io;
-use std::time::Duration;
+use std::{
+    io,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
-use ureq::config::ConfigBuilder;
-use ureq::http::Uri;
-use ureq::typestate::AgentScope;
-use ureq::{Agent, Error};
+use thiserror::Error;
+use ureq::{
+    Agent, Body, Proxy,
+    config::Config,
+    http::{Response, Uri},
+    unversioned::{
+        resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver},
+        transport::{DefaultConnector, NextTimeout},
+    },
+};
+use url::{Host, Url};
+
+use super::{
+    formats::Page,
+    url::{UrlError, parse},
+};
+use crate::printable::printable;
+
+mod address;
 
 /// The largest page, in bytes after decompression. List pages have 30 to 200 KB.
 const MAX_PAGE_BYTES: u64 = 1 << 20;
 
 /// Redirects in a row: http to https, to `www.`, to a newer path, and two to spare.
 const MAX_REDIRECTS: u32 = 5;
+
+/// Characters of what a site says that an error repeats.
+const MAX_SHOWN: usize = 200;
 
 /// Some sites answer browsers only; the last word says honestly who is asking.
 const USER_AGENT: &str = concat!(
@@ -22,118 +46,201 @@ const USER_AGENT: &str = concat!(
     env!("CARGO_PKG_VERSION")
 );
 
-/// What a site answered.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
-    /// The value of `Content-Type`, if there was one.
-    pub content_type: Option<String>,
-    /// The body, decompressed.
-    pub body: Vec<u8>,
-}
-
-/// The host in a URL and what stands behind it, as `:80`; `None` if it cannot be fetched from.
-pub(super) fn host_and_port(url: &str) -> Option<(String, String)> {
-    let uri: Uri = url.parse().ok()?;
-    let authority = uri.authority()?;
-    let host = authority.host();
-    let (_, port) = authority.as_str().rsplit_once(host)?;
-    Some((host.to_owned(), port.to_owned()))
-}
-
-/// What fetches a page within a time, which covers names, connections, redirects and the body;
-/// by the proxy that the environment names, if it may be used.
-pub(super) fn get(use_proxy: bool) -> impl Fn(&str, Duration) -> Result<Page, FetchError> {
-    move |url, time| {
-        let config = config(url, time);
-        let config = if use_proxy {
-            config
-        } else {
-            config.proxy(None)
-        };
-        fetch(config, url)
+/// Fetches a page within a time, which covers names, connections, redirects and the body; by the
+/// proxy that the environment names, if it may be used.
+///
+/// The agent lives as long as the fetch, so that an idle bot keeps neither connections nor
+/// certificates.
+pub(super) fn get(url: &str, time: Duration, use_proxy: bool) -> Result<Page, FetchError> {
+    let end = Instant::now() + time;
+    let hops = Arc::new(Hops::default());
+    let agent = agent(use_proxy, Arc::clone(&hops));
+    let by_proxy = agent.config().proxy().is_some();
+    let mut url = parse(url)?;
+    for _ in 0..=MAX_REDIRECTS {
+        if by_proxy {
+            // The proxy resolves names; they count as those of public addresses.
+            hops.admit(is_public(&url))?;
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(FetchError::TimedOut);
+        }
+        let request = agent
+            .get(url.as_str())
+            .config()
+            .timeout_global(Some(left))
+            .build();
+        let response = request.call()?;
+        match location(&response) {
+            Some(location) => url = redirected(&url, location)?,
+            None => return read(response),
+        }
     }
+    Err(FetchError::TooManyRedirects)
 }
 
-fn config(url: &str, time: Duration) -> ConfigBuilder<AgentScope> {
-    Agent::config_builder()
-        .timeout_global(Some(time))
-        .https_only(url.to_ascii_lowercase().starts_with("https:"))
-        .max_redirects(MAX_REDIRECTS)
+fn agent(use_proxy: bool, hops: Arc<Hops>) -> Agent {
+    let mut config = Config::builder()
+        .max_redirects(0)
         // Sites that redirect often hang up then without a word.
         .max_idle_connections(0)
         .user_agent(USER_AGENT)
-        .accept("text/html,text/plain;q=0.9,*/*;q=0.5")
+        .accept("text/html,text/plain;q=0.9,*/*;q=0.5");
+    if !use_proxy {
+        config = config.proxy(None);
+    }
+    let resolver = CheckedResolver {
+        system: DefaultResolver::default(),
+        hops,
+    };
+    Agent::with_parts(config.build(), DefaultConnector::default(), resolver)
 }
 
-/// The agent lives as long as the fetch, so that an idle bot keeps neither connections nor
-/// certificates.
-fn fetch(config: ConfigBuilder<AgentScope>, url: &str) -> Result<Page, FetchError> {
-    let agent = config.build().new_agent();
-    let mut response = agent
-        .get(url)
-        .header("Accept-Language", "zh-CN,zh;q=0.9")
-        .call()
-        .map_err(FetchError::from_ureq)?;
+fn read(mut response: Response<Body>) -> Result<Page, FetchError> {
     let content_type = response.headers().get("content-type");
     let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()).into());
     let body = response.body_mut().with_config().limit(MAX_PAGE_BYTES);
     Ok(Page {
         content_type,
-        body: body.read_to_vec().map_err(FetchError::from_ureq)?,
+        body: body.read_to_vec()?,
     })
 }
 
-/// Why a page could not be fetched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FetchError {
-    /// The site did not answer, or not to the end, in time.
-    TimedOut,
-    /// The site answered with this status.
-    Status(u16),
-    /// The page is larger than 1 MiB.
-    TooLarge,
-    /// One redirect led to the next, more than 5 times.
-    TooManyRedirects,
-    /// An https site redirected to something that is not https.
-    NotHttps,
-    /// The host's name is not known.
-    NoSuchHost,
-    /// The connection failed in this way.
-    Connection(String),
-    /// Anything else.
-    Other(String),
+/// Where a response redirects to, if it does.
+fn location(response: &Response<Body>) -> Option<&[u8]> {
+    let location = response.headers().get("location")?;
+    response
+        .status()
+        .is_redirection()
+        .then(|| location.as_bytes())
 }
 
-impl FetchError {
-    fn from_ureq(error: Error) -> FetchError {
-        match error {
-            Error::Timeout(_) => FetchError::TimedOut,
-            Error::StatusCode(status) => FetchError::Status(status),
-            Error::BodyExceedsLimit(_) => FetchError::TooLarge,
-            Error::TooManyRedirects => FetchError::TooManyRedirects,
-            Error::RequireHttpsOnly(_) => FetchError::NotHttps,
-            Error::HostNotFound => FetchError::NoSuchHost,
-            Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => FetchError::TimedOut,
-            Error::Io(error) => FetchError::Connection(error.to_string()),
-            error => FetchError::Other(error.to_string()),
-        }
+fn redirected(from: &Url, location: &[u8]) -> Result<Url, FetchError> {
+    let location = String::from_utf8_lossy(location);
+    let to = from
+        .join(&location)
+        .ok()
+        .and_then(|url| parse(url.as_str()).ok());
+    let to = to.ok_or_else(|| FetchError::Location(printable(&location, MAX_SHOWN).to_string()))?;
+    if from.scheme() == "https" && to.scheme() != "https" {
+        return Err(FetchError::NotHttps);
+    }
+    Ok(to)
+}
+
+/// Whether a URL's host is, or may be, a public address.
+fn is_public(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => address::is_public(IpAddr::V4(ip)),
+        Some(Host::Ipv6(ip)) => address::is_public(IpAddr::V6(ip)),
+        Some(Host::Domain(name)) => name != "localhost" && !name.ends_with(".localhost"),
+        None => false,
     }
 }
 
-impl std::error::Error for FetchError {}
+/// What is known of the addresses along redirects.
+#[derive(Debug, Default)]
+struct Hops {
+    seen_public: AtomicBool,
+}
 
-impl fmt::Display for FetchError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            FetchError::TimedOut => f.write_str("no complete answer in time"),
-            FetchError::Status(status) => write!(f, "the site answered with status {status}"),
-            FetchError::TooLarge => {
-                write!(f, "the page is larger than {} KiB", MAX_PAGE_BYTES >> 10)
+impl Hops {
+    /// A page from the outside must not send us to what only we can reach: the services of this
+    /// machine, its network, its cloud's metadata.
+    fn admit(&self, is_public: bool) -> Result<(), FetchError> {
+        if is_public {
+            self.seen_public.store(true, Ordering::Relaxed);
+        } else if self.seen_public.load(Ordering::Relaxed) {
+            return Err(FetchError::NotPublic);
+        }
+        Ok(())
+    }
+}
+
+/// The system's resolver; where it has public addresses, only these are taken.
+#[derive(Debug)]
+struct CheckedResolver {
+    system: DefaultResolver,
+    hops: Arc<Hops>,
+}
+
+impl Resolver for CheckedResolver {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let found = self.system.resolve(uri, config, timeout)?;
+        let proxy = config.proxy().map(Proxy::host);
+        if proxy.is_some() && proxy == uri.host() {
+            return Ok(found);
+        }
+        let mut public = self.empty();
+        for address in found
+            .iter()
+            .filter(|address| address::is_public(address.ip()))
+        {
+            public.push(*address);
+        }
+        self.hops
+            .admit(!public.is_empty())
+            .map_err(|error| ureq::Error::Other(error.into()))?;
+        Ok(if public.is_empty() { found } else { public })
+    }
+}
+
+/// Why a page could not be fetched.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum FetchError {
+    /// The site did not answer, or not to the end, in time.
+    #[error("no complete answer in time")]
+    TimedOut,
+    /// The site answered with this status.
+    #[error("the site answered with status {0}")]
+    Status(u16),
+    /// The page is larger than 1 MiB.
+    #[error("the page is larger than {} KiB", MAX_PAGE_BYTES >> 10)]
+    TooLarge,
+    /// One redirect led to the next, more than 5 times.
+    #[error("more than {MAX_REDIRECTS} redirects")]
+    TooManyRedirects,
+    /// A redirect led to what is no page.
+    #[error("redirected to {0}, which is no URL of a page")]
+    Location(String),
+    /// An https site redirected to something that is not https.
+    #[error("redirected from https to something else")]
+    NotHttps,
+    /// A public address redirected to one that is not.
+    #[error("redirected from a public address to one that is not")]
+    NotPublic,
+    /// The host's name is not known.
+    #[error("the host is not known")]
+    NoSuchHost,
+    /// The URL cannot be used.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// The connection failed in this way.
+    #[error("{0}")]
+    Connection(String),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<ureq::Error> for FetchError {
+    fn from(error: ureq::Error) -> Self {
+        match error {
+            ureq::Error::Timeout(_) => FetchError::TimedOut,
+            ureq::Error::StatusCode(status) => FetchError::Status(status),
+            ureq::Error::BodyExceedsLimit(_) => FetchError::TooLarge,
+            ureq::Error::HostNotFound => FetchError::NoSuchHost,
+            ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
+                FetchError::TimedOut
             }
-            FetchError::TooManyRedirects => write!(f, "more than {MAX_REDIRECTS} redirects"),
-            FetchError::NotHttps => f.write_str("redirected from https to something else"),
-            FetchError::NoSuchHost => f.write_str("the host is not known"),
-            FetchError::Connection(reason) | FetchError::Other(reason) => f.write_str(reason),
+            ureq::Error::Io(error) => FetchError::Connection(error.to_string()),
+            error => FetchError::Other(printable(&error.to_string(), MAX_SHOWN).to_string()),
         }
     }
 }
@@ -176,7 +283,7 @@ mod tests {
 
     /// Past any proxy that the environment names.
     fn get_directly(url: &str, time: Duration) -> Result<Page, FetchError> {
-        get(false)(url, time)
+        get(url, time, false)
     }
 
     fn redirect(stream: &mut TcpStream, to: &str) -> io::Result<()> {
@@ -308,27 +415,81 @@ mod tests {
 
     #[test]
     fn a_redirect_to_something_else_than_a_page_opens_nothing() {
-        // `file:` has no host, so it is looked for on the site itself, which has no such page.
-        let url = site(|stream, request| {
-            if request.starts_with("GET / ") {
-                redirect(stream, "file:///etc/passwd")
-            } else {
-                stream.write_all(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n")
-            }
-        });
-        assert_eq!(get_directly(&url, LONG), Err(FetchError::Status(404)));
-        let url = site(|stream, _| redirect(stream, "ftp://127.0.0.1/x"));
-        let error = FetchError::Other("bad uri: unknown scheme: ftp".to_owned());
-        assert_eq!(get_directly(&url, LONG), Err(error));
+        for location in [
+            "file:///etc/passwd",
+            "ftp://127.0.0.1/x",
+            "http://[::1",
+            "javascript:1",
+        ] {
+            let url = site(|stream, request| {
+                let location = request.split(' ').nth(1).unwrap_or_default();
+                redirect(stream, location.trim_start_matches("/?"))
+            });
+            let error = FetchError::Location(location.to_owned());
+            assert_eq!(get_directly(&format!("{url}?{location}"), LONG), Err(error));
+        }
     }
 
     #[test]
-    fn an_https_source_is_never_read_over_http() {
-        let url =
-            site(|stream, _| stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
-        // The same check as for a redirect: it is made before each request.
-        let config = config("HTTPS://x/", LONG).proxy(None);
-        assert_eq!(fetch(config, &url), Err(FetchError::NotHttps));
+    fn https_does_not_lead_to_http_but_the_other_way_round() {
+        let [http, https] = ["http://x.cn/", "https://x.cn/"].map(|url| url.parse().unwrap());
+        assert_eq!(
+            redirected(&https, b"http://x.cn/"),
+            Err(FetchError::NotHttps)
+        );
+        assert!(redirected(&http, b"https://x.cn/").is_ok());
+        assert!(redirected(&https, b"//y.cn/z").is_ok());
+    }
+
+    #[test]
+    fn a_redirect_is_relative_to_the_page_it_is_on() {
+        let from = "http://x.cn/a/b?c=d".parse().unwrap();
+        for (location, to) in [
+            ("e", "http://x.cn/a/e"),
+            ("/e", "http://x.cn/e"),
+            ("?p=1", "http://x.cn/a/b?p=1"),
+            ("//y.cn", "http://y.cn/"),
+            ("../e f", "http://x.cn/e%20f"),
+            ("/笑", "http://x.cn/%E7%AC%91"),
+        ] {
+            assert_eq!(redirected(&from, location.as_bytes()).unwrap().as_str(), to);
+        }
+    }
+
+    #[test]
+    fn once_an_address_was_public_the_next_must_be() {
+        let hops = Hops::default();
+        assert_eq!(hops.admit(false), Ok(()));
+        assert_eq!(hops.admit(true), Ok(()));
+        assert_eq!(hops.admit(false), Err(FetchError::NotPublic));
+    }
+
+    #[test]
+    fn a_resolved_address_is_checked_whatever_the_url_looks_like() {
+        let hops = Arc::new(Hops::default());
+        let resolver = CheckedResolver {
+            system: DefaultResolver::default(),
+            hops: Arc::clone(&hops),
+        };
+        let resolve = |uri: &'static str| {
+            let timeout = NextTimeout {
+                after: ureq::unversioned::transport::time::Duration::NotHappening,
+                reason: ureq::Timeout::Global,
+                ..NextTimeout::default()
+            };
+            let found = resolver.resolve(&Uri::from_static(uri), &Config::default(), timeout);
+            found.map(|found| found.to_vec()).map_err(FetchError::from)
+        };
+        assert!(resolve("http://localhost/").is_ok());
+        assert!(resolve("http://203.1.113.7/").is_ok());
+        let refused = FetchError::Other(format!("other: {}", FetchError::NotPublic));
+        for inner in [
+            "http://localhost/",
+            "http://127.0.0.1/",
+            "http://[::ffff:10.0.0.1]/",
+        ] {
+            assert_eq!(resolve(inner), Err(refused.clone()), "{inner}");
+        }
     }
 
     #[test]

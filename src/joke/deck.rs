@@ -49,11 +49,10 @@ impl Pile {
     }
 }
 
-/// The jokes of one page, with where and when they were fetched.
+/// The jokes of one page, with the time when they were fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Deck {
     pub(super) pile: Pile,
-    pub(super) source: String,
     pub(super) fetched: SystemTime,
 }
 
@@ -67,43 +66,6 @@ impl Deck {
     /// Whether the next card would be from a second round through very few.
     pub(super) fn is_small_and_used_up(&self) -> bool {
         self.pile.cards.len() < SMALL && self.pile.is_used_up()
-    }
-
-    /// The cards in the order in which they come, those already dealt last.
-    pub(super) fn cards(&self) -> impl Iterator<Item = &str> {
-        let (dealt, left) = self.pile.cards.split_at(self.left_from());
-        left.iter().chain(dealt).map(String::as_str)
-    }
-
-    /// How many cards are left to deal.
-    pub(super) fn left(&self) -> usize {
-        self.pile.cards.len() - self.left_from()
-    }
-
-    fn left_from(&self) -> usize {
-        self.pile.dealt.min(self.pile.cards.len())
-    }
-
-    /// A deck in the middle of its round, as [`Deck::cards`] and [`Deck::left`] gave it.
-    pub(super) fn resumed(
-        mut cards: Vec<String>,
-        left: usize,
-        source: String,
-        fetched: SystemTime,
-    ) -> Deck {
-        let dealt = cards.len().saturating_sub(left);
-        cards.rotate_right(dealt);
-        Deck {
-            pile: Pile { cards, dealt },
-            source,
-            fetched,
-        }
-    }
-
-    /// The card dealt last, if the round has begun.
-    pub(super) fn last(&self) -> Option<&str> {
-        let at = self.pile.dealt.checked_sub(1)?;
-        self.pile.cards.get(at).map(String::as_str)
     }
 }
 
@@ -121,7 +83,6 @@ mod tests {
     fn deck(count: usize) -> Deck {
         Deck {
             pile: Pile::shuffled(cards(count), &mut Rng::with_seed(1)),
-            source: "x".to_owned(),
             fetched: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000),
         }
     }
@@ -164,26 +125,6 @@ mod tests {
             }
             assert_eq!(deck.is_small_and_used_up(), small, "{count}");
         }
-    }
-
-    #[test]
-    fn a_resumed_deck_goes_on_where_it_was() {
-        let mut before = deck(7);
-        assert_eq!(before.last(), None);
-        let mut rng = Rng::with_seed(3);
-        let last = (0..3).fold(None, |last: Option<String>, _| {
-            before.pile.deal(last.as_deref(), &mut rng)
-        });
-        let handed_on: Vec<String> = before.cards().map(str::to_owned).collect();
-        let after = Deck::resumed(
-            handed_on,
-            before.left(),
-            before.source.clone(),
-            before.fetched,
-        );
-        assert_eq!(after, before);
-        assert_eq!(after.left(), 4);
-        assert_eq!(after.last(), last.as_deref());
     }
 
     proptest! {

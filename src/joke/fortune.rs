@@ -2,7 +2,7 @@
 
 /// The jokes of a text in fortune format; empty ones are left out.
 #[must_use]
-pub fn fortune(text: &str) -> Vec<String> {
+pub(crate) fn fortune(text: &str) -> Vec<String> {
     let text = text.trim_start_matches('\u{feff}');
     let mut jokes = vec![String::new()];
     for line in text.lines().map(str::trim_end) {
@@ -23,7 +23,7 @@ pub fn fortune(text: &str) -> Vec<String> {
 /// One joke as it stands in a text in fortune format: a line that is only `%` would end it, so its
 /// percent sign is written in full width.
 #[must_use]
-pub fn fortune_entry(joke: &str) -> String {
+pub(crate) fn fortune_entry(joke: &str) -> String {
     let lines: Vec<&str> = joke
         .lines()
         .map(|line| if line.trim_end() == "%" { "％" } else { line })

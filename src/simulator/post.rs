@@ -1,7 +1,8 @@
 //! Carries calls to a server and its answers back, as WeChat's server would.
 
 use std::{
-    array,
+    error::Error,
+    fmt,
     io::{self, Read},
     time::{Duration, SystemTime},
 };
@@ -11,13 +12,14 @@ use ureq::{
     http::{Response, header},
 };
 
+use crate::{entropy, printable::printable};
+
 use super::{
     Call, Heard, Push, ReplyError, Said, Stamp, WeChat, answer::Answer, unix_seconds, url::BotUrl,
 };
-use crate::printable::printable;
 
 /// WeChat waits this long for an answer, then drops the connection.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Enough for a port that did not answer to https to answer to http.
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);
@@ -32,49 +34,55 @@ const MAX_LOCATION_CHARS: usize = 200;
 const USER_AGENT: &str = "Mozilla/4.0";
 
 /// Why there is no answer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum PostError {
-    #[error("nobody knows the host {0}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PostError {
+    /// Nobody knows the host's name.
     UnknownHost(String),
-    #[error("nothing listens on {host}, port {port}")]
-    Refused { host: String, port: u16 },
-    #[error("no answer within {} s", PATIENCE.as_secs())]
+    /// Nothing listens on the port.
+    Refused {
+        /// The host that was called.
+        host: String,
+        /// The port that was called.
+        port: u16,
+    },
+    /// It took longer than [`PATIENCE`].
     TooSlow,
-    /// A certificate, as a rule.
-    #[error("the secure connection failed: {0}")]
+    /// The secure connection failed: a certificate, as a rule.
     Tls(String),
     /// The port was called by https, and what answered there is not https.
-    #[error("this port speaks http, not https")]
     NotTls,
-    /// The connection ended, or what came is not HTTP.
-    #[error("the connection failed: {0}")]
+    /// The connection ended or what came is not HTTP.
     Broken(String),
 }
 
 /// WeChat's server, for one account at one address.
 #[derive(Debug)]
-pub(crate) struct Caller {
+pub struct Caller {
     /// Where the bot is.
-    pub(crate) url: BotUrl,
+    pub url: BotUrl,
     /// What both sides know.
-    pub(crate) wechat: WeChat,
+    pub wechat: WeChat,
 }
 
 /// Why a message got no answer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum TalkError {
-    #[error(transparent)]
-    Post(#[from] PostError),
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TalkError {
+    /// Nothing came back.
+    Post(PostError),
     /// The server refused the message.
-    #[error("refused with {status}: {said}")]
-    Status { status: u16, said: String },
-    #[error(transparent)]
-    Reply(#[from] ReplyError),
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// The first line of what it said.
+        said: String,
+    },
+    /// What came back is no reply.
+    Reply(ReplyError),
 }
 
 /// Makes the call and takes what comes back within [`PATIENCE`]; follows no redirect, since
 /// WeChat does not, and uses no proxy.
-pub(crate) fn post(url: &BotUrl, call: &Call) -> Result<Answer, PostError> {
+pub fn post(url: &BotUrl, call: &Call) -> Result<Answer, PostError> {
     exchange(url, call).map_err(|error| match why(error, url) {
         PostError::TooSlow if is_plain(url) => PostError::NotTls,
         why => why,
@@ -117,14 +125,13 @@ fn exchange(url: &BotUrl, call: &Call) -> Result<Answer, ureq::Error> {
 
 impl Caller {
     /// Brings a message of now, and reads the reply.
-    pub(crate) fn talk(&self, user: &str, said: Said) -> Result<Heard, TalkError> {
-        let call = self.call(&Push {
+    pub fn talk(&self, user: &str, said: Said) -> Result<Heard, TalkError> {
+        let answer = self.push(&Push {
             user: user.to_owned(),
             create_time: unix_seconds(SystemTime::now()),
             msg_id: msg_id(),
             said,
-        });
-        let answer = post(&self.url, &call)?;
+        })?;
         if answer.status == 200 {
             return Ok(self.wechat.read(&answer.body)?);
         }
@@ -134,20 +141,20 @@ impl Caller {
         })
     }
 
-    /// The request that brings a message, signed now.
-    pub(crate) fn call(&self, push: &Push) -> Call {
-        self.wechat
-            .push(&stamp(), push, array::from_fn(|_| fastrand::u8(..)))
+    /// Brings a message, signed now.
+    pub fn push(&self, push: &Push) -> Result<Answer, PostError> {
+        let random = entropy::randomness().map_err(|error| PostError::Broken(error.to_string()))?;
+        post(&self.url, &self.wechat.push(&stamp(), push, random.bytes))
     }
 }
 
 /// A `MsgId` that no other message has, of as many digits as the platform's.
-pub(crate) fn msg_id() -> u64 {
+pub fn msg_id() -> u64 {
     fastrand::u64(10_000_000_000_000_000..100_000_000_000_000_000)
 }
 
 /// Now, with a nonce that nobody has seen.
-pub(crate) fn stamp() -> Stamp {
+pub fn stamp() -> Stamp {
     Stamp::new(SystemTime::now(), fastrand::u32(..))
 }
 
@@ -196,11 +203,17 @@ fn why(error: ureq::Error, url: &BotUrl) -> PostError {
 
 /// What rustls says, in words for people.
 fn why_not_secure(text: &str) -> PostError {
-    let self_signed = "the certificate is self-signed, or the chain to its authority is incomplete";
     let words = [
-        ("UnknownIssuer", self_signed),
-        ("CaUsedAsEndEntity", self_signed),
-        ("xpired", "the certificate has expired"),
+        (
+            "UnknownIssuer",
+            "the certificate is self-signed, or the chain to its authority is incomplete",
+        ),
+        (
+            "CaUsedAsEndEntity",
+            "the certificate is self-signed, or the chain to its authority is incomplete",
+        ),
+        ("Expired", "the certificate has expired"),
+        ("expired", "the certificate has expired"),
         ("NotValidForName", "the certificate is for another name"),
         ("not valid for name", "the certificate is for another name"),
     ];
@@ -209,6 +222,53 @@ fn why_not_secure(text: &str) -> PostError {
     }
     let known = words.iter().find(|(part, _)| text.contains(part));
     PostError::Tls(known.map_or(text, |(_, words)| words).to_owned())
+}
+
+impl fmt::Display for PostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownHost(host) => write!(f, "nobody knows the host {host}"),
+            Self::Refused { host, port } => write!(f, "nothing listens on {host}, port {port}"),
+            Self::TooSlow => write!(f, "no answer within {} s", PATIENCE.as_secs()),
+            Self::Tls(what) => write!(f, "the secure connection failed: {what}"),
+            Self::NotTls => f.write_str("this port speaks http, not https"),
+            Self::Broken(what) => write!(f, "the connection failed: {what}"),
+        }
+    }
+}
+
+impl Error for PostError {}
+
+impl fmt::Display for TalkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Post(error) => error.fmt(f),
+            Self::Status { status, said } => write!(f, "refused with {status}: {said}"),
+            Self::Reply(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for TalkError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Post(error) => Some(error),
+            Self::Reply(error) => Some(error),
+            Self::Status { .. } => None,
+        }
+    }
+}
+
+impl From<PostError> for TalkError {
+    fn from(error: PostError) -> Self {
+        Self::Post(error)
+    }
+}
+
+impl From<ReplyError> for TalkError {
+    fn from(error: ReplyError) -> Self {
+        Self::Reply(error)
+    }
 }
 
 #[cfg(test)]

@@ -224,7 +224,7 @@ fn behind_nginx_the_handshake_works_with_and_without_tls() {
         "{verdict:?}"
     );
     assert!(
-        verdict.out.contains("Do this first: fix the certificate"),
+        verdict.out.contains("Do this first: mend the certificate"),
         "{verdict:?}"
     );
 }

@@ -1,7 +1,7 @@
 //! Jokes from a site: which page, which words, when it is fetched.
 
 use std::{
-    io::Write,
+    io::{Read, Write},
     time::{Duration, Instant},
 };
 
@@ -298,26 +298,71 @@ fn a_joke_that_just_fits_is_told_whole() {
 }
 
 #[test]
-fn a_successor_goes_on_with_the_same_deck() {
-    let (page, jokes) = list(1, 6);
-    let site = Site::page("text/html; charset=utf-8", page);
-    let bot = bot(&site, &[]);
-    let mut told: Vec<String> = (0..3).map(|_| bot.answer_to("笑话")).collect();
-    bot.hand_over();
-    told.extend((0..3).map(|_| bot.answer_to("笑话")));
-    told.sort();
-    assert_eq!(told, jokes);
-    assert_eq!(site.hits(), 1);
+fn a_redirect_from_a_public_address_to_an_inner_one_is_not_followed() {
+    let inner = Site::page("text/plain", "what only this machine may see");
+    let target = inner.url("/latest/meta-data/");
+    // The proxy stands for the way into the Internet; behind it is a public address.
+    let proxy = Site::start(move |_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+        let mut head = [0; 4096];
+        let _ = stream.read(&mut head);
+        let _ = write!(
+            stream,
+            "HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n"
+        );
+    });
+    let bot = Bot::with(
+        &["--joke-url", "http://93.184.215.14/jokes"],
+        &[("ALL_PROXY", &proxy.url(""))],
+    );
+    assert!(daoxiao::joke::builtin().contains(&bot.answer_to("笑话")));
+    bot.wait_for_log(
+        "jokes: none from custom: redirected from a public address to one that is not",
+    );
+    assert_eq!((proxy.hits(), inner.hits()), (1, 0));
 }
 
 #[test]
-fn a_successor_lets_a_dead_site_rest_as_long() {
-    let site = Site::start(|_, stream| {
-        let _ = stream.write_all(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n");
+fn an_inner_site_may_redirect_to_another_one() {
+    let other = Site::page("text/plain", "一个搬了家的笑话");
+    let target = other.url("/");
+    let site = Site::start(move |_, stream| {
+        let _ = write!(
+            stream,
+            "HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n"
+        );
     });
+    let bot = Bot::with(&["--joke-url", &site.url("/")], &[]);
+    assert_eq!(bot.answer_to("笑话"), "一个搬了家的笑话");
+}
+
+#[test]
+fn what_a_site_says_in_a_location_is_escaped_in_the_log() {
+    let site = Site::start(|_, stream| {
+        let location = "javascript:\u{9b}2J\u{202e}x".repeat(100);
+        let _ = write!(
+            stream,
+            "HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+        );
+    });
+    let bot = Bot::with(&["--joke-url", &site.url("/")], &[]);
+    bot.answer_to("笑话");
+    let line = bot.wait_for_log("jokes: none from custom: redirected to javascript:");
+    assert!(line.contains("\\u{9b}2J\\u{202e}x"), "{line}");
+    assert!(line.len() < 600, "{line}");
+}
+
+#[test]
+fn jokes_that_spoil_the_text_around_them_are_told_without_what_does_or_not_at_all() {
+    let page = format!(
+        "<li>正着\u{202e}念的\u{2067}笑话<li>带帽子的e{}笑话<li>{}",
+        "\u{301}".repeat(40),
+        "一行又一行<br>".repeat(31)
+    );
+    let site = Site::page("text/html; charset=utf-8", page);
     let bot = bot(&site, &[]);
-    bot.answer_to("笑话");
-    bot.hand_over();
-    bot.answer_to("笑话");
-    assert_eq!(site.hits(), 1);
+    let mut told = [bot.answer_to("笑话"), bot.answer_to("笑话")];
+    told.sort();
+    assert_eq!(told, ["带帽子的e\u{301}\u{301}笑话", "正着念的笑话"]);
+    bot.wait_for_log("jokes: 2 from custom, 1 left out");
 }

@@ -31,6 +31,7 @@ const CRATE_HOMES: [(&str, &[&str]); 6] = [
             "commands/cgi.rs",
             "commands/chat.rs",
             "commands/doctor.rs",
+            "commands/joke.rs",
             "commands/joke_args.rs",
             "commands/say.rs",
             "commands/serve.rs",
@@ -39,7 +40,10 @@ const CRATE_HOMES: [(&str, &[&str]); 6] = [
     ),
     ("env_filter", &["logger.rs"]),
     ("roxmltree", &["wechat/message/xml.rs"]),
-    ("select", &["joke/page.rs", "joke/selector.rs"]),
+    (
+        "select",
+        &["joke/formats/html.rs", "joke/formats/selector.rs"],
+    ),
     (
         "ureq",
         &["joke/client.rs", "simulator/post.rs", "simulator/url.rs"],
@@ -47,12 +51,18 @@ const CRATE_HOMES: [(&str, &[&str]); 6] = [
 ];
 
 /// Modules that decide: they touch no socket, clock, environment or randomness.
-const CORE: [&str; 12] = [
+const CORE: [&str; 18] = [
     "bot.rs",
     "callback.rs",
     "wechat/crypt.rs",
-    "joke/page.rs",
-    "joke/selector.rs",
+    "joke/formats.rs",
+    "joke/formats/charset.rs",
+    "joke/formats/html.rs",
+    "joke/formats/limits.rs",
+    "joke/formats/rules.rs",
+    "joke/formats/selector.rs",
+    "joke/formats/selector/parse.rs",
+    "joke/formats/text.rs",
     "joke/source.rs",
     "wechat/message.rs",
     "wechat/query.rs",

@@ -111,7 +111,7 @@ impl Bot {
         let handed_on = poll(Instant::now() + LIMIT, || {
             let variables = fs::read(format!("/proc/{}/environ", self.pid())).ok()?;
             let variables = String::from_utf8_lossy(&variables).into_owned();
-            variables.contains("DAOXIAO_HANDED_ON_DECK=").then_some(())
+            variables.contains("DAOXIAO_HANDED_ON=").then_some(())
         });
         assert_eq!(handed_on, Some(()), "SIGHUP hands nothing on");
     }

@@ -5,21 +5,21 @@ use std::iter;
 use select::node::Node;
 use select::predicate::{Element, Predicate};
 
-use super::tame;
+use super::limits;
 
 mod parse;
 
-pub use parse::{Mistake, SelectorError};
+pub(crate) use self::parse::{Mistake, SelectorError};
 
 /// A parsed selector, such as `dl.list > dd` or, inside an item, `> dd`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Selector {
+pub(crate) struct Selector {
     steps: Vec<Step>,
 }
 
 impl Selector {
     /// Parses a selector that is looked for on a whole page.
-    pub(super) fn for_page(text: &str) -> Result<Selector, SelectorError> {
+    pub(crate) fn for_page(text: &str) -> Result<Selector, SelectorError> {
         let selector = Self::for_item(text)?;
         match selector.steps.first() {
             Some(step) if step.link == Link::Child => Err(SelectorError {
@@ -31,7 +31,7 @@ impl Selector {
     }
 
     /// Parses a selector that is looked for inside an item; it may begin with `>`.
-    pub(super) fn for_item(text: &str) -> Result<Selector, SelectorError> {
+    pub(crate) fn for_item(text: &str) -> Result<Selector, SelectorError> {
         parse::selector(text)
     }
 
@@ -123,7 +123,9 @@ enum Test {
 impl Test {
     fn passes(&self, node: &Node<'_>) -> bool {
         match self {
-            Test::Tag(tag) => node.name().is_some_and(|name| tame::is_called(name, tag)),
+            Test::Tag(tag) => node
+                .name()
+                .is_some_and(|name| limits::original_name(name) == tag),
             Test::Class(class) => node
                 .attr("class")
                 .is_some_and(|classes| classes.split_ascii_whitespace().any(|one| one == class)),
@@ -206,7 +208,7 @@ mod tests {
 
     #[test]
     fn tags_that_are_renamed_before_parsing_are_found_under_their_own_name() {
-        let page = tame::tame("<B><i>x</i></B><body><a href=/y>z</a>").unwrap();
+        let page = limits::rename_tags("<B><i>x</i></B><body><a href=/y>z</a>");
         let document = Document::from(page.as_str());
         for selector in ["b", "b > i", "body a[href='/y']"] {
             let selector = Selector::for_page(selector).unwrap();
@@ -217,7 +219,7 @@ mod tests {
     #[test]
     fn html_and_body_are_found_where_the_parser_made_them() {
         for page in ["<p>x", "<html><head><title>t</title></head><body><p>x"] {
-            let page = tame::tame(page).unwrap();
+            let page = limits::rename_tags(page);
             let document = Document::from(page.as_str());
             for selector in ["body > p", "html body p", "HTML > * p"] {
                 let selector = Selector::for_page(selector).unwrap();

@@ -1,14 +1,12 @@
 //! What a page must be like before the HTML parser sees it.
 //!
 //! The parser recurses once per nesting level, and a stack overflow cannot be caught; some of its
-//! steps cost as much as all that is open so far. So a page is weighed first, on the text alone,
+//! steps cost as much as all that is open so far. So a page is checked first, on the text alone,
 //! with bounds that hold however the parser reads it; and the tags that could multiply are renamed.
-
-use std::fmt;
 
 /// `<` on a page. Each can become a node of about 300 bytes, and a stray end tag walks along all
 /// that is open: 30,000 cost 10 MB and at worst 1 s. Real list pages have up to 6,000.
-const MAX_MARKS: usize = 30_000;
+const MAX_TAGS: usize = 30_000;
 
 /// Levels that the start tags of a page could be nested. Converting a page takes 280 bytes of
 /// stack a level, without optimisation 1,100: 12,000 take 13 of the thread's 16 MiB, and 0.4 s.
@@ -20,7 +18,7 @@ const MAX_ATTRIBUTES: usize = 1_000;
 
 /// Bytes of tags looked at while counting attributes. What lies in quotes is looked at again for
 /// each tag that could begin in it, so a page of 1 MiB could cost its square.
-const MAX_LOOKS: usize = 16 << 20;
+const MAX_BYTES_READ: usize = 16 << 20;
 
 /// Stands before the name of a renamed tag.
 const PREFIX: &str = "x-";
@@ -33,19 +31,12 @@ const RENAMED: [&str; 16] = [
     "strong", "tt", "u",
 ];
 
-/// The name that a tag called `name` (in lower case) has in a tame page.
-pub(super) fn tag(name: &str) -> String {
-    if RENAMED.contains(&name) {
-        format!("{PREFIX}{name}")
-    } else {
-        name.to_owned()
+/// The name that an element has on the page, given the name that the parser knows it by.
+pub(super) fn original_name(name: &str) -> &str {
+    match name.strip_prefix(PREFIX) {
+        Some(original) if RENAMED.contains(&original) => original,
+        _ => name,
     }
-}
-
-/// Whether an element called `name` is one that a selector means by `tag`, which is as [`tag`]
-/// made it. The parser makes an `html` and a `body` of its own, under their own names.
-pub(super) fn is_called(name: &str, tag: &str) -> bool {
-    name == tag || (RENAMED.contains(&name) && tag.strip_prefix(PREFIX) == Some(name))
 }
 
 /// Whether there is a `<` with a letter behind it, as a tag has.
@@ -54,54 +45,30 @@ pub(super) fn has_tag(text: &str) -> bool {
     pieces.any(|piece| piece.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
-/// The page as the parser may have it, or why it may not.
-pub(super) fn tame(html: &str) -> Result<String, Wild> {
-    weigh(html)?;
-    let mut pieces = html.split('<');
-    let mut tamed = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        let (slash, rest) = match piece.strip_prefix('/') {
-            Some(rest) => ("</", rest),
-            None => ("<", piece),
-        };
-        tamed.push_str(slash);
-        if name_of(rest).is_some_and(|name| is_one_of(name, &RENAMED)) {
-            tamed.push_str(PREFIX);
-        }
-        tamed.push_str(rest);
-    }
-    Ok(tamed)
-}
-
 /// Why a page is not given to the parser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wild {
-    /// More tags than `MAX_MARKS`.
-    Marks,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TooComplex {
+    /// More tags than `MAX_TAGS`.
+    #[error("more than {MAX_TAGS} tags")]
+    Tags,
     /// More start tags than `MAX_LEVELS`.
+    #[error("more than {MAX_LEVELS} start tags")]
     Levels,
     /// A tag with more attributes than `MAX_ATTRIBUTES`, or quotes that hide where tags end.
+    #[error("a tag with more than {MAX_ATTRIBUTES} attributes")]
     Attributes,
 }
 
-impl fmt::Display for Wild {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Wild::Marks => write!(f, "more than {MAX_MARKS} tags"),
-            Wild::Levels => write!(f, "more than {MAX_LEVELS} start tags"),
-            Wild::Attributes => write!(f, "a tag with more than {MAX_ATTRIBUTES} attributes"),
-        }
-    }
-}
-
+/// Whether the parser can read a page at a bounded cost.
+///
 /// Every `<` followed by a letter is taken for a start tag, also in scripts, comments and quotes:
 /// the parser can only find fewer.
-fn weigh(html: &str) -> Result<(), Wild> {
+pub(super) fn check(html: &str) -> Result<(), TooComplex> {
     let mut levels = 0;
-    let mut looks = 0;
-    for (marks, (at, _)) in html.match_indices('<').enumerate() {
-        if marks >= MAX_MARKS {
-            return Err(Wild::Marks);
+    let mut bytes_read = 0;
+    for (tags, (at, _)) in html.match_indices('<').enumerate() {
+        if tags >= MAX_TAGS {
+            return Err(TooComplex::Tags);
         }
         let tag = html.get(at + 1..).unwrap_or_default();
         if !tag.starts_with(|c: char| c.is_ascii_alphabetic()) {
@@ -109,15 +76,33 @@ fn weigh(html: &str) -> Result<(), Wild> {
         }
         levels += levels_of(tag);
         if levels > MAX_LEVELS {
-            return Err(Wild::Levels);
+            return Err(TooComplex::Levels);
         }
-        let (attributes, looked_at) = attributes(tag);
-        looks += looked_at;
-        if attributes > MAX_ATTRIBUTES || looks > MAX_LOOKS {
-            return Err(Wild::Attributes);
+        let (attributes, read) = attributes(tag);
+        bytes_read += read;
+        if attributes > MAX_ATTRIBUTES || bytes_read > MAX_BYTES_READ {
+            return Err(TooComplex::Attributes);
         }
     }
     Ok(())
+}
+
+/// The page with other names for the tags that could multiply.
+pub(super) fn rename_tags(html: &str) -> String {
+    let mut pieces = html.split('<');
+    let mut renamed = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (slash, rest) = match piece.strip_prefix('/') {
+            Some(rest) => ("</", rest),
+            None => ("<", piece),
+        };
+        renamed.push_str(slash);
+        if name_of(rest).is_some_and(|name| is_one_of(name, &RENAMED)) {
+            renamed.push_str(PREFIX);
+        }
+        renamed.push_str(rest);
+    }
+    renamed
 }
 
 /// A cell can bring the row and the table body that the page left out, a row its table body.
@@ -148,31 +133,34 @@ fn attributes(tag: &str) -> (usize, usize) {
     while bytes.next_if(|b| !ends_name(*b)).is_some() {}
     let mut count = 0;
     while count <= MAX_ATTRIBUTES {
-        while bytes.next_if(|b| is_blank(*b) || *b == b'/').is_some() {}
+        while bytes.next_if(|b| is_whitespace(*b) || *b == b'/').is_some() {}
         if matches!(bytes.next(), None | Some(b'>')) {
             break;
         }
         count += 1;
         while bytes.next_if(|b| !ends_name(*b) && *b != b'=').is_some() {}
-        while bytes.next_if(|b| is_blank(*b)).is_some() {}
+        while bytes.next_if(|b| is_whitespace(*b)).is_some() {}
         if bytes.next_if_eq(&b'=').is_none() {
             continue;
         }
-        while bytes.next_if(|b| is_blank(*b)).is_some() {}
+        while bytes.next_if(|b| is_whitespace(*b)).is_some() {}
         if let Some(quote) = bytes.next_if(|b| matches!(b, b'"' | b'\'')) {
             bytes.find(|b| *b == quote);
         } else {
-            while bytes.next_if(|b| !is_blank(*b) && *b != b'>').is_some() {}
+            while bytes
+                .next_if(|b| !is_whitespace(*b) && *b != b'>')
+                .is_some()
+            {}
         }
     }
     (count, tag.len() - bytes.len())
 }
 
 fn ends_name(byte: u8) -> bool {
-    is_blank(byte) || matches!(byte, b'/' | b'>')
+    is_whitespace(byte) || matches!(byte, b'/' | b'>')
 }
 
-fn is_blank(byte: u8) -> bool {
+fn is_whitespace(byte: u8) -> bool {
     matches!(byte, b'\t' | b'\n' | b'\r' | b'\x0c' | b' ')
 }
 
@@ -183,53 +171,53 @@ mod tests {
     #[test]
     fn formatting_tags_are_renamed_in_any_case_and_others_are_not() {
         assert_eq!(
-            tame("<HTML><p>a<B>b</B ><i/><br><a\thref=x>c</a\n></bx><body><b").unwrap(),
+            rename_tags("<HTML><p>a<B>b</B ><i/><br><a\thref=x>c</a\n></bx><body><b"),
             "<x-HTML><p>a<x-B>b</x-B ><x-i/><br><x-a\thref=x>c</x-a\n></bx><x-body><b"
         );
-        assert_eq!(tame("1 < 2 <b<i>").unwrap(), "1 < 2 <b<x-i>");
-        assert_eq!(tame("no tags").unwrap(), "no tags");
-        assert_eq!(tag("b"), "x-b");
-        assert_eq!(tag("dl"), "dl");
+        assert_eq!(rename_tags("1 < 2 <b<i>"), "1 < 2 <b<x-i>");
+        assert_eq!(rename_tags("no tags"), "no tags");
+        assert_eq!(original_name("x-b"), "b");
+        assert_eq!(original_name("x-dl"), "x-dl");
     }
 
     #[test]
     fn a_page_over_a_bound_is_refused() {
-        let over = |page: &str| tame(page).unwrap_err();
-        assert_eq!(over(&"<div>".repeat(200_000)), Wild::Levels);
-        assert_eq!(over(&"<div>".repeat(MAX_LEVELS + 1)), Wild::Levels);
-        assert_eq!(over(&"<td>".repeat(MAX_LEVELS / 3 + 1)), Wild::Levels);
-        assert_eq!(over(&"</p>".repeat(MAX_MARKS + 1)), Wild::Marks);
-        assert_eq!(over(&"<!>".repeat(MAX_MARKS + 1)), Wild::Marks);
+        let over = |page: &str| check(page).unwrap_err();
+        assert_eq!(over(&"<div>".repeat(200_000)), TooComplex::Levels);
+        assert_eq!(over(&"<div>".repeat(MAX_LEVELS + 1)), TooComplex::Levels);
+        assert_eq!(over(&"<td>".repeat(MAX_LEVELS / 3 + 1)), TooComplex::Levels);
+        assert_eq!(over(&"</p>".repeat(MAX_TAGS + 1)), TooComplex::Tags);
+        assert_eq!(over(&"<!>".repeat(MAX_TAGS + 1)), TooComplex::Tags);
         let attributes = (0..=MAX_ATTRIBUTES)
             .map(|n| format!(" a{n}='>'"))
             .collect::<Vec<_>>()
             .concat();
-        assert_eq!(over(&format!("<p{attributes}>")), Wild::Attributes);
+        assert_eq!(over(&format!("<p{attributes}>")), TooComplex::Attributes);
         assert_eq!(
             over(&format!("<p title=\"<p{attributes}>\">")),
-            Wild::Attributes
+            TooComplex::Attributes
         );
         let tangle = format!("{}{}", "<p x=\"".repeat(2_000), "y".repeat(20_000));
-        assert_eq!(over(&tangle), Wild::Attributes);
+        assert_eq!(over(&tangle), TooComplex::Attributes);
     }
 
     #[test]
     fn looking_for_the_ends_of_tags_is_bounded() {
         // What follows is looked at for each of 900 tags, none of which has too many attributes.
         let page = |bytes| "<p ".repeat(900) + &"y".repeat(bytes);
-        assert!(tame(&page(16_000)).is_ok());
-        assert_eq!(tame(&page(18_000)), Err(Wild::Attributes));
+        assert!(check(&page(16_000)).is_ok());
+        assert_eq!(check(&page(18_000)), Err(TooComplex::Attributes));
     }
 
     #[test]
     fn a_page_at_a_bound_is_let_through() {
-        assert!(tame(&"<div>".repeat(MAX_LEVELS)).is_ok());
-        assert!(tame(&"</p>".repeat(MAX_MARKS)).is_ok());
+        assert!(check(&"<div>".repeat(MAX_LEVELS)).is_ok());
+        assert!(check(&"</p>".repeat(MAX_TAGS)).is_ok());
         let attributes = (0..MAX_ATTRIBUTES)
             .map(|n| format!(" a{n}='>'"))
             .collect::<Vec<_>>()
             .concat();
-        assert!(tame(&format!("<p{attributes}>")).is_ok());
+        assert!(check(&format!("<p{attributes}>")).is_ok());
     }
 
     #[test]

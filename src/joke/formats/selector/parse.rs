@@ -1,13 +1,12 @@
 //! The text of a selector, and what can be wrong in it.
 
-use std::fmt;
+use thiserror::Error;
 
 use super::{Link, Selector, Step, Test, Value};
-use crate::joke::tame;
 
-/// What a selector may be made of; part of every complaint about one.
-const ACCEPTED: &str = "a selector is made of tag, *, .class, #id, [attr], [attr=value], \
-                        [attr^=value], [attr*=value], joined by a blank (anywhere inside) or > (directly inside)";
+/// What a selector may be made of; part of every error about one.
+const SYNTAX: &str = "a selector is made of tag, *, .class, #id, [attr], [attr=value], \
+                        [attr^=value], [attr*=value], joined by a space (anywhere inside) or > (directly inside)";
 
 /// Parses a selector; a `>` at its beginning means "directly inside whatever it is looked for in".
 pub(super) fn selector(text: &str) -> Result<Selector, SelectorError> {
@@ -15,49 +14,37 @@ pub(super) fn selector(text: &str) -> Result<Selector, SelectorError> {
 }
 
 /// Where a selector is wrong, and what is wrong there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SelectorError {
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("at character {at}: {mistake}; {SYNTAX}")]
+pub(crate) struct SelectorError {
     /// The place of the mistake, in characters, from 1.
-    pub at: usize,
+    pub(crate) at: usize,
     /// The mistake.
-    pub mistake: Mistake,
+    pub(crate) mistake: Mistake,
 }
 
 /// What can be wrong in a selector.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mistake {
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum Mistake {
     /// There is no element to look for, here or at all.
+    #[error("an element is missing")]
     NothingHere,
     /// This character has no meaning here.
+    #[error("{0:?} has no meaning here")]
     Unexpected(char),
     /// After `.`, `#` or `[` a name must follow.
+    #[error("a name must follow {0:?}")]
     NoName(char),
     /// A `[` or a quote is never closed.
+    #[error("{0:?} is never closed")]
     Unclosed(char),
     /// `^=` and `*=` with nothing after them would match every element or none, `=` needs quotes
     /// to mean it.
+    #[error("a value must follow")]
     NoValue,
     /// A `>` at the beginning means "directly inside the item", and here is no item.
+    #[error("'>' can begin only a selector inside an item")]
     LeadingChild,
-}
-
-impl std::error::Error for SelectorError {}
-
-impl fmt::Display for SelectorError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "at character {}: ", self.at)?;
-        match &self.mistake {
-            Mistake::NothingHere => f.write_str("an element is missing")?,
-            Mistake::Unexpected(c) => write!(f, "{c:?} has no meaning here")?,
-            Mistake::NoName(c) => write!(f, "a name must follow {c:?}")?,
-            Mistake::Unclosed(c) => write!(f, "{c:?} is never closed")?,
-            Mistake::NoValue => f.write_str("a value must follow")?,
-            Mistake::LeadingChild => {
-                f.write_str("'>' can begin only a selector inside an item")?;
-            }
-        }
-        write!(f, "; {ACCEPTED}")
-    }
 }
 
 /// What is left of the text, and where it begins, in characters from 1.
@@ -68,7 +55,7 @@ struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     fn selector(mut self) -> Result<Selector, SelectorError> {
-        self.skip_blanks();
+        self.skip_whitespace();
         let mut link = match self.peek() {
             Some('>') => self.child(),
             _ => Link::Descendant,
@@ -77,20 +64,20 @@ impl<'a> Cursor<'a> {
         loop {
             let tests = self.tests()?;
             steps.push(Step { link, tests });
-            let blanks = self.skip_blanks();
+            let spaces = self.skip_whitespace();
             link = match self.peek() {
                 None => return Ok(Selector { steps }),
                 Some('>') => self.child(),
-                Some(_) if blanks => Link::Descendant,
+                Some(_) if spaces => Link::Descendant,
                 Some(c) => return Err(self.error(Mistake::Unexpected(c))),
             }
         }
     }
 
-    /// The `>` that comes next, and the blanks after it.
+    /// The `>` that comes next, and the spaces after it.
     fn child(&mut self) -> Link {
         self.skip();
-        self.skip_blanks();
+        self.skip_whitespace();
         Link::Child
     }
 
@@ -100,7 +87,7 @@ impl<'a> Cursor<'a> {
         let mut tests = Vec::new();
         let tag = self.take_while(is_name);
         if !tag.is_empty() {
-            tests.push(Test::Tag(tame::tag(&tag.to_ascii_lowercase())));
+            tests.push(Test::Tag(tag.to_ascii_lowercase()));
         } else if self.peek() == Some('*') {
             self.skip();
         }
@@ -120,9 +107,9 @@ impl<'a> Cursor<'a> {
     fn attribute(&mut self) -> Result<Test, SelectorError> {
         let opened = self.at;
         let name = self.name('[')?.to_ascii_lowercase();
-        self.skip_blanks();
+        self.skip_whitespace();
         let value = self.wanted_value()?;
-        self.skip_blanks();
+        self.skip_whitespace();
         match self.peek() {
             Some(']') => {
                 self.skip();
@@ -144,7 +131,7 @@ impl<'a> Cursor<'a> {
         } else {
             return Ok(Value::Any);
         };
-        self.skip_blanks();
+        self.skip_whitespace();
         let at = self.at;
         // Only `[attr='']` can mean it.
         let bare = self.peek() == Some(']');
@@ -172,12 +159,12 @@ impl<'a> Cursor<'a> {
         Ok(text)
     }
 
-    /// The name after the `mark` that comes next; blanks may stand between in brackets.
+    /// The name after the `mark` that comes next; spaces may stand between in brackets.
     fn name(&mut self, mark: char) -> Result<&'a str, SelectorError> {
         let at = self.at;
         self.skip();
         if mark == '[' {
-            self.skip_blanks();
+            self.skip_whitespace();
         }
         match self.take_while(is_name) {
             "" => Err(error(at, Mistake::NoName(mark))),
@@ -198,8 +185,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Goes past blanks; whether there were any.
-    fn skip_blanks(&mut self) -> bool {
+    /// Goes past spaces; whether there were any.
+    fn skip_whitespace(&mut self) -> bool {
         !self.take_while(char::is_whitespace).is_empty()
     }
 
@@ -277,7 +264,7 @@ mod tests {
         assert_eq!(
             Selector::for_page("dl + dd").unwrap_err().to_string(),
             "at character 4: '+' has no meaning here; a selector is made of tag, *, .class, #id, \
-             [attr], [attr=value], [attr^=value], [attr*=value], joined by a blank (anywhere \
+             [attr], [attr=value], [attr^=value], [attr*=value], joined by a space (anywhere \
              inside) or > (directly inside)"
         );
     }
@@ -288,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_around_a_selector_and_its_parts_do_not_matter() {
+    fn spaces_around_a_selector_and_its_parts_do_not_matter() {
         let tight = Selector::for_item(">dl.x>dd [a=b]").unwrap();
         let wide = Selector::for_item("  >  dl.x  >  dd\t[ a = b ] ").unwrap();
         assert_eq!(tight, wide);

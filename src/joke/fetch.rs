@@ -1,0 +1,279 @@
+//! Fetching from the sources in turn, until one has jokes.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        mpsc::{self, Sender},
+    },
+    thread,
+    time::Duration,
+};
+
+use fastrand::Rng;
+use thiserror::Error;
+
+use super::{
+    JokeSettings,
+    client::{self, FetchError},
+    formats::{Extracted, Page, PageError, extract},
+    source::Source,
+};
+
+/// The stack of a thread that parses; `formats/limits.rs` refuses what would need more.
+pub(super) const STACK_BYTES: usize = 16 << 20;
+
+/// How a page is fetched: what [`super::client::get`] does, or a stand-in for it.
+pub(super) type Get = dyn Fn(&str, Duration) -> Result<Page, FetchError> + Send + Sync;
+
+/// What one source gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SourceResult {
+    /// The source's name.
+    pub(crate) source: &'static str,
+    /// The URL that was fetched.
+    pub(crate) url: String,
+    /// The jokes, or why there are none.
+    pub(crate) outcome: Result<Extracted, SourceError>,
+}
+
+/// Why a source gave no joke.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum SourceError {
+    /// The page could not be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// There is no joke on the page.
+    #[error(transparent)]
+    Page(#[from] PageError),
+    /// Its page made this program panic.
+    #[error("its page cannot be read because of a defect in daoxiao")]
+    Panic,
+    /// The system gave no thread to ask it with.
+    #[error("no thread to fetch with")]
+    NoThread,
+}
+
+/// Asks the sources in turn until one has jokes, each for as long as somebody who asks for a joke
+/// may wait. A source that does not answer within its share of that time holds nobody up: the next
+/// is asked beside it, and the first that has jokes ends the fetch.
+pub(super) fn fetch(
+    sources: Vec<Source>,
+    settings: &Arc<JokeSettings>,
+    get: &Arc<Get>,
+    rng: &mut Rng,
+) -> Vec<SourceResult> {
+    let share = settings.budget / u32::try_from(sources.len().max(1)).unwrap_or(u32::MAX);
+    let mut waiting = sources.into_iter();
+    let (send, receive) = mpsc::channel();
+    let mut results = Vec::new();
+    let mut running = 0;
+    loop {
+        let next = waiting.next();
+        // Whoever is asked answers or fails by itself.
+        let patience = next.as_ref().map_or(Duration::MAX, |_| share);
+        if let Some(source) = next {
+            running += 1;
+            ask_beside(source, settings, get, rng, &send);
+        }
+        if running == 0 {
+            return results;
+        }
+        if let Ok(result) = receive.recv_timeout(patience) {
+            running -= 1;
+            let has_jokes = result.outcome.is_ok();
+            results.push(result);
+            if has_jokes {
+                return results;
+            }
+        }
+    }
+}
+
+/// Asks one source, in a thread of its own.
+fn ask_beside(
+    source: Source,
+    settings: &Arc<JokeSettings>,
+    get: &Arc<Get>,
+    rng: &mut Rng,
+    results: &Sender<SourceResult>,
+) {
+    let url = source.url.page(|pages| rng.u32(pages));
+    let result = SourceResult {
+        source: source.name,
+        url: url.clone(),
+        outcome: Err(SourceError::NoThread),
+    };
+    let (mut answer, send) = (result.clone(), results.clone());
+    let (settings, get) = (Arc::clone(settings), Arc::clone(get));
+    let thread = thread::Builder::new().stack_size(STACK_BYTES);
+    let started = thread.spawn(move || {
+        let ask = || {
+            let page = get(&url, settings.budget)?;
+            Ok(extract(&page, &source, &settings.skip)?)
+        };
+        // The panic hook has told the log.
+        let asked = catch_unwind(AssertUnwindSafe(ask));
+        answer.outcome = asked.unwrap_or(Err(SourceError::Panic));
+        // Nobody listens any more where another source was faster.
+        let _ = send.send(answer);
+    });
+    if started.is_err() {
+        let _ = results.send(result);
+    }
+}
+
+/// Fetches now, for somebody who tries the sources out: from each in turn until one has jokes, as
+/// the bot does, or from `all` of them, one after the other.
+pub(crate) fn try_sources(settings: JokeSettings, all: bool) -> Vec<SourceResult> {
+    let settings = Arc::new(settings);
+    let use_proxy = settings.use_proxy;
+    let get: Arc<Get> = Arc::new(move |url, time| client::get(url, time, use_proxy));
+    let together = if all {
+        1
+    } else {
+        settings.sources.len().max(1)
+    };
+    let groups = settings.sources.chunks(together);
+    groups
+        .flat_map(|sources| fetch(sources.to_vec(), &settings, &get, &mut Rng::new()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    fn settings(urls: &[&str], budget: Duration) -> Arc<JokeSettings> {
+        let source = |url: &&str| Source {
+            name: "custom",
+            url: url.parse().unwrap(),
+            rules: None,
+            charset: None,
+        };
+        Arc::new(JokeSettings {
+            sources: urls.iter().map(source).collect(),
+            own: Vec::new(),
+            skip: Vec::new(),
+            budget,
+            ttl: HOUR,
+            use_proxy: false,
+        })
+    }
+
+    fn fetch_with(
+        urls: &[&str],
+        budget: Duration,
+        get: impl Fn(&str) -> Result<Page, FetchError> + Send + Sync + 'static,
+    ) -> Vec<(String, Result<usize, SourceError>)> {
+        let settings = settings(urls, budget);
+        let get: Arc<Get> = Arc::new(move |url, _| get(url));
+        let sources = settings.sources.clone();
+        fetch(sources, &settings, &get, &mut Rng::with_seed(1))
+            .into_iter()
+            .map(|result| (result.url, result.outcome.map(|found| found.jokes.len())))
+            .collect()
+    }
+
+    fn answer(url: &str) -> Result<Page, FetchError> {
+        match url {
+            "http://ok/" => Ok(Page {
+                content_type: Some("text/plain".to_owned()),
+                body: b"a short joke".to_vec(),
+            }),
+            "http://empty/" => Ok(Page::default()),
+            _ => Err(FetchError::Status(500)),
+        }
+    }
+
+    #[test]
+    fn sources_are_asked_in_turn_until_one_has_jokes() {
+        let urls = [
+            "http://bad/",
+            "http://empty/",
+            "http://ok/",
+            "http://never/",
+        ];
+        let bad = Err(SourceError::Fetch(FetchError::Status(500)));
+        let empty = Err(SourceError::Page(PageError::Empty));
+        assert_eq!(
+            fetch_with(&urls, HOUR, answer),
+            [
+                ("http://bad/".to_owned(), bad),
+                ("http://empty/".to_owned(), empty),
+                ("http://ok/".to_owned(), Ok(1)),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_source_that_hangs_holds_the_next_up_for_its_share_and_no_longer() {
+        let (open, gate) = mpsc::channel::<()>();
+        let gate = Mutex::new(gate);
+        let get = move |url: &str| {
+            if url == "http://hangs/" {
+                let _ = gate.lock().unwrap().recv_timeout(HOUR);
+            }
+            answer(url)
+        };
+        let found = fetch_with(
+            &["http://hangs/", "http://ok/"],
+            Duration::from_millis(40),
+            get,
+        );
+        assert_eq!(found, [("http://ok/".to_owned(), Ok(1))]);
+        drop(open);
+    }
+
+    #[test]
+    fn a_source_that_is_slower_than_its_share_is_heard_all_the_same() {
+        let (open, gate) = mpsc::channel::<()>();
+        let both = Mutex::new((open, gate));
+        let get = move |url: &str| {
+            let (open, gate) = &*both.lock().unwrap();
+            match url {
+                // It answers when the one behind it has failed.
+                "http://ok/" => drop(gate.recv_timeout(Duration::from_millis(1))),
+                _ => open.send(()).unwrap(),
+            }
+            answer(url)
+        };
+        let found = fetch_with(&["http://ok/", "http://bad/"], Duration::ZERO, get);
+        assert!(
+            found.contains(&("http://ok/".to_owned(), Ok(1))),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_source_that_makes_it_panic_is_a_failure_and_the_next_is_asked() {
+        let get = |url: &str| {
+            assert_eq!(url, "http://ok/", "a panic that the test wants");
+            answer(url)
+        };
+        assert_eq!(
+            fetch_with(&["http://bad/", "http://ok/"], HOUR, get),
+            [
+                ("http://bad/".to_owned(), Err(SourceError::Panic)),
+                ("http://ok/".to_owned(), Ok(1)),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_page_of_the_range_is_chosen_at_random() {
+        let urls = ["http://x/{1-9}"; 200];
+        let mut asked: Vec<String> = fetch_with(&urls, HOUR, answer)
+            .into_iter()
+            .map(|(url, _)| url)
+            .collect();
+        asked.sort();
+        asked.dedup();
+        let pages: Vec<String> = (1..=9).map(|page| format!("http://x/{page}")).collect();
+        assert_eq!(asked, pages);
+    }
+}
