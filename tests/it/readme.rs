@@ -1,12 +1,23 @@
-//! What stands in the READMEs, run as it stands.
+//! What stands in the READMEs and in `docs/`, run as it stands.
 
 use std::{fs, path::Path, process::Command};
 
 use crate::{
-    owner::run,
-    support::{Bot, TOKEN, daoxiao},
-    tools::{directory, find, write_script},
+    owner::{closed_port, run},
+    support::{
+        Bot, Connection, TOKEN, daoxiao, exchange, message, now, post_request, signed, signed_at,
+        signed_with, text_message,
+    },
+    tools::{Daemon, directory, find, free_address, write_script},
 };
+
+/// Pages that say the same in two languages.
+const PAIRS: [[&str; 2]; 4] = [
+    ["README.md", "README.zh-CN.md"],
+    ["docs/scripts.md", "docs/zh/scripts.md"],
+    ["docs/settings.md", "docs/zh/settings.md"],
+    ["docs/measured.md", "docs/zh/measured.md"],
+];
 
 /// Stands for cargo, which built what is tested: the same commands, without building it again.
 const CARGO: &str = "#!/bin/sh
@@ -45,17 +56,20 @@ fn commands(block: &str) -> Vec<&str> {
 }
 
 #[test]
-fn both_readmes_have_the_same_commands() {
-    let of = |readme: &str, language| -> Vec<Vec<String>> {
-        let text = read(readme);
+fn both_languages_have_the_same_commands() {
+    let of = |page: &str, language| -> Vec<Vec<String>> {
+        let text = read(page);
         let blocks = blocks(&text, language).into_iter().map(commands);
         let owned = blocks.map(|lines| lines.into_iter().map(str::to_owned).collect());
         owned.collect()
     };
     for language in ["sh", "sh root", "sh internet", "sh slow", "text"] {
-        let english = of("README.md", language);
-        assert_eq!(english, of("README.zh-CN.md", language));
-        assert!(!english.is_empty(), "{language}");
+        let mut blocks = 0;
+        for [english, chinese] in PAIRS {
+            assert_eq!(of(english, language), of(chinese, language), "{english}");
+            blocks += of(english, language).len();
+        }
+        assert!(blocks > 0, "{language}");
     }
 }
 
@@ -73,7 +87,8 @@ fn every_command_that_needs_nothing_runs_as_it_stands() {
         bin.display(),
         curl.parent().unwrap().display()
     );
-    let readmes = ["README.md", "README.zh-CN.md"].map(read);
+    let pages = PAIRS.concat().into_iter().map(read);
+    let pages: Vec<String> = pages.collect();
     let run_block = |block: &str| {
         let mut shell = Command::new("sh");
         shell
@@ -90,7 +105,7 @@ fn every_command_that_needs_nothing_runs_as_it_stands() {
         assert_eq!(outcome.code, Some(0), "{block}\n{outcome:?}");
         outcome.out
     };
-    for block in readmes.iter().flat_map(|readme| blocks(readme, "sh")) {
+    for block in pages.iter().flat_map(|page| blocks(page, "sh")) {
         let out = run_block(block);
         // Whoever tries other words at once gets another answer, not the first one again.
         let other = run_block(&block.replace("你好", "再见"));
@@ -119,9 +134,14 @@ const PRINTED: [(&str, &str); 4] = [
 fn what_doctor_is_said_to_say_is_what_it_says() {
     // What doctor prints, line for line, stands in its tests.
     let printed = read("tests/it/doctor.rs");
-    for readme in ["README.md", "README.zh-CN.md"].map(read) {
-        let lines: Vec<&str> = readme.split("`✗ ").skip(1).collect();
-        assert!(lines.len() > 10, "{readme}");
+    for (page, least) in [
+        ("README.md", 12),
+        ("README.zh-CN.md", 6),
+        ("docs/zh/doctor.md", 12),
+    ] {
+        let text = read(page);
+        let lines: Vec<&str> = text.split("`✗ ").skip(1).collect();
+        assert!(lines.len() >= least, "{page}");
         for line in lines {
             let (line, _) = line.split_once('`').unwrap();
             assert!(printed.contains(&format!("\"✗ {line}")), "✗ {line}");
@@ -142,4 +162,115 @@ fn the_talk_at_the_top_is_what_chat_says() {
     assert!(outcome.out.starts_with(&words), "{outcome:?}");
     let builtin = read("src/joke/builtin.txt");
     assert!(builtin.contains(&joke.join("\n")), "{joke:?}");
+}
+
+/// What stands in backquotes in the first column of the tables of the log's words.
+fn words_of_the_log(page: &str) -> Vec<String> {
+    let text = read(page);
+    let tables = text.split("| 日志里的词 |").skip(1);
+    let rows =
+        tables.flat_map(|table| table.lines().skip(2).take_while(|row| row.starts_with('|')));
+    let cells = rows.filter_map(|row| row.split('|').nth(1));
+    let words = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    words.map(str::to_owned).collect()
+}
+
+/// The log of a bot that has met everything that the pages explain.
+fn log_of_all() -> String {
+    let bot = Bot::with(&["--joke-url", &closed_port()], &[]);
+    let target = signed("/wechat");
+    bot.get(&format!("{target}&echostr=1"));
+    let text = text_message("你好");
+    bot.say(&text);
+    bot.say(&text);
+    bot.say(text_message("笑话"));
+    bot.say(message(
+        "voice",
+        "<Recognition>你好</Recognition><MsgId>1</MsgId>",
+    ));
+    bot.say(message(
+        "event",
+        "<Event>VIEW</Event><EventKey>a</EventKey>",
+    ));
+    bot.get("/wx");
+    bot.get("/wechat");
+    bot.get(&signed_with("another", "/wechat"));
+    bot.get(&format!("{target}&nonce=1"));
+    bot.get(&signed_at("/wechat", now() - 1000));
+    bot.post(&target, vec![b'a'; 65_537]);
+    for request in [
+        "DELETE /wechat HTTP/1.1\r\nConnection: close\r\n\r\n".to_owned(),
+        format!("POST {target} HTTP/1.1\r\nConnection: close\r\n\r\n"),
+    ] {
+        exchange(bot.address, request);
+    }
+    let mut cut = Connection::open(&bot);
+    cut.end_early(&post_request(&target, &[b'a'; 2000]));
+    bot.wait_for_log("ended before");
+    bot.stop().1
+}
+
+#[test]
+fn the_words_of_the_log_are_what_the_log_says() {
+    let log = log_of_all();
+    for (page, least) in [("README.zh-CN.md", 5), ("docs/zh/log.md", 15)] {
+        let words = words_of_the_log(page);
+        assert!(words.len() >= least, "{page}: {words:?}");
+        for words in words {
+            assert!(log.contains(&words), "{page}: {words}\n{log}");
+        }
+    }
+    assert!(log.contains("jokes: none from"), "{log}");
+}
+
+/// What the README's command writes to a file below `/etc`.
+fn written(file: &str) -> String {
+    let readme = read("README.md");
+    let mut lines = readme.lines();
+    let line = lines.find(|line| line.ends_with(file)).unwrap();
+    let (printf, _) = line.split_once(" | ").unwrap();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", printf]);
+    run(shell, "").out
+}
+
+#[test]
+fn the_settings_of_fronts_are_the_same_on_each_page() {
+    let page = read("docs/zh/https.md");
+    let caddyfile = written("/etc/caddy/Caddyfile");
+    assert_eq!(caddyfile.lines().count(), 3);
+    assert_eq!(blocks(&page, "text"), [caddyfile]);
+    assert_eq!(
+        blocks(&page, "nginx"),
+        [written("/etc/nginx/conf.d/daoxiao.conf")]
+    );
+}
+
+#[test]
+fn behind_the_readmes_nginx_all_is_well() {
+    let Some(program) = find("nginx") else {
+        return;
+    };
+    let (bot, address) = (Bot::start(), free_address());
+    let directory = directory("readme-nginx");
+    let here = directory.to_str().unwrap();
+    let server = written("/etc/nginx/conf.d/daoxiao.conf")
+        .replace("listen 80;", &format!("listen {address};"))
+        .replace("127.0.0.1:8080", &bot.address.to_string());
+    let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let paths = kinds.map(|kind| format!("{kind}_temp_path {here}/{kind};"));
+    let settings = directory.join("nginx.conf");
+    let text = format!(
+        "pid {here}/pid; events {{}} http {{ access_log off; {}\n{server}}}",
+        paths.concat()
+    );
+    fs::write(&settings, text).unwrap();
+    let mut command = Command::new(program);
+    command.args(["-e", "stderr", "-g", "daemon off;", "-p", here, "-c"]);
+    command.arg(settings);
+    let _nginx = Daemon::start(command, address);
+    let mut doctor = daoxiao(&["doctor", &format!("http://{address}/wechat")]);
+    doctor.env("WECHAT_TOKEN", TOKEN);
+    let outcome = run(doctor, "");
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
 }

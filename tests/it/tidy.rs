@@ -20,6 +20,9 @@ const MAX_README_LINES: usize = 150;
 
 const READMES: [&str; 2] = ["README.md", "README.zh-CN.md"];
 
+/// Where pages are that are longer than a README.
+const DOCS: &str = "docs";
+
 /// Crates that are hidden behind the modules that use them.
 const CRATE_HOMES: [(&str, &[&str]); 6] = [
     ("tiny_http", &["server.rs", "server/request.rs"]),
@@ -357,11 +360,49 @@ fn the_readmes_speak_of_each_other() {
     }
 }
 
+/// The READMEs and all below `docs`: path and text.
+fn pages() -> Vec<(String, String)> {
+    let docs = files_below(&root().join(DOCS)).into_iter();
+    let docs = docs.map(|path| {
+        path.strip_prefix(root())
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned()
+    });
+    let paths = READMES.map(str::to_owned).into_iter().chain(docs);
+    paths.map(|path| (path.clone(), read(&path))).collect()
+}
+
 #[test]
-fn the_readmes_commands_and_flags_exist() {
+fn what_the_pages_point_to_exists() {
+    for (page, text) in pages() {
+        let page = root().join(page);
+        let links = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split([')', '#']).next());
+        for link in links.filter(|link| !link.is_empty() && !link.contains("://")) {
+            let target = page.parent().unwrap().join(link);
+            assert!(target.exists(), "{}: {link}", page.display());
+        }
+        for code in text.split('`').skip(1).step_by(2) {
+            let is_path = ["src/", "deploy/"]
+                .iter()
+                .any(|start| code.starts_with(start));
+            assert!(
+                !is_path || root().join(code).exists(),
+                "{}: {code}",
+                page.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn the_pages_commands_and_flags_exist() {
     let mut help: BTreeMap<String, String> = BTreeMap::new();
-    for readme in READMES {
-        let text = read(readme);
+    for (page, text) in pages() {
         for call in calls(&text) {
             let command = match call.split_whitespace().next() {
                 Some(word) if word.starts_with(|c: char| c.is_ascii_lowercase()) => word,
@@ -373,7 +414,7 @@ fn the_readmes_commands_and_flags_exist() {
             for flag in words_like(call, |word| word.starts_with("--") && word.len() > 2) {
                 assert!(
                     help.contains(flag),
-                    "{readme}: daoxiao {command} has no {flag}"
+                    "{page}: daoxiao {command} has no {flag}"
                 );
             }
         }
@@ -408,11 +449,11 @@ fn help_of(command: &str) -> String {
 }
 
 #[test]
-fn the_readmes_variables_exist() {
+fn the_pages_variables_exist() {
     let code: String = sources().into_iter().map(|source| source.code).collect();
     let is_variable = |word: &str| word.starts_with("DAOXIAO_") || word.starts_with("WECHAT_");
-    for readme in READMES {
-        for variable in words_like(&read(readme), is_variable) {
+    for (page, text) in pages() {
+        for variable in words_like(&text, is_variable) {
             let quoted = format!("\"{variable}\"");
             let in_tests = [
                 "tests/it/flood.rs",
@@ -422,7 +463,7 @@ fn the_readmes_variables_exist() {
             ];
             assert!(
                 code.contains(&quoted) || in_tests.iter().any(|test| read(test).contains(variable)),
-                "{readme} speaks of {variable}"
+                "{page} speaks of {variable}"
             );
         }
     }

@@ -4,7 +4,7 @@
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{self, Child, Command, ExitStatus, Stdio},
     sync::{
@@ -354,6 +354,12 @@ impl Connection {
         let stream = TcpStream::connect(bot.address).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
         Self(stream)
+    }
+
+    /// Sends all but the last byte of a request, and nothing more.
+    pub fn end_early(&mut self, request: &[u8]) {
+        self.0.write_all(&request[..request.len() - 1]).unwrap();
+        self.0.shutdown(Shutdown::Write).unwrap();
     }
 
     /// As [`Bot::post`].
