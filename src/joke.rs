@@ -4,7 +4,6 @@
 //! back plain strings through a channel and then wake the one that waits for them.
 
 use std::{
-    fmt,
     sync::{
         Arc,
         mpsc::{self, Receiver, Sender},
@@ -253,14 +252,6 @@ impl Jokes {
                 }
             }
         }
-    }
-}
-
-impl fmt::Debug for Jokes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Jokes")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,10 @@
 //! Where jokes come from: the known sources and a custom one.
 
 use super::{
-    formats::{charset::Charset, selector::Selector},
+    formats::{
+        charset::Charset,
+        selector::{Selector, SelectorError},
+    },
     url::PageUrl,
 };
 
@@ -29,64 +32,56 @@ pub(crate) struct Rules {
     pub(crate) content: Option<Selector>,
 }
 
-struct Known {
-    name: &'static str,
-    url: &'static str,
-    /// Selectors of item, title and content.
-    rules: Option<[&'static str; 3]>,
-}
-
-/// The known sources, in the order in which they are tried.
-const KNOWN: [Known; 4] = [
-    Known {
-        name: "qiushidabaike",
-        url: "https://qiushidabaike.com/text_{1-50}.html",
-        rules: Some(["dl.main-list", "dt span.title a", "dd.content"]),
-    },
-    Known {
-        name: "zol",
-        url: "https://xiaohua.zol.com.cn/lengxiaohua/{1-50}.html",
-        rules: Some([
+/// The known sources, in the order in which they are tried: name, URL, and the selectors of item,
+/// title and content; none of them for plain text.
+const KNOWN: [(&str, &str, Option<[&str; 3]>); 4] = [
+    (
+        "qiushidabaike",
+        "https://qiushidabaike.com/text_{1-50}.html",
+        Some(["dl.main-list", "dt span.title a", "dd.content"]),
+    ),
+    (
+        "zol",
+        "https://xiaohua.zol.com.cn/lengxiaohua/{1-50}.html",
+        Some([
             "li.article-summary",
             "span.article-title a",
             "div.summary-text",
         ]),
-    },
-    Known {
-        name: "biedoul",
-        url: "https://www.biedoul.com/wenzi/{1-50}/",
-        rules: Some(["dl.xhlist", "strong", "> dd"]),
-    },
-    Known {
-        name: "60s",
-        url: "https://60s.viki.moe/v2/duanzi?encoding=text",
-        rules: None,
-    },
+    ),
+    (
+        "biedoul",
+        "https://www.biedoul.com/wenzi/{1-50}/",
+        Some(["dl.xhlist", "strong", "> dd"]),
+    ),
+    ("60s", "https://60s.viki.moe/v2/duanzi?encoding=text", None),
 ];
 
 impl Source {
     /// All known sources, in the order in which they are tried.
     pub fn known() -> Vec<Source> {
-        KNOWN.iter().filter_map(Known::source).collect()
+        let source = |(name, url, selectors): (_, &str, Option<[&str; 3]>)| {
+            Some(Source {
+                name,
+                url: url.parse().ok()?,
+                rules: match selectors {
+                    Some(selectors) => Some(Rules::parse(selectors).ok()?),
+                    None => None,
+                },
+                charset: None,
+            })
+        };
+        // A test sees to it that each can be parsed.
+        KNOWN.into_iter().filter_map(source).collect()
     }
 }
 
-impl Known {
-    /// The source, if its URL and selectors can be parsed; a test sees to that.
-    fn source(&self) -> Option<Source> {
-        let rules = match self.rules {
-            Some([item, title, content]) => Some(Rules {
-                item: Selector::for_page(item).ok()?,
-                title: Some(Selector::for_item(title).ok()?),
-                content: Some(Selector::for_item(content).ok()?),
-            }),
-            None => None,
-        };
-        Some(Source {
-            name: self.name,
-            url: self.url.parse().ok()?,
-            rules,
-            charset: None,
+impl Rules {
+    fn parse([item, title, content]: [&str; 3]) -> Result<Rules, SelectorError> {
+        Ok(Rules {
+            item: Selector::for_page(item)?,
+            title: Some(Selector::for_item(title)?),
+            content: Some(Selector::for_item(content)?),
         })
     }
 }

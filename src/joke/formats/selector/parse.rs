@@ -10,7 +10,7 @@ const SYNTAX: &str = "a selector is made of tag, *, .class, #id, [attr], [attr=v
 
 /// Parses a selector; a `>` at its beginning means "directly inside whatever it is looked for in".
 pub(super) fn selector(text: &str) -> Result<Selector, SelectorError> {
-    Cursor { rest: text, at: 1 }.selector()
+    Cursor { text, rest: text }.selector()
 }
 
 /// Where a selector is wrong, and what is wrong there.
@@ -47,128 +47,109 @@ pub(crate) enum Mistake {
     LeadingChild,
 }
 
-/// What is left of the text, and where it begins, in characters from 1.
+/// The text, and what of it is left to read.
+#[derive(Clone, Copy)]
 struct Cursor<'a> {
+    text: &'a str,
     rest: &'a str,
-    at: usize,
 }
 
 impl<'a> Cursor<'a> {
     fn selector(mut self) -> Result<Selector, SelectorError> {
-        self.skip_whitespace();
-        let mut link = match self.peek() {
-            Some('>') => self.child(),
-            _ => Link::Descendant,
-        };
         let mut steps = Vec::new();
         loop {
+            let is_apart = self.skip_whitespace() || steps.is_empty();
+            let link = match self.peek() {
+                Some('>') => {
+                    self.eat(">");
+                    self.skip_whitespace();
+                    Link::Child
+                }
+                None if !steps.is_empty() => return Ok(Selector { steps }),
+                Some(c) if !is_apart => return Err(self.error(Mistake::Unexpected(c))),
+                _ => Link::Descendant,
+            };
             let tests = self.tests()?;
             steps.push(Step { link, tests });
-            let spaces = self.skip_whitespace();
-            link = match self.peek() {
-                None => return Ok(Selector { steps }),
-                Some('>') => self.child(),
-                Some(_) if spaces => Link::Descendant,
-                Some(c) => return Err(self.error(Mistake::Unexpected(c))),
-            }
         }
-    }
-
-    /// The `>` that comes next, and the spaces after it.
-    fn child(&mut self) -> Link {
-        self.skip();
-        self.skip_whitespace();
-        Link::Child
     }
 
     /// The tests of one element: a tag or `*` first, then classes, ids and attributes.
     fn tests(&mut self) -> Result<Vec<Test>, SelectorError> {
-        let begin = self.at;
+        let begin = self.rest.len();
         let mut tests = Vec::new();
-        let tag = self.take_while(is_name);
-        if !tag.is_empty() {
-            tests.push(Test::Tag(tag.to_ascii_lowercase()));
-        } else if self.peek() == Some('*') {
-            self.skip();
+        match self.take_while(is_name) {
+            "" => drop(self.eat("*")),
+            tag => tests.push(Test::Tag(tag.to_ascii_lowercase())),
         }
         loop {
-            let test = match self.peek() {
-                Some('.') => Test::Class(self.name('.')?.to_owned()),
-                Some('#') => Test::Attr("id".to_owned(), Value::Is(self.name('#')?.to_owned())),
+            tests.push(match self.peek() {
+                Some('.') => Test::Class(self.name(".")?),
+                Some('#') => Test::Attr("id".to_owned(), Value::Is(self.name("#")?)),
                 Some('[') => self.attribute()?,
-                _ if self.at > begin => return Ok(tests),
+                _ if self.rest.len() < begin => return Ok(tests),
                 Some(c) => return Err(self.error(Mistake::Unexpected(c))),
                 None => return Err(self.error(Mistake::NothingHere)),
-            };
-            tests.push(test);
+            });
         }
     }
 
     fn attribute(&mut self) -> Result<Test, SelectorError> {
-        let opened = self.at;
-        let name = self.name('[')?.to_ascii_lowercase();
-        self.skip_whitespace();
-        let value = self.wanted_value()?;
-        self.skip_whitespace();
+        let opened = *self;
+        let name = self.name("[")?.to_ascii_lowercase();
+        let value = self.value()?;
         match self.peek() {
-            Some(']') => {
-                self.skip();
-                Ok(Test::Attr(name, value))
-            }
-            Some(c) => Err(self.error(Mistake::Unexpected(c))),
-            None => Err(error(opened, Mistake::Unclosed('['))),
-        }
+            Some(']') => self.eat("]"),
+            Some(c) => return Err(self.error(Mistake::Unexpected(c))),
+            None => return Err(opened.error(Mistake::Unclosed('['))),
+        };
+        Ok(Test::Attr(name, value))
     }
 
     /// What stands between an attribute's name and the bracket.
-    fn wanted_value(&mut self) -> Result<Value, SelectorError> {
-        let make = if self.eat("=") {
-            Value::Is
-        } else if self.eat("^=") {
-            Value::Begins
-        } else if self.eat("*=") {
-            Value::Contains
-        } else {
+    fn value(&mut self) -> Result<Value, SelectorError> {
+        self.skip_whitespace();
+        let sign = ["=", "^=", "*="].into_iter().find(|sign| self.eat(sign));
+        let Some(sign) = sign else {
             return Ok(Value::Any);
         };
         self.skip_whitespace();
-        let at = self.at;
-        // Only `[attr='']` can mean it.
-        let bare = self.peek() == Some(']');
-        match make(self.text()?.to_owned()) {
-            Value::Begins(text) | Value::Contains(text) if text.is_empty() => {
-                Err(error(at, Mistake::NoValue))
+        let begin = *self;
+        let quote = self.peek().filter(|c| matches!(c, '"' | '\''));
+        let text = match quote {
+            None => self.take_while(|c| c != ']').trim_end(),
+            Some(quote) => {
+                self.skip();
+                let text = self.take_while(|c| c != quote);
+                if !self.skip() {
+                    return Err(begin.error(Mistake::Unclosed(quote)));
+                }
+                text
             }
-            Value::Is(_) if bare => Err(error(at, Mistake::NoValue)),
-            value => Ok(value),
-        }
-    }
-
-    /// A text in quotes, or up to the bracket.
-    fn text(&mut self) -> Result<&'a str, SelectorError> {
-        let Some(quote @ ('"' | '\'')) = self.peek() else {
-            return Ok(self.take_while(|c| c != ']').trim_end());
         };
-        let opened = self.at;
-        self.skip();
-        let text = self.take_while(|c| c != quote);
-        if self.peek().is_none() {
-            return Err(error(opened, Mistake::Unclosed(quote)));
+        // Only `[attr='']` can mean nothing.
+        if text.is_empty() && (quote.is_none() || sign != "=") {
+            return Err(begin.error(Mistake::NoValue));
         }
-        self.skip();
-        Ok(text)
+        self.skip_whitespace();
+        let text = text.to_owned();
+        Ok(match sign {
+            "^=" => Value::Begins(text),
+            "*=" => Value::Contains(text),
+            _ => Value::Is(text),
+        })
     }
 
-    /// The name after the `mark` that comes next; spaces may stand between in brackets.
-    fn name(&mut self, mark: char) -> Result<&'a str, SelectorError> {
-        let at = self.at;
-        self.skip();
-        if mark == '[' {
+    /// The name after the mark that comes next; in brackets, whitespace may stand between.
+    fn name(&mut self, mark: &str) -> Result<String, SelectorError> {
+        let begin = *self;
+        self.eat(mark);
+        if mark == "[" {
             self.skip_whitespace();
         }
-        match self.take_while(is_name) {
-            "" => Err(error(at, Mistake::NoName(mark))),
-            name => Ok(name),
+        match (self.take_while(is_name), mark.chars().next()) {
+            ("", Some(mark)) => Err(begin.error(Mistake::NoName(mark))),
+            (name, _) => Ok(name.to_owned()),
         }
     }
 
@@ -176,45 +157,40 @@ impl<'a> Cursor<'a> {
         self.rest.chars().next()
     }
 
-    /// Goes past the next character.
-    fn skip(&mut self) {
+    /// Goes past the next character, if there is one.
+    fn skip(&mut self) -> bool {
         let mut chars = self.rest.chars();
-        if chars.next().is_some() {
-            self.rest = chars.as_str();
-            self.at += 1;
-        }
+        let skipped = chars.next().is_some();
+        self.rest = chars.as_str();
+        skipped
     }
 
-    /// Goes past spaces; whether there were any.
+    /// Goes past whitespace; whether there was any.
     fn skip_whitespace(&mut self) -> bool {
         !self.take_while(char::is_whitespace).is_empty()
     }
 
     /// Goes past `text` if it comes next.
     fn eat(&mut self, text: &str) -> bool {
-        let Some(rest) = self.rest.strip_prefix(text) else {
-            return false;
-        };
-        self.rest = rest;
-        self.at += text.chars().count();
-        true
+        let rest = self.rest.strip_prefix(text);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
     }
 
     fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> &'a str {
         let end = self.rest.find(|c| !wanted(c)).unwrap_or(self.rest.len());
         let (taken, rest) = self.rest.split_at(end);
         self.rest = rest;
-        self.at += taken.chars().count();
         taken
     }
 
     fn error(&self, mistake: Mistake) -> SelectorError {
-        error(self.at, mistake)
+        let left = self.rest.chars().count();
+        SelectorError {
+            at: self.text.chars().count() - left + 1,
+            mistake,
+        }
     }
-}
-
-fn error(at: usize, mistake: Mistake) -> SelectorError {
-    SelectorError { at, mistake }
 }
 
 /// Letters, digits, `-`, `_` and everything outside ASCII, as in CSS but for escapes.
