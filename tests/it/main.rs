@@ -21,6 +21,7 @@ mod doctor;
 mod encryption;
 mod fake;
 mod flood;
+mod fronts;
 mod generated;
 mod http;
 mod joke;
