@@ -3,15 +3,11 @@
 //! `chat`, `say`, `sign` and `doctor` play WeChat with this. All but [`post`] is pure: time, nonce
 //! and random bytes are arguments.
 
-pub mod answer;
-pub mod post;
-pub mod url;
+pub(crate) mod answer;
+pub(crate) mod post;
+pub(crate) mod url;
 
-use std::{
-    error::Error,
-    fmt,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -26,43 +22,43 @@ use crate::{
 };
 
 /// The official account that messages are addressed to, in the form of the platform's names.
-pub const ACCOUNT: &str = "gh_daoxiao";
+pub(crate) const ACCOUNT: &str = "gh_daoxiao";
 
 /// What stands in a query as it is; an OpenID has `-` and `_`.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
 /// What both sides know of an account.
 #[derive(Debug, Clone)]
-pub struct WeChat {
+pub(crate) struct WeChat {
     /// Signs the query.
-    pub token: Token,
+    pub(crate) token: Token,
     /// Encrypts messages and decrypts replies, if the account is not in plaintext mode.
-    pub crypt: Option<MsgCrypt>,
+    pub(crate) crypt: Option<MsgCrypt>,
 }
 
 /// Time and nonce of one request, as the text that is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp {
+pub(crate) struct Stamp {
     timestamp: String,
     nonce: String,
 }
 
 /// One message or event of a user on its way to the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Push {
+pub(crate) struct Push {
     /// The user's OpenID.
-    pub user: String,
+    pub(crate) user: String,
     /// When it was sent, in Unix seconds.
-    pub create_time: u64,
+    pub(crate) create_time: u64,
     /// What tells it from others; an event has none on the way.
-    pub msg_id: u64,
+    pub(crate) msg_id: u64,
     /// What the user said or did.
-    pub said: Said,
+    pub(crate) said: Said,
 }
 
 /// What a user said or did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
+pub(crate) enum Said {
     /// Typed words.
     Text(String),
     /// Something done, such as `subscribe`, or `CLICK` with the menu item's key.
@@ -76,16 +72,16 @@ pub enum Said {
 
 /// A request as WeChat's server makes it: `GET` without a body, else `POST`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
+pub(crate) struct Call {
     /// Behind the `?` of the URL.
-    pub query: String,
+    pub(crate) query: String,
     /// The XML.
-    pub body: Option<String>,
+    pub(crate) body: Option<String>,
 }
 
 /// What a server said to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Heard {
+pub(crate) enum Heard {
     /// `success` or nothing at all: received, no words.
     Acknowledged,
     /// A passive reply.
@@ -94,34 +90,34 @@ pub enum Heard {
 
 /// A passive reply, decrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PassiveReply {
+pub(crate) struct PassiveReply {
     /// Whether it came encrypted.
-    pub encrypted: bool,
+    pub(crate) encrypted: bool,
     /// As it came, or as it was decrypted.
-    pub xml: String,
+    pub(crate) xml: String,
     fields: Vec<(String, String)>,
 }
 
 /// Why an answer is no reply.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReplyError {
-    /// It is no text in UTF-8.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ReplyError {
+    #[error("the answer is not UTF-8")]
     NotUtf8,
-    /// It is no XML as a reply has it.
-    NotXml(XmlError),
-    /// It is encrypted, and there is no key here.
+    #[error("the answer is no reply: {0}")]
+    NotXml(#[from] XmlError),
+    #[error("the reply is encrypted, and there is no key here")]
     KeyMissing,
-    /// An element of the encrypted envelope is missing.
+    #[error("the encrypted reply has no {0}")]
     Missing(&'static str),
-    /// `MsgSignature` does not fit.
+    #[error("the reply's MsgSignature is wrong")]
     MsgSignature,
-    /// It cannot be decrypted.
-    Crypt(CryptError),
+    #[error("the reply cannot be decrypted: {0}")]
+    Crypt(#[from] CryptError),
 }
 
 impl Stamp {
     /// The time as Unix seconds, the nonce in decimal digits, as WeChat writes them.
-    pub fn new(now: SystemTime, nonce: u32) -> Self {
+    pub(crate) fn new(now: SystemTime, nonce: u32) -> Self {
         Self {
             timestamp: unix_seconds(now).to_string(),
             nonce: nonce.to_string(),
@@ -129,7 +125,7 @@ impl Stamp {
     }
 
     /// `signature=…&timestamp=…&nonce=…`
-    pub fn sign(&self, token: &Token) -> String {
+    pub(crate) fn sign(&self, token: &Token) -> String {
         let Self { timestamp, nonce } = self;
         let signature = sign(&[token.as_str(), timestamp, nonce]);
         format!("signature={signature}&timestamp={timestamp}&nonce={nonce}")
@@ -138,7 +134,7 @@ impl Stamp {
 
 impl WeChat {
     /// The request that verifies a URL: a good server gives `echostr` back.
-    pub fn verification(&self, stamp: &Stamp, echostr: &str) -> Call {
+    pub(crate) fn verification(&self, stamp: &Stamp, echostr: &str) -> Call {
         let echostr = utf8_percent_encode(echostr, QUERY);
         Call {
             query: format!("{}&echostr={echostr}", stamp.sign(&self.token)),
@@ -147,7 +143,7 @@ impl WeChat {
     }
 
     /// The request that brings a message, encrypted if there is a key.
-    pub fn push(&self, stamp: &Stamp, push: &Push, random: [u8; 16]) -> Call {
+    pub(crate) fn push(&self, stamp: &Stamp, push: &Push, random: [u8; 16]) -> Call {
         let user = utf8_percent_encode(&push.user, QUERY);
         let query = format!("{}&openid={user}", stamp.sign(&self.token));
         let Some(crypt) = &self.crypt else {
@@ -170,7 +166,7 @@ impl WeChat {
     }
 
     /// Reads the body that a message was answered with.
-    pub fn read(&self, body: &[u8]) -> Result<Heard, ReplyError> {
+    pub(crate) fn read(&self, body: &[u8]) -> Result<Heard, ReplyError> {
         let bare = body.trim_ascii();
         if bare.is_empty() || bare == b"success" {
             return Ok(Heard::Acknowledged);
@@ -233,7 +229,7 @@ fn element(name: &str, text: &str) -> String {
 
 impl PassiveReply {
     /// What its user reads, fit for a terminal; of a reply that is no text, its type in brackets.
-    pub fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         let words = match (self.field("Content"), self.field("MsgType")) {
             (Some(content), _) => content.to_owned(),
             (None, kind) => format!("[{}]", kind.unwrap_or_default()),
@@ -242,13 +238,13 @@ impl PassiveReply {
     }
 
     /// The text of one of its elements.
-    pub fn field(&self, name: &str) -> Option<&str> {
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
         field(&self.fields, name)
     }
 }
 
 /// Seconds since 1970; 0 for a clock that was never set.
-pub fn unix_seconds(time: SystemTime) -> u64 {
+pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
 }
@@ -266,41 +262,6 @@ fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
         .iter()
         .find(|(found, _)| found == name)
         .map(|(_, text)| text.as_str())
-}
-
-impl fmt::Display for ReplyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotUtf8 => f.write_str("the answer is not UTF-8"),
-            Self::NotXml(error) => write!(f, "the answer is no reply: {error}"),
-            Self::KeyMissing => f.write_str("the reply is encrypted, and there is no key here"),
-            Self::Missing(name) => write!(f, "the encrypted reply has no {name}"),
-            Self::MsgSignature => f.write_str("the reply's MsgSignature is wrong"),
-            Self::Crypt(error) => write!(f, "the reply cannot be decrypted: {error}"),
-        }
-    }
-}
-
-impl Error for ReplyError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::NotXml(error) => Some(error),
-            Self::Crypt(error) => Some(error),
-            Self::NotUtf8 | Self::KeyMissing | Self::Missing(_) | Self::MsgSignature => None,
-        }
-    }
-}
-
-impl From<XmlError> for ReplyError {
-    fn from(error: XmlError) -> Self {
-        Self::NotXml(error)
-    }
-}
-
-impl From<CryptError> for ReplyError {
-    fn from(error: CryptError) -> Self {
-        Self::Crypt(error)
-    }
 }
 
 #[cfg(test)]

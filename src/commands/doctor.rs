@@ -8,8 +8,7 @@ mod reach;
 mod report;
 
 use std::{
-    array,
-    io::{self, Write},
+    array, io,
     process::ExitCode,
     time::{Duration, Instant, SystemTime},
 };
@@ -22,12 +21,11 @@ use crate::{
     simulator::{
         Call, Heard, Push, Said, Stamp, WeChat,
         answer::Answer,
-        post::{Caller, PostError, msg_id, post, stamp},
+        post::{Caller, msg_id, post, stamp},
         unix_seconds,
         url::BotUrl,
     },
-    wechat::crypt::MsgCrypt,
-    wechat::signature::Token,
+    wechat::{crypt::MsgCrypt, signature::Token},
 };
 
 const HELP: &str = "\
@@ -64,22 +62,22 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Examines a server, on standard output.
 pub(crate) fn run(args: DoctorArgs) -> Result<ExitCode, CommandError> {
-    match examine(args.url, secrets::wechat()?, &mut io::stdout()) {
+    let mut out = io::stdout();
+    let mut doctor = Doctor {
+        caller: Caller {
+            url: args.url,
+            wechat: secrets::wechat()?,
+        },
+        report: Report::new(&mut out),
+    };
+    let well = match doctor.run_checks() {
+        Ok(()) | Err(Stop::Enough) => doctor.report.close(reach::praise(&doctor.caller.url)),
+        Err(Stop::Output(error)) => Err(error),
+    };
+    match well {
         Ok(true) => Ok(ExitCode::SUCCESS),
         Ok(false) => Ok(ExitCode::from(FAILED)),
         Err(error) => printed(Err(error)),
-    }
-}
-
-/// Examines a server and writes what it finds; whether all is well.
-fn examine(url: BotUrl, wechat: WeChat, out: &mut dyn Write) -> io::Result<bool> {
-    let mut doctor = Doctor {
-        caller: Caller { url, wechat },
-        report: Report::new(out),
-    };
-    match doctor.run_checks() {
-        Ok(()) | Err(Stop::Enough) => doctor.report.close(reach::praise(&doctor.caller.url)),
-        Err(Stop::Output(error)) => Err(error),
     }
 }
 
@@ -89,15 +87,13 @@ struct Doctor<'a> {
 }
 
 /// Why no more checks follow.
+#[derive(Debug, thiserror::Error)]
 enum Stop {
-    /// The rest would fail for the same reason.
+    #[error("the rest would fail for the same reason")]
     Enough,
-    /// The findings cannot be written.
-    Output(io::Error),
+    #[error("the findings cannot be written: {0}")]
+    Output(#[from] io::Error),
 }
-
-/// What came back, and how long that took.
-type Attempt = (Result<Answer, PostError>, Duration);
 
 impl Doctor<'_> {
     fn run_checks(&mut self) -> Result<(), Stop> {
@@ -116,19 +112,19 @@ impl Doctor<'_> {
     }
 
     fn reach(&mut self) -> Result<(), Stop> {
-        let url = self.caller.url.clone();
-        let (connected, took) = timed(|| reach::connect(&url));
-        self.require("connection", took, reach::judge(connected, &url))
+        let begun = Instant::now();
+        let connected = reach::connect(&self.caller.url);
+        let finding = reach::judge(connected, &self.caller.url);
+        self.require("connection", begun.elapsed(), finding)
     }
 
     /// Verifies the URL; how far the server's clock is off.
     fn verify(&mut self) -> Result<Option<u64>, Stop> {
         let echostr = echostr();
         let call = self.caller.wechat.verification(&stamp(), &echostr);
-        let (answer, took) = self.attempt(&call);
+        let (answer, took) = self.ask("path", &call)?;
         self.require("path", took, handshake::path(&answer))?;
         self.add("port", Duration::ZERO, reach::port(&self.caller.url))?;
-        let answer = answer.map_err(|_| Stop::Enough)?;
         let drift = handshake::drift(&answer, SystemTime::now());
         let finding = handshake::echo(&answer, &echostr, drift);
         self.require("handshake", took, finding)?;
@@ -138,14 +134,13 @@ impl Doctor<'_> {
     fn wrong_token(&mut self) -> Result<(), Stop> {
         let echostr = echostr();
         let call = stranger(None).verification(&stamp(), &echostr);
-        let attempt = self.attempt(&call);
-        self.judge("wrong Token", attempt, |answer| {
-            handshake::wrong_token(answer, &echostr)
-        })
+        let (answer, took) = self.ask("wrong Token", &call)?;
+        let finding = handshake::wrong_token(&answer, &echostr);
+        self.add("wrong Token", took, finding)
     }
 
     fn greet(&mut self, push: &Push) -> Result<Heard, Stop> {
-        let (answer, took) = timed(|| self.caller.push(push));
+        let (answer, took) = self.say("text", push)?;
         match message::hear(&self.caller.wechat, &answer) {
             Ok(heard) => {
                 let finding = message::form(&heard, &self.caller.wechat, push, now());
@@ -153,7 +148,7 @@ impl Doctor<'_> {
                 Ok(heard)
             }
             Err(finding) => {
-                self.require("text", took, finding)?;
+                self.add("text", took, finding)?;
                 Err(Stop::Enough)
             }
         }
@@ -161,91 +156,83 @@ impl Doctor<'_> {
 
     fn odd_text(&mut self, check: &str, text: &str) -> Result<(), Stop> {
         let push = push(text);
-        let (answer, took) = timed(|| self.caller.push(&push));
+        let (answer, took) = self.say(check, &push)?;
         let wechat = &self.caller.wechat;
-        let finding = match message::hear(wechat, &answer) {
-            Ok(heard) => message::form(&heard, wechat, &push, now()),
-            Err(finding) => finding,
-        };
-        self.add(check, took, finding)?;
-        answer.map(drop).map_err(|_| Stop::Enough)
+        let finding = message::hear(wechat, &answer).map_or_else(
+            |finding| finding,
+            |heard| message::form(&heard, wechat, &push, now()),
+        );
+        self.add(check, took, finding)
     }
 
     /// A message signed by somebody who has not got the Token. In secure mode it is encrypted as
     /// it should be, so that it is the signature that it is refused for.
     fn forge(&mut self, genuine: &Heard) -> Result<(), Stop> {
-        let wechat = self.caller.wechat.clone();
-        let forger = stranger(wechat.crypt.clone());
-        let attempt = self.attempt(&forger.push(&stamp(), &push(GREETING), [0; 16]));
-        self.judge("forged message", attempt, |answer| {
-            message::forged(&wechat, answer, genuine)
-        })
+        let forger = stranger(self.caller.wechat.crypt.clone());
+        let call = forger.push(&stamp(), &push(GREETING), [0; 16]);
+        let (answer, took) = self.ask("forged message", &call)?;
+        let finding = message::forged(&self.caller.wechat, &answer, genuine);
+        self.add("forged message", took, finding)
     }
 
     fn age(&mut self) -> Result<(), Stop> {
         let echostr = echostr();
         let stamp = Stamp::new(SystemTime::now() - DAY, fastrand::u32(..));
         let call = self.caller.wechat.verification(&stamp, &echostr);
-        let attempt = self.attempt(&call);
-        self.judge("old request", attempt, |answer| {
-            handshake::old(answer, &echostr)
-        })
+        let (answer, took) = self.ask("old request", &call)?;
+        self.add("old request", took, handshake::old(&answer, &echostr))
     }
 
     fn repeat(&mut self, push: &Push, first: &Heard) -> Result<(), Stop> {
-        let (answer, took) = timed(|| self.caller.push(push));
-        let finding = match message::hear(&self.caller.wechat, &answer) {
-            Ok(again) => message::repeat(first, &again),
-            Err(finding) => finding,
-        };
-        self.add("repeated message", took, finding)?;
-        answer.map(drop).map_err(|_| Stop::Enough)
+        let (answer, took) = self.say("repeated message", push)?;
+        let finding = message::hear(&self.caller.wechat, &answer)
+            .map_or_else(|finding| finding, |again| message::repeat(first, &again));
+        self.add("repeated message", took, finding)
     }
 
     /// In secure mode, a body that is not encrypted.
     fn plain_body(&mut self) -> Result<(), Stop> {
-        let wechat = self.caller.wechat.clone();
-        if wechat.crypt.is_none() {
+        if self.caller.wechat.crypt.is_none() {
             return Ok(());
         }
         let plain = WeChat {
-            token: wechat.token.clone(),
+            token: self.caller.wechat.token.clone(),
             crypt: None,
         };
-        let attempt = self.attempt(&plain.push(&stamp(), &push(GREETING), [0; 16]));
-        self.judge("body without encryption", attempt, |answer| {
-            message::plain(&wechat, answer)
-        })
+        let call = plain.push(&stamp(), &push(GREETING), [0; 16]);
+        let (answer, took) = self.ask("body without encryption", &call)?;
+        let finding = message::plain(&self.caller.wechat, &answer);
+        self.add("body without encryption", took, finding)
     }
 
-    fn attempt(&self, call: &Call) -> Attempt {
-        timed(|| post(&self.caller.url, call))
+    fn say(&mut self, check: &str, push: &Push) -> Result<(Answer, Duration), Stop> {
+        let call = self.caller.call(push);
+        self.ask(check, &call)
     }
 
-    /// Adds what an answer means; without one, there is no sense in going on.
-    fn judge(
-        &mut self,
-        check: &str,
-        (answer, took): Attempt,
-        meaning: impl FnOnce(&Answer) -> Finding,
-    ) -> Result<(), Stop> {
+    /// Makes a call; without an answer, there is no sense in going on.
+    fn ask(&mut self, check: &str, call: &Call) -> Result<(Answer, Duration), Stop> {
+        let begun = Instant::now();
+        let answer = post(&self.caller.url, call);
+        let took = begun.elapsed();
         match answer {
-            Ok(answer) => self.add(check, took, meaning(&answer)).map(drop),
-            Err(error) => self.require(check, took, handshake::no_answer(&error)),
+            Ok(answer) => Ok((answer, took)),
+            Err(error) => {
+                self.add(check, took, handshake::no_answer(&error))?;
+                Err(Stop::Enough)
+            }
         }
     }
 
     /// Adds a finding without which no further check makes sense.
     fn require(&mut self, check: &str, took: Duration, finding: Finding) -> Result<(), Stop> {
-        if self.add(check, took, finding)? {
-            Ok(())
-        } else {
-            Err(Stop::Enough)
-        }
+        let is_wrong = matches!(finding, Finding::Wrong { .. });
+        self.add(check, took, finding)?;
+        if is_wrong { Err(Stop::Enough) } else { Ok(()) }
     }
 
-    fn add(&mut self, check: &str, took: Duration, finding: Finding) -> Result<bool, Stop> {
-        self.report.add(check, took, finding).map_err(Stop::Output)
+    fn add(&mut self, check: &str, took: Duration, finding: Finding) -> Result<(), Stop> {
+        Ok(self.report.add(check, took, finding)?)
     }
 }
 
@@ -273,10 +260,4 @@ fn echostr() -> String {
 
 fn now() -> u64 {
     unix_seconds(SystemTime::now())
-}
-
-fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
-    let begun = Instant::now();
-    let result = act();
-    (result, begun.elapsed())
 }

@@ -23,7 +23,7 @@ Examples: WECHAT_TOKEN=mysecrettoken daoxiao say 你好
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct SayArgs {
-    /// The words of the message; several are joined by blanks
+    /// The words of the message; several are joined by spaces
     #[arg(value_name = "TEXT", required_unless_present = "event")]
     text: Vec<String>,
     /// Where the bot is

@@ -9,35 +9,35 @@ const MAX_LINE_CHARS: usize = 80;
 
 /// What came back, whatever its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// Where it sends the caller, if it is a redirect.
-    pub location: Option<String>,
+    pub(crate) location: Option<String>,
     /// The MIME type that it says its body has.
-    pub content_type: Option<String>,
+    pub(crate) content_type: Option<String>,
     /// The server's clock, by its `Date` header.
-    pub date: Option<SystemTime>,
+    pub(crate) date: Option<SystemTime>,
     /// The body, at most 1 MiB of it.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
     /// The first line of its body, for a person to read.
-    pub fn first_line(&self) -> String {
+    pub(crate) fn first_line(&self) -> String {
         let text = String::from_utf8_lossy(&self.body);
         let line = text.trim_start().lines().next().unwrap_or_default();
         printable(line, MAX_LINE_CHARS).to_string()
     }
 
     /// Whether its body contains these words, which are in lower case.
-    pub fn contains(&self, words: &str) -> bool {
+    pub(crate) fn contains(&self, words: &str) -> bool {
         let text = String::from_utf8_lossy(&self.body);
         text.to_ascii_lowercase().contains(words)
     }
 
-    /// Whether it is a web page. By its type alone it is none: that is what PHP says of any text.
-    pub fn is_page(&self) -> bool {
+    /// Whether it is a web page. Its type is not enough: that is what PHP says of any text.
+    pub(crate) fn is_page(&self) -> bool {
         let text = String::from_utf8_lossy(&self.body).to_ascii_lowercase();
         let text = text.trim_start_matches('\u{feff}').trim_start();
         let is_called_page = self.content_type.as_ref();

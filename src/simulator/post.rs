@@ -1,8 +1,7 @@
 //! Carries calls to a server and its answers back, as WeChat's server would.
 
 use std::{
-    error::Error,
-    fmt,
+    array,
     io::{self, Read},
     time::{Duration, SystemTime},
 };
@@ -12,14 +11,13 @@ use ureq::{
     http::{Response, header},
 };
 
-use crate::{entropy, printable::printable};
-
 use super::{
     Call, Heard, Push, ReplyError, Said, Stamp, WeChat, answer::Answer, unix_seconds, url::BotUrl,
 };
+use crate::printable::printable;
 
 /// WeChat waits this long for an answer, then drops the connection.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Enough for a port that did not answer to https to answer to http.
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);
@@ -34,55 +32,49 @@ const MAX_LOCATION_CHARS: usize = 200;
 const USER_AGENT: &str = "Mozilla/4.0";
 
 /// Why there is no answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PostError {
-    /// Nobody knows the host's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PostError {
+    #[error("nobody knows the host {0}")]
     UnknownHost(String),
-    /// Nothing listens on the port.
-    Refused {
-        /// The host that was called.
-        host: String,
-        /// The port that was called.
-        port: u16,
-    },
-    /// It took longer than [`PATIENCE`].
+    #[error("nothing listens on {host}, port {port}")]
+    Refused { host: String, port: u16 },
+    #[error("no answer within {} s", PATIENCE.as_secs())]
     TooSlow,
-    /// The secure connection failed: a certificate, as a rule.
+    /// A certificate, as a rule.
+    #[error("the secure connection failed: {0}")]
     Tls(String),
     /// The port was called by https, and what answered there is not https.
+    #[error("this port speaks http, not https")]
     NotTls,
-    /// The connection ended or what came is not HTTP.
+    /// The connection ended, or what came is not HTTP.
+    #[error("the connection failed: {0}")]
     Broken(String),
 }
 
 /// WeChat's server, for one account at one address.
 #[derive(Debug)]
-pub struct Caller {
+pub(crate) struct Caller {
     /// Where the bot is.
-    pub url: BotUrl,
+    pub(crate) url: BotUrl,
     /// What both sides know.
-    pub wechat: WeChat,
+    pub(crate) wechat: WeChat,
 }
 
 /// Why a message got no answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TalkError {
-    /// Nothing came back.
-    Post(PostError),
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TalkError {
+    #[error(transparent)]
+    Post(#[from] PostError),
     /// The server refused the message.
-    Status {
-        /// HTTP status.
-        status: u16,
-        /// The first line of what it said.
-        said: String,
-    },
-    /// What came back is no reply.
-    Reply(ReplyError),
+    #[error("refused with {status}: {said}")]
+    Status { status: u16, said: String },
+    #[error(transparent)]
+    Reply(#[from] ReplyError),
 }
 
 /// Makes the call and takes what comes back within [`PATIENCE`]; follows no redirect, since
 /// WeChat does not, and uses no proxy.
-pub fn post(url: &BotUrl, call: &Call) -> Result<Answer, PostError> {
+pub(crate) fn post(url: &BotUrl, call: &Call) -> Result<Answer, PostError> {
     exchange(url, call).map_err(|error| match why(error, url) {
         PostError::TooSlow if is_plain(url) => PostError::NotTls,
         why => why,
@@ -125,13 +117,14 @@ fn exchange(url: &BotUrl, call: &Call) -> Result<Answer, ureq::Error> {
 
 impl Caller {
     /// Brings a message of now, and reads the reply.
-    pub fn talk(&self, user: &str, said: Said) -> Result<Heard, TalkError> {
-        let answer = self.push(&Push {
+    pub(crate) fn talk(&self, user: &str, said: Said) -> Result<Heard, TalkError> {
+        let call = self.call(&Push {
             user: user.to_owned(),
             create_time: unix_seconds(SystemTime::now()),
             msg_id: msg_id(),
             said,
-        })?;
+        });
+        let answer = post(&self.url, &call)?;
         if answer.status == 200 {
             return Ok(self.wechat.read(&answer.body)?);
         }
@@ -141,20 +134,20 @@ impl Caller {
         })
     }
 
-    /// Brings a message, signed now.
-    pub fn push(&self, push: &Push) -> Result<Answer, PostError> {
-        let random = entropy::randomness().map_err(|error| PostError::Broken(error.to_string()))?;
-        post(&self.url, &self.wechat.push(&stamp(), push, random.bytes))
+    /// The request that brings a message, signed now.
+    pub(crate) fn call(&self, push: &Push) -> Call {
+        self.wechat
+            .push(&stamp(), push, array::from_fn(|_| fastrand::u8(..)))
     }
 }
 
 /// A `MsgId` that no other message has, of as many digits as the platform's.
-pub fn msg_id() -> u64 {
+pub(crate) fn msg_id() -> u64 {
     fastrand::u64(10_000_000_000_000_000..100_000_000_000_000_000)
 }
 
 /// Now, with a nonce that nobody has seen.
-pub fn stamp() -> Stamp {
+pub(crate) fn stamp() -> Stamp {
     Stamp::new(SystemTime::now(), fastrand::u32(..))
 }
 
@@ -203,17 +196,11 @@ fn why(error: ureq::Error, url: &BotUrl) -> PostError {
 
 /// What rustls says, in words for people.
 fn why_not_secure(text: &str) -> PostError {
+    let self_signed = "the certificate is self-signed, or the chain to its authority is incomplete";
     let words = [
-        (
-            "UnknownIssuer",
-            "the certificate is self-signed, or the chain to its authority is incomplete",
-        ),
-        (
-            "CaUsedAsEndEntity",
-            "the certificate is self-signed, or the chain to its authority is incomplete",
-        ),
-        ("Expired", "the certificate has expired"),
-        ("expired", "the certificate has expired"),
+        ("UnknownIssuer", self_signed),
+        ("CaUsedAsEndEntity", self_signed),
+        ("xpired", "the certificate has expired"),
         ("NotValidForName", "the certificate is for another name"),
         ("not valid for name", "the certificate is for another name"),
     ];
@@ -222,53 +209,6 @@ fn why_not_secure(text: &str) -> PostError {
     }
     let known = words.iter().find(|(part, _)| text.contains(part));
     PostError::Tls(known.map_or(text, |(_, words)| words).to_owned())
-}
-
-impl fmt::Display for PostError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownHost(host) => write!(f, "nobody knows the host {host}"),
-            Self::Refused { host, port } => write!(f, "nothing listens on {host}, port {port}"),
-            Self::TooSlow => write!(f, "no answer within {} s", PATIENCE.as_secs()),
-            Self::Tls(what) => write!(f, "the secure connection failed: {what}"),
-            Self::NotTls => f.write_str("this port speaks http, not https"),
-            Self::Broken(what) => write!(f, "the connection failed: {what}"),
-        }
-    }
-}
-
-impl Error for PostError {}
-
-impl fmt::Display for TalkError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Post(error) => error.fmt(f),
-            Self::Status { status, said } => write!(f, "refused with {status}: {said}"),
-            Self::Reply(error) => error.fmt(f),
-        }
-    }
-}
-
-impl Error for TalkError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Post(error) => Some(error),
-            Self::Reply(error) => Some(error),
-            Self::Status { .. } => None,
-        }
-    }
-}
-
-impl From<PostError> for TalkError {
-    fn from(error: PostError) -> Self {
-        Self::Post(error)
-    }
-}
-
-impl From<ReplyError> for TalkError {
-    fn from(error: ReplyError) -> Self {
-        Self::Reply(error)
-    }
 }
 
 #[cfg(test)]

@@ -1,20 +1,24 @@
 //! The address of a bot, as it is typed into the platform's form.
 
-use std::{error::Error, fmt, num::NonZeroU16, str::FromStr};
+use std::{fmt, num::NonZeroU16, str::FromStr};
 
 use ureq::http::{Uri, uri::Authority};
 
 /// Where a bot is: an `http` or `https` URL with a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BotUrl(Uri);
+pub(crate) struct BotUrl(Uri);
 
 /// Why a text is not the URL of a bot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UrlError;
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected a URL such as http://127.0.0.1:8080/wechat, of ASCII characters, \
+     with a port from 1 to 65535 or none"
+)]
+pub(crate) struct UrlError;
 
 impl BotUrl {
     /// Its host: a name or an address, IPv6 in brackets.
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         self.0.host().unwrap_or_default()
     }
 
@@ -23,7 +27,7 @@ impl BotUrl {
     }
 
     /// Its port, or the scheme's own.
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         let usual = if self.is_https() { 443 } else { 80 };
         self.0.port_u16().unwrap_or(usual)
     }
@@ -64,17 +68,6 @@ impl fmt::Display for BotUrl {
         self.0.fmt(f)
     }
 }
-
-impl fmt::Display for UrlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "expected a URL such as http://127.0.0.1:8080/wechat, of ASCII characters, \
-             with a port from 1 to 65535 or none",
-        )
-    }
-}
-
-impl Error for UrlError {}
 
 #[cfg(test)]
 mod tests {

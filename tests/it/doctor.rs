@@ -61,7 +61,7 @@ impl Verdict {
 const WELL: &str =
     "All is well from here. WeChat needs the bot's public address: run doctor with that, too.";
 
-const SAME_TOKEN: &str = "Do this first: use one and the same Token in WECHAT_TOKEN here, at the platform and on the server, and let the proxy pass the query on.";
+const SAME_TOKEN: &str = "Do this first: use the same Token in WECHAT_TOKEN here, at the platform and on the server, and let the proxy pass the query on.";
 
 const CHECKS: [&str; 12] = [
     "connection",
@@ -147,7 +147,7 @@ fn a_wrong_path() {
     let bot = Bot::start();
     examine(&url(&bot, "/nowhere"), &[]).assert_wrong(
         "✗ path: there is nothing at this path (404)",
-        "Do this first: mend the path in the URL: daoxiao answers at / and /wechat unless --path says otherwise.",
+        "Do this first: fix the path in the URL: daoxiao answers at / and /wechat unless --path says otherwise.",
     );
 }
 
@@ -168,7 +168,7 @@ fn a_closed_port() {
         (verdict.code, verdict.last()),
         (
             Some(1),
-            "Do this first: start the bot on that machine, or mend the port in the URL."
+            "Do this first: start the bot on that machine, or fix the port in the URL."
         )
     );
 }
@@ -179,7 +179,7 @@ fn an_unknown_host() {
     let host = "a".repeat(64);
     examine(&format!("http://{host}/wechat"), &[]).assert_wrong(
         &format!("✗ connection: nobody knows the host {host}"),
-        "Do this first: mend the host in the URL, or the DNS record of its name.",
+        "Do this first: fix the host in the URL, or the DNS record of its name.",
     );
 }
 
@@ -302,7 +302,7 @@ fn an_echostr_with_something_around_it() {
         (
             "",
             "\n",
-            "a line break or blank stands around echostr",
+            "whitespace stands around echostr",
             "write echostr without a line break, and leave nothing outside the program's code",
         ),
     ] {
@@ -413,7 +413,7 @@ fn a_secure_server_with_another_key_or_account() {
         let variables = [SECRETS[0], SECRETS[1], other];
         examine(&url(&bot, "/wechat"), &variables).assert_wrong(
             "✗ text: refused with 403: forbidden",
-            "Do this first: use one and the same EncodingAESKey and AppID here, at the platform and on the server, or none in plaintext mode.",
+            "Do this first: use the same EncodingAESKey and AppID here, at the platform and on the server, or none in plaintext mode.",
         );
     }
 }
@@ -447,7 +447,7 @@ fn a_plain_reply_in_secure_mode() {
 fn a_server_that_fails_or_leads_elsewhere() {
     examine_fake(|_| answer("502 Bad Gateway", "")).assert_wrong(
         "✗ path: the proxy reaches no bot (502)",
-        "Do this first: start the bot behind the proxy, or mend its address in the proxy's settings.",
+        "Do this first: start the bot behind the proxy, or fix its address in the proxy's settings.",
     );
     let moved = "HTTP/1.1 301 Moved\r\nLocation: https://a/\r\nContent-Length: 0\r\n\r\n";
     examine_fake(|_| moved.to_owned()).assert_wrong(
@@ -514,7 +514,7 @@ fn a_certificate_that_is_self_signed() {
     let _server = Daemon::start(server, address);
     examine(&format!("https://{address}/wechat"), &[]).assert_wrong(
         "✗ path: the secure connection failed: the certificate is self-signed, or the chain to its authority is incomplete",
-        "Do this first: mend the certificate, or use http on port 80.",
+        "Do this first: fix the certificate, or use http on port 80.",
     );
 }
 
@@ -540,16 +540,16 @@ fn a_port_that_a_firewall_drops() {
 #[test]
 fn a_web_server_or_a_firewall_before_the_bot() {
     let page = "<html><head><title>403</title></head></html>";
-    let mend = "Do this first: let the web server or the firewall pass this host and path on to the bot, or mend them in the URL.";
+    let fix = "Do this first: let the web server or the firewall pass this host and path on to the bot, or fix them in the URL.";
     examine_fake(move |_| answer("403 Forbidden", page)).assert_wrong(
         "✗ path: a web server or a firewall answers, not the bot (403)",
-        mend,
+        fix,
     );
     let typed =
         "HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<body>";
     examine_fake(move |_| typed.to_owned()).assert_wrong(
         "✗ path: a web server or a firewall answers, not the bot (404)",
-        mend,
+        fix,
     );
     examine_fake(move |call| match call.method.as_str() {
         "GET" => right(call),
@@ -557,7 +557,7 @@ fn a_web_server_or_a_firewall_before_the_bot() {
     })
     .assert_wrong(
         "✗ text: a web server or a firewall answers, not the bot (403)",
-        mend,
+        fix,
     );
     examine_fake(|_| answer("401 Unauthorized", "")).assert_wrong(
         "✗ path: a password is asked for (401)",

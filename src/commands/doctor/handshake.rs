@@ -3,11 +3,7 @@
 use std::time::SystemTime;
 
 use super::report::Finding;
-use crate::simulator::{
-    answer::Answer,
-    post::{PATIENCE, PostError},
-    unix_seconds,
-};
+use crate::simulator::{answer::Answer, post::PostError, unix_seconds};
 
 /// Clocks that differ by less are called equal: the header has whole seconds, the way takes time.
 const EQUAL_CLOCKS: u64 = 30;
@@ -16,18 +12,14 @@ const EQUAL_CLOCKS: u64 = 30;
 const STALE: u64 = 300;
 
 /// Whether the path is one that answers.
-pub(super) fn path(answer: &Result<Answer, PostError>) -> Finding {
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(error) => return no_answer(error),
-    };
+pub(super) fn path(answer: &Answer) -> Finding {
     if let Some(finding) = obstacle(answer) {
         return finding;
     }
     match answer.status {
         404 => Finding::wrong(
             "there is nothing at this path (404)",
-            "mend the path in the URL: daoxiao answers at / and /wechat unless --path says otherwise",
+            "fix the path in the URL: daoxiao answers at / and /wechat unless --path says otherwise",
         ),
         405 | 501 => Finding::wrong(
             format!("GET is not taken here ({})", answer.status),
@@ -63,13 +55,13 @@ pub(super) fn obstacle(answer: &Answer) -> Option<Finding> {
         ),
         (502..=504, _) => Finding::wrong(
             format!("the proxy reaches no bot ({status})"),
-            "start the bot behind the proxy, or mend its address in the proxy's settings",
+            "start the bot behind the proxy, or fix its address in the proxy's settings",
         ),
         // Frameworks say these by a page, too.
         (405, _) => return None,
         (400..500, _) if answer.is_page() => Finding::wrong(
             format!("a web server or a firewall answers, not the bot ({status})"),
-            "let the web server or the firewall pass this host and path on to the bot, or mend them in the URL",
+            "let the web server or the firewall pass this host and path on to the bot, or fix them in the URL",
         ),
         _ => return None,
     };
@@ -78,26 +70,20 @@ pub(super) fn obstacle(answer: &Answer) -> Option<Finding> {
 
 /// What to do about a server that gave no answer at all.
 pub(super) fn no_answer(error: &PostError) -> Finding {
-    let mend = match error {
-        PostError::TooSlow => {
-            format!(
-                "make the server answer within {} s: WeChat waits no longer",
-                PATIENCE.as_secs()
-            )
-        }
-        PostError::Tls(_) => "mend the certificate, or use http on port 80".to_owned(),
+    let fix = match error {
+        PostError::TooSlow => "make the server answer within 5 s: WeChat waits no longer",
+        PostError::Tls(_) => "fix the certificate, or use http on port 80",
         PostError::NotTls => {
-            "write http:// in the URL, or put TLS before the bot (nginx or a tunnel)".to_owned()
+            "write http:// in the URL, or put TLS before the bot (nginx or a tunnel)"
         }
         PostError::UnknownHost(_) | PostError::Refused { .. } => {
-            "keep the server running: it was there a moment ago".to_owned()
+            "keep the server running: it was there a moment ago"
         }
         PostError::Broken(_) => {
             "find out what listens on this port: it does not speak HTTP, or not to the end"
-                .to_owned()
         }
     };
-    Finding::wrong(error.to_string(), mend)
+    Finding::wrong(error.to_string(), fix)
 }
 
 /// Whether `echostr` came back as it was sent. `drift`: how far the clocks are apart.
@@ -136,7 +122,7 @@ fn cause_of_refusal(drift: Option<u64>) -> String {
         Some(apart) if apart >= STALE => {
             format!("set the clocks right: the server's and this machine's are {apart} s apart")
         }
-        _ => "use one and the same Token in WECHAT_TOKEN here, at the platform and on the server, \
+        _ => "use the same Token in WECHAT_TOKEN here, at the platform and on the server, \
               and let the proxy pass the query on"
             .to_owned(),
     }
@@ -158,7 +144,7 @@ fn around(answer: &Answer, echostr: &str) -> Option<Finding> {
         )
     } else if before.trim().is_empty() && after.trim().is_empty() {
         Finding::wrong(
-            "a line break or blank stands around echostr",
+            "whitespace stands around echostr",
             "write echostr without a line break, and leave nothing outside the program's code",
         )
     } else {
@@ -235,43 +221,43 @@ mod tests {
         }
     }
 
-    fn mend(finding: Finding) -> String {
+    fn fix(finding: Finding) -> String {
         match finding {
-            Finding::Wrong { mend, .. } => mend,
+            Finding::Wrong { fix, .. } => fix,
             other => panic!("{other:?}"),
         }
     }
 
     #[track_caller]
-    fn assert_mend(finding: Finding, words: &str) {
-        let mend = mend(finding);
-        assert!(mend.contains(words), "{mend}");
+    fn assert_fix(finding: Finding, words: &str) {
+        let fix = fix(finding);
+        assert!(fix.contains(words), "{fix}");
     }
 
     #[test]
     fn a_path_answers_unless_there_is_nothing_or_nobody() {
-        let path = |status| path(&Ok(answer(status, "")));
+        let path = |status| path(&answer(status, ""));
         assert_eq!(path(200), Finding::fine("it answers (200)"));
         assert_eq!(path(403), Finding::fine("it answers (403)"));
-        assert_mend(path(404), "mend the path");
-        assert_mend(path(405), "GET and POST");
-        assert_mend(path(302), "follows no redirect");
-        assert_mend(path(500), "server's log");
-        assert_mend(path(502), "start the bot behind the proxy");
+        assert_fix(path(404), "fix the path");
+        assert_fix(path(405), "GET and POST");
+        assert_fix(path(302), "follows no redirect");
+        assert_fix(path(500), "server's log");
+        assert_fix(path(502), "start the bot behind the proxy");
     }
 
     #[test]
     fn no_answer_is_told_by_its_reason() {
-        let path = |error| path(&Err(error));
+        let path = |error| no_answer(&error);
         let refused = PostError::Refused {
             host: "a".to_owned(),
             port: 1,
         };
-        assert_mend(path(PostError::TooSlow), "answer within 5 s");
-        assert_mend(path(PostError::Tls("expired".to_owned())), "certificate");
-        assert_mend(path(PostError::NotTls), "write http://");
-        assert_mend(path(refused), "keep the server running");
-        assert_mend(
+        assert_fix(path(PostError::TooSlow), "answer within 5 s");
+        assert_fix(path(PostError::Tls("expired".to_owned())), "certificate");
+        assert_fix(path(PostError::NotTls), "write http://");
+        assert_fix(path(refused), "keep the server running");
+        assert_fix(
             path(PostError::Broken("?".to_owned())),
             "does not speak HTTP",
         );
@@ -322,24 +308,24 @@ mod tests {
             echo("1234567890"),
             Finding::fine("echostr came back as it was sent")
         );
-        assert_mend(echo("\u{feff}1234567890"), "without BOM");
-        assert_mend(echo("\"1234567890\""), "not with JSON");
-        assert_mend(echo("{\"echostr\":\"1234567890\"}"), "not with JSON");
-        assert_mend(echo("1234567890\n"), "without a line break");
-        assert_mend(echo("\r\n 1234567890"), "without a line break");
-        assert_mend(echo("ok 1234567890"), "nothing else");
-        assert_mend(echo("<!DOCTYPE html>1234567890"), "leads to a website");
-        assert_mend(echo("\u{feff}\n<html lang=zh>"), "leads to a website");
-        assert_mend(echo(""), "same Token");
-        assert_mend(echo("error"), "same Token");
+        assert_fix(echo("\u{feff}1234567890"), "without BOM");
+        assert_fix(echo("\"1234567890\""), "not with JSON");
+        assert_fix(echo("{\"echostr\":\"1234567890\"}"), "not with JSON");
+        assert_fix(echo("1234567890\n"), "without a line break");
+        assert_fix(echo("\r\n 1234567890"), "without a line break");
+        assert_fix(echo("ok 1234567890"), "nothing else");
+        assert_fix(echo("<!DOCTYPE html>1234567890"), "leads to a website");
+        assert_fix(echo("\u{feff}\n<html lang=zh>"), "leads to a website");
+        assert_fix(echo(""), "same Token");
+        assert_fix(echo("error"), "same Token");
     }
 
     #[test]
     fn a_refusal_comes_from_the_token_unless_the_clocks_differ() {
         let refused = |drift| echo(&answer(403, "forbidden"), ECHOSTR, drift);
-        assert_mend(refused(None), "same Token");
-        assert_mend(refused(Some(299)), "same Token");
-        assert_mend(refused(Some(300)), "300 s apart");
+        assert_fix(refused(None), "same Token");
+        assert_fix(refused(Some(299)), "same Token");
+        assert_fix(refused(Some(300)), "300 s apart");
     }
 
     #[test]
@@ -350,7 +336,7 @@ mod tests {
             assert_eq!(old(&answer(status, body), ECHOSTR), turned_away);
         }
         let echo = answer(200, ECHOSTR);
-        assert_mend(wrong_token(&echo, ECHOSTR), "check the signature");
+        assert_fix(wrong_token(&echo, ECHOSTR), "check the signature");
         assert!(matches!(old(&echo, ECHOSTR), Finding::Warning(_)));
     }
 
@@ -364,6 +350,6 @@ mod tests {
         assert!(matches!(clock(None), Finding::Fine(_)));
         assert!(matches!(clock(Some(29)), Finding::Fine(_)));
         assert!(matches!(clock(Some(30)), Finding::Warning(_)));
-        assert_mend(clock(Some(300)), "set the clock");
+        assert_fix(clock(Some(300)), "set the clock");
     }
 }

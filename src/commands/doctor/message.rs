@@ -1,14 +1,9 @@
 //! What the answers to messages say about a server.
 
-use super::{
-    handshake::{no_answer, obstacle},
-    report::Finding,
-};
+use super::{handshake::obstacle, report::Finding};
 use crate::{
     printable::printable,
-    simulator::{
-        ACCOUNT, Heard, PassiveReply, Push, ReplyError, WeChat, answer::Answer, post::PostError,
-    },
+    simulator::{ACCOUNT, Heard, PassiveReply, Push, ReplyError, WeChat, answer::Answer},
     wechat::reply::MAX_CONTENT_BYTES,
 };
 
@@ -22,33 +17,32 @@ const DAY: u64 = 24 * 60 * 60;
 const SHOWN_CHARS: usize = 20;
 
 /// What was heard, if it can be read at all.
-pub(super) fn hear(wechat: &WeChat, answer: &Result<Answer, PostError>) -> Result<Heard, Finding> {
-    let answer = answer.as_ref().map_err(no_answer)?;
+pub(super) fn hear(wechat: &WeChat, answer: &Answer) -> Result<Heard, Finding> {
     if answer.status != 200 {
         return Err(refused(wechat, answer));
     }
     wechat.read(&answer.body).map_err(|error| {
-        let mend = match error {
+        let fix = match error {
             ReplyError::NotUtf8 | ReplyError::NotXml(_) => "answer with well-formed XML, or with the word success: in text, split every ]]> between two CDATA sections",
             ReplyError::KeyMissing => KEY_MISSING,
             ReplyError::Missing(_) | ReplyError::MsgSignature => "put Encrypt, MsgSignature, TimeStamp and Nonce into an encrypted reply, and sign Token, TimeStamp, Nonce and Encrypt",
             ReplyError::Crypt(_) => SAME_KEY,
         };
-        Finding::wrong(error.to_string(), mend)
+        Finding::wrong(error.to_string(), fix)
     })
 }
 
 const KEY_MISSING: &str =
     "set WECHAT_ENCODING_AES_KEY and WECHAT_APPID here: the server is in secure mode";
 
-const SAME_KEY: &str = "use one and the same EncodingAESKey and AppID here, at the platform and on the server, or none in plaintext mode";
+const SAME_KEY: &str = "use the same EncodingAESKey and AppID here, at the platform and on the server, or none in plaintext mode";
 
 fn refused(wechat: &WeChat, answer: &Answer) -> Finding {
     if let Some(finding) = obstacle(answer) {
         return finding;
     }
-    let mend = match answer.status {
-        404 | 405 | 501 => "let the server answer POST at this path, not GET alone",
+    let fix = match answer.status {
+        404 | 405 | 501 => "let the server answer POST at this path, not only GET",
         400 if wechat.crypt.is_some() => {
             "set WECHAT_ENCODING_AES_KEY and WECHAT_APPID on the server: it has no key"
         }
@@ -60,7 +54,7 @@ fn refused(wechat: &WeChat, answer: &Answer) -> Finding {
     };
     Finding::wrong(
         format!("refused with {}: {}", answer.status, answer.first_line()),
-        mend,
+        fix,
     )
 }
 
@@ -258,9 +252,9 @@ mod tests {
     }
 
     #[track_caller]
-    fn assert_mend(finding: Finding, words: &str) {
+    fn assert_fix(finding: Finding, words: &str) {
         match finding {
-            Finding::Wrong { mend, .. } => assert!(mend.contains(words), "{mend}"),
+            Finding::Wrong { fix, .. } => assert!(fix.contains(words), "{fix}"),
             other => panic!("{other:?}"),
         }
     }
@@ -268,26 +262,26 @@ mod tests {
     #[test]
     fn a_refusal_is_told_by_its_status_and_the_key() {
         let hear =
-            |wechat: WeChat, status| hear(&wechat, &Ok(answer(status, "forbidden"))).unwrap_err();
-        assert_mend(hear(plain(), 403), "set WECHAT_ENCODING_AES_KEY");
-        assert_mend(hear(secure(), 403), "same EncodingAESKey");
-        assert_mend(hear(secure(), 400), "on the server: it has no key");
-        assert_mend(hear(plain(), 400), "read the server's log");
-        assert_mend(hear(plain(), 405), "POST at this path");
-        assert_mend(hear(plain(), 500), "server's log");
-        assert_mend(hear(plain(), 302), "follows no redirect");
+            |wechat: WeChat, status| hear(&wechat, &answer(status, "forbidden")).unwrap_err();
+        assert_fix(hear(plain(), 403), "set WECHAT_ENCODING_AES_KEY");
+        assert_fix(hear(secure(), 403), "same EncodingAESKey");
+        assert_fix(hear(secure(), 400), "on the server: it has no key");
+        assert_fix(hear(plain(), 400), "read the server's log");
+        assert_fix(hear(plain(), 405), "POST at this path");
+        assert_fix(hear(plain(), 500), "server's log");
+        assert_fix(hear(plain(), 302), "follows no redirect");
     }
 
     #[test]
     fn what_cannot_be_read_is_told_by_its_reason() {
-        let hear = |wechat: WeChat, body| hear(&wechat, &Ok(answer(200, body))).unwrap_err();
+        let hear = |wechat: WeChat, body| hear(&wechat, &answer(200, body)).unwrap_err();
         let broken = text("<![CDATA[]]>]]]]>");
-        assert_mend(hear(plain(), &broken), "split every ]]>");
-        assert_mend(
+        assert_fix(hear(plain(), &broken), "split every ]]>");
+        assert_fix(
             hear(plain(), "<xml><Encrypt>a</Encrypt></xml>"),
             "here: the server is in secure mode",
         );
-        assert_mend(
+        assert_fix(
             hear(secure(), "<xml><Encrypt>a</Encrypt></xml>"),
             "put Encrypt, MsgSignature",
         );
@@ -316,18 +310,18 @@ mod tests {
     #[test]
     fn each_mistake_in_a_reply_is_told() {
         let rest = "<MsgType>text</MsgType><Content>a</Content>";
-        assert_mend(
+        assert_fix(
             form_of(&xml("gh_daoxiao", "1700000000", rest)),
             "swap the names",
         );
-        assert_mend(
+        assert_fix(
             form_of(&xml("oUser", "1700000000000", rest)),
             "divide by 1000",
         );
-        assert_mend(form_of(&xml("oUser", "", rest)), "seconds since 1970");
-        assert_mend(form_of(&xml("oUser", "1", rest)), "seconds since 1970");
-        assert_mend(form_of(&xml("oUser", "1700000000", "")), "MsgType");
-        assert_mend(form_of(&text("")), "answer success");
+        assert_fix(form_of(&xml("oUser", "", rest)), "seconds since 1970");
+        assert_fix(form_of(&xml("oUser", "1", rest)), "seconds since 1970");
+        assert_fix(form_of(&xml("oUser", "1700000000", "")), "MsgType");
+        assert_fix(form_of(&text("")), "answer success");
         assert_eq!(
             form_of(&text(&"a".repeat(2048))),
             Finding::wrong(
@@ -339,7 +333,7 @@ mod tests {
             form_of(&text(&"a".repeat(2047))),
             Finding::Fine(_)
         ));
-        assert_mend(
+        assert_fix(
             form(&heard(&text("a")), &secure(), &push(), NOW),
             "encrypt the replies",
         );
@@ -363,7 +357,7 @@ mod tests {
             forged(200, "error", &reply),
             Finding::fine("turned away (200)")
         );
-        assert_mend(
+        assert_fix(
             forged(200, &reply, &reply),
             "check the signature of every POST",
         );
@@ -378,7 +372,7 @@ mod tests {
     fn a_body_without_encryption_is_to_get_no_reply() {
         let plain = |status, body: &str| super::plain(&secure(), &answer(status, body));
         assert_eq!(plain(403, "forbidden"), Finding::fine("turned away (403)"));
-        assert_mend(plain(200, &text("a")), "refuse a body without Encrypt");
+        assert_fix(plain(200, &text("a")), "refuse a body without Encrypt");
     }
 
     #[test]
@@ -386,8 +380,8 @@ mod tests {
         let (a, b, none) = (heard(&text("a")), heard(&text("b")), Heard::Acknowledged);
         assert!(matches!(repeat(&a, &a), Finding::Fine(_)));
         assert!(matches!(repeat(&none, &none), Finding::Fine(_)));
-        assert_mend(repeat(&a, &none), "first answer again");
-        assert_mend(repeat(&a, &b), "keep each answer");
-        assert_mend(repeat(&none, &a), "keep each answer");
+        assert_fix(repeat(&a, &none), "first answer again");
+        assert_fix(repeat(&a, &b), "keep each answer");
+        assert_fix(repeat(&none, &a), "keep each answer");
     }
 }

@@ -46,11 +46,11 @@ pub(super) fn judge(connected: io::Result<()>, url: &BotUrl) -> Finding {
     match error.kind() {
         ErrorKind::NotFound => Finding::wrong(
             format!("nobody knows the host {host}"),
-            "mend the host in the URL, or the DNS record of its name",
+            "fix the host in the URL, or the DNS record of its name",
         ),
         ErrorKind::ConnectionRefused => Finding::wrong(
             format!("nothing listens on {host}, port {port}"),
-            "start the bot on that machine, or mend the port in the URL",
+            "start the bot on that machine, or fix the port in the URL",
         ),
         ErrorKind::TimedOut => Finding::wrong(
             format!(
@@ -63,7 +63,7 @@ pub(super) fn judge(connected: io::Result<()>, url: &BotUrl) -> Finding {
         ),
         _ => Finding::wrong(
             format!("{host}, port {port} cannot be reached: {error}"),
-            "mend the network between here and there",
+            "fix the network between here and there",
         ),
     }
 }
@@ -101,7 +101,7 @@ fn is_near(host: &str) -> bool {
                 || ip.is_unicast_link_local()
                 || ip.is_unspecified()
         }
-        // A name without a dot is known in its own network alone.
+        // A name without a dot is known in its own network only.
         Err(_) => match host.rsplit_once('.') {
             Some((_, last)) => ["local", "localhost"].contains(&last),
             None => true,

@@ -13,19 +13,19 @@ pub(super) enum Finding {
     Fine(String),
     /// Works, and yet its owner should know.
     Warning(String),
-    /// To be mended.
+    /// To be fixed.
     Wrong {
         /// What was seen.
         seen: String,
         /// What its owner must change, as a demand.
-        mend: String,
+        fix: String,
     },
 }
 
 /// The lines so far.
 pub(super) struct Report<'a> {
     out: &'a mut dyn Write,
-    first_to_mend: Option<String>,
+    first_fix: Option<String>,
     warned: bool,
 }
 
@@ -38,10 +38,10 @@ impl Finding {
         Self::Warning(seen.into())
     }
 
-    pub(super) fn wrong(seen: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub(super) fn wrong(seen: impl Into<String>, fix: impl Into<String>) -> Self {
         Self::Wrong {
             seen: seen.into(),
-            mend: mend.into(),
+            fix: fix.into(),
         }
     }
 }
@@ -50,45 +50,38 @@ impl<'a> Report<'a> {
     pub(super) fn new(out: &'a mut dyn Write) -> Self {
         Self {
             out,
-            first_to_mend: None,
+            first_fix: None,
             warned: false,
         }
     }
 
-    /// Adds a line; whether all is well so far with this check.
-    pub(super) fn add(
-        &mut self,
-        check: &str,
-        took: Duration,
-        finding: Finding,
-    ) -> io::Result<bool> {
+    /// Adds a line.
+    pub(super) fn add(&mut self, check: &str, took: Duration, finding: Finding) -> io::Result<()> {
         let took = Took(took);
         match finding {
-            Finding::Fine(seen) => writeln!(self.out, "✓ {check}: {seen} ({took})")?,
+            Finding::Fine(seen) => writeln!(self.out, "✓ {check}: {seen} ({took})"),
             Finding::Warning(seen) => {
                 self.warned = true;
-                writeln!(self.out, "✓ {check}: warning: {seen} ({took})")?;
+                writeln!(self.out, "✓ {check}: warning: {seen} ({took})")
             }
-            Finding::Wrong { seen, mend } => {
-                self.first_to_mend.get_or_insert(mend);
-                writeln!(self.out, "✗ {check}: {seen} ({took})")?;
-                return Ok(false);
+            Finding::Wrong { seen, fix } => {
+                self.first_fix.get_or_insert(fix);
+                writeln!(self.out, "✗ {check}: {seen} ({took})")
             }
         }
-        Ok(true)
     }
 
     /// Ends with the one sentence, `well` if there is nothing to say against it; whether all is
     /// well.
-    pub(super) fn close(self, well: &str) -> io::Result<bool> {
-        match &self.first_to_mend {
-            Some(mend) => writeln!(self.out, "Do this first: {mend}.")?,
+    pub(super) fn close(&mut self, well: &str) -> io::Result<bool> {
+        match &self.first_fix {
+            Some(fix) => writeln!(self.out, "Do this first: {fix}.")?,
             None if self.warned => {
                 writeln!(self.out, "All is well, but for the warnings above.")?;
             }
             None => writeln!(self.out, "{well}")?,
         }
-        Ok(self.first_to_mend.is_none())
+        Ok(self.first_fix.is_none())
     }
 }
 
@@ -122,13 +115,13 @@ mod tests {
     }
 
     #[test]
-    fn the_first_thing_that_is_wrong_is_the_first_to_mend() {
+    fn the_first_thing_that_is_wrong_is_the_first_fix() {
         let found = report(vec![
             Finding::fine("good"),
-            Finding::wrong("bad", "mend this"),
-            Finding::wrong("worse", "mend that"),
+            Finding::wrong("bad", "fix this"),
+            Finding::wrong("worse", "fix that"),
         ]);
-        let lines = "✓ check: good (7 ms)\n✗ check: bad (7 ms)\n✗ check: worse (7 ms)\nDo this first: mend this.\n";
+        let lines = "✓ check: good (7 ms)\n✗ check: bad (7 ms)\n✗ check: worse (7 ms)\nDo this first: fix this.\n";
         assert_eq!(found, (false, lines.to_owned()));
     }
 
