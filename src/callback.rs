@@ -9,22 +9,30 @@
 //! the first of them that it meets: all get that one, in whatever order they are finished.
 
 mod account;
-pub mod recent;
+mod recent;
 mod rejection;
 
 use std::time::SystemTime;
 
-pub use self::account::{Account, EnvelopeError};
-pub use self::rejection::Rejection;
-use crate::bot::{Action, decide};
-use crate::callback::recent::{Answered, Key, Recent};
-use crate::wechat::message::Message;
-use crate::wechat::query::CallbackQuery;
-use crate::wechat::reply::{Content, Reply};
-use crate::wechat::signature::check_signature;
+use self::recent::{Answered, Recent};
+pub use self::{
+    account::{Account, EnvelopeError},
+    rejection::Rejection,
+};
+use crate::{
+    bot::{Action, decide},
+    wechat::{
+        message::Message,
+        query::CallbackQuery,
+        reply::{Content, Reply},
+        signature::check_signature,
+        unix_seconds,
+    },
+};
 
-/// The longest body that is read. WeChat's are a few KiB; a text has at most 2,048 characters.
-pub const MAX_BODY_BYTES: usize = 64 * 1024;
+/// The longest body that is read. The longest that WeChat sends is a text of 2,048 characters of four bytes in
+/// compatible mode: 8 KiB, and its encrypted form of 11 KiB beside it.
+pub const MAX_BODY_BYTES: usize = 24 * 1024;
 
 /// What an answer must not share with any other one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +94,7 @@ impl Callback {
         query: &'a str,
         now: SystemTime,
     ) -> Result<CallbackQuery<'a>, Rejection> {
-        let query = CallbackQuery::parse(query).map_err(Rejection::Query)?;
+        let query = CallbackQuery::parse(query)?;
         let signature = required(query.signature.as_deref(), "signature")?;
         let timestamp = required(query.timestamp.as_deref(), "timestamp")?;
         let nonce = required(query.nonce.as_deref(), "nonce")?;
@@ -102,11 +110,12 @@ impl Callback {
         let signed_at = seconds(timestamp).ok_or(Rejection::Timestamp)?;
         let now = unix_seconds(now);
         let allowed = self.account.max_age.map_or(0, |age| age.as_secs());
-        match signed_at.abs_diff(now) {
-            off if allowed == 0 || off <= allowed => Ok(()),
-            off if signed_at < now => Err(Rejection::Past { off, allowed }),
-            off => Err(Rejection::Future { off, allowed }),
+        let off = signed_at.abs_diff(now);
+        if allowed == 0 || off <= allowed {
+            return Ok(());
         }
+        let side = if signed_at < now { "past" } else { "future" };
+        Err(Rejection::Age { off, side, allowed })
     }
 
     /// Answers the message in the body of an admitted request, or says that a joke is wanted first.
@@ -120,10 +129,8 @@ impl Callback {
         random: impl FnOnce() -> Result<Randomness, E>,
     ) -> Result<Outcome, Rejection> {
         let message = self.account.read(query, body)?;
-        let key = Key::of(&message);
-        if let Some(kept) = key.as_ref().and_then(|key| self.recent.find(key, now)) {
-            let kept = kept.clone();
-            let answer = self.reply(&message, Some(kept), "repeat", now, random)?;
+        if let Some(kept) = self.recent.find(message.fingerprint, now) {
+            let answer = self.reply(&message, Some(kept.clone()), "repeat", now, random)?;
             return Ok(Outcome::Answer(answer));
         }
         let (content, word) = match decide(&message) {
@@ -131,7 +138,7 @@ impl Callback {
             Action::TellJoke => return Ok(Outcome::AwaitJoke(Pending { message })),
             Action::Acknowledge => (None, "success"),
         };
-        let answered = self.keep(key, content, now);
+        let answered = self.keep(&message, content, now);
         self.reply(&message, answered, word, now, random)
             .map(Outcome::Answer)
     }
@@ -146,11 +153,9 @@ impl Callback {
         random: impl FnOnce() -> Result<Randomness, E>,
     ) -> Result<Answer, Rejection> {
         let message = pending.message;
-        let key = Key::of(&message);
-        let kept = key.as_ref().and_then(|key| self.recent.find(key, now));
-        let (answered, word) = match kept {
+        let (answered, word) = match self.recent.find(message.fingerprint, now) {
             Some(kept) => (Some(kept.clone()), "repeat"),
-            None => (self.keep(key, Content::new(joke()), now), "joke"),
+            None => (self.keep(&message, Content::new(joke()), now), "joke"),
         };
         self.reply(&message, answered, word, now, random)
     }
@@ -173,7 +178,7 @@ impl Callback {
     /// Keeps what is said now for the next try. What is acknowledged needs no keeping: it will be again.
     fn keep(
         &mut self,
-        key: Option<Key>,
+        message: &Message,
         content: Option<Content>,
         now: SystemTime,
     ) -> Option<Answered> {
@@ -181,9 +186,7 @@ impl Callback {
             content: content?,
             at: now,
         };
-        if let Some(key) = key {
-            self.recent.keep(key, answered.clone());
-        }
+        self.recent.keep(message.fingerprint, answered.clone());
         Some(answered)
     }
 
@@ -252,12 +255,6 @@ fn seconds(timestamp: &str) -> Option<u64> {
         && timestamp.bytes().all(|byte| byte.is_ascii_digit());
     let seconds: i64 = timestamp.parse().ok().filter(|_| is_plain)?;
     u64::try_from(seconds).ok()
-}
-
-/// Whole seconds since 1970; a clock before that counts as then.
-fn unix_seconds(time: SystemTime) -> u64 {
-    time.duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]

@@ -275,7 +275,7 @@ impl Server {
 
     fn refuse(&mut self, call: Call, rejection: &Rejection) {
         let line = call.facts.line(Refused(rejection), rejection.status());
-        if rejection.is_of_stranger() {
+        if rejection.is_unauthenticated() {
             self.log_stranger(&line);
         } else {
             access_log::write(line);

@@ -7,7 +7,7 @@ pub(crate) mod answer;
 pub(crate) mod post;
 pub(crate) mod url;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -15,9 +15,10 @@ use crate::{
     printable::printable_lines,
     wechat::{
         crypt::{CryptError, MsgCrypt},
-        message::{XmlError, strict_fields},
         reply::{MAX_CONTENT_BYTES, push_cdata},
         signature::{Token, check_msg_signature, sign},
+        unix_seconds,
+        xml::{Fields, XmlError},
     },
 };
 
@@ -243,18 +244,9 @@ impl PassiveReply {
     }
 }
 
-/// Seconds since 1970; 0 for a clock that was never set.
-pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
-}
-
 /// The elements of a reply. Strictly: the platform's own reading of a reply that is no XML is not known.
 fn fields(xml: &str) -> Result<Vec<(String, String)>, XmlError> {
-    let fields = strict_fields(xml)?.into_iter();
-    Ok(fields
-        .map(|field| (field.name.into_owned(), field.text.into_owned()))
-        .collect())
+    Ok(Fields::parse_strictly(xml)?.into_pairs())
 }
 
 fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
@@ -289,7 +281,10 @@ mod tests {
     }
 
     fn stamp() -> Stamp {
-        Stamp::new(UNIX_EPOCH + Duration::from_secs(1_700_000_000), 42)
+        Stamp::new(
+            SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+            42,
+        )
     }
 
     fn text(text: &str) -> Push {

@@ -22,10 +22,9 @@ use crate::{
         Call, Heard, Push, Said, Stamp, WeChat,
         answer::Answer,
         post::{Caller, msg_id, post, stamp},
-        unix_seconds,
         url::BotUrl,
     },
-    wechat::{crypt::MsgCrypt, signature::Token},
+    wechat::{crypt::MsgCrypt, signature::Token, unix_seconds},
 };
 
 const HELP: &str = "\

@@ -11,10 +11,8 @@ use ureq::{
     http::{Response, header},
 };
 
-use super::{
-    Call, Heard, Push, ReplyError, Said, Stamp, WeChat, answer::Answer, unix_seconds, url::BotUrl,
-};
-use crate::printable::printable;
+use super::{Call, Heard, Push, ReplyError, Said, Stamp, WeChat, answer::Answer, url::BotUrl};
+use crate::{printable::printable, wechat::unix_seconds};
 
 /// WeChat waits this long for an answer, then drops the connection.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);

@@ -1,16 +1,17 @@
 //! The encryption modes: AES-256-CBC as the platform frames it.
 
-use std::error::Error;
-use std::fmt;
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use aes::Aes256;
-use base64::Engine;
-use base64::alphabet;
-use base64::engine::general_purpose::{GeneralPurpose, NO_PAD, STANDARD};
-use cbc::cipher::block_padding::NoPadding;
-use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
-use cbc::{Decryptor, Encryptor};
+use base64::{
+    Engine, alphabet,
+    engine::general_purpose::{GeneralPurpose, NO_PAD, STANDARD},
+};
+use cbc::{
+    Decryptor, Encryptor,
+    cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit, block_padding::NoPadding},
+};
+use thiserror::Error;
 
 /// The platform pads to blocks of 32 bytes, twice AES's own.
 const PADDED_BLOCK: usize = 32;
@@ -150,16 +151,9 @@ impl fmt::Debug for EncodingAesKey {
 }
 
 /// The text is no EncodingAESKey; it is not repeated here, since it may be a mistyped secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("an EncodingAESKey is 43 characters of A-Z, a-z and 0-9")]
 pub struct EncodingAesKeyError;
-
-impl fmt::Display for EncodingAesKeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an EncodingAESKey is 43 characters of A-Z, a-z and 0-9")
-    }
-}
-
-impl Error for EncodingAesKeyError {}
 
 /// The account's public name at the platform, such as `wxb11529c136998cb6`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,52 +179,34 @@ impl FromStr for AppId {
 }
 
 /// The text is no AppID.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("an AppID is 1 to 64 characters of A-Z, a-z and 0-9, such as wxb11529c136998cb6")]
 pub struct AppIdError;
-
-impl fmt::Display for AppIdError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "an AppID is 1 to 64 characters of A-Z, a-z and 0-9, such as wxb11529c136998cb6",
-        )
-    }
-}
-
-impl Error for AppIdError {}
 
 /// Why a text cannot be decrypted: for the log only.
 ///
 /// A peer that could tell these apart could find out what a message says by sending changed ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum CryptError {
     /// The text is not base64.
+    #[error("the encrypted text is not base64")]
     Base64,
     /// The bytes are none, or no whole number of the platform's blocks.
+    #[error("the encrypted bytes are not a whole number of blocks of 32")]
     Length,
     /// The padding is not 1 to 32 equal bytes that say how many they are.
+    #[error("the padding is wrong (is WECHAT_ENCODING_AES_KEY the account's?)")]
     Padding,
     /// The message is said to be longer than the bytes there are.
+    #[error("the message is said to be longer than what was sent")]
     MessageLength,
     /// The message is for another account.
+    #[error("the message is for another AppID (is WECHAT_APPID the account's?)")]
     AppId,
     /// The message is not UTF-8.
+    #[error("the decrypted message is not UTF-8")]
     Utf8,
 }
-
-impl fmt::Display for CryptError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Base64 => "the encrypted text is not base64",
-            Self::Length => "the encrypted bytes are no whole number of blocks of 32",
-            Self::Padding => "the padding is wrong (is WECHAT_ENCODING_AES_KEY the account's?)",
-            Self::MessageLength => "the message is said to be longer than what was sent",
-            Self::AppId => "the message is for another AppID (is WECHAT_APPID the account's?)",
-            Self::Utf8 => "the decrypted message is not UTF-8",
-        })
-    }
-}
-
-impl Error for CryptError {}
 
 #[cfg(test)]
 mod tests {

@@ -1,10 +1,15 @@
 //! The query of a callback: WeChat's fields, as the texts it signed.
 
 use std::borrow::Cow;
-use std::error::Error;
-use std::fmt;
 
 use percent_encoding::percent_decode_str;
+use thiserror::Error;
+
+/// The longest `echostr`. WeChat's has 19 digits; the loop writes it back, and it must fit into what the system takes
+/// at once.
+const MAX_ECHOSTR_BYTES: usize = 1_024;
+/// The longest of the other fields. A signature has 40 bytes.
+const MAX_TEXT_BYTES: usize = 128;
 
 /// The fields that WeChat puts into the query, percent-decoded once; `+` stays `+`.
 ///
@@ -17,8 +22,6 @@ pub struct CallbackQuery<'a> {
     pub timestamp: Option<Cow<'a, str>>,
     /// A number used once, kept as the text that was signed.
     pub nonce: Option<Cow<'a, str>>,
-    /// Who wrote; not covered by any signature.
-    pub openid: Option<Cow<'a, str>>,
     /// `aes` when the body is encrypted.
     pub encrypt_type: Option<Cow<'a, str>>,
     /// Covers the Token, the timestamp, the nonce and the text in `<Encrypt>`.
@@ -37,14 +40,12 @@ impl<'a> CallbackQuery<'a> {
                 "signature" => set_text(&mut fields.signature, "signature", value)?,
                 "timestamp" => set_text(&mut fields.timestamp, "timestamp", value)?,
                 "nonce" => set_text(&mut fields.nonce, "nonce", value)?,
-                "openid" => set_text(&mut fields.openid, "openid", value)?,
                 "encrypt_type" => set_text(&mut fields.encrypt_type, "encrypt_type", value)?,
                 "msg_signature" => set_text(&mut fields.msg_signature, "msg_signature", value)?,
-                "echostr" => set(
-                    &mut fields.echostr,
-                    "echostr",
-                    percent_decode_str(value).into(),
-                )?,
+                "echostr" => {
+                    let bytes = Cow::from(percent_decode_str(value));
+                    set(&mut fields.echostr, "echostr", bytes, MAX_ECHOSTR_BYTES)?;
+                }
                 _ => {}
             }
         }
@@ -63,11 +64,19 @@ fn set_text<'a>(
     } else {
         value.into()
     };
-    set(field, name, text)
+    set(field, name, text, MAX_TEXT_BYTES)
 }
 
 /// Fills a field once: of two values, the one that was checked and the one that is used could differ.
-fn set<T>(field: &mut Option<T>, name: &'static str, value: T) -> Result<(), QueryError> {
+fn set<'a, T: ToOwned + AsRef<[u8]> + ?Sized>(
+    field: &mut Option<Cow<'a, T>>,
+    name: &'static str,
+    value: Cow<'a, T>,
+    max_bytes: usize,
+) -> Result<(), QueryError> {
+    if (*value).as_ref().len() > max_bytes {
+        return Err(QueryError::TooLong(name));
+    }
     if field.is_some() {
         return Err(QueryError::Twice(name));
     }
@@ -76,24 +85,18 @@ fn set<T>(field: &mut Option<T>, name: &'static str, value: T) -> Result<(), Que
 }
 
 /// Why a query cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum QueryError {
     /// The named field stands twice.
+    #[error("the query has the field {0} twice")]
     Twice(&'static str),
     /// The named field is not text after percent-decoding.
+    #[error("the query's field {0} is not UTF-8")]
     NotUtf8(&'static str),
+    /// The named field is longer than WeChat's are.
+    #[error("the query's field {0} is too long")]
+    TooLong(&'static str),
 }
-
-impl fmt::Display for QueryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Twice(name) => write!(f, "the query has the field {name} twice"),
-            Self::NotUtf8(name) => write!(f, "the query's field {name} is not UTF-8"),
-        }
-    }
-}
-
-impl Error for QueryError {}
 
 #[cfg(test)]
 mod tests {
@@ -111,7 +114,6 @@ mod tests {
                 signature: Some("97f0".into()),
                 timestamp: Some("1469079992".into()),
                 nonce: Some("337988175".into()),
-                openid: Some("oX".into()),
                 encrypt_type: Some("aes".into()),
                 msg_signature: Some("c173".into()),
                 echostr: None,
@@ -149,7 +151,6 @@ mod tests {
             "signature",
             "timestamp",
             "nonce",
-            "openid",
             "encrypt_type",
             "msg_signature",
             "echostr",
@@ -165,6 +166,16 @@ mod tests {
     }
 
     #[test]
+    fn refuses_a_field_that_is_longer_than_wechats() {
+        for (name, longest) in [("nonce", 128), ("signature", 128), ("echostr", 1_024)] {
+            let query = |length| format!("{name}={}", "%41".repeat(length));
+            assert!(CallbackQuery::parse(&query(longest)).is_ok());
+            let too_long = Err(QueryError::TooLong(name));
+            assert_eq!(CallbackQuery::parse(&query(longest + 1)), too_long);
+        }
+    }
+
+    #[test]
     fn refuses_a_text_field_that_is_not_utf8() {
         assert_eq!(
             CallbackQuery::parse("nonce=%ff"),
@@ -174,7 +185,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_encoded_value_comes_back_as_it_was(value in any::<Vec<u8>>(), nonce in ".*") {
+        fn an_encoded_value_comes_back_as_it_was(value in any::<Vec<u8>>(), nonce in ".{0,32}") {
             use percent_encoding::{NON_ALPHANUMERIC, percent_encode, utf8_percent_encode};
             let query = format!(
                 "echostr={}&nonce={}",

@@ -1,7 +1,8 @@
 //! Passive replies: what goes back to WeChat in the same response.
 
-use crate::reverse::characters;
-use crate::wechat::message::is_xml_char;
+use std::borrow::Cow;
+
+use crate::{reverse::characters, wechat::xml::xml_text};
 
 /// WeChat refuses a Content of more bytes than this, and its user then reads that the service is out of order.
 pub const MAX_CONTENT_BYTES: usize = 2_047;
@@ -38,10 +39,9 @@ impl Content {
     /// WeChat refuses an empty Content.
     #[must_use]
     pub fn new(text: String) -> Option<Self> {
-        let mut content = if text.chars().all(|char| char != '\r' && is_xml_char(char)) {
-            text
-        } else {
-            sendable(&text)
+        let mut content = match xml_text(&text) {
+            Cow::Owned(changed) => changed,
+            Cow::Borrowed(_) => text,
         };
         if content.chars().all(is_invisible) {
             return None;
@@ -49,6 +49,7 @@ impl Content {
         if content.len() > MAX_CONTENT_BYTES {
             content.truncate(cut_length(&content));
             content.push_str(ELLIPSIS);
+            content.shrink_to_fit();
         }
         Some(Self(content))
     }
@@ -92,12 +93,6 @@ fn is_invisible(char: char) -> bool {
                 | '\u{fe00}'..='\u{fe0f}'
                 | '\u{feff}'
         )
-}
-
-/// The text without what XML forbids, and with the line breaks that a reader of XML makes of it.
-fn sendable(text: &str) -> String {
-    let lines = text.replace("\r\n", "\n").replace('\r', "\n");
-    lines.chars().filter(|char| is_xml_char(*char)).collect()
 }
 
 /// How much of a text that is too long can stay, so that no character is cut in two.

@@ -1,11 +1,10 @@
 //! The signatures by which WeChat proves that a callback is its own.
 
-use std::error::Error;
-use std::fmt;
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use sha1_smol::Sha1;
 use subtle::ConstantTimeEq;
+use thiserror::Error;
 
 /// Whether `signature` covers this Token, timestamp and nonce, all taken as the texts received.
 #[must_use]
@@ -102,16 +101,9 @@ impl fmt::Debug for Token {
 }
 
 /// The text is no Token; it is not repeated here, since it may be a mistyped secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a Token is 3 to 32 characters of A-Z, a-z and 0-9")]
 pub struct TokenError;
-
-impl fmt::Display for TokenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a Token is 3 to 32 characters of A-Z, a-z and 0-9")
-    }
-}
-
-impl Error for TokenError {}
 
 #[cfg(test)]
 mod tests {

@@ -84,7 +84,7 @@ fn check(expected: Expected, message: &str, reply: &Reply, inner: &str, about: &
 }
 
 /// Posts each message in every mode: plain, and to a bot with a key in an envelope of the secure and of the
-/// compatible mode. What is no XML cannot be told from a forged envelope, so it is not tried in the last.
+/// compatible mode. What is not XML cannot be told from a forged envelope, so it is not tried in the last.
 fn check_in_every_mode(messages: impl IntoIterator<Item = (String, String, Expected)>) {
     let (plain, encrypted, envelope) = (Bot::start(), Bot::encrypted(), Envelope::new());
     for (number, (id, xml, expected)) in messages.into_iter().enumerate() {
@@ -454,18 +454,18 @@ fn what_is_no_xml_of_wechat_is_400_and_the_log_says_why() {
     let dtd = "has a document type declaration";
     let entity = "<!DOCTYPE xml [<!ENTITY abc 'b'>]>";
     check_refused(&[
-        (b"".to_vec(), "is no XML at line 1, character 1 "),
-        (b"hello".to_vec(), "is no XML"),
-        (b"{\"MsgType\":\"text\"}".to_vec(), "is no XML"),
+        (b"".to_vec(), "is not XML at line 1, character 1 "),
+        (b"hello".to_vec(), "is not XML"),
+        (b"{\"MsgType\":\"text\"}".to_vec(), "is not XML"),
         (utf16, "is not UTF-8"),
         ([abc.as_bytes(), b"\xff"].concat(), "is not UTF-8"),
         (
             abc.replace("abc", "&nbsp;").into(),
-            "is no XML at line 1, character 103 ",
+            "is not XML at line 1, character 103 ",
         ),
-        (abc.replace("abc", "&#2;").into(), "is no XML"),
-        (abc.replace("abc", "a<b").into(), "is no XML"),
-        (format!("{abc}{abc}").into(), "is no XML"),
+        (abc.replace("abc", "&#2;").into(), "is not XML"),
+        (abc.replace("abc", "a<b").into(), "is not XML"),
+        (format!("{abc}{abc}").into(), "is not XML"),
         (format!("<!DOCTYPE xml>{abc}").into(), dtd),
         (
             format!("{entity}{}", abc.replace("abc", "&abc;")).into(),
@@ -478,6 +478,14 @@ fn what_is_no_xml_of_wechat_is_400_and_the_log_says_why() {
         (
             format!("<a>{abc}</a>").into(),
             "the body's root is not <xml>",
+        ),
+        (
+            text_with(&"<A/>".repeat(62)).into(),
+            "has more elements, levels or attributes than WeChat sends",
+        ),
+        (
+            text_with(&format!("{}{}", "<A>".repeat(64), "</A>".repeat(64))).into(),
+            "has more elements, levels or attributes than WeChat sends",
         ),
     ]);
 }
@@ -492,6 +500,11 @@ fn what_is_no_message_is_400_and_the_log_says_why() {
         (twice("<MsgType>event</MsgType>"), "has MsgType twice"),
         (twice("<MsgType>text</MsgType>"), "has MsgType twice"),
         (twice("<FromUserName/>"), "has FromUserName twice"),
+        (
+            abc.replace(">oUser<", &format!(">{}<", "o".repeat(129)))
+                .into(),
+            "FromUserName is longer than 128 bytes",
+        ),
         (without("MsgType"), "has no MsgType"),
         (without("FromUserName"), "has no FromUserName"),
         (without("ToUserName"), "has no ToUserName"),

@@ -121,14 +121,22 @@ fn messages_that_only_look_the_same_are_not_mixed_up() {
         assert!(!answers[..index].contains(answer), "{answers:?}");
     }
     assert_eq!(bot.say(text_of("oOther", "你好", "2")).content(), "好你");
-    assert_eq!(
-        bot.say(text_of("oUser", "另一句", "2")).content(),
-        answers[1]
+    // A client whose MsgId never changes is answered to what it says.
+    assert_eq!(bot.say(text_of("oUser", "另一句", "2")).content(), "句一另");
+    assert_eq!(bot.say(text_of("oUser", "笑话", "2")).content(), answers[1]);
+    let (picture, place) = (
+        message("image", "<MsgId>2</MsgId>"),
+        message("location", "<MsgId>2</MsgId>"),
     );
+    for xml in [picture, place] {
+        assert_eq!(bot.say(xml).content(), "我只认得字，发句话给我吧。");
+    }
+    let event = message("event", "<Event>subscribe</Event><MsgId>2</MsgId>");
+    assert!(bot.say(event).content().starts_with("发我一句话"));
 }
 
 #[test]
-fn what_has_neither_msg_id_nor_time_is_answered_anew() {
+fn what_has_no_msg_id_is_told_by_what_it_says() {
     let bot = Bot::start();
     for (words, backwards) in [("一二", "二一"), ("三四", "四三")] {
         let xml = text_of("oUser", words, "").replace("<MsgId></MsgId>", "");

@@ -42,7 +42,7 @@ const CRATE_HOMES: [(&str, &[&str]); 6] = [
         ],
     ),
     ("env_filter", &["logger.rs"]),
-    ("roxmltree", &["wechat/message/xml.rs"]),
+    ("roxmltree", &["wechat/xml.rs"]),
     (
         "select",
         &["joke/formats/html.rs", "joke/formats/selector.rs"],

@@ -3,7 +3,10 @@
 use std::time::SystemTime;
 
 use super::report::Finding;
-use crate::simulator::{answer::Answer, post::PostError, unix_seconds};
+use crate::{
+    simulator::{answer::Answer, post::PostError},
+    wechat::unix_seconds,
+};
 
 /// Clocks that differ by less are called equal: the header has whole seconds, the way takes time.
 const EQUAL_CLOCKS: u64 = 30;

@@ -6,7 +6,7 @@ use fastrand::Rng;
 use serde_json::Value;
 
 /// Bodies are cut to what the bot reads.
-const MAX_BODY_BYTES: usize = 64 * 1024;
+const MAX_BODY_BYTES: usize = 24 * 1024;
 
 /// Pieces that mean something to a reader of XML, of queries or of texts.
 const PIECES: [&str; 48] = [

@@ -1,0 +1,79 @@
+//! What users write, taken out of a message: whatever they pasted ends no section and is no element.
+
+use std::{borrow::Cow, ops::Range};
+
+/// Which elements hold words of a user, or what a user scanned, by `MsgType`; those of one list stand beside each
+/// other. What was scanned is looked for before the `EventKey`, for it may hold another one.
+const WORDS: [(&str, &[&[&str]]); 5] = [
+    ("text", &[&["Content"]]),
+    ("voice", &[&["Recognition"]]),
+    ("location", &[&["Label", "Poiname"]]),
+    ("link", &[&["Title", "Description", "Url"]]),
+    (
+        "event",
+        &[&["ScanResult"], &["Label", "Poiname"], &["EventKey"]],
+    ),
+];
+
+const SECTION_START: &str = "<![CDATA[";
+const SECTION_END: &str = "]]>";
+
+/// Elements with their words, and the XML with whitespace in their place.
+///
+/// Words begin with the first section and go up to the last end of an element in the list. Of a page or a place, that
+/// makes one element out of all of its words, of which the bot reads none.
+pub(super) fn take_out(xml: &str) -> (Vec<(String, String)>, Cow<'_, str>) {
+    let (mut words, mut rest) = (Vec::new(), Cow::Borrowed(xml));
+    for names in lists(xml) {
+        if let Some((name, text, element)) = find(&rest, names) {
+            // A `]]>` in words is divided rightly between two sections by whoever knows how.
+            words.push((name.to_owned(), text.replace("]]><![CDATA[", "")));
+            rest = Cow::Owned(without(&rest, element));
+        }
+    }
+    (words, rest)
+}
+
+/// The lists for the message's type, which WeChat writes before all words.
+fn lists(xml: &str) -> &'static [&'static [&'static str]] {
+    let (_, after) = xml.split_once("<MsgType>").unwrap_or_default();
+    let msg_type = after.strip_prefix(SECTION_START).unwrap_or(after);
+    let is_of_type = |(name, _): &&(&str, _)| {
+        let end = msg_type.strip_prefix(name);
+        end.is_some_and(|end| end.starts_with([']', '<']))
+    };
+    WORDS
+        .iter()
+        .find(is_of_type)
+        .map_or(&[], |(_, lists)| lists)
+}
+
+/// The name of the first of the elements, its words, and where all of it is.
+fn find<'x>(xml: &'x str, names: &[&'static str]) -> Option<(&'static str, &'x str, Range<usize>)> {
+    let starts = names.iter().filter_map(|name| {
+        let start_tag = ["<", name, ">", SECTION_START].concat();
+        let start = xml.find(&start_tag)?;
+        Some((start, start + start_tag.len(), *name))
+    });
+    let ends = names.iter().filter_map(|name| {
+        let end_tag = [SECTION_END, "</", name, ">"].concat();
+        let end = xml.rfind(&end_tag)?;
+        Some((end, end + end_tag.len()))
+    });
+    let (element_start, start, name) = starts.min()?;
+    let (end, element_end) = ends.max()?;
+    Some((name, xml.get(start..end)?, element_start..element_end))
+}
+
+/// The XML with whitespace instead of an element, so that an error is found at the line and the character at which it
+/// is in the message.
+fn without(xml: &str, element: Range<usize>) -> String {
+    let blank = |char| if char == '\n' { '\n' } else { ' ' };
+    let (before, rest) = xml.split_at_checked(element.start).unwrap_or_default();
+    let (element, after) = rest.split_at_checked(element.len()).unwrap_or_default();
+    let mut without = String::with_capacity(xml.len());
+    without.push_str(before);
+    without.extend(element.chars().map(blank));
+    without.push_str(after);
+    without
+}
