@@ -1,18 +1,20 @@
-//! The log's line for each request, and a bound on what strangers can make the log write.
+//! The log's line for each request, and a bound on what refused requests can make the log write.
 
 use std::{
     fmt,
     time::{Duration, Instant},
 };
 
+use crate::printable::printable;
+
 /// By which the log tells these lines from others.
-pub const TARGET: &str = module_path!();
+pub(crate) const TARGET: &str = module_path!();
 
-/// Lines a second about requests without a valid signature. A scanner's are all told; a flood
-/// would fill the disk with some 10 MB a second, and cost more time than the answers.
-const STRANGERS_LINES: u32 = 200;
+/// Lines a second about requests that are refused. A scanner's are all told; a flood would fill the
+/// disk with some 10 MB a second, and cost more time than the answers.
+const MAX_LINES: u32 = 200;
 
-/// The length of the window in which strangers' lines are counted.
+/// The length of the window in which these lines are counted.
 const WINDOW: Duration = Duration::from_secs(1);
 
 /// A method is cut after this many characters; the longest known ones have 17.
@@ -23,66 +25,50 @@ const PATH_CHARS: usize = 64;
 
 /// What the log tells of one request. No query, body or OpenID is in it.
 #[derive(Debug)]
-pub struct Line<'a, S> {
+pub(crate) struct Line<'a> {
     /// The request's method.
-    pub method: &'a str,
+    pub(crate) method: &'a str,
     /// The request's path.
-    pub path: &'a str,
+    pub(crate) path: &'a str,
     /// The MsgType and what was answered.
-    pub said: S,
+    pub(crate) said: &'a str,
     /// The HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// How long the answer took.
-    pub took: Duration,
+    pub(crate) took: Duration,
 }
 
-impl<S: fmt::Display> fmt::Display for Line<'_, S> {
+impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_plain(f, self.method, METHOD_CHARS)?;
-        f.write_str(" ")?;
-        write_plain(f, self.path, PATH_CHARS)?;
+        let method = printable(self.method, METHOD_CHARS);
+        let path = printable(self.path, PATH_CHARS);
         let milliseconds = self.took.as_secs() * 1000 + u64::from(self.took.subsec_millis());
         let tenth = self.took.subsec_micros() / 100 % 10;
         write!(
             f,
-            " {} {} {milliseconds}.{tenth} ms",
+            "{method} {path} {} {} {milliseconds}.{tenth} ms",
             self.said, self.status
         )
     }
 }
 
-/// Logs a line about a request, for who flushes the log later: until then, it may wait to be written.
-pub fn write(line: impl fmt::Display) {
+/// Logs a line about a request. Whoever does flushes the log later: until then, it may wait to be
+/// written.
+pub(crate) fn write(line: impl fmt::Display) {
     log::info!(target: TARGET, "{line}");
 }
 
-/// Writes what a stranger chose: without anything that a terminal obeys, and not too much of it.
-fn write_plain(f: &mut fmt::Formatter<'_>, text: &str, limit: usize) -> fmt::Result {
-    if text.len() <= limit && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return f.write_str(text);
-    }
-    let mut characters = text.chars();
-    for character in characters.by_ref().take(limit) {
-        write!(f, "{}", character.escape_default())?;
-    }
-    f.write_str(if characters.next().is_some() {
-        "…"
-    } else {
-        ""
-    })
-}
-
-/// Counts strangers' lines.
+/// Counts the lines about refused requests.
 #[derive(Debug)]
-pub struct Strangers {
+pub(crate) struct RateLimit {
     since: Instant,
     lines: u32,
     left_out: u64,
 }
 
-impl Strangers {
+impl RateLimit {
     /// Begins to count.
-    pub fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self {
             since: now,
             lines: 0,
@@ -92,13 +78,13 @@ impl Strangers {
 
     /// Whether one more line may be written now. The second value is how many were left out
     /// before, to be told once.
-    pub fn admit(&mut self, now: Instant) -> (bool, u64) {
+    pub(crate) fn admit(&mut self, now: Instant) -> (bool, u64) {
         let mut untold = 0;
         if now.saturating_duration_since(self.since) >= WINDOW {
             untold = self.left_out;
             *self = Self::new(now);
         }
-        let admitted = self.lines < STRANGERS_LINES;
+        let admitted = self.lines < MAX_LINES;
         self.lines += u32::from(admitted);
         self.left_out += u64::from(!admitted);
         (admitted, untold)
@@ -148,14 +134,14 @@ mod tests {
     #[test]
     fn a_flood_is_counted_and_told_once() {
         let start = Instant::now();
-        let mut strangers = Strangers::new(start);
-        for _ in 0..STRANGERS_LINES {
-            assert_eq!(strangers.admit(start), (true, 0));
+        let mut rate_limit = RateLimit::new(start);
+        for _ in 0..MAX_LINES {
+            assert_eq!(rate_limit.admit(start), (true, 0));
         }
         for _ in 0..3 {
-            assert_eq!(strangers.admit(start), (false, 0));
+            assert_eq!(rate_limit.admit(start), (false, 0));
         }
-        assert_eq!(strangers.admit(start + WINDOW), (true, 3));
-        assert_eq!(strangers.admit(start + WINDOW), (true, 0));
+        assert_eq!(rate_limit.admit(start + WINDOW), (true, 3));
+        assert_eq!(rate_limit.admit(start + WINDOW), (true, 0));
     }
 }

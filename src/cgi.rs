@@ -1,48 +1,37 @@
-//! One request from the CGI environment (RFC 3875), through the same callback as the server's.
+//! One request from the CGI environment (RFC 3875), through the same steps as the server's.
 
 use std::{
     io::{self, Read, Write},
-    time::SystemTime,
+    sync::mpsc::channel,
+    thread,
+    time::{Duration, SystemTime},
 };
 
 use crate::{
-    callback::{Answer, Callback, Rejection, check_length, handshake},
-    entropy,
+    callback::{Callback, Rejection},
+    exchange::{self, Outcome, Response, read_body},
     joke::Jokes,
-    wechat::query::CallbackQuery,
 };
 
-/// What the web server says of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CgiRequest {
-    /// `REQUEST_METHOD`.
-    pub method: String,
-    /// `SCRIPT_NAME` and `PATH_INFO`, for the log.
-    pub path: String,
-    /// `QUERY_STRING`; empty if there is none.
-    pub query: String,
-    /// `CONTENT_LENGTH`, if it is a number.
-    pub length: Option<usize>,
-}
+/// WeChat waits so long for an answer; who sends the body later gets none.
+const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What goes back to the web server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CgiResponse {
-    /// HTTP status.
-    pub status: u16,
-    /// MIME type of the body.
-    pub content_type: &'static str,
-    /// The methods that are taken, where another one was refused for it.
-    pub allow: Option<&'static str>,
-    /// The body.
-    pub body: Vec<u8>,
-    /// What was answered, for the log.
-    pub said: String,
+/// What the web server says of a request.
+#[derive(Debug)]
+pub(crate) struct CgiRequest {
+    /// `REQUEST_METHOD`.
+    pub(crate) method: String,
+    /// `SCRIPT_NAME` and `PATH_INFO`, for the log.
+    pub(crate) path: String,
+    /// `QUERY_STRING`; empty if there is none.
+    query: String,
+    /// `CONTENT_LENGTH`, if it is a number.
+    length: Option<usize>,
 }
 
 impl CgiRequest {
     /// Takes a request out of the variables; `None` where no web server has set them.
-    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
+    pub(crate) fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let part = |name| variable(name).unwrap_or_default();
         Some(Self {
             method: variable("REQUEST_METHOD")?,
@@ -52,92 +41,44 @@ impl CgiRequest {
         })
     }
 
-    /// Answers it. The body is not touched before the query has proved to be WeChat's.
-    pub fn answer(
+    /// Answers it.
+    pub(crate) fn answer(
         &self,
-        body: impl Read,
+        body: impl Read + Send + 'static,
         callback: &mut Callback,
         jokes: &mut Jokes,
         now: SystemTime,
-    ) -> CgiResponse {
+    ) -> Response {
+        let body = |length| read_in_time(body, length).map(Some);
+        let joke = || jokes.wait(now);
         let answered = match self.method.as_str() {
-            "GET" => callback
-                .admit(&self.query, now)
-                .and_then(handshake)
-                .map(CgiResponse::handshake),
-            "POST" => self
-                .message(body, callback, jokes, now)
-                .map(CgiResponse::reply),
+            "GET" => exchange::shake_hands(callback, &self.query, now),
+            "POST" => exchange::answer(callback, &self.query, self.length, body, joke, now)
+                .and_then(|outcome| match outcome {
+                    Outcome::Respond(response) => Ok(response),
+                    Outcome::AwaitBody(_) => Err(Rejection::BodyEndsEarly),
+                }),
             _ => Err(Rejection::MethodNotAllowed { allow: "GET, POST" }),
         };
-        answered.unwrap_or_else(|rejection| CgiResponse::refusal(&rejection))
-    }
-
-    fn message(
-        &self,
-        body: impl Read,
-        callback: &mut Callback,
-        jokes: &mut Jokes,
-        now: SystemTime,
-    ) -> Result<Answer, Rejection> {
-        let query: CallbackQuery<'_> = callback.admit(&self.query, now)?;
-        let length = check_length(self.length)?;
-        let mut bytes = Vec::with_capacity(length);
-        let limit = u64::try_from(length).unwrap_or(u64::MAX);
-        match body.take(limit).read_to_end(&mut bytes) {
-            Ok(read) if read == length => {
-                callback.answer_with(&query, &bytes, now, || jokes.wait(now), entropy::randomness)
-            }
-            _ => Err(Rejection::BodyEndsEarly),
-        }
+        answered.unwrap_or_else(|rejection| Response::from(&rejection))
     }
 }
 
-impl CgiResponse {
-    fn handshake(echostr: Vec<u8>) -> Self {
-        Self {
-            status: 200,
-            content_type: "text/plain",
-            allow: None,
-            body: echostr,
-            said: "- handshake".to_owned(),
-        }
-    }
+/// Reads a body, by a thread that ends with the process.
+fn read_in_time(body: impl Read + Send + 'static, length: usize) -> Result<Vec<u8>, Rejection> {
+    let (done, read) = channel();
+    thread::spawn(move || done.send(read_body(body, length)));
+    read.recv_timeout(PATIENCE)
+        .unwrap_or(Err(Rejection::BodyEndsEarly))
+}
 
-    fn reply(answer: Answer) -> Self {
-        Self {
-            status: 200,
-            content_type: answer.content_type,
-            allow: None,
-            said: format!("{} {}", answer.msg_type, answer.answered),
-            body: answer.body.into_bytes(),
-        }
-    }
-
-    fn refusal(rejection: &Rejection) -> Self {
-        Self {
-            status: rejection.status(),
-            content_type: "text/plain",
-            allow: match rejection {
-                Rejection::MethodNotAllowed { allow } => Some(allow),
-                _ => None,
-            },
-            body: format!("{}\n", rejection.phrase()).into_bytes(),
-            said: format!("- refused: {rejection}"),
-        }
-    }
-
-    /// Writes it as the web server reads it.
-    pub fn write_to(&self, mut out: impl Write) -> io::Result<()> {
-        let reason = if self.status < 400 { "OK" } else { "Refused" };
-        write!(out, "Status: {} {reason}\r\n", self.status)?;
-        write!(out, "Content-Type: {}\r\n", self.content_type)?;
-        write!(out, "Content-Length: {}\r\n", self.body.len())?;
-        if let Some(methods) = self.allow {
-            write!(out, "Allow: {methods}\r\n")?;
-        }
-        out.write_all(b"\r\n")?;
-        out.write_all(&self.body)?;
-        out.flush()
-    }
+/// Writes a response as the web server reads it.
+pub(crate) fn write(response: &Response, mut out: impl Write) -> io::Result<()> {
+    let reason = if response.status < 400 {
+        "OK"
+    } else {
+        "Refused"
+    };
+    write!(out, "Status: {} {reason}\r\n", response.status)?;
+    response.write_to(out, true)
 }

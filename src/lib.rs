@@ -17,24 +17,25 @@
 //!    [`reverse`], jokes from [`joke`].
 //! 5. [`wechat::reply`]: the answer as XML.
 //!
-//! Beside them: [`cgi`] is the other way into [`callback`]; `simulator` plays the other side of the
+//! Beside them: [`cgi`] is the other way into [`callback`], by the same steps (`exchange`); `simulator` plays the other side of the
 //! talk for the commands that need one; [`access_log`] words the line for each request, [`logger`]
 //! writes it; [`entropy`] has the system's random bytes. Everything from 3 to 5 but the fetching of
 //! jokes opens no socket and reads no clock, environment or randomness: time and random bytes are
 //! arguments.
 
-pub mod access_log;
+mod access_log;
 pub mod bot;
 pub mod callback;
-pub mod cgi;
+mod cgi;
 pub mod cli;
 mod commands;
 pub mod entropy;
+mod exchange;
 pub mod joke;
-pub mod logger;
+mod logger;
 mod printable;
 pub mod reverse;
-pub mod server;
+mod server;
 mod simulator;
 pub mod survival;
 pub mod wechat;

@@ -4,12 +4,15 @@ use std::{
     env,
     fmt::Write as _,
     io::{self, Write},
+    mem,
+    os::fd::AsFd,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use env_filter::FilteredLog;
 use log::{LevelFilter, Log, Metadata, Record};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::access_log;
 
@@ -20,16 +23,20 @@ const VARIABLE: &str = "RUST_LOG";
 /// write into the same pipe (`PIPE_BUF` on Linux).
 const MAX_WAITING_BYTES: usize = 4096;
 
+/// How long a reader of the log that has fallen behind is waited for, once. Nobody waits for one
+/// that does not read: lines are left out then.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 /// Most lines fit.
 const USUAL_LINE_BYTES: usize = 128;
 
 /// Starts the log, at this level or at the one that `RUST_LOG` says. Unless that variable wants
 /// more, libraries tell errors only: what a parser thinks of a page is no news.
-pub fn start(level: Option<LevelFilter>) {
+pub(crate) fn start(level: Option<LevelFilter>) {
     let mut builder = env_filter::Builder::new();
     builder
         .filter_level(LevelFilter::Error)
-        // What it calls an error is a start over here, which is counted and told.
+        // What it calls an error ends a worker, which is told.
         .filter_module("tiny_http", LevelFilter::Off);
     let variable = env::var(VARIABLE).ok().filter(|value| !value.is_empty());
     match (level, variable) {
@@ -38,7 +45,7 @@ pub fn start(level: Option<LevelFilter>) {
     };
     let filter = builder.build();
     log::set_max_level(filter.filter());
-    let logger = FilteredLog::new(Lines::to(io::stderr()), filter);
+    let logger = FilteredLog::new(Lines::to(io::stderr(), takes_bytes), filter);
     // Every command starts the log once.
     let _ = log::set_boxed_logger(Box::new(logger));
 }
@@ -54,13 +61,27 @@ struct Lines<W> {
 struct Page<W> {
     waiting: String,
     out: W,
+    /// Whether bytes are taken within this time.
+    takes_bytes: fn(&W, Duration) -> bool,
+    /// Lines that were left out.
+    left_out: usize,
+}
+
+fn takes_bytes(out: &io::Stderr, patience: Duration) -> bool {
+    let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::ZERO);
+    let mut sources = [PollFd::new(out.as_fd(), PollFlags::POLLOUT)];
+    poll(&mut sources, timeout) != Ok(0)
 }
 
 impl<W: Write> Lines<W> {
-    fn to(out: W) -> Self {
-        let waiting = String::new();
+    fn to(out: W, takes_bytes: fn(&W, Duration) -> bool) -> Self {
         Self {
-            page: Mutex::new(Page { waiting, out }),
+            page: Mutex::new(Page {
+                waiting: String::new(),
+                out,
+                takes_bytes,
+                left_out: 0,
+            }),
         }
     }
 
@@ -97,14 +118,40 @@ impl<W: Write + Send> Log for Lines<W> {
 
 impl<W: Write> Page<W> {
     fn write_out(&mut self) {
-        // When the log cannot be written, there is nobody to tell.
-        let _ = self.out.write_all(self.waiting.as_bytes());
-        self.waiting.clear();
+        let mut waiting = mem::take(&mut self.waiting);
+        for piece in waiting.as_bytes().chunks(MAX_WAITING_BYTES) {
+            let mut patience = PATIENCE;
+            if self.left_out > 0 {
+                patience = Duration::ZERO;
+                self.tell_left_out();
+            }
+            if (self.takes_bytes)(&self.out, patience) {
+                // When the log cannot be written, there is nobody to tell.
+                let _ = self.out.write_all(piece);
+            } else {
+                self.left_out += piece.split(|byte| *byte == b'\n').count() - 1;
+            }
+        }
+        waiting.clear();
+        self.waiting = waiting;
+    }
+
+    fn tell_left_out(&mut self) {
+        if (self.takes_bytes)(&self.out, Duration::ZERO) {
+            let now = humantime::format_rfc3339_seconds(SystemTime::now());
+            let lines = mem::take(&mut self.left_out);
+            let _ = writeln!(
+                self.out,
+                "{now} WARN  {lines} lines are missing here: nobody read the log"
+            );
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use log::Level;
 
     use super::*;
@@ -128,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_line_about_a_request_waits_for_a_flush() {
-        let lines = Lines::to(Vec::new());
+        let lines = Lines::to(Vec::new(), |_, _| true);
         request(&lines, "one");
         request(&lines, "two");
         assert_eq!(written(&lines), [""; 0]);
@@ -140,7 +187,7 @@ mod tests {
 
     #[test]
     fn any_other_line_is_written_at_once_after_those_that_wait() {
-        let lines = Lines::to(Vec::new());
+        let lines = Lines::to(Vec::new(), |_, _| true);
         request(&lines, "one");
         say(&lines, "daoxiao::joke", Level::Warn, "none");
         request(&lines, "two");
@@ -149,7 +196,7 @@ mod tests {
 
     #[test]
     fn no_more_waits_than_the_limit() {
-        let lines = Lines::to(Vec::new());
+        let lines = Lines::to(Vec::new(), |_, _| true);
         let beside_text = "2026-11-24T00:00:00Z INFO  \n".len();
         request(&lines, &"a".repeat(MAX_WAITING_BYTES - 2 * beside_text));
         request(&lines, "");
@@ -160,5 +207,20 @@ mod tests {
         assert_eq!(written(&lines).len(), 3);
         lines.flush();
         assert_eq!(written(&lines).len(), 4);
+    }
+
+    #[test]
+    fn lines_that_nobody_reads_are_left_out_and_counted() {
+        static IS_READ: AtomicBool = AtomicBool::new(false);
+        let lines = Lines::to(Vec::new(), |_, _| IS_READ.load(Ordering::Relaxed));
+        for text in ["one", "two", "three"] {
+            say(&lines, "daoxiao::joke", Level::Warn, text);
+        }
+        assert_eq!(written(&lines), [""; 0]);
+        IS_READ.store(true, Ordering::Relaxed);
+        request(&lines, "four");
+        lines.flush();
+        let told = "WARN  3 lines are missing here: nobody read the log";
+        assert_eq!(written(&lines), [told, "INFO  four"]);
     }
 }

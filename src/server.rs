@@ -1,16 +1,18 @@
 //! The loop, and the match on method and path.
 //!
-//! Whatever WeChat can have sent is decided and answered on the loop's thread. What has no valid
-//! signature is answered by the lane; a body that is still on the socket is waited for by a
-//! thread of its own, which rings the loop when it is there.
+//! Everything is decided and answered on the loop's thread, which waits for nobody: an answer fits
+//! into the system's buffer, or its peer has left others unread and is answered no more. A body that
+//! is still on the socket is waited for by a thread of its own, which wakes the loop when it is
+//! there.
 
 mod request;
-pub mod workers;
+mod workers;
 
 use std::{
+    collections::HashMap,
     error::Error,
-    fmt,
-    net::TcpListener,
+    io,
+    net::{SocketAddr, TcpListener},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -21,89 +23,95 @@ use std::{
 
 use tiny_http::{Method, Request};
 
-use self::request::{Body, Call, HttpResponse, Refused, body_of, read_body, refusal, response};
+use self::{
+    request::{Body, Call, RequestInfo, send, send_before_body},
+    workers::Workers,
+};
 use crate::{
-    access_log::{self, Strangers},
-    callback::{Answer, Callback, Rejection, check_length, handshake},
-    entropy,
+    access_log::{self, RateLimit},
+    callback::{Callback, Rejection},
+    exchange::{self, Outcome, Response, read_body},
     joke::{JokeSettings, Jokes},
-    server::workers::Lane,
-    survival::Pulse,
+    survival::{health::Health, worker::DRAIN},
 };
 
 /// Path that says whether the bot is there, for load balancers and monitors.
-pub const HEALTH_PATH: &str = "/healthz";
+pub(crate) const HEALTH_PATH: &str = "/healthz";
 
-/// How long the loop goes on answering what has arrived when it is to end.
-const DRAIN: Duration = Duration::from_millis(100);
+/// From one look to the next for what arrives while the loop is to end.
+const DRAIN_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Rings of the bell that may lie in the queue before it is empty.
-const MAX_RINGS: u32 = 4;
+/// A peer that did not read is not written to for this long. It is gone after that, and another one
+/// may have its port.
+const MUTE: Duration = Duration::from_secs(10);
+
+/// So many such peers are remembered.
+const MAX_MUTED: usize = 4096;
 
 /// What the bot answers with.
 #[derive(Debug)]
-pub struct Service {
+pub(crate) struct Service {
     /// Paths on which WeChat calls.
-    pub paths: Vec<String>,
+    pub(crate) paths: Vec<String>,
     /// What is done with a call.
-    pub callback: Callback,
+    pub(crate) callback: Callback,
     /// Where jokes come from.
-    pub jokes: JokeSettings,
+    pub(crate) jokes: JokeSettings,
 }
 
+/// A request whose body was waited for, and the body.
+type Awaited = (Call, Result<Vec<u8>, Rejection>);
+
 /// A bot on a socket.
-pub struct Server {
+pub(crate) struct Server {
     http: Arc<tiny_http::Server>,
     paths: Vec<String>,
     callback: Callback,
     jokes: Jokes,
-    pulse: Arc<Pulse>,
-    lane: Lane,
-    strangers: Strangers,
-    mailbox: Receiver<(Call, Vec<u8>)>,
-    letters: Sender<(Call, Vec<u8>)>,
-}
-
-/// What to do about a message whose query was let in.
-enum Decision {
-    Answer(Answer),
-    /// The body is of this length, and still on the socket.
-    AwaitBody(usize),
+    health: Arc<Health>,
+    workers: Workers,
+    rate_limit: RateLimit,
+    awaited: Receiver<Awaited>,
+    bodies: Sender<Awaited>,
+    /// Peers that did not read, and since when.
+    muted: HashMap<SocketAddr, Instant>,
 }
 
 impl Server {
     /// Starts to accept connections.
-    pub fn open(
+    pub(crate) fn open(
         listener: TcpListener,
         service: Service,
-        pulse: Arc<Pulse>,
+        health: Arc<Health>,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let (letters, mailbox) = channel();
+        let (bodies, awaited) = channel();
+        health.begin_serving();
         let http = Arc::new(tiny_http::Server::from_listener(listener, None)?);
         let woken = Arc::clone(&http);
         Ok(Self {
             http,
-            lane: Lane::start(Arc::clone(&pulse))?,
-            strangers: Strangers::new(Instant::now()),
             paths: service.paths,
             callback: service.callback,
             jokes: Jokes::new(service.jokes, move || woken.unblock()),
-            pulse,
-            mailbox,
-            letters,
+            workers: Workers::new(Arc::clone(&health)),
+            health,
+            rate_limit: RateLimit::new(Instant::now()),
+            awaited,
+            bodies,
+            muted: HashMap::new(),
         })
     }
 
     /// What wakes the loop.
-    pub fn bell(&self) -> impl Fn() + Send + use<> {
+    pub(crate) fn waker(&self) -> impl Fn() + Send + Sync + use<> {
         let http = Arc::clone(&self.http);
         move || http.unblock()
     }
 
     /// Answers until it is told to leave, then what has arrived by then.
-    pub fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         let mut is_quiet = false;
-        while !self.pulse.leaving() {
+        while self.health.exit_code().is_none() {
             let next = if is_quiet {
                 // Watched like a request: nobody may read what is written.
                 self.attend(|_| log::logger().flush());
@@ -111,201 +119,168 @@ impl Server {
             } else {
                 self.http.try_recv()
             };
-            // A ring of the bell counts as quiet, too: before the loop waits, it looks for what the
-            // bell was rung for.
+            // Being woken counts as quiet, too: before the loop waits, it looks for what it was
+            // woken for.
             is_quiet = matches!(next, Ok(None));
-            match next {
-                Ok(Some(request)) => self.attend(|server| server.receive(request)),
-                Ok(None) => {}
-                Err(error) => self.note(&error),
-            }
-            self.empty_mailbox();
-            self.jokes.collect(SystemTime::now());
+            self.handle(next);
         }
         self.drain();
         log::logger().flush();
     }
 
-    /// Answers what has arrived. The time is looked at first: a request that was taken and not
-    /// attended to could not be dropped safely.
+    /// Answers what has arrived and what still arrives on connections that were accepted.
     fn drain(&mut self) {
         let end = Instant::now() + DRAIN;
-        let mut rings = 0;
-        while rings < MAX_RINGS && Instant::now() < end {
-            match self.http.try_recv() {
-                Ok(Some(request)) => self.attend(|server| server.receive(request)),
-                // Nothing is there, or the bell was rung.
-                _ => rings += 1,
+        while Instant::now() < end {
+            let next = self.http.recv_timeout(DRAIN_INTERVAL);
+            let is_quiet = matches!(next, Ok(None));
+            self.handle(next);
+            if is_quiet && self.health.busy_descriptors() == Some(0) {
+                break;
             }
-            self.empty_mailbox();
         }
     }
 
-    /// Does what there is to do about one request. A panic costs this request alone: `tiny_http`
-    /// answers with 500 when the request is dropped.
+    fn handle(&mut self, next: io::Result<Option<Request>>) {
+        match next {
+            Ok(Some(request)) => self.attend(|server| server.receive(request)),
+            // The system's errors come from `accept`, after which nothing is accepted any more;
+            // being woken is none of the system's.
+            Err(error) if error.raw_os_error().is_some() => {
+                log::debug!("no connection is accepted any more: {error}");
+                self.health.end_accepting();
+            }
+            _ => {}
+        }
+        while let Ok((call, body)) = self.awaited.try_recv() {
+            self.attend(|server| server.take_message(call, Some(body)));
+        }
+        self.jokes.collect(SystemTime::now());
+    }
+
+    /// Does what there is to do about one request. A panic costs only this request: `tiny_http`
+    /// answers with 500 when it is dropped.
     fn attend(&mut self, work: impl FnOnce(&mut Self)) {
-        self.pulse.begin();
+        self.health.begin();
         // The panic hook has told the log.
         let _ = catch_unwind(AssertUnwindSafe(|| work(self)));
-        self.pulse.end();
-    }
-
-    /// An error of the system comes from `accept`, after which nothing is accepted any more; the
-    /// bell's is none of the system.
-    fn note(&self, error: &std::io::Error) {
-        if error.raw_os_error().is_some() {
-            log::debug!("cannot accept connections: {error}");
-            self.pulse.deafen();
-        }
-    }
-
-    fn empty_mailbox(&mut self) {
-        while let Ok((call, body)) = self.mailbox.try_recv() {
-            self.attend(|server| server.answer_awaited(call, &body));
-        }
+        self.health.end();
     }
 
     fn receive(&mut self, request: Request) {
         let call = Call::from(request);
-        let is_callback = self.paths.iter().any(|path| path == call.facts.path());
-        match (&call.facts.method, call.facts.path()) {
-            (Method::Get, _) if is_callback => self.shake_hands(call),
-            (Method::Post, _) if is_callback => self.take_message(call),
-            _ if is_callback => {
-                self.refuse(call, &Rejection::MethodNotAllowed { allow: "GET, POST" });
-            }
-            (Method::Get | Method::Head, HEALTH_PATH) => self.be_healthy(call),
-            (_, HEALTH_PATH) => {
-                self.refuse(call, &Rejection::MethodNotAllowed { allow: "GET, HEAD" });
-            }
-            _ => self.refuse(call, &Rejection::NotFound),
+        if self.is_muted(&call) {
+            return self.dispose(call, |call| drop(call.request.into_writer()));
         }
+        let RequestInfo { method, time, .. } = &call.info;
+        let path = call.info.path();
+        let is_callback = self.paths.iter().any(|it| it == path);
+        let outcome = match (method, path) {
+            (Method::Get, _) if is_callback => {
+                exchange::shake_hands(&self.callback, call.info.query(), *time)
+            }
+            (Method::Post, _) if is_callback => return self.take_message(call, None),
+            _ if is_callback => Err(Rejection::MethodNotAllowed { allow: "GET, POST" }),
+            (Method::Get | Method::Head, HEALTH_PATH) => {
+                Ok(Response::ok("text/plain", b"ok\n".to_vec(), "- healthy"))
+            }
+            (_, HEALTH_PATH) => Err(Rejection::MethodNotAllowed { allow: "GET, HEAD" }),
+            _ => Err(Rejection::NotFound),
+        };
+        self.respond(call, outcome);
     }
 
-    fn shake_hands(&mut self, call: Call) {
-        let admitted = self.callback.admit(call.facts.query(), call.time);
-        match admitted.and_then(handshake) {
-            Ok(echo) => {
-                if body_of(&call.request) == Body::Read {
-                    call.answer("text/plain", &echo, "- handshake");
-                } else {
-                    access_log::write(call.facts.line("- handshake", 200));
-                    self.send_aside(call, response(200, "text/plain", echo));
-                }
-            }
-            Err(rejection) => self.refuse(call, &rejection),
-        }
-    }
-
-    fn take_message(&mut self, mut call: Call) {
-        match self.decide(&mut call) {
-            Ok(Decision::Answer(answer)) => self.reply(call, &answer),
-            Ok(Decision::AwaitBody(length)) => self.await_body(call, length),
-            Err(rejection) => self.refuse(call, &rejection),
-        }
-    }
-
-    /// What to do about a message; its query decides whether its body is looked at.
-    fn decide(&mut self, call: &mut Call) -> Result<Decision, Rejection> {
+    /// Answers a message, whose body is the one that was waited for, or has it waited for.
+    fn take_message(&mut self, mut call: Call, awaited: Option<Result<Vec<u8>, Rejection>>) {
         let Self {
             callback, jokes, ..
         } = self;
-        let query = callback.admit(call.facts.query(), call.time)?;
-        let length = check_length(call.request.body_length())?;
-        if body_of(&call.request) != Body::Read {
-            return Ok(Decision::AwaitBody(length));
-        }
-        let body = read_body(&mut call.request, length)?;
-        let joke = || jokes.wait(call.time);
-        callback
-            .answer_with(&query, &body, call.time, joke, entropy::randomness)
-            .map(Decision::Answer)
-    }
-
-    /// Has a body read that is still on the socket, by a thread that puts it into the mailbox
-    /// and rings the loop's bell.
-    fn await_body(&mut self, mut call: Call, length: usize) {
-        let http = Arc::clone(&self.http);
-        let letters = self.letters.clone();
-        self.lane.alone(Box::new(move || {
-            match read_body(&mut call.request, length) {
-                Ok(body) => {
-                    // The loop holds the other end for as long as the process lives.
-                    if letters.send((call, body)).is_ok() {
-                        http.unblock();
-                    }
-                }
-                Err(rejection) => call.refuse(&rejection),
+        let (info, place) = (&call.info, call.body);
+        let request = &mut call.request;
+        let length = request.body_length();
+        let body = |length| match (awaited, place) {
+            (Some(body), _) => body.map(Some),
+            (None, Body::Read) => read_body(request.as_reader(), length).map(Some),
+            _ => Ok(None),
+        };
+        let joke = || jokes.wait(info.time);
+        match exchange::answer(callback, info.query(), length, body, joke, info.time) {
+            Ok(Outcome::AwaitBody(length)) => self.await_body(call, length),
+            Ok(Outcome::Respond(response)) => {
+                let now = info.time;
+                self.respond(call, Ok(response));
+                self.jokes.refresh(now);
             }
-        }));
-    }
-
-    /// Answers a message whose body has come after its query was let in.
-    fn answer_awaited(&mut self, call: Call, body: &[u8]) {
-        let Self {
-            callback, jokes, ..
-        } = self;
-        let joke = || jokes.wait(call.time);
-        let answer = callback
-            .admit(call.facts.query(), call.time)
-            .and_then(|query| {
-                callback.answer_with(&query, body, call.time, joke, entropy::randomness)
-            });
-        match answer {
-            Ok(answer) => self.reply(call, &answer),
-            Err(rejection) => self.refuse(call, &rejection),
+            Err(rejection) => self.respond(call, Err(rejection)),
         }
     }
 
-    fn reply(&mut self, call: Call, answer: &Answer) {
-        let now = call.time;
-        call.answer(
-            answer.content_type,
-            answer.body.as_bytes(),
-            format_args!("{} {}", answer.msg_type, answer.answered),
-        );
-        self.jokes.refresh(now);
-    }
-
-    fn be_healthy(&mut self, call: Call) {
-        let response = response(200, "text/plain", b"ok\n".to_vec());
-        self.log_stranger(&call.facts.line("- healthy", 200));
-        self.send_aside(call, response);
-    }
-
-    fn refuse(&mut self, call: Call, rejection: &Rejection) {
-        let line = call.facts.line(Refused(rejection), rejection.status());
-        if rejection.is_unauthenticated() {
-            self.log_stranger(&line);
-        } else {
-            access_log::write(line);
-        }
-        self.send_aside(call, refusal(rejection));
-    }
-
-    /// Has a response sent by another thread than the loop's.
-    fn send_aside(&mut self, call: Call, response: HttpResponse) {
-        let body = body_of(&call.request);
-        let job = Box::new(move || {
-            // A peer that is gone needs no answer.
-            let _ = call.request.respond(response);
+    /// Has a body read that is still on the socket.
+    fn await_body(&mut self, call: Call, length: usize) {
+        let (bodies, wake) = (self.bodies.clone(), self.waker());
+        self.workers.spawn(call, move |mut call| {
+            let body = read_body(call.request.as_reader(), length);
+            // There is no more of it to wait for.
+            call.body = Body::Read;
+            // The loop holds the other end for as long as the process lives.
+            let _ = bodies.send((call, body));
+            wake();
         });
-        match body {
-            Body::Read => self.lane.queue(job),
-            Body::Waiting => self.lane.alone(job),
-            Body::Bomb => self.lane.quarantine(job),
+    }
+
+    /// Sends a response and writes the line into the log.
+    fn respond(&mut self, call: Call, outcome: Result<Response, Rejection>) {
+        let is_limited = outcome.is_err() || call.info.path() == HEALTH_PATH;
+        let response = outcome.unwrap_or_else(|rejection| Response::from(&rejection));
+        if call.body == Body::Read {
+            let peer = call.peer();
+            let Call { request, info, .. } = call;
+            let sent = send(request, &info, &response, self.health.is_closing());
+            self.log(&info, &response, is_limited);
+            return self.note_peer(peer, &sent);
+        }
+        self.log(&call.info, &response, is_limited);
+        self.dispose(call, move |call| {
+            // A peer that is gone needs no answer.
+            let _ = send_before_body(call.request, &response);
+        });
+    }
+
+    /// Has the end of a request done where it keeps nobody.
+    fn dispose(&mut self, call: Call, end: impl FnOnce(Call) + Send + 'static) {
+        match call.body {
+            Body::Read => end(call),
+            Body::Waiting => self.workers.spawn(call, end),
+            Body::Oversized => self.workers.keep(call),
         }
     }
 
-    fn log_stranger(&mut self, line: &impl fmt::Display) {
-        let (admitted, left_out) = self.strangers.admit(Instant::now());
-        if left_out > 0 {
-            access_log::write(format_args!(
-                "{left_out} more requests without a valid signature"
-            ));
+    fn log(&mut self, info: &RequestInfo, response: &Response, is_limited: bool) {
+        if is_limited {
+            let (is_admitted, left_out) = self.rate_limit.admit(Instant::now());
+            if left_out > 0 {
+                access_log::write(format_args!("{left_out} more requests were refused"));
+            }
+            if !is_admitted {
+                return;
+            }
         }
-        if admitted {
-            access_log::write(line);
+        access_log::write(info.line(response));
+    }
+
+    /// Remembers a peer that does not read.
+    fn note_peer(&mut self, peer: Option<SocketAddr>, sent: &io::Result<()>) {
+        let has_to_wait = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+        if let (Some(peer), true) = (peer, sent.as_ref().is_err_and(has_to_wait)) {
+            if self.muted.len() >= MAX_MUTED {
+                self.muted.clear();
+            }
+            self.muted.insert(peer, Instant::now());
         }
+    }
+
+    fn is_muted(&self, call: &Call) -> bool {
+        let since = call.peer().and_then(|peer| self.muted.get(&peer));
+        since.is_some_and(|since| since.elapsed() < MUTE)
     }
 }

@@ -1,247 +1,108 @@
 //! Keeps a bot on `tiny_http` alive on the open internet.
 //!
-//! `tiny_http` gives every connection a thread and two descriptors for as long as the peer
-//! likes, reads long bodies without a time limit, and goes deaf for good when `accept` fails.
-//! Nothing of that can be mended from outside the crate, so what is stuck is shed instead:
+//! `tiny_http` gives every connection a thread and two descriptors for as long as the peer likes,
+//! reads long bodies without a time limit, and accepts nothing any more once `accept` has failed.
+//! None of that can be fixed from outside the crate, so what is stuck is shed with its process: a
+//! [`supervisor`] owns the socket and cannot be reached by anybody, a [`worker`] serves and may be
+//! lost at any moment.
 //!
-//! 1. The loop decides and answers, and waits for nobody who has not proved to be WeChat. What
-//!    could make it wait is answered by other threads ([`crate::server::workers`]); what nobody can answer
-//!    without waiting is kept in quarantine, untouched.
-//! 2. The loop leaves traces in a [`Pulse`]: when it began the request in hand, how much lies
-//!    in quarantine, whether the accepting thread was lost. A thread ([`watch`]) reads them,
-//!    and the process's memory, twenty times a second, and knocks at the door ([`watch`] says
-//!    why).
-//! 3. When something is wrong, the process starts over: it replaces itself by its own program
-//!    (`exec`) and hands the listening socket on as descriptor 3, just as systemd's socket
-//!    activation does ([`socket`], [`successor`]). The port never closes; what waits in the
-//!    backlog is answered some milliseconds later; the memory, the threads and the quarantine
-//!    are gone.
-//! 4. The signals that end or replace the process are blocked in every thread, and one thread
-//!    ([`signals`]) takes them one at a time and alone acts on them. A mask and pending signals
-//!    survive `exec`, so a signal is taken before or after a start over, and never lost.
-//! 5. The descriptor limit is set so low that a flood of idle connections ends in a start over
-//!    within a second, and not in thousands of threads: a connection has at most two.
+//! ```text
+//! supervisor, one thread: signals, the workers' lines, their memory
+//!   │ stdin:  the listening socket, one and the same for all workers
+//!   │ stdout: a socket pair; EOF tells either side that the other one is gone
+//!   ▼
+//! worker  main      the loop: decides and answers, waits for nobody
+//!         link      obeys the supervisor: go, retire, end
+//!         watch     looks at the loop's health; ends the process when something is wrong
+//!         (body)    one for each body that is still on its socket
+//!         (fetch)   one for each fetch of jokes
+//!         accept, and one for each connection: tiny_http's
+//! ```
+//!
+//! 1. A worker that has prepared everything says `ready`, and serves when it is told to `go`.
+//! 2. Trouble in the worker (the loop is stuck, `accept` failed, too many requests that cannot be
+//!    dropped) ends it with an exit code that names it; memory is measured by the supervisor. In
+//!    either case it stops accepting first ([`socket::stop_accepting`]), says so, and answers what
+//!    it has while the next worker already serves. A worker that is killed loses what it had in
+//!    hand; what waits in the backlog is answered some milliseconds later.
+//! 3. A reload is the same on purpose: the next worker is ready before the old one is told to
+//!    retire, and the old one stays for its kept connections, each of which is told to close by the
+//!    answer in hand.
+//! 4. The descriptor limit is the limit of connections, since a connection has exactly two:
+//!    a flood of idle ones ends in `accept` failing, and so in a new worker.
 
-use std::{
-    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
-mod restarts;
-pub mod signals;
+pub(crate) mod descriptors;
+pub(crate) mod health;
+mod link;
+pub(crate) mod signals;
 pub mod socket;
-pub mod successor;
-pub mod watch;
+pub(crate) mod supervisor;
+pub(crate) mod worker;
 
-/// Requests in quarantine that are reason enough to start over: each keeps a connection and
-/// its thread.
-pub const MAX_QUARANTINED: usize = 32;
-
-/// What may be too much for the process, as its owner set it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+/// What may be too much for a worker, as its owner set it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
     /// Connections at a time.
-    pub connections: u32,
+    pub(crate) connections: u32,
     /// Resident memory in MiB.
-    pub memory_mib: u64,
+    pub(crate) memory_mib: u64,
     /// Time that the loop may need for one request.
-    pub request: Duration,
+    pub(crate) request: Duration,
 }
 
-/// Why the process starts over without having been asked to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// The accepting thread is gone.
-    Deaf,
-    /// Too many requests that cannot be answered.
-    Quarantine,
-    /// The loop or the lane is longer on one request than the limit.
-    Stuck,
-    /// Memory above the limit.
-    Memory,
-}
-
-impl Reason {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Deaf, Self::Quarantine, Self::Stuck, Self::Memory];
-
-    /// The reason as one word for the log.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Deaf => "connections",
-            Self::Quarantine => "quarantine",
-            Self::Stuck => "stuck",
-            Self::Memory => "memory",
-        }
-    }
-}
-
-/// What the loop shows of itself, and what it is told.
+/// The time from one look to the next: short while something changes, longer and longer while
+/// nothing does, so that an idle bot is idle.
 #[derive(Debug)]
-pub struct Pulse {
-    start: Instant,
-    /// When the loop began the request in hand.
-    looping: Stamp,
-    /// When the lane began the answer in hand.
-    answering: Stamp,
-    quarantined: AtomicUsize,
-    deaf: AtomicBool,
-    leaving: AtomicBool,
+pub(crate) struct Pace {
+    shortest: Duration,
+    interval: Duration,
 }
 
-impl Default for Pulse {
-    fn default() -> Self {
+/// Two processes look; an idle bot wakes up less than twice a second.
+const LONGEST_INTERVAL: Duration = Duration::from_millis(1200);
+
+impl Pace {
+    pub(crate) fn new(shortest: Duration) -> Self {
         Self {
-            start: Instant::now(),
-            looping: Stamp::default(),
-            answering: Stamp::default(),
-            quarantined: AtomicUsize::new(0),
-            deaf: AtomicBool::new(false),
-            leaving: AtomicBool::new(false),
+            shortest,
+            interval: shortest,
         }
     }
-}
 
-impl Pulse {
-    /// Time since the process began or started over.
-    pub fn age(&self) -> Duration {
-        self.start.elapsed()
+    /// The time until the next look.
+    pub(crate) fn interval(&self) -> Duration {
+        self.interval
     }
 
-    /// The loop begins a request.
-    pub fn begin(&self) {
-        self.looping.set(self.age());
+    /// Whether looks have become rare.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.interval > self.shortest
     }
 
-    /// The loop has ended its request.
-    pub fn end(&self) {
-        self.looping.clear();
-    }
-
-    /// The lane begins an answer.
-    pub fn begin_answer(&self) {
-        self.answering.set(self.age());
-    }
-
-    /// The lane has ended its answer.
-    pub fn end_answer(&self) {
-        self.answering.clear();
-    }
-
-    /// One more request lies in quarantine.
-    pub fn quarantine(&self) {
-        self.quarantined.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// No connection will be accepted any more.
-    pub fn deafen(&self) {
-        self.deaf.store(true, Ordering::Relaxed);
-    }
-
-    /// Tells the loop to answer what has arrived, then to end.
-    pub fn leave(&self) {
-        self.leaving.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the loop is to end.
-    pub fn leaving(&self) -> bool {
-        self.leaving.load(Ordering::Relaxed)
-    }
-
-    /// The reason to start over, given the memory in use, if there is one.
-    pub fn trouble(&self, limits: &Limits, memory_mib: Option<u64>) -> Option<Reason> {
-        let is_stuck = |stamp: &Stamp| stamp.is_older_than(limits.request, self.age());
-        if is_stuck(&self.looping) || is_stuck(&self.answering) {
-            Some(Reason::Stuck)
-        } else if self.deaf.load(Ordering::Relaxed) {
-            Some(Reason::Deaf)
-        } else if self.quarantined.load(Ordering::Relaxed) >= MAX_QUARANTINED {
-            Some(Reason::Quarantine)
-        } else if memory_mib.is_some_and(|used| used > limits.memory_mib) {
-            Some(Reason::Memory)
+    /// Takes notice of what a look has shown.
+    pub(crate) fn looked(&mut self, has_changed: bool) {
+        self.interval = if has_changed {
+            self.shortest
         } else {
-            None
-        }
+            LONGEST_INTERVAL.min(self.interval * 2)
+        };
     }
-}
-
-/// When something began that has not ended: milliseconds since the process began, plus one; 0 when
-/// nothing has begun.
-#[derive(Debug, Default)]
-struct Stamp(AtomicU64);
-
-impl Stamp {
-    fn set(&self, now: Duration) {
-        self.0.store(millis(now) + 1, Ordering::Relaxed);
-    }
-
-    fn clear(&self) {
-        self.0.store(0, Ordering::Relaxed);
-    }
-
-    fn is_older_than(&self, limit: Duration, now: Duration) -> bool {
-        let begun = self.0.load(Ordering::Relaxed);
-        begun > 0 && millis(now) + 1 > begun + millis(limit)
-    }
-}
-
-/// A duration in whole milliseconds.
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits {
-        connections: 256,
-        memory_mib: 200,
-        request: Duration::from_secs(4),
-    };
-
     #[test]
-    fn a_healthy_loop_is_no_trouble() {
-        let pulse = Pulse::default();
-        pulse.begin();
-        assert_eq!(pulse.trouble(&LIMITS, Some(200)), None);
-        pulse.end();
-        assert_eq!(pulse.trouble(&LIMITS, None), None);
-    }
-
-    #[test]
-    fn each_trouble_has_its_reason() {
-        assert_eq!(
-            Pulse::default().trouble(&LIMITS, Some(201)),
-            Some(Reason::Memory)
-        );
-        let pulse = Pulse::default();
-        for _ in 1..MAX_QUARANTINED {
-            pulse.quarantine();
+    fn looks_are_frequent_while_something_changes_and_rare_while_nothing_does() {
+        let mut pace = Pace::new(Duration::from_millis(50));
+        let mut intervals = Vec::new();
+        for has_changed in [true, false, false, false, false, false, false, true] {
+            pace.looked(has_changed);
+            intervals.push(pace.interval().as_millis());
         }
-        assert_eq!(pulse.trouble(&LIMITS, None), None);
-        pulse.quarantine();
-        assert_eq!(pulse.trouble(&LIMITS, None), Some(Reason::Quarantine));
-        pulse.deafen();
-        assert_eq!(pulse.trouble(&LIMITS, None), Some(Reason::Deaf));
-    }
-
-    #[test]
-    fn what_takes_longer_than_the_limit_is_stuck() {
-        let pulse = Pulse {
-            start: Instant::now().checked_sub(Duration::from_secs(10)).unwrap(),
-            ..Pulse::default()
-        };
-        let patient = Limits {
-            request: Duration::from_secs(60),
-            ..LIMITS
-        };
-        for stamp in [&pulse.looping, &pulse.answering] {
-            stamp.set(Duration::ZERO);
-            assert_eq!(pulse.trouble(&patient, None), None);
-            assert_eq!(pulse.trouble(&LIMITS, None), Some(Reason::Stuck));
-            stamp.clear();
-            assert_eq!(pulse.trouble(&LIMITS, None), None);
-        }
+        assert_eq!(intervals, [50, 100, 200, 400, 800, 1200, 1200, 50]);
     }
 }

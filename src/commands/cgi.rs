@@ -17,7 +17,7 @@ use super::{
 use crate::{
     access_log::Line,
     callback::Callback,
-    cgi::CgiRequest,
+    cgi::{self, CgiRequest},
     joke::{JokeSettings, Jokes},
 };
 
@@ -62,13 +62,8 @@ pub(crate) fn run(args: CgiArgs) -> Result<ExitCode, CommandError> {
     };
     let mut jokes = Jokes::new(settings, || ());
     let mut callback = Callback::new(secrets::account(token, args.age.max_age)?);
-    let response = request.answer(
-        io::stdin().lock(),
-        &mut callback,
-        &mut jokes,
-        SystemTime::now(),
-    );
-    let written = response.write_to(io::stdout().lock());
+    let response = request.answer(io::stdin(), &mut callback, &mut jokes, SystemTime::now());
+    let written = cgi::write(&response, io::stdout().lock());
     let line = Line {
         method: &request.method,
         path: &request.path,

@@ -18,7 +18,6 @@ use crate::{
     callback::Callback,
     server::{Server, Service},
     simulator::{Heard, Said, WeChat, post::Caller, url::BotUrl},
-    survival::Pulse,
 };
 
 /// The OpenID of whoever sits at the terminal.
@@ -88,7 +87,7 @@ fn bot_of_its_own(jokes: JokeArgs) -> Result<Caller, CommandError> {
 fn start(service: Service) -> Result<BotUrl, Box<dyn Error + Send + Sync>> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let url = format!("http://{}/", listener.local_addr()?).parse()?;
-    let mut server = Server::open(listener, service, Arc::new(Pulse::default()))?;
+    let mut server = Server::open(listener, service, Arc::default())?;
     thread::Builder::new()
         .name("bot".to_owned())
         .spawn(move || server.run())?;

@@ -1,10 +1,9 @@
 //! `daoxiao serve`: the bot on its socket, kept alive.
 
 use std::{
-    error::Error,
     io::{self, Write},
     net::SocketAddr,
-    process::ExitCode,
+    process::{self, ExitCode},
     sync::Arc,
     time::Duration,
 };
@@ -23,11 +22,11 @@ use crate::{
     joke::JokeSettings,
     server::{HEALTH_PATH, Server, Service},
     survival::{
-        Limits, Pulse,
-        signals::{self, Farewell, Keeper},
-        socket,
-        successor::{self, State, Successor},
-        watch,
+        Limits, descriptors,
+        health::{Health, note_panics},
+        signals, socket,
+        supervisor::Supervisor,
+        worker::Worker,
     },
     wechat::signature::Token,
 };
@@ -76,13 +75,13 @@ pub(crate) struct ServeArgs {
         long,
         env = "DAOXIAO_MAX_CONNECTIONS",
         value_name = "N",
-        default_value = "256",
+        default_value = "4000",
         hide_env_values = true,
         allow_negative_numbers = true,
         value_parser = number::<u32, 8, 100_000>
     )]
     max_connections: u32,
-    /// Memory above which the process starts over
+    /// Memory above which a worker is replaced
     #[arg(
         long,
         env = "DAOXIAO_MAX_MEMORY",
@@ -116,87 +115,82 @@ fn path(text: &str) -> Result<String, String> {
     }
 }
 
-/// Serves until a signal ends the process. Returns only when it cannot begin.
+/// Supervises the worker that serves, or is that worker.
 pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, CommandError> {
+    // Before anything starts a thread, so that every thread has them blocked.
+    signals::block();
     args.log.start();
     let limits = Limits {
         connections: args.max_connections,
         memory_mib: args.max_memory,
         request: args.jokes.joke_budget + REQUEST_ROOM,
     };
-    // Before anything starts a thread, so that every thread has them blocked.
-    signals::block();
-    let RunToken { token, made_up } = secrets::run_token()?;
-    let account = secrets::account(token.clone(), args.age.max_age)?;
-    let jokes = joke_settings(args.jokes)?;
-    let service = Service {
-        paths: args.path,
-        callback: Callback::new(account),
-        jokes,
-    };
-    let token = made_up.then_some(token);
-    if let Some(token) = &token {
-        announce(token);
-    }
-    let state = move || state(token.as_ref());
-    match begin(args.listen, limits, service, state) {
-        Ok((mut server, farewell)) => {
-            server.run();
-            farewell.say()
-        }
-        Err(error) => Err(CommandError::Failure(error)),
+    match Worker::adopt().map_err(CommandError::usage)? {
+        Some(worker) => serve(args, limits, worker),
+        None => supervise(args, limits),
     }
 }
 
-/// Where jokes come from. A bot that has served does not end because its owner's file cannot be
-/// read any more.
-fn joke_settings(args: JokeArgs) -> Result<JokeSettings, CommandError> {
-    if !successor::is_successor() {
-        return args.settings();
+/// Checks the settings, opens the socket, and has workers serve until a signal ends it.
+fn supervise(args: ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> {
+    let RunToken { token, made_up } = secrets::run_token()?;
+    let mut variables = Vec::new();
+    if made_up {
+        announce(&token);
+        variables.push((TOKEN, token.as_str().to_owned()));
     }
+    secrets::account(token, args.age.max_age)?;
+    args.jokes.settings()?;
+    let listener = socket::listen(args.listen).map_err(CommandError::failure)?;
+    let address = listener.local_addr().map_err(CommandError::failure)?;
+    descriptors::check(&limits);
+    let supervisor = Supervisor::new(listener, limits, variables).map_err(CommandError::failure)?;
+    supervisor
+        .run(|| {
+            // Whoever waited for the line may be gone; WeChat is not.
+            let _ = writeln!(io::stdout(), "listening on http://{address}");
+        })
+        .map_err(CommandError::failure)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Serves until the supervisor or the worker's own trouble ends the process. Returns only when it
+/// cannot begin.
+fn serve(args: ServeArgs, limits: Limits, worker: Worker) -> Result<ExitCode, CommandError> {
+    let health = Arc::new(Health::default());
+    note_panics(Arc::clone(&health));
+    descriptors::limit(&limits);
+    let token = secrets::required_token()?;
+    let service = Service {
+        paths: args.path,
+        callback: Callback::new(secrets::account(token, args.age.max_age)?),
+        jokes: joke_settings(args.jokes, worker.is_reload)?,
+    };
+    let listener = worker.wait_for_go().map_err(CommandError::failure)?;
+    let mut server =
+        Server::open(listener, service, Arc::clone(&health)).map_err(CommandError::Failure)?;
+    worker
+        .start(limits, Arc::clone(&health), server.waker())
+        .map_err(CommandError::failure)?;
+    server.run();
+    process::exit(health.exit_code().unwrap_or_default())
+}
+
+/// Where jokes come from. A bot that has served does not end because its owner's file cannot be
+/// read any more; a reload that would lose it does.
+fn joke_settings(args: JokeArgs, is_reload: bool) -> Result<JokeSettings, CommandError> {
     let mut without_file = args.clone();
     without_file.jokes = None;
     args.settings().or_else(|error| {
+        if is_reload {
+            return Err(error);
+        }
         log::error!("{error}; going on with the built-in jokes");
         without_file.settings()
     })
 }
 
-/// Opens the socket and starts the threads that keep the bot alive.
-fn begin(
-    address: SocketAddr,
-    limits: Limits,
-    service: Service,
-    state: impl Fn() -> State + Send + 'static,
-) -> Result<(Server, Farewell), Box<dyn Error + Send + Sync>> {
-    let listener = socket::listen(address)?;
-    let bound = listener.local_addr()?;
-    let pulse = Arc::new(Pulse::default());
-    watch::note_panics(Arc::clone(&pulse));
-    watch::limit_descriptors(limits.connections);
-    let server = Server::open(listener.try_clone()?, service, Arc::clone(&pulse))?;
-    let successor = Successor::prepare(listener, state)?;
-    let farewell = signals::start(Keeper {
-        pulse: Arc::clone(&pulse),
-        limits,
-        bell: Box::new(server.bell()),
-        successor,
-    })?;
-    watch::start(pulse, limits, bound)?;
-    if !successor::is_successor() {
-        // Whoever waited for the line may be gone; WeChat is not.
-        let _ = writeln!(io::stdout(), "listening on http://{bound}");
-    }
-    Ok((server, farewell))
-}
-
-/// What a successor is to know, as variables.
-fn state(made_up: Option<&Token>) -> State {
-    let token = made_up.map(|token| (TOKEN, token.as_str().to_owned()));
-    token.into_iter().collect()
-}
-
-/// Shows the Token that was made up, once: a successor finds it in its environment.
+/// Shows the Token that was made up, once: workers find it in their environment.
 fn announce(token: &Token) {
     complain(format_args!("{TOKEN}={}", token.as_str()));
     complain(

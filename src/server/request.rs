@@ -1,18 +1,15 @@
 //! One request: what of it there is in memory, and how it is answered.
 
 use std::{
-    fmt,
-    io::{Cursor, Read, Write},
+    io::{self, Write},
+    net::SocketAddr,
     time::{Instant, SystemTime},
 };
 
 use httpdate::HttpDate;
-use tiny_http::{Header, Method, Request, Response};
+use tiny_http::{Header, Method, Request, StatusCode};
 
-use crate::{
-    access_log::{self, Line},
-    callback::Rejection,
-};
+use crate::{access_log::Line, exchange::Response};
 
 /// Bodies up to this many bytes are in memory before `tiny_http` hands a request over.
 const READ_AHEAD_BYTES: usize = 1024;
@@ -21,21 +18,22 @@ const READ_AHEAD_BYTES: usize = 1024;
 /// was declared, and a failing allocation aborts the process.
 const DROPPABLE_BYTES: usize = 1024 * 1024;
 
-/// The head of an answer has some 120 bytes.
-const HEAD_BYTES: usize = 160;
+/// A response fits, unless its text is long.
+const USUAL_BYTES: usize = 1024;
 
-/// A request, and what the log tells of it when it is gone.
+/// A request, and what is told of it when it is gone.
 pub(super) struct Call {
     pub(super) request: Request,
-    pub(super) facts: Facts,
-    pub(super) time: SystemTime,
+    pub(super) info: RequestInfo,
+    pub(super) body: Body,
 }
 
-pub(super) struct Facts {
+pub(super) struct RequestInfo {
     pub(super) method: Method,
     url: String,
     /// Where the path ends in the URL.
     path_end: usize,
+    pub(super) time: SystemTime,
     begun: Instant,
 }
 
@@ -47,41 +45,12 @@ pub(super) enum Body {
     /// On the socket: reading it or dropping the request takes as long as the peer likes.
     Waiting,
     /// Declared so large that the request can never be dropped.
-    Bomb,
+    Oversized,
 }
 
-pub(super) type HttpResponse = Response<Cursor<Vec<u8>>>;
-
 impl Call {
-    /// Answers with 200 on this thread, then writes the line into the log.
-    ///
-    /// The answer is written as a whole. [`Request::respond`] puts it together from thirty pieces,
-    /// and adds the library's name; of some 20 µs that a full server has for a message, that takes 1.
-    pub(super) fn answer(self, content_type: &str, body: &[u8], said: impl fmt::Display) {
-        let mut bytes = Vec::with_capacity(HEAD_BYTES + body.len());
-        // Nothing fails that is written into memory.
-        let _ = write!(
-            bytes,
-            "HTTP/{} 200 OK\r\nDate: {}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
-            self.request.http_version(),
-            HttpDate::from(SystemTime::now()),
-            body.len(),
-        );
-        bytes.extend_from_slice(body);
-        let mut writer = self.request.into_writer();
-        // A peer that is gone needs no answer.
-        let _ = writer.write_all(&bytes).and_then(|()| writer.flush());
-        // The connection's next answer waits for that.
-        drop(writer);
-        access_log::write(self.facts.line(said, 200));
-    }
-
-    /// Refuses on this thread, which is not the loop's, then writes the line into the log.
-    pub(super) fn refuse(self, rejection: &Rejection) {
-        let _ = self.request.respond(refusal(rejection));
-        access_log::write(self.facts.line(Refused(rejection), rejection.status()));
-        // The loop may be waiting for a request.
-        log::logger().flush();
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        self.request.remote_addr().copied()
     }
 }
 
@@ -89,19 +58,80 @@ impl From<Request> for Call {
     fn from(request: Request) -> Self {
         let url = request.url();
         Self {
-            facts: Facts {
+            info: RequestInfo {
                 method: request.method().clone(),
                 path_end: url.find('?').unwrap_or(url.len()),
                 url: url.to_owned(),
+                time: SystemTime::now(),
                 begun: Instant::now(),
             },
-            time: SystemTime::now(),
+            body: Body::of(&request),
             request,
         }
     }
 }
 
-impl Facts {
+impl Body {
+    /// A chunked body, and one after `Connection: upgrade`, are left on the socket when the request
+    /// is dropped; any other is read to its end.
+    fn of(request: &Request) -> Self {
+        let has = |field: &'static str, value: &str| {
+            request.headers().iter().any(|header| {
+                header.field.equiv(field)
+                    && header.value.as_str().to_ascii_lowercase().contains(value)
+            })
+        };
+        match request.body_length() {
+            None | Some(0) => Self::Read,
+            Some(length) if length > DROPPABLE_BYTES => Self::Oversized,
+            Some(length) if length > READ_AHEAD_BYTES => Self::Waiting,
+            Some(_) if has("Expect", "") || has("Connection", "upgrade") => Self::Waiting,
+            Some(_) => Self::Read,
+        }
+    }
+}
+
+/// Sends a response, as a whole: [`Request::respond`] puts it together from thirty pieces, and adds
+/// the library's name. For a request whose body was read.
+pub(super) fn send(
+    request: Request,
+    info: &RequestInfo,
+    response: &Response,
+    closes: bool,
+) -> io::Result<()> {
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    write!(
+        bytes,
+        "HTTP/{} {} {}\r\nDate: {}\r\n{}",
+        request.http_version(),
+        response.status,
+        StatusCode(response.status).default_reason_phrase(),
+        HttpDate::from(SystemTime::now()),
+        if closes { "Connection: close\r\n" } else { "" }
+    )?;
+    response.write_to(&mut bytes, info.method != Method::Head)?;
+    let mut writer = request.into_writer();
+    // The connection's next answer waits until the writer is dropped.
+    writer.write_all(&bytes)?;
+    writer.flush()
+}
+
+/// Sends a response, then waits for the end of the body that nobody wants. [`Request::into_writer`]
+/// would do that first.
+pub(super) fn send_before_body(request: Request, response: &Response) -> io::Result<()> {
+    let headers = response.headers();
+    request.respond(tiny_http::Response::new(
+        StatusCode(response.status),
+        headers
+            .filter_map(|(name, value)| Header::from_bytes(name, value).ok())
+            .collect(),
+        response.body.as_slice(),
+        Some(response.body.len()),
+        None,
+    ))
+}
+
+impl RequestInfo {
     pub(super) fn path(&self) -> &str {
         self.url.get(..self.path_end).unwrap_or_default()
     }
@@ -110,76 +140,13 @@ impl Facts {
         self.url.get(self.path_end + 1..).unwrap_or_default()
     }
 
-    pub(super) fn line<S: fmt::Display>(&self, said: S, status: u16) -> Line<'_, S> {
+    pub(super) fn line<'a>(&'a self, response: &'a Response) -> Line<'a> {
         Line {
             method: self.method.as_str(),
             path: self.path(),
-            said,
-            status,
+            said: &response.said,
+            status: response.status,
             took: self.begun.elapsed(),
         }
-    }
-}
-
-/// What the log says of a refusal.
-pub(super) struct Refused<'a>(pub(super) &'a Rejection);
-
-impl fmt::Display for Refused<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "- refused: {}", self.0)
-    }
-}
-
-pub(super) fn read_body(request: &mut Request, length: usize) -> Result<Vec<u8>, Rejection> {
-    let mut body = Vec::with_capacity(length);
-    let limit = u64::try_from(length).unwrap_or(u64::MAX);
-    match request.as_reader().take(limit).read_to_end(&mut body) {
-        Ok(read) if read == length => Ok(body),
-        _ => Err(Rejection::BodyEndsEarly),
-    }
-}
-
-/// A chunked body, and one after `Connection: upgrade`, are left on the socket when the request is
-/// dropped; any other is read to its end.
-pub(super) fn body_of(request: &Request) -> Body {
-    let has = |field: &'static str, value: &str| {
-        request.headers().iter().any(|header| {
-            header.field.equiv(field) && header.value.as_str().to_ascii_lowercase().contains(value)
-        })
-    };
-    match request.body_length() {
-        None | Some(0) => Body::Read,
-        Some(length) if length > DROPPABLE_BYTES => Body::Bomb,
-        Some(length) if length > READ_AHEAD_BYTES => Body::Waiting,
-        Some(_) if has("Expect", "") || has("Connection", "upgrade") => Body::Waiting,
-        Some(_) => Body::Read,
-    }
-}
-
-pub(super) fn refusal(rejection: &Rejection) -> HttpResponse {
-    let response = response(
-        rejection.status(),
-        "text/plain",
-        format!("{}\n", rejection.phrase()).into_bytes(),
-    );
-    match rejection {
-        Rejection::MethodNotAllowed { allow } => with_header(response, "Allow", allow),
-        _ => response,
-    }
-}
-
-pub(super) fn response(status: u16, content_type: &str, body: Vec<u8>) -> HttpResponse {
-    let response = Response::from_data(body)
-        .with_status_code(status)
-        // The body is in memory as a whole, so its length can be told however long it is.
-        .with_chunked_threshold(usize::MAX);
-    with_header(response, "Content-Type", content_type)
-}
-
-fn with_header(response: HttpResponse, field: &str, value: &str) -> HttpResponse {
-    match Header::from_bytes(field, value) {
-        Ok(header) => response.with_header(header),
-        // Every header is one of ours, in ASCII.
-        Err(()) => response,
     }
 }

@@ -1,16 +1,17 @@
-//! The listening socket: handed on by a predecessor or by systemd, or bound here.
+//! The listening socket: handed in by systemd, or bound here.
 
 use std::{
-    fmt, io,
-    net::{SocketAddr, TcpListener},
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
     time::Duration,
 };
 
 use listenfd::ListenFd;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-/// Connections that may wait to be accepted, while the process starts over for example.
-const BACKLOG: i32 = 1024;
+/// Connections that may wait to be accepted, while a worker begins for example; the system has a
+/// bound of its own.
+const BACKLOG: i32 = 4096;
 
 /// A peer that is silent for this long is asked whether it is still there …
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
@@ -19,46 +20,46 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// … and given up after so many questions: a client that vanished is gone within a minute.
 const KEEPALIVE_PROBES: u32 = 3;
 
+/// How long an answer may wait for a peer that does not read: no longer than the shortest time that
+/// the system measures. An answer fits into the system's buffer unless the peer has left others
+/// unread.
+const SEND_TIMEOUT: Duration = Duration::from_millis(1);
+
+/// How long a peer may leave what was sent unconfirmed or unread, until its connection is dropped.
+const USER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a connection to the own port may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(50);
+
 /// Why there is no listening socket.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {}", advice(.address, .source))]
 pub struct ListenError {
     address: SocketAddr,
     source: io::Error,
 }
 
-impl fmt::Display for ListenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, source } = self;
-        let port = address.port();
-        match source.kind() {
-            io::ErrorKind::AddrInUse => write!(
-                f,
-                "cannot listen on {address}: the port is in use; stop the program that has it \
-                 (`ss -ltnp 'sport = :{port}'` shows which), or choose another with --listen"
-            ),
-            io::ErrorKind::PermissionDenied => write!(
-                f,
-                "cannot listen on {address}: ports below 1024 need a right; give it to the program \
-                 once with `sudo setcap cap_net_bind_service=+ep PATH-TO-daoxiao`, or choose a port \
-                 from 1024 up with --listen"
-            ),
-            io::ErrorKind::AddrNotAvailable => write!(
-                f,
-                "cannot listen on {address}: this machine has no such address; \
-                 0.0.0.0:{port} means all that it has"
-            ),
-            _ => write!(f, "cannot listen on {address}: {source}"),
+fn advice(address: &SocketAddr, error: &io::Error) -> String {
+    let port = address.port();
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "the port is in use; stop the program that has it (`ss -ltnp 'sport = :{port}'` shows \
+             which), or choose another with --listen"
+        ),
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need CAP_NET_BIND_SERVICE; give it to \
+             the program once with `sudo setcap cap_net_bind_service=+ep PATH-TO-daoxiao`, or \
+             choose a port from 1024 up with --listen"
+                .to_owned()
         }
+        io::ErrorKind::AddrNotAvailable => {
+            format!("this machine has no such address; 0.0.0.0:{port} means all that it has")
+        }
+        _ => error.to_string(),
     }
 }
 
-impl std::error::Error for ListenError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
-    }
-}
-
-/// The socket that was handed on (`LISTEN_FDS`, the first one counts), or else a new one bound
+/// The socket that was handed in (`LISTEN_FDS`, the first one counts), or else a new one bound
 /// to `address`.
 pub fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
     adopt()
@@ -74,17 +75,17 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
 }
 
 fn adopt() -> io::Result<Option<TcpListener>> {
-    let mut handed_on = ListenFd::from_env();
-    if handed_on.len() == 0 {
-        return Ok(None);
-    }
-    if handed_on.len() > 1 {
+    let mut handed_in = ListenFd::from_env();
+    if handed_in.len() > 1 {
         log::warn!(
             "{} sockets were handed in; the first one is served",
-            handed_on.len()
+            handed_in.len()
         );
     }
-    let Some(listener) = handed_on.take_tcp_listener(0)? else {
+    if handed_in.len() == 0 {
+        return Ok(None);
+    }
+    let Some(listener) = handed_in.take_tcp_listener(0)? else {
         return Ok(None);
     };
     if !SockRef::from(&listener).is_listener()? {
@@ -113,12 +114,50 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 fn set_options(listener: &TcpListener) -> io::Result<()> {
     let socket = SockRef::from(listener);
     socket.set_tcp_nodelay(true)?;
+    socket.set_write_timeout(Some(SEND_TIMEOUT))?;
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
     socket.set_tcp_keepalive(
         &TcpKeepalive::new()
             .with_time(KEEPALIVE_IDLE)
             .with_interval(KEEPALIVE_INTERVAL)
             .with_retries(KEEPALIVE_PROBES),
     )
+}
+
+/// Has the one process that accepts from this socket stop it, and lose no connection by that: an
+/// `accept` that finds nobody waiting fails from now on. One that waits already is woken; if it
+/// cannot be, the next peer does it. The setting is the socket's, not the process's: whoever
+/// accepts next takes it back by [`accept_again`].
+pub(super) fn stop_accepting(listener: &TcpListener) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    wake_accept(listener)
+}
+
+/// Takes [`stop_accepting`] back.
+pub(super) fn accept_again(listener: &TcpListener) -> io::Result<()> {
+    listener.set_nonblocking(false)
+}
+
+/// Connects to the own port, and hangs up.
+pub(super) fn wake_accept(listener: &TcpListener) -> io::Result<()> {
+    let mut address = listener.local_addr()?;
+    let local = match address.ip() {
+        // A machine may have IPv6 switched off and the socket bound to `[::]` all the same.
+        IpAddr::V6(ip) if ip.is_unspecified() => {
+            vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()]
+        }
+        IpAddr::V4(ip) if ip.is_unspecified() => vec![Ipv4Addr::LOCALHOST.into()],
+        ip => vec![ip],
+    };
+    let mut connected = Ok(());
+    for ip in local {
+        address.set_ip(ip);
+        connected = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).map(drop);
+        if connected.is_ok() {
+            break;
+        }
+    }
+    connected
 }
 
 #[cfg(test)]
@@ -136,8 +175,8 @@ mod tests {
         };
         assert_eq!(
             say(io::ErrorKind::PermissionDenied),
-            "cannot listen on 0.0.0.0:80: ports below 1024 need a right; give it to the program \
-             once with `sudo setcap cap_net_bind_service=+ep PATH-TO-daoxiao`, or choose a port \
+            "cannot listen on 0.0.0.0:80: ports below 1024 need CAP_NET_BIND_SERVICE; give it to \
+             the program once with `sudo setcap cap_net_bind_service=+ep PATH-TO-daoxiao`, or choose a port \
              from 1024 up with --listen"
         );
         assert_eq!(

@@ -150,7 +150,7 @@ fn what_the_server_refuses_is_refused_here() {
             &[("REQUEST_METHOD", "DELETE"), ("QUERY_STRING", signed_query)],
             "",
         ),
-        "Status: 405 Refused\nContent-Type: text/plain\nContent-Length: 19\nAllow: GET, POST",
+        "Status: 405 Refused\nContent-Type: text/plain\nAllow: GET, POST\nContent-Length: 19",
         "method not allowed\n",
     );
 }

@@ -239,7 +239,7 @@ fn the_help_names_the_defaults() {
         ("--listen <ADDR>", "0.0.0.0:8080"),
         ("--path <PATH>", "/,/wechat"),
         ("--max-age <SECONDS>", "300"),
-        ("--max-connections <N>", "256"),
+        ("--max-connections <N>", "4000"),
         ("--max-memory <MIB>", "200"),
         ("--joke-budget <MS>", "2500"),
         ("--joke-ttl <SECONDS>", "600"),

@@ -1,7 +1,6 @@
 //! Joke sites that are slow, broken or ill-willed: nobody waits for them longer than WeChat does.
 
 use std::{
-    fs,
     io::{self, Write},
     net::TcpStream,
     thread,
@@ -13,6 +12,7 @@ use flate2::{Compression, write::GzEncoder};
 use crate::support::{
     Bot, LIMIT, poll,
     site::{Site, http_ok},
+    status_number,
 };
 
 /// The longest that anybody may wait for an answer.
@@ -158,16 +158,7 @@ fn time<T>(act: impl FnOnce() -> T) -> (T, Duration) {
 
 /// The most memory that the bot ever had, in MiB.
 fn peak_memory_mib(bot: &Bot) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", bot.pid())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    let kib: u64 = line
-        .unwrap()
-        .split_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse()
-        .unwrap();
-    kib / 1024
+    status_number(bot.worker_pid(), "VmHWM:").unwrap() / 1024
 }
 
 /// Asks for a joke, says something right behind, and asks again: how long each waited.
@@ -192,7 +183,7 @@ fn try_site(name: &str, serve: Serve) -> [Duration; 3] {
     assert!(memory < MEMORY_MIB, "{name}: {memory} MiB");
     let (status, log) = bot.stop();
     assert_eq!(status.code(), Some(0), "{name}");
-    assert!(!log.contains("started over"), "{name}: {log}");
+    assert!(!log.contains("the worker"), "{name}: {log}");
     println!(
         "a site that {name}: asker {:?}, behind {:?}, next {:?}, {memory} MiB",
         asker.1, behind.1, after.1

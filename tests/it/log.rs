@@ -62,7 +62,7 @@ fn each_request_has_its_line_also_when_the_bot_is_replaced_or_ended_at_once() {
     })
     .expect("the lines are not written while nothing else is to be done");
     burst(&bot, BURST);
-    bot.hand_over();
+    bot.reload();
     burst(&bot, BURST);
     let (status, log) = bot.stop();
     assert_eq!((status.code(), lines(&log)), (Some(0), 3 * BURST));

@@ -438,8 +438,9 @@ fn check_refused(bodies: &[(Vec<u8>, &str)]) {
         );
     }
     let (_, log) = bot.stop();
-    for (line, (_, reason)) in log.lines().zip(bodies) {
-        assert!(line.contains("POST /wechat - refused: the body"), "{line}");
+    let refused = |line: &&str| line.contains("POST /wechat - refused: the body");
+    assert_eq!(log.lines().filter(refused).count(), bodies.len(), "{log}");
+    for (line, (_, reason)) in log.lines().filter(refused).zip(bodies) {
         assert!(line.contains(reason), "{reason}: {line}");
     }
 }

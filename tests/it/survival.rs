@@ -1,4 +1,4 @@
-//! Starting over: on purpose, with everything handed on, and signals around it.
+//! Workers that are replaced, on purpose or because they died, and signals around it.
 
 use std::{
     fs,
@@ -18,8 +18,8 @@ use nix::{
 use socket2::SockRef;
 
 use crate::support::{
-    Bot, LIMIT, TOKEN, daoxiao, exchange, poll, post_request, signed, signed_with, site::Site,
-    text_message, try_exchange,
+    Bot, LIMIT, TOKEN, daoxiao, exchange, poll, post_request, signal, signed, signed_with,
+    site::Site, status_number, text_message,
 };
 
 /// A copy of the program that a test may replace.
@@ -70,23 +70,19 @@ impl Drop for Program {
 }
 
 #[test]
-fn a_hangup_hands_the_made_up_token_on_and_shows_nothing_again() {
+fn every_worker_has_the_made_up_token_and_none_shows_it_again() {
     let mut command = daoxiao(&["--listen", "127.0.0.1:0", "--joke-source", "none"]);
     command.env("PATH", "/usr/bin:/bin");
-    let mut bot = Bot::spawn(command);
+    let bot = Bot::spawn(command);
     let line = bot.wait_for_log("WECHAT_TOKEN=");
     let token = line.strip_prefix("WECHAT_TOKEN=").unwrap().to_owned();
-    for _ in 0..3 {
-        bot.signal("HUP");
+    for replace in [Bot::reload, Bot::kill_worker] {
+        replace(&bot);
+        let target = signed_with(&token, "/wechat");
+        assert_eq!(bot.post(&target, text_message("你好")).content(), "好你");
     }
-    bot.wait_for_log("takes over");
-    let target = signed_with(&token, "/wechat");
-    let request = post_request(&target, text_message("你好").as_bytes());
-    let answered = poll(Instant::now() + LIMIT, || {
-        try_exchange(bot.address, &request).ok()
-    });
-    assert_eq!(answered.unwrap().content(), "好你");
-    assert!(bot.is_running());
+    let arguments = fs::read(format!("/proc/{}/cmdline", bot.worker_pid())).unwrap();
+    assert!(!String::from_utf8(arguments).unwrap().contains(&token));
     let (status, log) = bot.stop();
     assert_eq!(status.code(), Some(0));
     assert_eq!(log.matches(&token).count(), 1, "{log}");
@@ -97,60 +93,48 @@ fn an_upgrade_takes_over_on_the_same_port() {
     let program = Program::copy("upgraded");
     let mut bot = program.start();
     program.replace_by_itself();
-    bot.signal("HUP");
-    let executable = format!("/proc/{}/exe", bot.pid());
-    let replaced = poll(Instant::now() + LIMIT, || {
-        let path = fs::read_link(&executable).ok()?;
-        (path == program.0).then_some(())
-    });
-    assert_eq!(replaced, Some(()), "the old program still runs");
+    bot.reload();
+    bot.wait_for_log(" INFO  SIGHUP: daoxiao 0.1.0 takes over");
+    let running = fs::read_link(format!("/proc/{}/exe", bot.worker_pid())).unwrap();
+    assert_eq!(running, program.0);
     assert_eq!(bot.answer_to("你好"), "好你");
     assert!(bot.is_running());
 }
 
 #[test]
-fn a_program_that_cannot_say_its_version_does_not_take_over() {
+fn a_program_that_does_not_get_ready_does_not_take_over() {
     let program = Program::copy("broken");
-    let bot = program.start();
+    let mut bot = program.start();
+    let worker = bot.worker_pid();
     for (script, reason) in [
-        (
-            "exit 3",
-            "--version failed (exit status: 3); this program goes on",
-        ),
-        (
-            "echo other 1.0",
-            "--version is not daoxiao's; this program goes on",
-        ),
-        (
-            "exec sleep 60",
-            "--version took longer than 2 s; this program goes on",
-        ),
+        ("exit 3", "ended with exit code 3 before it was ready"),
+        ("echo other 1.0", "is not daoxiao"),
+        ("exec sleep 60", "was not ready within 5 s"),
     ] {
         program.replace_by_script(script);
         bot.signal("HUP");
-        bot.wait_for_log(reason);
+        let line = bot.wait_for_log(reason);
+        let path = program.0.display();
+        let expected = format!(" ERROR SIGHUP: {path} {reason}; the running worker goes on");
+        assert!(line.ends_with(&expected), "{line}");
         assert_eq!(bot.answer_to("你好"), "好你");
+        assert_eq!(bot.worker_pid(), worker);
     }
-    let limits = fs::read_to_string(format!("/proc/{}/limits", bot.pid())).unwrap();
-    let files = limits
-        .lines()
-        .find(|line| line.starts_with("Max open files"));
-    assert_eq!(files.unwrap().split_whitespace().nth(3), Some("48"));
-    // A stranger who has it start over does not bring the refused program in.
-    exhaust(&bot);
-    bot.wait_for_log("started over 1 time: connections 1");
-    answered_again(&bot);
+    // A worker that dies does not bring the refused program in.
+    bot.kill_worker();
+    assert_eq!(bot.answer_to("你好"), "好你");
     fs::remove_file(&program.0).unwrap();
-    exhaust(&bot);
-    answered_again(&bot);
+    bot.kill_worker();
+    assert_eq!(bot.answer_to("你好"), "好你");
     bot.signal("HUP");
-    bot.wait_for_log("--version cannot be started (No such file or directory");
-    answered_again(&bot);
+    bot.wait_for_log("cannot be started: No such file or directory (os error 2); the running");
+    assert_eq!(bot.answer_to("你好"), "好你");
+    assert!(bot.is_running());
     assert_eq!(bot.stop().0.code(), Some(0));
 }
 
 #[test]
-fn a_hangup_reads_the_file_of_jokes_anew() {
+fn a_hangup_reads_the_file_of_jokes_anew_and_does_not_lose_them() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("own-jokes");
     fs::write(&file, "第一个笑话\n").unwrap();
     let bot = Bot::with(
@@ -159,17 +143,17 @@ fn a_hangup_reads_the_file_of_jokes_anew() {
     );
     assert_eq!(bot.answer_to("笑话"), "第一个笑话");
     fs::write(&file, "第二个笑话\n").unwrap();
-    bot.signal("HUP");
-    let second = poll(Instant::now() + LIMIT, || {
-        // A call that the old process accepted is lost, and WeChat calls again.
-        let reply = bot.try_say(text_message("笑话")).ok()?;
-        (reply.content() == "第二个笑话").then_some(())
-    });
-    assert_eq!(second, Some(()));
+    bot.reload();
+    assert_eq!(bot.answer_to("笑话"), "第二个笑话");
     fs::remove_file(&file).unwrap();
     bot.signal("HUP");
-    bot.wait_for_log("own-jokes: the file cannot be read");
-    assert!(!bot.answer_to("笑话").is_empty());
+    bot.wait_for_log("ended with exit code 2 before it was ready; the running worker goes on");
+    assert!(bot.log().contains("own-jokes: the file cannot be read"));
+    assert_eq!(bot.answer_to("笑话"), "第二个笑话");
+    bot.kill_worker();
+    bot.wait_for_log("going on with the built-in jokes");
+    let builtin = daoxiao::joke::builtin();
+    assert!(builtin.contains(&bot.answer_to("笑话")));
     assert_eq!(bot.stop().0.code(), Some(0));
 }
 
@@ -263,22 +247,19 @@ fn answered_again(bot: &Bot) {
 }
 
 #[test]
-fn a_bot_out_of_descriptors_starts_over_and_tells_it_once_a_minute() {
+fn a_worker_out_of_descriptors_is_replaced() {
     let mut bot = Bot::with(&["--joke-source", "none", "--max-connections", "8"], &[]);
     for _ in 0..3 {
         exhaust(&bot);
         answered_again(&bot);
     }
     assert!(bot.is_running());
+    bot.wait_for_log(
+        " WARN  the worker ended: no connection could be accepted: descriptors, threads or memory \
+         were used up",
+    );
     let (status, log) = bot.stop();
     assert_eq!(status.code(), Some(0));
-    let (running, ending) = log.split_once("SIGTERM: ending").unwrap();
-    assert_eq!(running.matches("started over").count(), 1, "{log}");
-    assert!(
-        running.contains("WARN  started over 1 time: connections 1"),
-        "{log}"
-    );
-    assert!(ending.contains(" times: connections "), "{log}");
     assert!(!log.contains("ERROR"), "{log}");
 }
 
@@ -289,25 +270,89 @@ fn a_header_without_end_is_shed_when_memory_is_above_the_limit() {
     let piece = vec![b'a'; 1 << 20];
     let shed = (0..1000).find(|_| stream.write_all(&piece).is_err());
     assert!(shed.is_some(), "1,000 MiB of header were taken");
-    bot.wait_for_log("started over 1 time: memory 1");
+    bot.wait_for_log(" MiB of memory");
     answered_again(&bot);
     assert!(bot.is_running());
     assert!(bot.memory_mib() < 32);
 }
 
 #[test]
-fn a_signed_peer_that_reads_no_answer_holds_the_bot_for_no_longer_than_the_limit() {
-    let mut bot = Bot::with(&["--joke-source", "none", "--joke-budget", "1"], &[]);
+fn more_oversized_requests_than_can_be_kept_have_the_worker_replaced() {
+    let bot = Bot::start();
+    let worker = bot.worker_pid();
+    let bomb = "POST / HTTP/1.1\r\nContent-Length: 99999999999999\r\n\r\nx";
+    let _held: Vec<_> = (0..130)
+        .map(|_| {
+            let mut stream = TcpStream::connect(bot.address).unwrap();
+            stream.write_all(bomb.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    bot.wait_for_log(" WARN  the worker ended: too many oversized requests");
+    assert_eq!(bot.answer_to("你好"), "好你");
+    assert_ne!(bot.worker_pid(), worker);
+}
+
+#[test]
+fn peers_that_read_no_answer_keep_nobody_waiting() {
+    let bot = Bot::start();
+    let worker = bot.worker_pid();
+    let handshake = format!("{}&echostr={}", signed("/"), "x".repeat(1000));
+    for target in [&handshake, "/healthz", "/nowhere"] {
+        let mut stream = TcpStream::connect(bot.address).unwrap();
+        let request = format!("GET {target} HTTP/1.1\r\n\r\n");
+        stream
+            .set_write_timeout(Some(Duration::from_millis(200)))
+            .unwrap();
+        let _ = stream.write_all(request.repeat(20_000).as_bytes());
+        let begun = Instant::now();
+        assert_eq!(bot.answer_to("你好"), "好你");
+        assert_eq!(bot.get("/healthz").text(), "ok\n");
+        assert!(begun.elapsed() < Duration::from_secs(1), "{target}");
+    }
+    assert_eq!(bot.worker_pid(), worker);
+}
+
+#[test]
+fn four_hundred_requests_at_once_on_one_connection_are_all_answered() {
+    let bot = Bot::start();
+    let worker = bot.worker_pid();
     let mut stream = TcpStream::connect(bot.address).unwrap();
-    let target = format!("{}&echostr={}", signed("/"), "x".repeat(1000));
-    let request = format!("GET {target} HTTP/1.1\r\n\r\n");
-    stream
-        .set_write_timeout(Some(Duration::from_millis(200)))
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let mut requests = "GET /healthz HTTP/1.1\r\n\r\n".repeat(399);
+    requests += "GET /nowhere HTTP/1.1\r\nConnection: close\r\n\r\n";
+    stream.write_all(requests.as_bytes()).unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 200 OK\r\n").count(), 399);
+    assert!(answers.ends_with("not found\n"), "{answers}");
+    assert_eq!(bot.worker_pid(), worker);
+}
+
+#[test]
+fn a_bot_without_its_supervisor_ends() {
+    let bot = Bot::start();
+    let worker = bot.worker_pid();
+    signal(bot.pid(), "SIGKILL").unwrap();
+    let ended = poll(Instant::now() + LIMIT, || {
+        TcpStream::connect(bot.address).is_err().then_some(())
+    });
+    assert_eq!(ended, Some(()), "worker {worker} is still there");
+}
+
+#[test]
+fn a_worker_has_no_use_for_a_variable_that_is_the_programs_own() {
+    let output = daoxiao(&["--listen", "127.0.0.1:0"])
+        .env("DAOXIAO_WORKER", "start")
+        .stdin(Stdio::null())
+        .output()
         .unwrap();
-    let _ = stream.write_all(request.repeat(20_000).as_bytes());
-    bot.wait_for_log("started over 1 time: stuck 1");
-    answered_again(&bot);
-    assert!(bot.is_running());
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "error: DAOXIAO_WORKER is the program's own and cannot be set: standard input is no \
+         listening socket\n"
+    );
 }
 
 #[test]
@@ -324,14 +369,8 @@ fn requests_without_a_body_get_no_thread_of_their_own() {
         stream
     };
     assert_eq!(bot.answer_to("你好"), "好你");
-    let status = fs::read_to_string(format!("/proc/{}/status", bot.pid())).unwrap();
-    let threads = status
-        .lines()
-        .find_map(|line| line.strip_prefix("Threads:"));
-    assert!(
-        threads.unwrap().trim().parse::<usize>().unwrap() < 30,
-        "{status}"
-    );
+    let threads = status_number(bot.worker_pid(), "Threads:").unwrap();
+    assert!(threads < 30, "{threads} threads");
 }
 
 /// A bot whose standard error is a pipe that nobody reads.
@@ -392,24 +431,32 @@ fn a_handed_in_socket_that_does_not_listen_is_refused() {
 }
 
 #[test]
-fn a_bot_whose_log_nobody_reads_goes_on_answering() {
+fn a_bot_whose_log_nobody_reads_keeps_nobody_waiting_and_says_what_is_missing() {
     let path = format!("/{}", "p".repeat(60));
-    let (mut child, address) = unread_bot(&["--path", &path, "--joke-budget", "1"]);
-    // The pipe takes 64 KiB, some 600 lines: then the loop stands until it has started over, for
-    // 1.5 s each time.
-    let mut late = 0;
-    let mut answer = String::new();
-    for _ in 0..2_000 {
+    let (mut child, address) = unread_bot(&["--path", &path]);
+    let answer = || {
         let request = post_request(&signed(&path), text_message("你好").as_bytes());
         let begun = Instant::now();
-        let reply = poll(begun + LIMIT, || try_exchange(address, &request).ok());
-        answer = reply.map(|reply| reply.content()).unwrap_or_default();
-        late += usize::from(begun.elapsed() > Duration::from_secs(1));
-        if answer != "好你" || late == 3 {
-            break;
-        }
+        assert_eq!(exchange(address, &request).content(), "好你");
+        assert!(begun.elapsed() < Duration::from_secs(1));
+    };
+    // The pipe takes 64 KiB, some 600 lines.
+    for _ in 0..1_000 {
+        answer();
     }
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut read = 0;
+    while read < 500 {
+        read += usize::from(log.next().unwrap().unwrap().contains("text text 200"));
+    }
+    answer();
+    let told = log.find_map(|line| {
+        let line = line.unwrap();
+        line.strip_suffix(" lines are missing here: nobody read the log")
+            .map(|start| start.rsplit(' ').next().unwrap().parse::<usize>().unwrap())
+    });
+    let missing = told.unwrap();
+    assert!((1..=500).contains(&missing), "{missing}");
     let _ = child.kill();
     let _ = child.wait();
-    assert_eq!((answer.as_str(), late), ("好你", 3));
 }

@@ -9,10 +9,6 @@ use std::{
 
 use crate::support::daoxiao;
 
-/// A file may have so many lines of code, tests not counted.
-const MAX_FILE_LINES: usize = 250;
-/// So may `main.rs`, which only starts.
-const MAX_MAIN_LINES: usize = 40;
 /// A function may have so many lines, from its name to its closing brace.
 const MAX_FUNCTION_LINES: usize = 40;
 /// A README that nobody reads to the end helps nobody.
@@ -287,18 +283,9 @@ fn no_module_imports_itself_through_others() {
 }
 
 #[test]
-fn files_and_functions_are_short() {
+fn functions_are_short() {
     let mut long = Vec::new();
     for source in sources() {
-        let lines = source.code.lines().count();
-        let limit = if source.path == "main.rs" {
-            MAX_MAIN_LINES
-        } else {
-            MAX_FILE_LINES
-        };
-        if lines > limit {
-            long.push(format!("src/{}: {lines} lines of code", source.path));
-        }
         for (name, lines) in functions(&source.code) {
             if lines > MAX_FUNCTION_LINES {
                 long.push(format!("src/{}: {lines} lines in {name}", source.path));

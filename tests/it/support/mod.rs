@@ -105,15 +105,32 @@ impl Bot {
         signal(self.pid(), &format!("SIG{name}")).unwrap();
     }
 
-    /// Has a bot that was not replaced yet start over, and waits until it has.
-    pub fn hand_over(&self) {
+    /// The process that serves: the youngest child of the one that was started.
+    pub fn worker_pid(&self) -> u32 {
+        poll(Instant::now() + LIMIT, || {
+            children(self.pid()).last().copied()
+        })
+        .expect("no worker")
+    }
+
+    /// Kills the process that serves, and waits until there is another one.
+    pub fn kill_worker(&self) {
+        let killed = self.worker_pid();
+        signal(killed, "SIGKILL").unwrap();
+        poll(Instant::now() + LIMIT, || {
+            (self.worker_pid() != killed).then_some(())
+        })
+        .expect("no other worker");
+    }
+
+    /// Has another worker take over, and waits until the old one serves nobody any more.
+    pub fn reload(&self) {
+        let old = self.worker_pid();
         self.signal("HUP");
-        let handed_on = poll(Instant::now() + LIMIT, || {
-            let variables = fs::read(format!("/proc/{}/environ", self.pid())).ok()?;
-            let variables = String::from_utf8_lossy(&variables).into_owned();
-            variables.contains("DAOXIAO_HANDED_ON=").then_some(())
-        });
-        assert_eq!(handed_on, Some(()), "SIGHUP hands nothing on");
+        poll(Instant::now() + LIMIT, || {
+            (!children(self.pid()).contains(&old)).then_some(())
+        })
+        .expect("the old worker is still there");
     }
 
     /// Ends the bot with SIGTERM; its exit status and its log.
@@ -152,7 +169,7 @@ impl Bot {
         self.post(&signed("/wechat"), xml)
     }
 
-    /// As [`Bot::say`], of a bot that may be starting over.
+    /// As [`Bot::say`], of a bot whose worker may be gone at that moment.
     pub fn try_say(&self, xml: impl AsRef<[u8]>) -> std::io::Result<Reply> {
         try_exchange(self.address, post_request(&signed("/wechat"), xml.as_ref()))
     }
@@ -164,16 +181,27 @@ impl Bot {
         reply.content()
     }
 
-    /// Resident memory in MiB.
+    /// Resident memory of the process that serves, in MiB.
     pub fn memory_mib(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .unwrap();
-        let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-        kib / 1024
+        let measured = || status_number(self.worker_pid(), "VmRSS:");
+        poll(Instant::now() + LIMIT, measured).unwrap() / 1024
     }
+}
+
+/// The children of a process, from the eldest to the youngest.
+pub fn children(pid: u32) -> Vec<u32> {
+    let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let list = list.unwrap_or_default();
+    list.split_whitespace()
+        .map(|pid| pid.parse().unwrap())
+        .collect()
+}
+
+/// A number from the status of a process that is still there.
+pub fn status_number(pid: u32, field: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// Sends a signal to a process.

@@ -1,0 +1,132 @@
+//! One request from its query to its response, in the same steps for the loop, for a body that
+//! comes late, and for CGI: admit by the query, check the declared length, read the body, answer.
+
+use std::{
+    borrow::Cow,
+    io::{self, Read, Write},
+    time::SystemTime,
+};
+
+use crate::{
+    callback::{Answer, Callback, Rejection, check_length, handshake},
+    entropy,
+};
+
+/// What goes back, and what the log tells of it.
+#[derive(Debug)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    content_type: &'static str,
+    /// The methods that are taken, where another one was refused for it.
+    allow: Option<&'static str>,
+    pub(crate) body: Vec<u8>,
+    /// What was answered, for the log.
+    pub(crate) said: Cow<'static, str>,
+}
+
+/// What came of a message.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Respond(Response),
+    /// The query was admitted, and the body is of this length and still to come.
+    AwaitBody(usize),
+}
+
+/// Answers a handshake.
+pub(crate) fn shake_hands(
+    callback: &Callback,
+    query: &str,
+    now: SystemTime,
+) -> Result<Response, Rejection> {
+    let echostr = callback.admit(query, now).and_then(handshake)?;
+    Ok(Response::ok("text/plain", echostr, "- handshake"))
+}
+
+/// Answers a message, whose body is not touched before its query has proved to be WeChat's. `body`
+/// gives so many bytes, or none if they are still to come.
+pub(crate) fn answer(
+    callback: &mut Callback,
+    query: &str,
+    length: Option<usize>,
+    body: impl FnOnce(usize) -> Result<Option<Vec<u8>>, Rejection>,
+    joke: impl FnOnce() -> String,
+    now: SystemTime,
+) -> Result<Outcome, Rejection> {
+    let query = callback.admit(query, now)?;
+    let length = check_length(length)?;
+    let Some(body) = body(length)? else {
+        return Ok(Outcome::AwaitBody(length));
+    };
+    callback
+        .answer_with(&query, &body, now, joke, entropy::randomness)
+        .map(|answer| Outcome::Respond(answer.into()))
+}
+
+/// Reads a body of this length.
+pub(crate) fn read_body(source: impl Read, length: usize) -> Result<Vec<u8>, Rejection> {
+    let mut body = Vec::with_capacity(length);
+    let limit = u64::try_from(length).unwrap_or(u64::MAX);
+    match source.take(limit).read_to_end(&mut body) {
+        Ok(read) if read == length => Ok(body),
+        _ => Err(Rejection::BodyEndsEarly),
+    }
+}
+
+impl Response {
+    pub(crate) fn ok(
+        content_type: &'static str,
+        body: Vec<u8>,
+        said: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            status: 200,
+            content_type,
+            allow: None,
+            body,
+            said: said.into(),
+        }
+    }
+
+    /// The headers but that of the length.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let allow = self.allow.map(|methods| ("Allow", methods));
+        [("Content-Type", self.content_type)]
+            .into_iter()
+            .chain(allow)
+    }
+
+    /// Writes what HTTP and CGI have in common: headers, an empty line, and the body unless it was
+    /// not asked for.
+    pub(crate) fn write_to(&self, mut out: impl Write, with_body: bool) -> io::Result<()> {
+        for (name, value) in self.headers() {
+            write!(out, "{name}: {value}\r\n")?;
+        }
+        write!(out, "Content-Length: {}\r\n\r\n", self.body.len())?;
+        if with_body {
+            out.write_all(&self.body)?;
+        }
+        out.flush()
+    }
+}
+
+impl From<Answer> for Response {
+    fn from(answer: Answer) -> Self {
+        let said = format!("{} {}", answer.msg_type, answer.answered);
+        Self::ok(answer.content_type, answer.body.into_bytes(), said)
+    }
+}
+
+impl From<&Rejection> for Response {
+    fn from(rejection: &Rejection) -> Self {
+        Self {
+            status: rejection.status(),
+            content_type: "text/plain",
+            allow: match rejection {
+                Rejection::MethodNotAllowed { allow } => Some(allow),
+                _ => None,
+            },
+            body: format!("{}\n", rejection.phrase()).into_bytes(),
+            said: format!("- refused: {rejection}").into(),
+        }
+    }
+}
