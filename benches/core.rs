@@ -14,7 +14,7 @@ use daoxiao::{
     reverse::reverse,
     wechat::crypt::MsgCrypt,
     wechat::message::Message,
-    wechat::reply::{Content, Reply},
+    wechat::reply::Content,
     wechat::signature::sign,
 };
 use divan::{AllocProfiler, Bencher, black_box};
@@ -53,8 +53,8 @@ fn reverse_text(bencher: Bencher<'_, '_>, length: usize) {
 
 #[divan::bench(args = LENGTHS)]
 fn reply_as_xml(bencher: Bencher<'_, '_>, length: usize) {
-    let reply = Reply::Text(Content::new(text(length)).unwrap());
-    bencher.bench_local(|| black_box(&reply).body("oUser", "gh_account", TIMESTAMP));
+    let content = Content::new(text(length)).unwrap();
+    bencher.bench_local(|| black_box(&content).xml("oUser", "gh_account", TIMESTAMP));
 }
 
 #[divan::bench(args = LENGTHS)]

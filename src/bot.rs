@@ -27,7 +27,7 @@ const STICKERS: [&str; 4] = [
 
 /// What is to be done with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// Say this.
     Reply(Content),
     /// Tell the next joke.
@@ -37,8 +37,7 @@ pub enum Action {
 }
 
 /// Decides what to do with a message.
-#[must_use]
-pub fn decide(message: &Message) -> Action {
+pub(crate) fn decide(message: &Message) -> Action {
     match &message.kind {
         MessageKind::Text(content) => content.as_deref().map_or(Action::Acknowledge, hear),
         MessageKind::Voice(recognition) => recognition.as_deref().map_or_else(words_only, hear),

@@ -1,12 +1,14 @@
 //! One callback, from its query to the body of the answer.
 //!
-//! The order of a message: [`Callback::admit`] by the query, [`check_length`] by the declared length, read the body,
-//! [`Callback::answer`]. Jokes are not the callback's: where a message asks for one, `answer` gives
-//! [`Outcome::AwaitJoke`], and whoever has a joke, now or later, ends it by [`Callback::finish`]. Who may wait for
-//! the joke on the spot calls [`Callback::answer_with`] instead of the two.
+//! The order of a message: [`Callback::admit`] by the query, [`check_length`] by the declared
+//! length, read the body, [`Callback::answer`]. Jokes are not the callback's: where a message asks
+//! for one, `answer` gives [`Outcome::AwaitJoke`], and whoever has a joke, now or later, ends it by
+//! [`Callback::finish`]. Who may wait for the joke on the spot calls [`Callback::answer_with`]
+//! instead of the two.
 //!
-//! The same message again is [`Outcome::AwaitJoke`] too while its first asker waits. `finish` takes a joke only for
-//! the first of them that it meets: all get that one, in whatever order they are finished.
+//! The same message again is [`Outcome::AwaitJoke`] too while its first asker waits. `finish` takes
+//! a joke only for the first of them that it meets: all get that one, in whatever order they are
+//! finished.
 
 mod account;
 mod recent;
@@ -24,15 +26,15 @@ use crate::{
     wechat::{
         message::Message,
         query::CallbackQuery,
-        reply::{Content, Reply},
+        reply::{Content, SUCCESS},
         signature::check_signature,
         unix_seconds,
     },
 };
 
-/// The longest body that is read. The longest that WeChat sends is a text of 2,048 characters of four bytes in
-/// compatible mode: 8 KiB, and its encrypted form of 11 KiB beside it.
-pub const MAX_BODY_BYTES: usize = 24 * 1024;
+/// The longest body that is read. The longest that WeChat sends is a text of 2,048 characters of
+/// four bytes in compatible mode: 8 KiB, and its encrypted form of 11 KiB beside it.
+pub(crate) const MAX_BODY_BYTES: usize = 24 * 1024;
 
 /// What an answer must not share with any other one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,9 +97,12 @@ impl Callback {
         now: SystemTime,
     ) -> Result<CallbackQuery<'a>, Rejection> {
         let query = CallbackQuery::parse(query)?;
-        let signature = required(query.signature.as_deref(), "signature")?;
-        let timestamp = required(query.timestamp.as_deref(), "timestamp")?;
-        let nonce = required(query.nonce.as_deref(), "nonce")?;
+        let CallbackQuery {
+            signature,
+            timestamp,
+            nonce,
+            ..
+        } = &query;
         if !check_signature(&self.account.token, timestamp, nonce, signature) {
             return Err(Rejection::Signature);
         }
@@ -120,7 +125,8 @@ impl Callback {
 
     /// Answers the message in the body of an admitted request, or says that a joke is wanted first.
     ///
-    /// What is random is asked for by an encrypted reply only: the system takes longer to give it than a plain one.
+    /// What is random is asked for by an encrypted reply only: the system takes longer to give it
+    /// than a plain one.
     pub fn answer<E>(
         &mut self,
         query: &CallbackQuery<'_>,
@@ -129,22 +135,21 @@ impl Callback {
         random: impl FnOnce() -> Result<Randomness, E>,
     ) -> Result<Outcome, Rejection> {
         let message = self.account.read(query, body)?;
-        if let Some(kept) = self.recent.find(message.fingerprint, now) {
-            let answer = self.reply(&message, Some(kept.clone()), "repeat", now, random)?;
-            return Ok(Outcome::Answer(answer));
-        }
-        let (content, word) = match decide(&message) {
-            Action::Reply(content) => (Some(content), "text"),
-            Action::TellJoke => return Ok(Outcome::AwaitJoke(Pending { message })),
-            Action::Acknowledge => (None, "success"),
+        let kept = self.recent.find(message.fingerprint, now).cloned();
+        let (said, word) = match kept {
+            Some(kept) => (Some(kept), "repeat"),
+            None => match decide(&message) {
+                Action::TellJoke => return Ok(Outcome::AwaitJoke(Pending { message })),
+                Action::Reply(content) => (Some(self.keep(&message, content, now)), "text"),
+                Action::Acknowledge => (None, "success"),
+            },
         };
-        let answered = self.keep(&message, content, now);
-        self.reply(&message, answered, word, now, random)
+        self.reply(&message, said, word, now, random)
             .map(Outcome::Answer)
     }
 
-    /// Answers a message that waited for a joke. None is taken if the same message was finished before: its joke is
-    /// told again.
+    /// Answers a message that waited for a joke. None is taken if the same message was finished
+    /// before: its joke is told again.
     pub fn finish<E>(
         &mut self,
         pending: Pending,
@@ -153,11 +158,15 @@ impl Callback {
         random: impl FnOnce() -> Result<Randomness, E>,
     ) -> Result<Answer, Rejection> {
         let message = pending.message;
-        let (answered, word) = match self.recent.find(message.fingerprint, now) {
-            Some(kept) => (Some(kept.clone()), "repeat"),
-            None => (self.keep(&message, Content::new(joke()), now), "joke"),
+        let kept = self.recent.find(message.fingerprint, now).cloned();
+        let (said, word) = if kept.is_some() {
+            (kept, "repeat")
+        } else {
+            let content = Content::new(joke());
+            let said = content.map(|content| self.keep(&message, content, now));
+            (said, "joke")
         };
-        self.reply(&message, answered, word, now, random)
+        self.reply(&message, said, word, now, random)
     }
 
     /// [`Self::answer`], and [`Self::finish`] at once where a joke is wanted.
@@ -175,52 +184,44 @@ impl Callback {
         }
     }
 
-    /// Keeps what is said now for the next try. What is acknowledged needs no keeping: it will be again.
-    fn keep(
-        &mut self,
-        message: &Message,
-        content: Option<Content>,
-        now: SystemTime,
-    ) -> Option<Answered> {
-        let answered = Answered {
-            content: content?,
-            at: now,
-        };
+    /// Keeps what is said now for the next try.
+    fn keep(&mut self, message: &Message, content: Content, now: SystemTime) -> Answered {
+        let answered = Answered { content, at: now };
         self.recent.keep(message.fingerprint, answered.clone());
-        Some(answered)
+        answered
     }
 
     /// The response to a message of which this was said, or nothing.
     fn reply<E>(
         &self,
         message: &Message,
-        answered: Option<Answered>,
+        said: Option<Answered>,
         word: &'static str,
         now: SystemTime,
         random: impl FnOnce() -> Result<Randomness, E>,
     ) -> Result<Answer, Rejection> {
-        let (reply, at) = match answered {
-            Some(Answered { content, at }) => (Reply::Text(content), at),
-            None => (Reply::Success, now),
+        let msg_type = message.kind.name();
+        let Some(Answered { content, at }) = said else {
+            return Ok(Answer {
+                body: SUCCESS.to_owned(),
+                content_type: "text/plain",
+                msg_type,
+                answered: word,
+            });
         };
-        let plain = reply.body(
-            &message.from_user_name,
-            &message.to_user_name,
-            unix_seconds(at),
-        );
-        let (body, content_type) = match (reply, &self.account.crypt) {
-            (Reply::Success, _) => (plain, "text/plain"),
-            (Reply::Text(_), None) => (plain, "application/xml"),
-            (Reply::Text(_), Some(crypt)) => {
+        let (to, from) = (&message.from_user_name, &message.to_user_name);
+        let plain = content.xml(to, from, unix_seconds(at));
+        let body = match &self.account.crypt {
+            Some(crypt) => {
                 let random = random().map_err(|_| Rejection::NoRandomness)?;
-                let sealed = self.account.seal(crypt, &plain, now, &random);
-                (sealed, "application/xml")
+                self.account.seal(crypt, &plain, now, &random)
             }
+            None => plain,
         };
         Ok(Answer {
             body,
-            content_type,
-            msg_type: message.kind.name(),
+            content_type: "application/xml",
+            msg_type,
             answered: word,
         })
     }
@@ -241,20 +242,14 @@ pub fn check_length(declared: Option<usize>) -> Result<usize, Rejection> {
     Ok(length)
 }
 
-fn required<'q>(field: Option<&'q str>, name: &'static str) -> Result<&'q str, Rejection> {
-    field.ok_or(Rejection::Missing(name))
-}
-
-/// The most digits that a signed number of 64 bits has.
+/// The most digits of a number that certainly fits 64 bits.
 const MAX_TIMESTAMP_DIGITS: usize = 19;
 
-/// A time written in digits alone, and as many as fit a signed number of 64 bits.
+/// A time written in digits only: `parse` would take a sign, too, and any number of zeros.
 fn seconds(timestamp: &str) -> Option<u64> {
-    // `parse` alone would take a sign, too, and any number of zeros.
     let is_plain = timestamp.len() <= MAX_TIMESTAMP_DIGITS
         && timestamp.bytes().all(|byte| byte.is_ascii_digit());
-    let seconds: i64 = timestamp.parse().ok().filter(|_| is_plain)?;
-    u64::try_from(seconds).ok()
+    timestamp.parse().ok().filter(|_| is_plain)
 }
 
 #[cfg(test)]

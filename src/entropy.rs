@@ -3,7 +3,7 @@
 use crate::{callback::Randomness, wechat::signature::Token};
 
 /// What one encrypted reply must not share with another.
-pub fn randomness() -> Result<Randomness, getrandom::Error> {
+pub(crate) fn randomness() -> Result<Randomness, getrandom::Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;
     Ok(Randomness {
@@ -13,7 +13,7 @@ pub fn randomness() -> Result<Randomness, getrandom::Error> {
 }
 
 /// A Token for one run.
-pub fn token() -> Result<Token, getrandom::Error> {
+pub(crate) fn token() -> Result<Token, getrandom::Error> {
     let mut bytes = [0; _];
     getrandom::fill(&mut bytes)?;
     Ok(Token::random(bytes))

@@ -20,8 +20,8 @@ pub fn reverse(text: &str) -> String {
     backwards.concat()
 }
 
-/// Whether the character is a grapheme cluster by itself beside any other such character, and no part of a face:
-/// visible ASCII, the usual Hanzi, and the punctuation between them.
+/// Whether the character is a grapheme cluster by itself beside any other such character, and no
+/// part of a face: visible ASCII, the usual Hanzi, and the punctuation between them.
 fn stands_alone(char: char) -> bool {
     match char {
         '/' | '[' => false,
@@ -56,7 +56,8 @@ pub(crate) fn characters(text: &str) -> impl Iterator<Item = &str> {
 
 /// The face code that the text starts with, or nothing.
 fn face_at_start(text: &str) -> &'static str {
-    // No face is the beginning of another one, so the only candidate is the last that sorts before the text.
+    // No face is the beginning of another one, so the only candidate is the last that sorts before
+    // the text.
     let after = FACES.partition_point(|face| *face <= text);
     let candidate = after.checked_sub(1).and_then(|index| FACES.get(index));
     candidate
@@ -149,10 +150,12 @@ mod tests {
         }
     }
 
-    /// Characters for which backwards twice is the same: none of them joins what comes to stand beside it.
+    /// Characters for which backwards twice is the same: none of them joins what comes to stand
+    /// beside it.
     ///
-    /// It is no law for a lone combining mark, half a flag or `\r` and `\n`, which join a new neighbour, nor for
-    /// letters that spell a face only backwards, so `/`, `[` and `:` come here inside faces alone.
+    /// It is no law for a lone combining mark, half a flag or `\r` and `\n`, which join a new
+    /// neighbour, nor for letters that spell a face only backwards, so `/`, `[` and `:` come here
+    /// inside faces alone.
     fn character() -> impl Strategy<Value = String> {
         prop_oneof![
             "[a-zA-Z0-9 ,.!?]",

@@ -18,7 +18,7 @@ use crate::{
         reply::{MAX_CONTENT_BYTES, push_cdata},
         signature::{Token, check_msg_signature, sign},
         unix_seconds,
-        xml::{Fields, XmlError},
+        xml::{XmlError, read_strictly},
     },
 };
 
@@ -246,7 +246,7 @@ impl PassiveReply {
 
 /// The elements of a reply. Strictly: the platform's own reading of a reply that is no XML is not known.
 fn fields(xml: &str) -> Result<Vec<(String, String)>, XmlError> {
-    Ok(Fields::parse_strictly(xml)?.into_pairs())
+    read_strictly(xml, |fields| Ok(fields.to_pairs()))
 }
 
 fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {

@@ -1,4 +1,5 @@
-//! The platform's protocol: what WeChat sends to an account's server, and what it takes as an answer.
+//! The platform's protocol: what WeChat sends to an account's server, and what it takes as an
+//! answer.
 
 pub mod crypt;
 pub mod message;

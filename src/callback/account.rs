@@ -1,18 +1,19 @@
-//! The account's side of the encryption modes: what an envelope holds, and the envelope around a reply.
+//! The account's side of the encryption modes: what an envelope holds, and the envelope around a
+//! reply.
 
 use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
 
-use super::{Randomness, Rejection, required};
+use super::{Randomness, Rejection};
 use crate::wechat::{
     crypt::{CryptError, MsgCrypt},
     message::Message,
-    query::CallbackQuery,
+    query::{CallbackQuery, QueryError},
     reply::encrypted_body,
     signature::{Token, check_msg_signature, sign},
     unix_seconds,
-    xml::{Fields, XmlError},
+    xml::{self, XmlError},
 };
 
 /// What the platform and the bot know about the account.
@@ -27,7 +28,8 @@ pub struct Account {
 }
 
 impl Account {
-    /// The message in a body: of an account with a key, in its `<Encrypt>`, whatever stands beside that.
+    /// The message in a body: of an account with a key, in its `<Encrypt>`, whatever stands beside
+    /// that.
     pub(super) fn read(
         &self,
         query: &CallbackQuery<'_>,
@@ -40,7 +42,8 @@ impl Account {
         Ok(message)
     }
 
-    /// The message in the envelope's `<Encrypt>`, whose signature is checked before anything is made of it.
+    /// The message in the envelope's `<Encrypt>`, whose signature is checked before anything is
+    /// made of it.
     fn decrypt(
         &self,
         crypt: &MsgCrypt,
@@ -50,17 +53,23 @@ impl Account {
         if query.encrypt_type.as_deref() != Some("aes") {
             return Err(EnvelopeError::EncryptType.into());
         }
-        let timestamp = required(query.timestamp.as_deref(), "timestamp")?;
-        let nonce = required(query.nonce.as_deref(), "nonce")?;
-        let msg_signature = required(query.msg_signature.as_deref(), "msg_signature")?;
+        let CallbackQuery {
+            timestamp,
+            nonce,
+            msg_signature,
+            ..
+        } = query;
+        let msg_signature = msg_signature.as_deref();
+        let msg_signature = msg_signature.ok_or(QueryError::Missing("msg_signature"))?;
         let envelope = str::from_utf8(body).map_err(|_| EnvelopeError::NotUtf8)?;
-        let fields = Fields::parse(envelope).map_err(EnvelopeError::Xml)?;
-        let encrypt = fields.get("Encrypt").map_err(EnvelopeError::Xml)?;
-        let encrypt = encrypt.ok_or(EnvelopeError::NoEncrypt)?;
-        if !check_msg_signature(&self.token, timestamp, nonce, encrypt, msg_signature) {
-            return Err(EnvelopeError::MsgSignature.into());
-        }
-        Ok(crypt.decrypt(encrypt).map_err(EnvelopeError::Crypt)?)
+        let message = xml::read(envelope, |fields| {
+            let encrypt = fields.get("Encrypt")?.ok_or(EnvelopeError::NoEncrypt)?;
+            if !check_msg_signature(&self.token, timestamp, nonce, encrypt, msg_signature) {
+                return Err(EnvelopeError::MsgSignature);
+            }
+            Ok(crypt.decrypt(encrypt)?)
+        })?;
+        Ok(message)
     }
 
     /// The envelope around a reply.
@@ -95,7 +104,7 @@ pub enum EnvelopeError {
     NotUtf8,
     /// The body is not WeChat's XML.
     #[error(transparent)]
-    Xml(XmlError),
+    Xml(#[from] XmlError),
     /// The body holds no encrypted message.
     #[error("the body has no Encrypt, and WECHAT_ENCODING_AES_KEY is set")]
     NoEncrypt,
@@ -104,5 +113,5 @@ pub enum EnvelopeError {
     MsgSignature,
     /// The message cannot be decrypted.
     #[error(transparent)]
-    Crypt(CryptError),
+    Crypt(#[from] CryptError),
 }

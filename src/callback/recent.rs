@@ -7,13 +7,15 @@ use std::{
 
 use crate::wechat::reply::Content;
 
-/// WeChat sends a message three times, about 5 s apart, when no answer arrives; 60 s leave room for slow networks.
+/// WeChat sends a message three times, about 5 s apart, when no answer arrives; 60 s leave room for
+/// slow networks.
 const KEPT_FOR: Duration = Duration::from_secs(60);
 /// Sixty messages a second for the time they are kept, more than a small account will meet.
 const MAX_ANSWERS: usize = 4_096;
 /// Room for that many answers of usual length; the longest ones push the oldest out sooner.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
-/// What an answer takes beside its text: its places in the map and the queue and the allocation, rounded up.
+/// What an answer takes beside its text: its places in the map and the queue and the allocation,
+/// rounded up.
 const BYTES_BESIDE_TEXT: usize = 256;
 
 /// The answers to recent messages, by the messages' fingerprints.

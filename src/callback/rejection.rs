@@ -9,7 +9,8 @@ use crate::{
 
 /// Why a request is refused; displayed, it is the reason for the log.
 ///
-/// It holds nothing that a peer sent but numbers, so no secret, OpenID or message gets into the log by it.
+/// It holds nothing that a peer sent but numbers, so no secret, OpenID or message gets into the log
+/// by it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Rejection {
     /// No such path.
@@ -24,9 +25,6 @@ pub enum Rejection {
     /// The query cannot be read.
     #[error(transparent)]
     Query(#[from] QueryError),
-    /// The query has not the named field.
-    #[error("the query has no {0}")]
-    Missing(&'static str),
     /// The signature is not over this Token, timestamp and nonce.
     #[error("the signature is wrong (is WECHAT_TOKEN the platform's?)")]
     Signature,
@@ -80,7 +78,6 @@ impl Rejection {
             Self::NoEchostr | Self::BodyEndsEarly | Self::Message(_) => 400,
             Self::NoRandomness => 500,
             Self::Query(_)
-            | Self::Missing(_)
             | Self::Signature
             | Self::Timestamp
             | Self::Age { .. }
@@ -92,11 +89,7 @@ impl Rejection {
     pub fn is_unauthenticated(&self) -> bool {
         matches!(
             self,
-            Self::NotFound
-                | Self::MethodNotAllowed { .. }
-                | Self::Query(_)
-                | Self::Missing(_)
-                | Self::Signature
+            Self::NotFound | Self::MethodNotAllowed { .. } | Self::Query(_) | Self::Signature
         )
     }
 

@@ -23,7 +23,9 @@ pub(crate) struct LogArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct MaxAgeArg {
-    /// How far a call's timestamp may be from now; 0 = any age
+    /// How far a call's timestamp may be from now; 0 = any age. WeChat's signature doesn't tell
+    /// timestamp and nonce apart: a call that was seen passes at any age if its nonce reads like
+    /// a time of now and the two are swapped
     #[arg(
         long,
         env = "DAOXIAO_MAX_AGE",

@@ -66,7 +66,8 @@ impl MsgCrypt {
     }
 }
 
-/// Random bytes, the message's length, the message, the AppID, and 1 to 32 bytes that say how many they are.
+/// Random bytes, the message's length, the message, the AppID, and 1 to 32 bytes that say how many
+/// they are.
 fn frame(message: &str, app_id: &AppId, random: [u8; RANDOM_LENGTH]) -> Vec<u8> {
     let length = u32::try_from(message.len()).expect("a reply is shorter than 4 GiB");
     let unpadded = random.len() + size_of::<u32>() + message.len() + app_id.0.len();

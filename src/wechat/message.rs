@@ -2,10 +2,11 @@
 
 use thiserror::Error;
 
-use crate::wechat::xml::{Fields, XmlError};
+use crate::wechat::xml::{self, Fields, XmlError};
 
-/// The longest name of a user or an account, of a type or an event. An OpenID has 28 bytes. A reply says the names
-/// again, and must fit into what the system takes of it at once, for the loop writes it.
+/// The longest name of a user or an account, of a type or an event. An OpenID has 28 bytes. A reply
+/// says the names again, and must fit into what the system takes of it at once, for the loop writes
+/// it.
 const MAX_NAME_BYTES: usize = 128;
 
 /// One message or event, as far as the bot cares.
@@ -17,8 +18,8 @@ pub struct Message {
     pub from_user_name: String,
     /// What the user did.
     pub kind: MessageKind,
-    /// Tells it from other messages by all of its elements, also those that the bot reads no further. WeChat repeats
-    /// a message unchanged.
+    /// Tells it from other messages by all of its elements, also those that the bot reads no
+    /// further. WeChat repeats a message unchanged.
     pub fingerprint: u64,
 }
 
@@ -54,21 +55,24 @@ impl Message {
     /// Reads a body that is not encrypted.
     pub fn parse(body: &[u8]) -> Result<Self, MessageError> {
         let xml = str::from_utf8(body).map_err(|_| MessageError::NotUtf8)?;
-        let fields = Fields::parse(xml)?;
+        xml::read(xml, Self::of)
+    }
+
+    fn of(fields: &Fields<'_>) -> Result<Self, MessageError> {
         if fields.get("MsgType")?.is_none() && fields.get("Encrypt")?.is_some() {
             return Err(MessageError::Encrypted);
         }
         Ok(Self {
-            to_user_name: name(&fields, "ToUserName")?.to_owned(),
-            from_user_name: name(&fields, "FromUserName")?.to_owned(),
-            kind: MessageKind::of(&fields)?,
+            to_user_name: name(fields, "ToUserName")?.to_owned(),
+            from_user_name: name(fields, "FromUserName")?.to_owned(),
+            kind: MessageKind::of(fields)?,
             fingerprint: fields.fingerprint(),
         })
     }
 }
 
 impl MessageKind {
-    fn of(fields: &Fields) -> Result<Self, MessageError> {
+    fn of(fields: &Fields<'_>) -> Result<Self, MessageError> {
         let words = |name| fields.get(name).map(|text| text.map(str::to_owned));
         Ok(match name(fields, "MsgType")? {
             "text" => Self::Text(words("Content")?),
@@ -103,7 +107,7 @@ impl MessageKind {
     }
 }
 
-fn name<'f>(fields: &'f Fields, name: &'static str) -> Result<&'f str, MessageError> {
+fn name<'f>(fields: &'f Fields<'_>, name: &'static str) -> Result<&'f str, MessageError> {
     let text = fields.get(name)?.ok_or(MessageError::Missing(name))?;
     if text.len() > MAX_NAME_BYTES {
         return Err(MessageError::TooLong(name));

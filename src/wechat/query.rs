@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
-/// The longest `echostr`. WeChat's has 19 digits; the loop writes it back, and it must fit into what the system takes
-/// at once.
+/// The longest `echostr`. WeChat's has 19 digits; the loop writes it back, and it must fit into
+/// what the system takes at once.
 const MAX_ECHOSTR_BYTES: usize = 1_024;
 /// The longest of the other fields. A signature has 40 bytes.
 const MAX_TEXT_BYTES: usize = 128;
@@ -14,14 +14,14 @@ const MAX_TEXT_BYTES: usize = 128;
 /// The fields that WeChat puts into the query, percent-decoded once; `+` stays `+`.
 ///
 /// Fields of other names are ignored.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallbackQuery<'a> {
     /// Covers the Token, the timestamp and the nonce.
-    pub signature: Option<Cow<'a, str>>,
+    pub signature: Cow<'a, str>,
     /// Unix seconds, kept as the text that was signed.
-    pub timestamp: Option<Cow<'a, str>>,
+    pub timestamp: Cow<'a, str>,
     /// A number used once, kept as the text that was signed.
-    pub nonce: Option<Cow<'a, str>>,
+    pub nonce: Cow<'a, str>,
     /// `aes` when the body is encrypted.
     pub encrypt_type: Option<Cow<'a, str>>,
     /// Covers the Token, the timestamp, the nonce and the text in `<Encrypt>`.
@@ -33,23 +33,31 @@ pub struct CallbackQuery<'a> {
 impl<'a> CallbackQuery<'a> {
     /// Reads the part of a request's target that follows the `?`.
     pub fn parse(query: &'a str) -> Result<Self, QueryError> {
-        let mut fields = Self::default();
+        let (mut signature, mut timestamp, mut nonce) = (None, None, None);
+        let (mut encrypt_type, mut msg_signature, mut echostr) = (None, None, None);
         for pair in query.split('&') {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             match name {
-                "signature" => set_text(&mut fields.signature, "signature", value)?,
-                "timestamp" => set_text(&mut fields.timestamp, "timestamp", value)?,
-                "nonce" => set_text(&mut fields.nonce, "nonce", value)?,
-                "encrypt_type" => set_text(&mut fields.encrypt_type, "encrypt_type", value)?,
-                "msg_signature" => set_text(&mut fields.msg_signature, "msg_signature", value)?,
+                "signature" => set_text(&mut signature, "signature", value)?,
+                "timestamp" => set_text(&mut timestamp, "timestamp", value)?,
+                "nonce" => set_text(&mut nonce, "nonce", value)?,
+                "encrypt_type" => set_text(&mut encrypt_type, "encrypt_type", value)?,
+                "msg_signature" => set_text(&mut msg_signature, "msg_signature", value)?,
                 "echostr" => {
                     let bytes = Cow::from(percent_decode_str(value));
-                    set(&mut fields.echostr, "echostr", bytes, MAX_ECHOSTR_BYTES)?;
+                    set(&mut echostr, "echostr", bytes, MAX_ECHOSTR_BYTES)?;
                 }
                 _ => {}
             }
         }
-        Ok(fields)
+        Ok(Self {
+            signature: signature.ok_or(QueryError::Missing("signature"))?,
+            timestamp: timestamp.ok_or(QueryError::Missing("timestamp"))?,
+            nonce: nonce.ok_or(QueryError::Missing("nonce"))?,
+            encrypt_type,
+            msg_signature,
+            echostr,
+        })
     }
 }
 
@@ -67,7 +75,8 @@ fn set_text<'a>(
     set(field, name, text, MAX_TEXT_BYTES)
 }
 
-/// Fills a field once: of two values, the one that was checked and the one that is used could differ.
+/// Fills a field once: of two values, the one that was checked and the one that is used could
+/// differ.
 fn set<'a, T: ToOwned + AsRef<[u8]> + ?Sized>(
     field: &mut Option<Cow<'a, T>>,
     name: &'static str,
@@ -87,6 +96,9 @@ fn set<'a, T: ToOwned + AsRef<[u8]> + ?Sized>(
 /// Why a query cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum QueryError {
+    /// The query has not the named field.
+    #[error("the query has no {0}")]
+    Missing(&'static str),
     /// The named field stands twice.
     #[error("the query has the field {0} twice")]
     Twice(&'static str),
@@ -111,9 +123,9 @@ mod tests {
         assert_eq!(
             CallbackQuery::parse(query),
             Ok(CallbackQuery {
-                signature: Some("97f0".into()),
-                timestamp: Some("1469079992".into()),
-                nonce: Some("337988175".into()),
+                signature: "97f0".into(),
+                timestamp: "1469079992".into(),
+                nonce: "337988175".into(),
                 encrypt_type: Some("aes".into()),
                 msg_signature: Some("c173".into()),
                 echostr: None,
@@ -121,16 +133,27 @@ mod tests {
         );
     }
 
+    /// Reads a query that has these fields beside what it must have.
+    fn parse(fields: &str) -> Result<CallbackQuery<'static>, QueryError> {
+        let query = format!("signature=s&timestamp=t&{fields}");
+        let query = if query.contains("nonce") {
+            query
+        } else {
+            query + "&nonce=n"
+        };
+        CallbackQuery::parse(query.leak())
+    }
+
     #[test]
     fn decodes_percent_once_and_leaves_plus_alone() {
-        let fields = CallbackQuery::parse("nonce=a%2541+b%26&timestamp=%zz%").unwrap();
-        assert_eq!(fields.nonce, Some("a%41+b&".into()));
-        assert_eq!(fields.timestamp, Some("%zz%".into()));
+        let fields = parse("nonce=a%2541+b%26&msg_signature=%zz%").unwrap();
+        assert_eq!(fields.nonce, "a%41+b&");
+        assert_eq!(fields.msg_signature, Some("%zz%".into()));
     }
 
     #[test]
     fn hands_echostr_on_byte_for_byte() {
-        let fields = CallbackQuery::parse("echostr=%ff%00+%E7%AC%91=1").unwrap();
+        let fields = parse("echostr=%ff%00+%E7%AC%91=1").unwrap();
         assert_eq!(
             fields.echostr.as_deref(),
             Some(b"\xff\0+\xe7\xac\x91=1".as_slice())
@@ -139,10 +162,12 @@ mod tests {
 
     #[test]
     fn tells_an_empty_field_from_a_missing_one() {
-        let fields = CallbackQuery::parse("signature=&nonce&&=").unwrap();
-        assert_eq!(fields.signature, Some("".into()));
-        assert_eq!(fields.nonce, Some("".into()));
-        assert_eq!(fields.timestamp, None);
+        let fields = CallbackQuery::parse("signature=&timestamp&nonce&&=").unwrap();
+        assert_eq!((&*fields.signature, &*fields.nonce), ("", ""));
+        for name in ["signature", "timestamp", "nonce"] {
+            let query = "signature=s&timestamp=t&nonce=n".replace(name, "other");
+            assert_eq!(CallbackQuery::parse(&query), Err(QueryError::Missing(name)));
+        }
     }
 
     #[test]
@@ -159,17 +184,18 @@ mod tests {
             let query = format!("{name}=1&a=2&{name}=1");
             assert_eq!(CallbackQuery::parse(&query), Err(QueryError::Twice(name)));
         }
-        assert_eq!(
-            CallbackQuery::parse("a=1&a=2"),
-            Ok(CallbackQuery::default())
-        );
+        assert!(parse("a=1&a=2").is_ok());
     }
 
     #[test]
     fn refuses_a_field_that_is_longer_than_wechats() {
         for (name, longest) in [("nonce", 128), ("signature", 128), ("echostr", 1_024)] {
             let query = |length| format!("{name}={}", "%41".repeat(length));
-            assert!(CallbackQuery::parse(&query(longest)).is_ok());
+            let others = ["signature", "timestamp", "nonce"]
+                .into_iter()
+                .filter(|other| *other != name);
+            let others: String = others.flat_map(|other| ["&", other, "=1"]).collect();
+            assert!(CallbackQuery::parse(&(query(longest) + &others)).is_ok());
             let too_long = Err(QueryError::TooLong(name));
             assert_eq!(CallbackQuery::parse(&query(longest + 1)), too_long);
         }
@@ -192,9 +218,9 @@ mod tests {
                 percent_encode(&value, NON_ALPHANUMERIC),
                 utf8_percent_encode(&nonce, NON_ALPHANUMERIC),
             );
-            let fields = CallbackQuery::parse(&query).unwrap();
+            let fields = parse(&query).unwrap();
             prop_assert_eq!(fields.echostr.as_deref(), Some(value.as_slice()));
-            prop_assert_eq!(fields.nonce.as_deref(), Some(nonce.as_str()));
+            prop_assert_eq!(&*fields.nonce, nonce.as_str());
         }
 
         #[test]

@@ -4,39 +4,24 @@ use std::borrow::Cow;
 
 use crate::{reverse::characters, wechat::xml::xml_text};
 
-/// WeChat refuses a Content of more bytes than this, and its user then reads that the service is out of order.
+/// WeChat refuses a Content of more bytes than this, and its user then reads that the service is
+/// out of order.
 pub const MAX_CONTENT_BYTES: usize = 2_047;
 
 /// Stands at the end of a text that was cut.
 const ELLIPSIS: &str = "…";
 
-/// What is answered to one message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
-    /// A text for the user.
-    Text(Content),
-    /// Nothing for the user: WeChat is told that the message arrived.
-    Success,
-}
+/// Tells WeChat that a message arrived, and its user nothing.
+pub(crate) const SUCCESS: &str = "success";
 
-impl Reply {
-    /// The response's body; `to` is the user's OpenID, `from` the account, `create_time` in Unix seconds.
-    #[must_use]
-    pub fn body(&self, to: &str, from: &str, create_time: u64) -> String {
-        match self {
-            Self::Text(content) => content.xml(to, from, create_time),
-            Self::Success => "success".to_owned(),
-        }
-    }
-}
-
-/// A text that WeChat takes: not blank, at most [`MAX_CONTENT_BYTES`] long, every character allowed in XML.
+/// A text that WeChat takes: not blank, at most [`MAX_CONTENT_BYTES`] long, every character allowed
+/// in XML.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content(String);
 
 impl Content {
-    /// Makes a text fit to send; nothing, when no more than blanks and characters that nobody sees is left of it:
-    /// WeChat refuses an empty Content.
+    /// Makes a text fit to send; nothing, when no more than blanks and characters that nobody sees
+    /// is left of it: WeChat refuses an empty Content.
     #[must_use]
     pub fn new(text: String) -> Option<Self> {
         let mut content = match xml_text(&text) {
@@ -60,7 +45,10 @@ impl Content {
         &self.0
     }
 
-    fn xml(&self, to: &str, from: &str, create_time: u64) -> String {
+    /// The text as a passive reply; `to` is the user's OpenID, `from` the account, `create_time` in
+    /// Unix seconds.
+    #[must_use]
+    pub fn xml(&self, to: &str, from: &str, create_time: u64) -> String {
         // The markup takes 150 bytes.
         let mut xml = String::with_capacity(192 + to.len() + from.len() + self.0.len());
         xml.push_str("<xml><ToUserName>");
@@ -76,7 +64,8 @@ impl Content {
     }
 }
 
-/// Whether a text of such characters alone shows nothing: blanks, marks of direction, of joining, of variation, fillers.
+/// Whether a text of such characters alone shows nothing: blanks, marks of direction, of joining,
+/// of variation, fillers.
 fn is_invisible(char: char) -> bool {
     char.is_whitespace()
         || matches!(
@@ -108,7 +97,8 @@ fn cut_length(text: &str) -> usize {
     length
 }
 
-/// The body of an encrypted reply; `msg_signature` covers the Token, the other three and nothing else.
+/// The body of an encrypted reply; `msg_signature` covers the Token, the other three and nothing
+/// else.
 #[must_use]
 pub fn encrypted_body(encrypt: &str, msg_signature: &str, timestamp: u64, nonce: &str) -> String {
     let mut xml = String::with_capacity(256 + encrypt.len() + nonce.len());
@@ -165,19 +155,11 @@ mod tests {
     #[test]
     fn a_text_is_the_platforms_xml() {
         assert_eq!(
-            Reply::Text(content("笑话")).body("oUser", "gh_1", 1_348_831_860),
+            content("笑话").xml("oUser", "gh_1", 1_348_831_860),
             "<xml><ToUserName><![CDATA[oUser]]></ToUserName>\
              <FromUserName><![CDATA[gh_1]]></FromUserName>\
              <CreateTime>1348831860</CreateTime><MsgType><![CDATA[text]]></MsgType>\
              <Content><![CDATA[笑话]]></Content></xml>"
-        );
-    }
-
-    #[test]
-    fn success_is_one_word() {
-        assert_eq!(
-            Reply::Success.body("oUser", "gh_1", 1_348_831_860),
-            "success"
         );
     }
 
@@ -193,7 +175,7 @@ mod tests {
 
     #[test]
     fn the_end_of_a_section_does_not_end_it() {
-        let xml = Reply::Text(content("]]>]]]>")).body("o]]>", "gh", 1);
+        let xml = content("]]>]]]>").xml("o]]>", "gh", 1);
         assert!(xml.contains("<Content><![CDATA[]]]]><![CDATA[>]]]]]><![CDATA[>]]></Content>"));
         assert_eq!(read(&xml, "Content"), "]]>]]]>");
         assert_eq!(read(&xml, "ToUserName"), "o]]>");
@@ -254,7 +236,7 @@ mod tests {
                 let kept: String = text.replace("\r\n", "\n").replace('\r', "\n")
                     .chars().filter(|char| *char >= ' ' || "\t\n".contains(*char)).collect();
                 prop_assert_eq!(content.as_str(), &kept);
-                prop_assert_eq!(read(&Reply::Text(content).body("to", "from", 1), "Content"), kept);
+                prop_assert_eq!(read(&content.xml("to", "from", 1), "Content"), kept);
             }
         }
 

@@ -62,7 +62,8 @@ const RANDOM_TOKEN_LENGTH: usize = 20;
 impl Token {
     /// Makes a Token out of random bytes, one character of each.
     ///
-    /// 256 is no multiple of 62, so eight characters are a little more likely; that costs less than a bit.
+    /// 256 is no multiple of 62, so eight characters are a little more likely; that costs less than
+    /// a bit.
     #[must_use]
     pub fn random(bytes: [u8; RANDOM_TOKEN_LENGTH]) -> Self {
         const ALPHABET: &[u8; 62] =

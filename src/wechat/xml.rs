@@ -1,9 +1,9 @@
 //! The elements below `<xml>`, out of what WeChat calls XML.
 //!
-//! WeChat puts what users write into CDATA sections as it is: with control characters, which XML forbids, and with
-//! `]]>`, which ends a section early. So every message is read in three steps: what XML forbids is dropped; users'
-//! words are taken out, up to the last end that they can have; and the rest, which is WeChat's own, goes through the
-//! parser, and must be well-formed.
+//! WeChat puts what users write into CDATA sections as it is: with control characters, which XML
+//! forbids, and with `]]>`, which ends a section early. So every message is read in three steps:
+//! what XML forbids is dropped; users' words are taken out, up to the last end that they can have;
+//! and the rest, which is WeChat's own, goes through the parser, and must be well-formed.
 
 mod users_words;
 
@@ -17,82 +17,109 @@ use thiserror::Error;
 
 /// More elements below `<xml>` than WeChat sends: some 30, in an event about a menu.
 const MAX_CHILDREN: usize = 64;
+/// As many as most messages have.
+const USUAL_CHILDREN: usize = 8;
 /// Deeper than WeChat nests: 5 levels, in an event about a mass message.
 const MAX_LEVELS: usize = 64;
 /// More nodes than WeChat sends: some 300, in an event about a mass message of 8 articles.
 const MAX_NODES: u32 = 1_024;
-/// WeChat sends no attributes, and some 100 `=` in the URLs of a mass message. The parser compares every attribute
-/// of an element with every other one.
+/// WeChat sends no attributes, and some 100 `=` in the URLs of a mass message. The parser compares
+/// every attribute of an element with every other one.
 const MAX_EQUAL_SIGNS: usize = 256;
 
 /// What XML calls whitespace.
 const WHITESPACE: [char; 4] = [' ', '\t', '\r', '\n'];
+/// What XML forbids beside control characters.
+const NONCHARACTERS: [char; 2] = ['\u{fffe}', '\u{ffff}'];
 
 /// The elements below `<xml>`: names and texts, users' words first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fields(Vec<(String, String)>);
+#[derive(Debug)]
+pub(crate) struct Fields<'x>(Vec<(&'x str, Cow<'x, str>)>);
 
-impl Fields {
-    /// Reads what WeChat sends.
-    pub fn parse(xml: &str) -> Result<Self, XmlError> {
-        let xml = xml_text(xml);
-        let (words, rest) = users_words::take_out(&xml);
-        Self(words).with_elements_of(&rest)
+/// Reads what WeChat sends, and takes what is wanted of its elements.
+pub(crate) fn read<T, E: From<XmlError>>(
+    xml: &str,
+    take: impl FnOnce(&Fields<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let xml = xml_text(xml);
+    let (words, rest) = users_words::take_out(&xml);
+    read_on(words, &rest, take)
+}
+
+/// [`read`] with no pardon for what XML forbids.
+pub(crate) fn read_strictly<T, E: From<XmlError>>(
+    xml: &str,
+    take: impl FnOnce(&Fields<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    read_on(Vec::new(), &xml.replace("\r\n", "\n"), take)
+}
+
+fn read_on<T, E: From<XmlError>>(
+    words: Vec<(&'static str, String)>,
+    xml: &str,
+    take: impl FnOnce(&Fields<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    if xml.split('=').nth(MAX_EQUAL_SIGNS + 1).is_some() {
+        return Err(XmlError::TooComplex.into());
     }
+    let options = ParsingOptions {
+        nodes_limit: MAX_NODES,
+        ..ParsingOptions::default()
+    };
+    let document = Document::parse_with_options(xml, options).map_err(XmlError::from)?;
+    let mut fields = Fields(Vec::with_capacity(USUAL_CHILDREN));
+    let words = words.into_iter().map(|(name, text)| (name, text.into()));
+    fields.0.extend(words);
+    fields.add_elements(&document, xml)?;
+    take(&fields)
+}
 
-    /// Reads XML with no pardon for what XML forbids.
-    pub(crate) fn parse_strictly(xml: &str) -> Result<Self, XmlError> {
-        Self(Vec::new()).with_elements_of(&xml.replace("\r\n", "\n"))
-    }
-
-    fn with_elements_of(mut self, xml: &str) -> Result<Self, XmlError> {
-        if xml.bytes().filter(|byte| *byte == b'=').count() > MAX_EQUAL_SIGNS {
-            return Err(XmlError::TooComplex);
-        }
-        let options = ParsingOptions {
-            nodes_limit: MAX_NODES,
-            ..ParsingOptions::default()
-        };
-        let document = Document::parse_with_options(xml, options)?;
+impl<'x> Fields<'x> {
+    fn add_elements(&mut self, document: &'x Document<'_>, xml: &str) -> Result<(), XmlError> {
         let root = document.root_element();
         if root.tag_name() != "xml".into() {
             return Err(XmlError::Root);
         }
-        // A node of that level comes after all that it is in, which are as many.
+        // Before a node of that level come all that it is in, which are as many.
         let mut deep = document.descendants().skip(MAX_LEVELS);
         if deep.any(|node| node.ancestors().nth(MAX_LEVELS + 1).is_some()) {
             return Err(XmlError::TooComplex);
         }
-        let elements = root.children().filter(Node::is_element);
-        // WeChat uses no namespaces: `<a:MsgType>` is not its MsgType.
-        let plain = elements.filter(|element| element.tag_name().namespace().is_none());
-        let fields =
-            plain.map(|element| (element.tag_name().name().to_owned(), text(element, xml)));
-        self.0.extend(fields);
-        if self.0.len() > MAX_CHILDREN {
-            return Err(XmlError::TooComplex);
+        for element in root.children().filter(Node::is_element) {
+            if self.0.len() == MAX_CHILDREN {
+                return Err(XmlError::TooComplex);
+            }
+            // WeChat uses no namespaces: `<a:MsgType>` is not its MsgType.
+            if element.tag_name().namespace().is_none() {
+                self.0.push((element.tag_name().name(), text(element, xml)));
+            }
         }
-        Ok(self)
+        Ok(())
     }
 
     /// The text of the only element of that name, unless there is none or it is empty.
-    pub fn get(&self, name: &'static str) -> Result<Option<&str>, XmlError> {
-        let mut found = self.0.iter().filter(|(found, _)| found == name);
-        let text = found.next().map(|(_, text)| text.as_str());
+    pub(crate) fn get(&self, name: &'static str) -> Result<Option<&str>, XmlError> {
+        let mut found = self.0.iter().filter(|(found, _)| *found == name);
+        let text = found.next().map(|(_, text)| &**text);
         match found.next() {
             Some(_) => Err(XmlError::Twice(name)),
             None => Ok(text.filter(|text| !text.is_empty())),
         }
     }
 
-    pub(crate) fn into_pairs(self) -> Vec<(String, String)> {
-        self.0
+    /// All of them, names and texts.
+    pub(crate) fn to_pairs(&self) -> Vec<(String, String)> {
+        let pairs = self.0.iter();
+        pairs
+            .map(|(name, text)| ((*name).to_owned(), (**text).to_owned()))
+            .collect()
     }
 
-    /// A number for all of them together, but for the encrypted form of the same, which differs from try to try.
+    /// A number for all of them together, but for the encrypted form of the same, which differs
+    /// from try to try.
     pub(crate) fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        for field in self.0.iter().filter(|(name, _)| name != "Encrypt") {
+        for field in self.0.iter().filter(|(name, _)| *name != "Encrypt") {
             field.hash(&mut hasher);
         }
         hasher.finish()
@@ -101,30 +128,36 @@ impl Fields {
 
 /// The text without what XML forbids, and with the line breaks that a reader of XML makes of it.
 pub(crate) fn xml_text(text: &str) -> Cow<'_, str> {
-    if text.chars().all(|char| is_xml_char(char) && char != '\r') {
+    let is_control = |byte: u8| byte < b' ' && byte != b'\t' && byte != b'\n';
+    // Without an early end, the compiler looks at many at a time.
+    let has_controls = text
+        .bytes()
+        .fold(false, |found, byte| found | is_control(byte));
+    if !has_controls && !NONCHARACTERS.iter().any(|char| text.contains(*char)) {
         return Cow::Borrowed(text);
     }
     let lines = text.replace("\r\n", "\n").replace('\r', "\n");
-    Cow::Owned(lines.chars().filter(|char| is_xml_char(*char)).collect())
+    let is_allowed = |char: &char| match char {
+        '\t' | '\n' => true,
+        char => *char >= ' ' && !NONCHARACTERS.contains(char),
+    };
+    Cow::Owned(lines.chars().filter(is_allowed).collect())
 }
 
-/// Whether XML 1.0 has the character at all, even escaped.
-fn is_xml_char(char: char) -> bool {
-    match char {
-        '\t' | '\n' | '\r' => true,
-        '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => false,
-        _ => true,
-    }
-}
-
-/// All text in an element. Whitespace around CDATA sections is layout; inside of them it is content.
-fn text(element: Node<'_, '_>, xml: &str) -> String {
+/// All text in an element. Whitespace around CDATA sections is layout; inside of them it is
+/// content.
+fn text<'x>(element: Node<'x, '_>, xml: &str) -> Cow<'x, str> {
     let nodes = element.descendants().filter(Node::is_text);
-    let text: String = nodes.filter_map(|node| node.text()).collect();
-    if text.starts_with(WHITESPACE) || text.ends_with(WHITESPACE) {
-        trim_layout(&text, source(element, xml).unwrap_or_default()).to_owned()
-    } else {
-        text
+    let mut texts = nodes.filter_map(|node| node.text());
+    let first = texts.next().unwrap_or_default();
+    let text = texts.fold(Cow::Borrowed(first), |joined, text| joined + text);
+    if !text.starts_with(WHITESPACE) && !text.ends_with(WHITESPACE) {
+        return text;
+    }
+    let source = source(element, xml).unwrap_or_default();
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(trim_layout(text, source)),
+        Cow::Owned(text) => Cow::Owned(trim_layout(&text, source).to_owned()),
     }
 }
 

@@ -69,7 +69,8 @@ fn generated_bodies_on_a_socket_leave_the_bot_answering() {
     );
 }
 
-/// Numbers below the end: all of them, when so many cases are asked for, or else some, evenly spread.
+/// Numbers below the end: all of them, when so many cases are asked for, or else some, evenly
+/// spread.
 fn sample(end: usize) -> impl Iterator<Item = usize> {
     let wanted = usize::try_from(cases() / 4).unwrap().max(1);
     (0..end).step_by(end.div_ceil(wanted))

@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::support::{
-    Bot, LIMIT, TOKEN, exchange, message, now, parse_reply, post_request, signature, signed,
-    signed_at, signed_with, text_message,
+    Bot, LIMIT, TOKEN, daoxiao, exchange, message, now, parse_reply, post_request, signature,
+    signed, signed_at, signed_with, text_message,
 };
 
 fn request(head: &str) -> String {
@@ -93,6 +93,26 @@ fn odd_timestamps_are_403_and_any_age_means_any_age() {
             "{timestamp:?}"
         );
     }
+}
+
+/// What `--max-age` does not do, as its help says.
+#[test]
+fn an_old_call_passes_if_its_nonce_reads_like_now_and_the_two_are_swapped() {
+    let bot = Bot::start();
+    let (old, now) = ((now() - 100_000).to_string(), now().to_string());
+    let signature = signature(&[TOKEN, &old, &now]);
+    let call = |timestamp: &str, nonce: &str| {
+        let query = format!("signature={signature}&timestamp={timestamp}&nonce={nonce}");
+        bot.get(&format!("/?{query}&echostr=1")).status
+    };
+    assert_eq!(call(&old, &now), 403);
+    assert_eq!(call(&now, &old), 200);
+    let help = daoxiao(&["serve", "--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert!(
+        help.contains("WeChat's signature doesn't tell timestamp and nonce apart"),
+        "{help}"
+    );
 }
 
 #[test]

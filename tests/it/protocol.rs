@@ -83,8 +83,9 @@ fn check(expected: Expected, message: &str, reply: &Reply, inner: &str, about: &
     );
 }
 
-/// Posts each message in every mode: plain, and to a bot with a key in an envelope of the secure and of the
-/// compatible mode. What is not XML cannot be told from a forged envelope, so it is not tried in the last.
+/// Posts each message in every mode: plain, and to a bot with a key in an envelope of the secure
+/// and of the compatible mode. What is not XML cannot be told from a forged envelope, so it is not
+/// tried in the last.
 fn check_in_every_mode(messages: impl IntoIterator<Item = (String, String, Expected)>) {
     let (plain, encrypted, envelope) = (Bot::start(), Bot::encrypted(), Envelope::new());
     for (number, (id, xml, expected)) in messages.into_iter().enumerate() {
@@ -550,7 +551,8 @@ fn the_signatures_of_the_public_sdks_are_right_or_wrong_to_the_bot_too() {
         .iter()
         .filter(|vector| vector["kind"] == "signature")
         .collect();
-    // The others: three bare letters, of which none can be a Token, and the two messages of crypto.json.
+    // The others: three bare letters, of which none can be a Token, and the two messages of
+    // crypto.json.
     assert_eq!((vectors.len(), handshakes.len()), (5, 2));
     for vector in handshakes {
         let part = |name| text(&vector["parts"], name);

@@ -1,4 +1,5 @@
-//! What goes back to WeChat: whole characters, no more than it takes, nothing that breaks the envelope.
+//! What goes back to WeChat: whole characters, no more than it takes, nothing that breaks the
+//! envelope.
 
 use crate::support::{Bot, Connection, Temporary, element, now, signed, text_message};
 

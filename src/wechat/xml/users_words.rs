@@ -1,9 +1,11 @@
-//! What users write, taken out of a message: whatever they pasted ends no section and is no element.
+//! What users write, taken out of a message: whatever they pasted ends no section and is no
+//! element.
 
 use std::{borrow::Cow, ops::Range};
 
-/// Which elements hold words of a user, or what a user scanned, by `MsgType`; those of one list stand beside each
-/// other. What was scanned is looked for before the `EventKey`, for it may hold another one.
+/// Which elements hold words of a user, or what a user scanned, by `MsgType`; those of one list
+/// stand beside each other. What was scanned is looked for before the `EventKey`, for it may hold
+/// another one.
 const WORDS: [(&str, &[&[&str]]); 5] = [
     ("text", &[&["Content"]]),
     ("voice", &[&["Recognition"]]),
@@ -20,53 +22,58 @@ const SECTION_END: &str = "]]>";
 
 /// Elements with their words, and the XML with whitespace in their place.
 ///
-/// Words begin with the first section and go up to the last end of an element in the list. Of a page or a place, that
-/// makes one element out of all of its words, of which the bot reads none.
-pub(super) fn take_out(xml: &str) -> (Vec<(String, String)>, Cow<'_, str>) {
+/// Words begin with the first section and go up to the last end of an element in the list. Of a
+/// page or a place, that makes one element out of all of its words, of which the bot reads none.
+pub(super) fn take_out(xml: &str) -> (Vec<(&'static str, String)>, Cow<'_, str>) {
     let (mut words, mut rest) = (Vec::new(), Cow::Borrowed(xml));
-    for names in lists(xml) {
-        if let Some((name, text, element)) = find(&rest, names) {
+    let (start, lists) = lists(xml).unwrap_or_default();
+    for names in lists {
+        if let Some((name, text, element)) = find(&rest, start, names) {
             // A `]]>` in words is divided rightly between two sections by whoever knows how.
-            words.push((name.to_owned(), text.replace("]]><![CDATA[", "")));
+            words.push((name, text.replace("]]><![CDATA[", "")));
             rest = Cow::Owned(without(&rest, element));
         }
     }
     (words, rest)
 }
 
-/// The lists for the message's type, which WeChat writes before all words.
-fn lists(xml: &str) -> &'static [&'static [&'static str]] {
-    let (_, after) = xml.split_once("<MsgType>").unwrap_or_default();
+/// The lists for the message's type, and where it stands: before all words.
+fn lists(xml: &str) -> Option<(usize, &'static [&'static [&'static str]])> {
+    let start = xml.find("<MsgType>")? + "<MsgType>".len();
+    let after = xml.get(start..)?;
     let msg_type = after.strip_prefix(SECTION_START).unwrap_or(after);
-    let is_of_type = |(name, _): &&(&str, _)| {
+    let (_, lists) = WORDS.iter().find(|(name, _)| {
         let end = msg_type.strip_prefix(name);
         end.is_some_and(|end| end.starts_with([']', '<']))
-    };
-    WORDS
-        .iter()
-        .find(is_of_type)
-        .map_or(&[], |(_, lists)| lists)
+    })?;
+    Some((start, lists))
 }
 
-/// The name of the first of the elements, its words, and where all of it is.
-fn find<'x>(xml: &'x str, names: &[&'static str]) -> Option<(&'static str, &'x str, Range<usize>)> {
+/// The name of the first of the elements behind the start, its words, and where all of it is.
+fn find<'x>(
+    xml: &'x str,
+    start: usize,
+    names: &[&'static str],
+) -> Option<(&'static str, &'x str, Range<usize>)> {
+    let behind = xml.get(start..)?;
     let starts = names.iter().filter_map(|name| {
         let start_tag = ["<", name, ">", SECTION_START].concat();
-        let start = xml.find(&start_tag)?;
-        Some((start, start + start_tag.len(), *name))
+        let at = start + behind.find(&start_tag)?;
+        Some((at, at + start_tag.len(), *name))
     });
     let ends = names.iter().filter_map(|name| {
         let end_tag = [SECTION_END, "</", name, ">"].concat();
-        let end = xml.rfind(&end_tag)?;
-        Some((end, end + end_tag.len()))
+        let at = start + behind.rfind(&end_tag)?;
+        Some((at, at + end_tag.len()))
     });
-    let (element_start, start, name) = starts.min()?;
-    let (end, element_end) = ends.max()?;
-    Some((name, xml.get(start..end)?, element_start..element_end))
+    let (element_start, words_start, name) = starts.min()?;
+    let (words_end, element_end) = ends.max()?;
+    let words = xml.get(words_start..words_end)?;
+    Some((name, words, element_start..element_end))
 }
 
-/// The XML with whitespace instead of an element, so that an error is found at the line and the character at which it
-/// is in the message.
+/// The XML with whitespace instead of an element, so that an error is found at the line and the
+/// character at which it is in the message.
 fn without(xml: &str, element: Range<usize>) -> String {
     let blank = |char| if char == '\n' { '\n' } else { ' ' };
     let (before, rest) = xml.split_at_checked(element.start).unwrap_or_default();

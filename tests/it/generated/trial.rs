@@ -21,8 +21,9 @@ use crate::support::{
     message, signature, text_message,
 };
 
-/// How much more memory may be in use after all cases than after the first tenth, in MiB. A leak of 34 bytes a case
-/// would be more in a million cases; the other tests of this program take some, too.
+/// How much more memory may be in use after all cases than after the first tenth, in MiB. A leak of
+/// 34 bytes a case would be more in a million cases; the other tests of this program take some,
+/// too.
 const GROWTH_MIB: u64 = 32;
 
 #[test]

@@ -1,4 +1,5 @@
-//! Bodies that nobody would write: real messages, changed by chance, and the same each time a case is run.
+//! Bodies that nobody would write: real messages, changed by chance, and the same each time a case
+//! is run.
 
 use std::ops::Range;
 
