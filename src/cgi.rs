@@ -13,6 +13,10 @@ use crate::{
     joke::Jokes,
 };
 
+/// So much of a body is read at most: more than a message has, so that a refusal can be read by
+/// whoever sends somewhat too much.
+const MAX_READ_BYTES: usize = 1024 * 1024;
+
 /// WeChat waits so long for an answer; who sends the body later gets none.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -41,7 +45,8 @@ impl CgiRequest {
         })
     }
 
-    /// Answers it.
+    /// Answers it. The body is read before all else: a web server that is kept from passing it on
+    /// takes no answer, and Apache loses one that comes earlier.
     pub(crate) fn answer(
         &self,
         body: impl Read + Send + 'static,
@@ -49,15 +54,23 @@ impl CgiRequest {
         jokes: &mut Jokes,
         now: SystemTime,
     ) -> Response {
-        let body = |length| read_in_time(body, length).map(Some);
+        let declared = self.length.unwrap_or_default();
+        let body = read_in_time(body, declared.min(MAX_READ_BYTES));
         let joke = || jokes.wait(now);
         let answered = match self.method.as_str() {
             "GET" => exchange::shake_hands(callback, &self.query, now),
-            "POST" => exchange::answer(callback, &self.query, self.length, body, joke, now)
-                .and_then(|outcome| match outcome {
-                    Outcome::Respond(response) => Ok(response),
-                    Outcome::AwaitBody(_) => Err(Rejection::BodyEndsEarly),
-                }),
+            "POST" => exchange::answer(
+                callback,
+                &self.query,
+                self.length,
+                |_| body.map(Some),
+                joke,
+                now,
+            )
+            .and_then(|outcome| match outcome {
+                Outcome::Respond(response) => Ok(response),
+                Outcome::AwaitBody(_) => Err(Rejection::BodyEndsEarly),
+            }),
             _ => Err(Rejection::MethodNotAllowed { allow: "GET, POST" }),
         };
         answered.unwrap_or_else(|rejection| Response::from(&rejection))
