@@ -87,19 +87,12 @@ impl Response {
         }
     }
 
-    /// The headers but that of the length.
-    pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let allow = self.allow.map(|methods| ("Allow", methods));
-        [("Content-Type", self.content_type)]
-            .into_iter()
-            .chain(allow)
-    }
-
     /// Writes what HTTP and CGI have in common: headers, an empty line, and the body unless it was
     /// not asked for.
     pub(crate) fn write_to(&self, mut out: impl Write, with_body: bool) -> io::Result<()> {
-        for (name, value) in self.headers() {
-            write!(out, "{name}: {value}\r\n")?;
+        write!(out, "Content-Type: {}\r\n", self.content_type)?;
+        if let Some(methods) = self.allow {
+            write!(out, "Allow: {methods}\r\n")?;
         }
         write!(out, "Content-Length: {}\r\n\r\n", self.body.len())?;
         if with_body {

@@ -5,6 +5,7 @@
 //! is still on the socket is waited for by a thread of its own, which wakes the loop when it is
 //! there.
 
+mod connection;
 mod request;
 mod workers;
 
@@ -24,7 +25,7 @@ use std::{
 use tiny_http::{Method, Request};
 
 use self::{
-    request::{Body, Call, RequestInfo, send, send_before_body},
+    request::{Body, Call, RequestInfo, send},
     workers::Workers,
 };
 use crate::{
@@ -232,17 +233,18 @@ impl Server {
     fn respond(&mut self, call: Call, outcome: Result<Response, Rejection>) {
         let is_limited = outcome.is_err() || call.info.path() == HEALTH_PATH;
         let response = outcome.unwrap_or_else(|rejection| Response::from(&rejection));
+        let connection = call.connection(self.health.is_closing());
         if call.body == Body::Read {
             let peer = call.peer();
             let Call { request, info, .. } = call;
-            let sent = send(request, &info, &response, self.health.is_closing());
+            let sent = send(request, &info, &response, connection);
             self.log(&info, &response, is_limited);
             return self.note_peer(peer, &sent);
         }
         self.log(&call.info, &response, is_limited);
         self.dispose(call, move |call| {
             // A peer that is gone needs no answer.
-            let _ = send_before_body(call.request, &response);
+            let _ = send(call.request, &call.info, &response, connection);
         });
     }
 

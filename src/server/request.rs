@@ -7,8 +7,9 @@ use std::{
 };
 
 use httpdate::HttpDate;
-use tiny_http::{Header, Method, Request, StatusCode};
+use tiny_http::{Method, Request, StatusCode};
 
+use super::connection::{Connection, has_unclear_length};
 use crate::{access_log::Line, exchange::Response};
 
 /// Bodies up to this many bytes are in memory before `tiny_http` hands a request over.
@@ -42,7 +43,7 @@ pub(super) struct RequestInfo {
 pub(super) enum Body {
     /// In memory, or there is none: the request can be answered and dropped at once.
     Read,
-    /// On the socket: reading it or dropping the request takes as long as the peer likes.
+    /// On the socket, if there is one: reading it takes as long as the peer likes.
     Waiting,
     /// Declared so large that the request can never be dropped.
     Oversized,
@@ -52,11 +53,20 @@ impl Call {
     pub(super) fn peer(&self) -> Option<SocketAddr> {
         self.request.remote_addr().copied()
     }
+
+    /// What is to become of the connection.
+    pub(super) fn connection(&self, is_closing: bool) -> Connection {
+        match Connection::of(&self.request) {
+            _ if self.body != Body::Read => Connection::ShutDown,
+            connection if is_closing => connection.ending(),
+            connection => connection,
+        }
+    }
 }
 
 impl From<Request> for Call {
     fn from(request: Request) -> Self {
-        let url = request.url();
+        let url = origin_form(request.url());
         Self {
             info: RequestInfo {
                 method: request.method().clone(),
@@ -72,8 +82,6 @@ impl From<Request> for Call {
 }
 
 impl Body {
-    /// A chunked body, and one after `Connection: upgrade`, are left on the socket when the request
-    /// is dropped; any other is read to its end.
     fn of(request: &Request) -> Self {
         let has = |field: &'static str, value: &str| {
             request.headers().iter().any(|header| {
@@ -82,6 +90,7 @@ impl Body {
             })
         };
         match request.body_length() {
+            _ if has_unclear_length(request) => Self::Waiting,
             None | Some(0) => Self::Read,
             Some(length) if length > DROPPABLE_BYTES => Self::Oversized,
             Some(length) if length > READ_AHEAD_BYTES => Self::Waiting,
@@ -91,13 +100,13 @@ impl Body {
     }
 }
 
-/// Sends a response, as a whole: [`Request::respond`] puts it together from thirty pieces, and adds
-/// the library's name. For a request whose body was read.
+/// Sends a response, as a whole: [`Request::respond`] puts it together from thirty pieces, adds the
+/// library's name, and tells nothing about the connection.
 pub(super) fn send(
     request: Request,
     info: &RequestInfo,
     response: &Response,
-    closes: bool,
+    connection: Connection,
 ) -> io::Result<()> {
     let mut bytes = Vec::with_capacity(USUAL_BYTES);
     write!(
@@ -107,33 +116,25 @@ pub(super) fn send(
         response.status,
         StatusCode(response.status).default_reason_phrase(),
         HttpDate::from(SystemTime::now()),
-        if closes { "Connection: close\r\n" } else { "" }
+        connection.header(),
     )?;
     response.write_to(&mut bytes, info.method != Method::Head)?;
+    let peer = request.remote_addr().copied();
+    connection.end_reading(peer);
+    // Dropping the request waits for the rest of its body, unless reading has ended.
     let mut writer = request.into_writer();
+    let sent = writer.write_all(&bytes).and_then(|()| writer.flush());
+    connection.end_writing(peer);
     // The connection's next answer waits until the writer is dropped.
-    writer.write_all(&bytes)?;
-    writer.flush()
-}
-
-/// Sends a response, then waits for the end of the body that nobody wants. [`Request::into_writer`]
-/// would do that first.
-pub(super) fn send_before_body(request: Request, response: &Response) -> io::Result<()> {
-    let headers = response.headers();
-    request.respond(tiny_http::Response::new(
-        StatusCode(response.status),
-        headers
-            .filter_map(|(name, value)| Header::from_bytes(name, value).ok())
-            .collect(),
-        response.body.as_slice(),
-        Some(response.body.len()),
-        None,
-    ))
+    sent
 }
 
 impl RequestInfo {
     pub(super) fn path(&self) -> &str {
-        self.url.get(..self.path_end).unwrap_or_default()
+        match self.url.get(..self.path_end).unwrap_or_default() {
+            "" => "/",
+            path => path,
+        }
     }
 
     pub(super) fn query(&self) -> &str {
@@ -148,5 +149,20 @@ impl RequestInfo {
             status: response.status,
             took: self.begun.elapsed(),
         }
+    }
+}
+
+/// The path and the query of a request's target, which may name scheme and host before them.
+fn origin_form(target: &str) -> &str {
+    match target.split_once("://") {
+        Some((scheme, rest))
+            if ["http", "https"]
+                .iter()
+                .any(|it| scheme.eq_ignore_ascii_case(it)) =>
+        {
+            let authority_end = rest.find(['/', '?']).unwrap_or(rest.len());
+            rest.get(authority_end..).unwrap_or_default()
+        }
+        _ => target,
     }
 }

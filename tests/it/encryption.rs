@@ -342,6 +342,7 @@ fn nothing_forged_gets_in_and_nobody_can_tell_why_but_the_owner() {
             .collect::<Vec<_>>(),
         [
             "HTTP/1.1 403 Forbidden",
+            "Connection: close",
             "Content-Type: text/plain",
             "Content-Length: 10",
             "",

@@ -404,8 +404,8 @@ fn an_answer_has_the_version_that_was_asked_in_and_no_more_than_it_needs() {
         let sent = sent.duration_since(UNIX_EPOCH).unwrap().as_secs();
         assert!((begun..=now()).contains(&sent), "{date}");
         let expected = format!(
-            "HTTP/{version} 200 OK\r\nDate: {date}\r\nContent-Type: application/xml\r\n\
-             Content-Length: {}",
+            "HTTP/{version} 200 OK\r\nDate: {date}\r\nConnection: close\r\n\
+             Content-Type: application/xml\r\nContent-Length: {}",
             reply.body.len()
         );
         assert_eq!(reply.head, expected);

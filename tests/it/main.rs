@@ -16,6 +16,7 @@
 
 mod cgi;
 mod cli;
+mod connections;
 mod deploy;
 mod doctor;
 mod encryption;

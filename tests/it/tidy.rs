@@ -21,7 +21,10 @@ const DOCS: &str = "docs";
 
 /// Crates that are hidden behind the modules that use them.
 const CRATE_HOMES: [(&str, &[&str]); 6] = [
-    ("tiny_http", &["server.rs", "server/request.rs"]),
+    (
+        "tiny_http",
+        &["server.rs", "server/connection.rs", "server/request.rs"],
+    ),
     (
         "clap",
         &[

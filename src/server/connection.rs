@@ -1,0 +1,142 @@
+//! What becomes of a connection behind an answer.
+
+use std::net::SocketAddr;
+
+use nix::sys::{
+    resource::{Resource, getrlimit},
+    socket::{Shutdown, SockaddrStorage, getpeername, shutdown},
+};
+use tiny_http::Request;
+
+/// What the answer says of its connection, and who sees to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Connection {
+    /// `tiny_http` reads on, as everybody expects of HTTP/1.1.
+    Kept,
+    /// `tiny_http` reads on, as was asked for in HTTP/1.0.
+    KeptAsAsked,
+    /// `tiny_http` closes it.
+    Closed,
+    /// No more requests are read than have arrived; it is closed behind their answers.
+    Ending,
+    /// Something is left unread that `tiny_http` would wait for or take for the next request: it is
+    /// closed whatever `tiny_http` makes of that.
+    ShutDown,
+}
+
+impl Connection {
+    /// What becomes of a request's connection when its body has been read or there is none.
+    pub(super) fn of(request: &Request) -> Self {
+        let wish = first(request, "Connection").map(str::to_ascii_lowercase);
+        let wishes = |word| wish.as_ref().is_some_and(|wish| wish.contains(word));
+        let version = request.http_version();
+        if *version < (1, 0) {
+            Self::ShutDown
+        } else if wishes("close") || wishes("upgrade") {
+            Self::Closed
+        } else if *version > (1, 0) {
+            Self::Kept
+        } else if wishes("keep-alive") {
+            Self::KeptAsAsked
+        } else {
+            Self::Closed
+        }
+    }
+
+    /// Ends it behind the answer, if `tiny_http` does not.
+    pub(super) fn ending(self) -> Self {
+        match self {
+            Self::Kept | Self::KeptAsAsked => Self::Ending,
+            other => other,
+        }
+    }
+
+    /// The header that says so.
+    pub(super) fn header(self) -> &'static str {
+        match self {
+            Self::Kept => "",
+            Self::KeptAsAsked => "Connection: keep-alive\r\n",
+            Self::Closed | Self::Ending | Self::ShutDown => "Connection: close\r\n",
+        }
+    }
+
+    /// Before the rest of the request is dropped.
+    pub(super) fn end_reading(self, peer: Option<SocketAddr>) {
+        if matches!(self, Self::Ending | Self::ShutDown) {
+            shut_down(peer, Shutdown::Read);
+        }
+    }
+
+    /// When the answer has been written.
+    pub(super) fn end_writing(self, peer: Option<SocketAddr>) {
+        if self == Self::ShutDown {
+            shut_down(peer, Shutdown::Write);
+        }
+    }
+}
+
+/// Whether `tiny_http` cannot know where the request ends, or another server may see its end
+/// somewhere else. It reads no chunked body that is not wanted.
+pub(super) fn has_unclear_length(request: &Request) -> bool {
+    let headers = request.headers().iter();
+    let lengths = headers.filter(|header| header.field.equiv("Content-Length"));
+    match lengths.count() {
+        0 => first(request, "Transfer-Encoding").is_some(),
+        1 => request.body_length().is_none(),
+        _ => true,
+    }
+}
+
+/// The value of the first header of a name; `tiny_http` does not look at another.
+fn first<'a>(request: &'a Request, name: &'static str) -> Option<&'a str> {
+    let mut headers = request.headers().iter();
+    let header = headers.find(|header| header.field.equiv(name))?;
+    Some(header.value.as_str())
+}
+
+/// Ends reading from a peer or writing to it. `tiny_http` keeps its sockets to itself, so the
+/// descriptor is looked for by the peer's address. A connection has two; whoever holds a request or
+/// its writer holds one, and the other may be closed in the midst of this.
+fn shut_down(peer: Option<SocketAddr>, how: Shutdown) {
+    let Some(peer) = peer.map(SockaddrStorage::from) else {
+        return;
+    };
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(limit, _)| limit);
+    // Nothing is found when the peer has hung up.
+    let _ = (0..i32::try_from(limit).unwrap_or(i32::MAX))
+        .find(|it| getpeername(*it) == Ok(peer) && shutdown(*it, how).is_ok());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+
+    #[test]
+    fn only_the_peers_connection_is_shut_down() {
+        for address in ["127.0.0.1:0", "[::]:0"] {
+            let listener = TcpListener::bind(address).unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let connect = || {
+                let peer = TcpStream::connect(("127.0.0.1", port)).unwrap();
+                (peer, listener.accept().unwrap())
+            };
+            let (mut other, (other_socket, _)) = connect();
+            let (mut peer, (mut socket, address)) = connect();
+            shut_down(Some(address), Shutdown::Read);
+            assert_eq!(socket.read(&mut [0]).unwrap(), 0);
+            socket.write_all(b"a").unwrap();
+            shut_down(Some(address), Shutdown::Write);
+            assert!(socket.write_all(b"b").is_err());
+            let mut text = String::new();
+            peer.read_to_string(&mut text).unwrap();
+            assert_eq!(text, "a");
+            other.write_all(b"c").unwrap();
+            (&other_socket).read_exact(&mut [0]).unwrap();
+        }
+    }
+}
