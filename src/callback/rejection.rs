@@ -49,7 +49,7 @@ pub enum Rejection {
     /// The length of the body is not declared.
     #[error("the body's length is not declared")]
     LengthRequired,
-    /// The body is declared longer than [`MAX_BODY_BYTES`].
+    /// The body is declared longer than `MAX_BODY_BYTES`.
     #[error("the body is declared as {0} bytes, and {MAX_BODY_BYTES} are allowed")]
     TooLarge(usize),
     /// The connection ended before the body did.

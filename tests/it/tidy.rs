@@ -1,5 +1,5 @@
-//! Reads the repository: what is named where, who imports whom, how long things are, and whether
-//! the README speaks of commands that exist.
+//! Reads the repository: what is named where, who imports whom, how long functions and comments
+//! are, and whether the READMEs and `docs` speak of what exists.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,6 +11,8 @@ use crate::support::daoxiao;
 
 /// A function may have so many lines, from its name to its closing brace.
 const MAX_FUNCTION_LINES: usize = 40;
+/// Comments wrap here, like code.
+const MAX_COMMENT_WIDTH: usize = 100;
 /// A README that nobody reads to the end helps nobody.
 const MAX_README_LINES: usize = 150;
 
@@ -19,59 +21,25 @@ const READMES: [&str; 2] = ["README.md", "README.zh-CN.md"];
 /// Where pages are that are longer than a README.
 const DOCS: &str = "docs";
 
-/// Crates that are hidden behind the modules that use them.
+/// Crates that are hidden behind the modules that use them: how the paths of those begin.
 const CRATE_HOMES: [(&str, &[&str]); 6] = [
-    (
-        "tiny_http",
-        &["server.rs", "server/connection.rs", "server/request.rs"],
-    ),
-    (
-        "clap",
-        &[
-            "cli.rs",
-            "commands/args.rs",
-            "commands/cgi.rs",
-            "commands/chat.rs",
-            "commands/doctor.rs",
-            "commands/joke.rs",
-            "commands/joke_args.rs",
-            "commands/say.rs",
-            "commands/serve.rs",
-            "commands/sign.rs",
-        ],
-    ),
+    ("tiny_http", &["server"]),
+    ("clap", &["cli.rs", "commands/"]),
     ("env_filter", &["logger.rs"]),
     ("roxmltree", &["wechat/xml.rs"]),
-    (
-        "select",
-        &["joke/formats/html.rs", "joke/formats/selector.rs"],
-    ),
-    (
-        "ureq",
-        &["joke/client.rs", "simulator/post.rs", "simulator/url.rs"],
-    ),
+    ("select", &["joke/formats/"]),
+    ("ureq", &["joke/client.rs", "simulator/"]),
 ];
 
-/// Modules that decide: they touch no socket, clock, environment or randomness.
-const CORE: [&str; 18] = [
+/// Modules that decide, by how their paths begin: they touch no socket, clock, environment or
+/// randomness.
+const CORE: [&str; 6] = [
     "bot.rs",
-    "callback.rs",
-    "wechat/crypt.rs",
-    "joke/formats.rs",
-    "joke/formats/charset.rs",
-    "joke/formats/html.rs",
-    "joke/formats/limits.rs",
-    "joke/formats/rules.rs",
-    "joke/formats/selector.rs",
-    "joke/formats/selector/parse.rs",
-    "joke/formats/text.rs",
+    "callback",
+    "joke/formats",
     "joke/source.rs",
-    "wechat/message.rs",
-    "wechat/query.rs",
-    "callback/recent.rs",
-    "wechat/reply.rs",
     "reverse.rs",
-    "wechat/signature.rs",
+    "wechat",
 ];
 
 /// What the core does not name.
@@ -90,17 +58,8 @@ const OUTSIDE_WORLD: [&str; 12] = [
     "nix::",
 ];
 
-/// Modules of the shell, which the core does not import.
-const SHELL: [&str; 8] = [
-    "cgi",
-    "cli",
-    "commands",
-    "logger",
-    "server",
-    "settings",
-    "survival",
-    "simulator",
-];
+/// All that the core imports of the crate.
+const CORE_IMPORTS: [&str; 6] = ["bot", "callback", "joke", "reverse", "wechat", "printable"];
 
 /// A source file: its path below `src`, and its code without comments and tests.
 struct Source {
@@ -109,10 +68,14 @@ struct Source {
 }
 
 impl Source {
-    /// The module right below the crate that it belongs to.
-    fn module(&self) -> &str {
-        let first = self.path.split('/').next().unwrap();
-        first.trim_end_matches(".rs")
+    /// The module's path: `wechat::xml` for `wechat/xml.rs`, nothing for the crate.
+    fn module(&self) -> Vec<&str> {
+        let path = self.path.trim_end_matches(".rs").split('/');
+        path.filter(|name| *name != "lib").collect()
+    }
+
+    fn is_core(&self) -> bool {
+        CORE.iter().any(|start| self.path.starts_with(start))
     }
 }
 
@@ -139,12 +102,18 @@ fn files_below(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
+fn rust_files_below(directory: &str) -> Vec<PathBuf> {
+    let files = files_below(&root().join(directory)).into_iter();
+    let is_rust = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs");
+    files.filter(is_rust).collect()
+}
+
 fn sources() -> Vec<Source> {
     let src = root().join("src");
-    files_below(&src)
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
-        .filter(|path| path.file_name().is_some_and(|name| name != "tests.rs"))
+    let files = rust_files_below("src").into_iter();
+    let is_code = |path: &PathBuf| !path.ends_with("tests.rs") && !path.ends_with("main.rs");
+    files
+        .filter(is_code)
         .map(|path| Source {
             code: code_of(&fs::read_to_string(&path).unwrap()),
             path: path
@@ -178,31 +147,23 @@ fn is_word_part(char: char) -> bool {
     char.is_alphanumeric() || char == '_'
 }
 
-/// Whether code names a crate: as the beginning of a path.
-fn names_crate(code: &str, name: &str) -> bool {
-    code.match_indices(name).any(|(at, _)| {
-        let before = code[..at].chars().next_back();
-        let after = &code[at + name.len()..];
+/// Where code has a path that begins with this name.
+fn paths_from<'c>(code: &'c str, name: &str) -> Vec<&'c str> {
+    let start = format!("{name}::");
+    let found = code.match_indices(&start).filter(|(at, _)| {
+        let before = code[..*at].chars().next_back();
         !before.is_some_and(|char| is_word_part(char) || char == ':')
-            && (after.starts_with("::") || code[..at].ends_with("use ") && after.starts_with(';'))
-    })
+    });
+    found.map(|(at, _)| &code[at..]).collect()
 }
 
-/// The modules right below the crate that code names as `crate::…`.
-fn imports(code: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for (at, path) in code.match_indices("crate::") {
-        let rest = &code[at + path.len()..];
-        match rest.strip_prefix('{') {
-            Some(list) => found.extend(first_segments(list)),
-            None => found.extend(first_segment(rest)),
-        }
-    }
-    found
-}
-
-/// The first segment of each path in a list that stands in braces.
-fn first_segments(list: &str) -> Vec<String> {
+/// The paths that a text begins with: one, or those of a list in braces.
+fn expand(text: &str) -> Vec<String> {
+    let end = text.find(|char| !is_word_part(char) && char != ':');
+    let (path, rest) = text.split_at(end.unwrap_or(text.len()));
+    let Some(list) = rest.strip_prefix('{') else {
+        return vec![path.to_owned()];
+    };
     let mut depth = 0;
     let mut starts = vec![0];
     for (at, char) in list.char_indices() {
@@ -214,25 +175,52 @@ fn first_segments(list: &str) -> Vec<String> {
             _ => {}
         }
     }
-    let paths = starts.into_iter().map(|start| list[start..].trim_start());
-    paths.filter_map(first_segment).collect()
+    let items = starts.into_iter().map(|at| expand(list[at..].trim_start()));
+    items
+        .flatten()
+        .map(|item| format!("{path}{item}"))
+        .collect()
 }
 
-fn first_segment(path: &str) -> Option<String> {
-    let name: String = path
-        .chars()
-        .take_while(|char| is_word_part(*char))
-        .collect();
-    (!name.is_empty()).then_some(name)
+/// The paths of the crate that a file names, from the root of the crate on.
+fn names_of(source: &Source) -> Vec<Vec<String>> {
+    let paths = ["crate", "self", "super"].into_iter();
+    let paths = paths
+        .flat_map(|start| paths_from(&source.code, start))
+        .flat_map(expand);
+    let from_root = |path: String| {
+        let mut names: Vec<String> = Vec::new();
+        for (index, name) in path.split("::").enumerate() {
+            match name {
+                "" | "crate" => {}
+                // at the end of a list: the module itself
+                "self" if index > 0 => {}
+                "self" => names = source.module().into_iter().map(str::to_owned).collect(),
+                "super" => {
+                    if index == 0 {
+                        names = source.module().into_iter().map(str::to_owned).collect();
+                    }
+                    names.pop();
+                }
+                name => names.push(name.to_owned()),
+            }
+        }
+        names
+    };
+    paths
+        .map(from_root)
+        .filter(|names| !names.is_empty())
+        .collect()
 }
 
 #[test]
 fn each_crate_is_named_only_where_it_is_at_home() {
     for source in sources() {
         for (name, homes) in CRATE_HOMES {
-            let at_home = homes.contains(&source.path.as_str());
+            let is_at_home = homes.iter().any(|home| source.path.starts_with(home));
+            let is_named = !paths_from(&source.code, name).is_empty();
             assert!(
-                at_home || !names_crate(&source.code, name),
+                is_at_home || !is_named,
                 "src/{} names {name}, which belongs into {homes:?}",
                 source.path
             );
@@ -242,10 +230,7 @@ fn each_crate_is_named_only_where_it_is_at_home() {
 
 #[test]
 fn the_core_names_nothing_of_the_outside_world() {
-    for source in sources() {
-        if !CORE.contains(&source.path.as_str()) {
-            continue;
-        }
+    for source in sources().into_iter().filter(Source::is_core) {
         for name in OUTSIDE_WORLD {
             assert!(
                 !source.code.contains(name),
@@ -253,9 +238,10 @@ fn the_core_names_nothing_of_the_outside_world() {
                 source.path
             );
         }
-        for module in SHELL {
+        for name in names_of(&source) {
+            let module = name.first().unwrap();
             assert!(
-                !imports(&source.code).contains(module),
+                CORE_IMPORTS.contains(&module.as_str()),
                 "src/{} imports {module}",
                 source.path
             );
@@ -263,16 +249,32 @@ fn the_core_names_nothing_of_the_outside_world() {
     }
 }
 
+/// Of the modules in one place, none imports itself through others there, whoever in them does.
 #[test]
-fn no_module_imports_itself_through_others() {
-    let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for source in sources() {
-        let imported = imports(&source.code);
-        let module = source.module().to_owned();
-        graph.entry(module).or_default().extend(imported);
-    }
-    for (module, imported) in &mut graph {
-        imported.remove(module);
+fn no_module_imports_itself_through_its_neighbours() {
+    let sources = sources();
+    let modules: BTreeSet<Vec<&str>> = sources.iter().map(Source::module).collect();
+    let mut graph: BTreeMap<Vec<&str>, BTreeSet<Vec<&str>>> = BTreeMap::new();
+    for source in &sources {
+        let from = source.module();
+        for name in names_of(source) {
+            let is_named = |module: &&Vec<&str>| module.iter().eq(name.iter().take(module.len()));
+            let to = modules
+                .iter()
+                .filter(is_named)
+                .max_by_key(|module| module.len());
+            let to = to.unwrap();
+            let shared = from
+                .iter()
+                .zip(to)
+                .take_while(|(from, to)| from == to)
+                .count();
+            // A module and what is below it are one.
+            if let (Some(_), Some(_)) = (from.get(shared), to.get(shared)) {
+                let imported = graph.entry(from[..=shared].to_vec()).or_default();
+                imported.insert(to[..=shared].to_vec());
+            }
+        }
     }
     // What imports nothing that is left is taken away; what stays imports itself.
     while let Some(leaf) = graph
@@ -282,7 +284,7 @@ fn no_module_imports_itself_through_others() {
     {
         graph.remove(&leaf);
     }
-    assert!(graph.is_empty(), "a cycle among {graph:?}");
+    assert!(graph.is_empty(), "a circle among {graph:?}");
 }
 
 #[test]
@@ -312,6 +314,24 @@ fn functions(code: &str) -> Vec<(&str, usize)> {
         found.push((head, length.map_or(1, |length| length + 1)));
     }
     found
+}
+
+#[test]
+fn comments_wrap_and_a_module_stands_beside_its_directory() {
+    for directory in ["src", "tests", "benches"] {
+        for path in rust_files_below(directory) {
+            let name = path.display();
+            assert!(!path.ends_with("mod.rs"), "{name}");
+            for (number, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
+                let is_comment = line.trim_start().starts_with("//");
+                assert!(
+                    !is_comment || line.chars().count() <= MAX_COMMENT_WIDTH,
+                    "{name}:{}",
+                    number + 1
+                );
+            }
+        }
+    }
 }
 
 #[test]
@@ -448,7 +468,7 @@ fn the_pages_variables_exist() {
             let in_tests = [
                 "tests/it/flood.rs",
                 "tests/it/generated.rs",
-                "tests/it/support/mod.rs",
+                "tests/it/support.rs",
                 ".ci/run",
             ];
             assert!(
