@@ -1,9 +1,9 @@
 //! The loop, and the match on method and path.
 //!
 //! Everything is decided and answered on the loop's thread, which waits for nobody: an answer fits
-//! into the system's buffer, or its peer has left others unread and is answered no more. A body that
-//! is still on the socket is waited for by a thread of its own, which wakes the loop when it is
-//! there.
+//! into the system's buffer, or its peer has left others unread and is answered no more. A body
+//! that is still on the socket is waited for by a thread of its own, which wakes the loop when it
+//! is there.
 
 mod connection;
 mod request;

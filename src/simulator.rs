@@ -244,7 +244,8 @@ impl PassiveReply {
     }
 }
 
-/// The elements of a reply. Strictly: the platform's own reading of a reply that is no XML is not known.
+/// The elements of a reply. Strictly: the platform's own reading of a reply that is no XML is not
+/// known.
 fn fields(xml: &str) -> Result<Vec<(String, String)>, XmlError> {
     read_strictly(xml, |fields| Ok(fields.to_pairs()))
 }

@@ -40,7 +40,8 @@ pub(crate) struct JokeArgs {
         value_parser = source_name
     )]
     joke_source: Vec<String>,
-    /// A page of jokes of your own choice, instead of the known sources; {1-50} stands for a page number
+    /// A page of jokes of your own choice, instead of the known sources; {1-50} stands for a page
+    /// number
     #[arg(
         long,
         env = "DAOXIAO_JOKE_URL",

@@ -27,7 +27,8 @@ impl Workers {
 
     /// Has something done with a request by a thread of its own.
     pub(super) fn spawn(&mut self, call: Call, work: impl FnOnce(Call) + Send + 'static) {
-        // When no thread can be had, its closure is dropped; the request must not be dropped with it.
+        // When no thread can be had, its closure is dropped; the request must not be dropped with
+        // it.
         let shared = Arc::new(Mutex::new(Some(call)));
         let taken = Arc::clone(&shared);
         let spawned = thread::Builder::new()

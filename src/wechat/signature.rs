@@ -9,7 +9,7 @@ use thiserror::Error;
 /// Whether `signature` covers this Token, timestamp and nonce, all taken as the texts received.
 #[must_use]
 pub fn check_signature(token: &Token, timestamp: &str, nonce: &str, signature: &str) -> bool {
-    is_equal(&sign(&[token.as_str(), timestamp, nonce]), signature)
+    is_signature(signature, &[token.as_str(), timestamp, nonce])
 }
 
 /// Whether `msg_signature` covers this Token, timestamp, nonce and the text in `<Encrypt>`.
@@ -21,35 +21,40 @@ pub fn check_msg_signature(
     encrypt: &str,
     msg_signature: &str,
 ) -> bool {
-    let expected = sign(&[token.as_str(), timestamp, nonce, encrypt]);
-    is_equal(&expected, msg_signature)
+    let parts = [token.as_str(), timestamp, nonce, encrypt];
+    is_signature(msg_signature, &parts)
+}
+
+/// Compares in constant time: how long a refusal takes must not tell how much of a guess was right.
+fn is_signature<const N: usize>(given: &str, parts: &[&str; N]) -> bool {
+    digits(parts).ct_eq(given.as_bytes()).into()
 }
 
 /// The parts sorted bytewise and joined, as lower-case hexadecimal SHA-1.
 #[must_use]
 pub fn sign<const N: usize>(parts: &[&str; N]) -> String {
+    digits(parts).map(char::from).iter().collect()
+}
+
+fn digits<const N: usize>(parts: &[&str; N]) -> [u8; 40] {
     let mut parts = *parts;
     parts.sort_unstable();
     let mut sha1 = Sha1::new();
     for part in parts {
         sha1.update(part.as_bytes());
     }
-    let bytes = sha1.digest().bytes();
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-    digits.map(hexadecimal).collect()
+    let mut digits = [0; 40];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(sha1.digest().bytes()) {
+        pair.copy_from_slice(&[hexadecimal(byte >> 4), hexadecimal(byte & 0xf)]);
+    }
+    digits
 }
 
-fn hexadecimal(digit: u8) -> char {
-    char::from(if digit < 10 {
-        b'0' + digit
-    } else {
-        b'a' + (digit - 10)
-    })
-}
-
-/// Compares in constant time: how long a refusal takes must not tell how much of a guess was right.
-fn is_equal(expected: &str, given: &str) -> bool {
-    expected.as_bytes().ct_eq(given.as_bytes()).into()
+fn hexadecimal(digit: u8) -> u8 {
+    match digit {
+        0..=9 => b'0' + digit,
+        _ => b'a' + (digit - 10),
+    }
 }
 
 /// The secret that the account's owner typed into the platform: 3 to 32 letters and digits.

@@ -3,22 +3,32 @@
 
 use std::{borrow::Cow, ops::Range};
 
+/// An element that holds words: its name, where its words begin, and where they end.
+type Element = (&'static str, &'static str, &'static str);
+
+macro_rules! elements {
+    ($($name:literal),+) => {
+        &[$(($name, concat!("<", $name, "><![CDATA["), concat!("]]></", $name, ">"))),+]
+    };
+}
+
 /// Which elements hold words of a user, or what a user scanned, by `MsgType`; those of one list
 /// stand beside each other. What was scanned is looked for before the `EventKey`, for it may hold
 /// another one.
-const WORDS: [(&str, &[&[&str]]); 5] = [
-    ("text", &[&["Content"]]),
-    ("voice", &[&["Recognition"]]),
-    ("location", &[&["Label", "Poiname"]]),
-    ("link", &[&["Title", "Description", "Url"]]),
+const WORDS: [(&str, &[&[Element]]); 5] = [
+    ("text", &[elements!("Content")]),
+    ("voice", &[elements!("Recognition")]),
+    ("location", &[elements!("Label", "Poiname")]),
+    ("link", &[elements!("Title", "Description", "Url")]),
     (
         "event",
-        &[&["ScanResult"], &["Label", "Poiname"], &["EventKey"]],
+        &[
+            elements!("ScanResult"),
+            elements!("Label", "Poiname"),
+            elements!("EventKey"),
+        ],
     ),
 ];
-
-const SECTION_START: &str = "<![CDATA[";
-const SECTION_END: &str = "]]>";
 
 /// Elements with their words, and the XML with whitespace in their place.
 ///
@@ -27,9 +37,9 @@ const SECTION_END: &str = "]]>";
 pub(super) fn take_out(xml: &str) -> (Vec<(&'static str, String)>, Cow<'_, str>) {
     let (mut words, mut rest) = (Vec::new(), Cow::Borrowed(xml));
     let (start, lists) = lists(xml).unwrap_or_default();
-    for names in lists {
-        if let Some((name, text, element)) = find(&rest, start, names) {
-            // A `]]>` in words is divided rightly between two sections by whoever knows how.
+    for list in lists {
+        if let Some((name, text, element)) = find(&rest, start, list) {
+            // Whoever knows how divides a `]]>` in words between two sections.
             words.push((name, text.replace("]]><![CDATA[", "")));
             rest = Cow::Owned(without(&rest, element));
         }
@@ -38,10 +48,10 @@ pub(super) fn take_out(xml: &str) -> (Vec<(&'static str, String)>, Cow<'_, str>)
 }
 
 /// The lists for the message's type, and where it stands: before all words.
-fn lists(xml: &str) -> Option<(usize, &'static [&'static [&'static str]])> {
+fn lists(xml: &str) -> Option<(usize, &'static [&'static [Element]])> {
     let start = xml.find("<MsgType>")? + "<MsgType>".len();
     let after = xml.get(start..)?;
-    let msg_type = after.strip_prefix(SECTION_START).unwrap_or(after);
+    let msg_type = after.strip_prefix("<![CDATA[").unwrap_or(after);
     let (_, lists) = WORDS.iter().find(|(name, _)| {
         let end = msg_type.strip_prefix(name);
         end.is_some_and(|end| end.starts_with([']', '<']))
@@ -53,18 +63,16 @@ fn lists(xml: &str) -> Option<(usize, &'static [&'static [&'static str]])> {
 fn find<'x>(
     xml: &'x str,
     start: usize,
-    names: &[&'static str],
+    list: &[Element],
 ) -> Option<(&'static str, &'x str, Range<usize>)> {
     let behind = xml.get(start..)?;
-    let starts = names.iter().filter_map(|name| {
-        let start_tag = ["<", name, ">", SECTION_START].concat();
-        let at = start + behind.find(&start_tag)?;
-        Some((at, at + start_tag.len(), *name))
+    let starts = list.iter().filter_map(|(name, begin, _)| {
+        let at = start + behind.find(begin)?;
+        Some((at, at + begin.len(), *name))
     });
-    let ends = names.iter().filter_map(|name| {
-        let end_tag = [SECTION_END, "</", name, ">"].concat();
-        let at = start + behind.rfind(&end_tag)?;
-        Some((at, at + end_tag.len()))
+    let ends = list.iter().filter_map(|(_, _, end)| {
+        let at = start + behind.rfind(end)?;
+        Some((at, at + end.len()))
     });
     let (element_start, words_start, name) = starts.min()?;
     let (words_end, element_end) = ends.max()?;
