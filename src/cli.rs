@@ -3,7 +3,7 @@
 use std::{env, ffi::OsString, process::ExitCode};
 
 use clap::{
-    Error, Parser, Subcommand,
+    ArgAction, CommandFactory, Error, FromArgMatches, Parser, Subcommand,
     error::{ContextKind, ContextValue},
 };
 
@@ -47,7 +47,18 @@ enum Command {
 
 /// Reads the command line and does what it says.
 pub fn run() -> ExitCode {
-    let cli = Cli::try_parse_from(with_command(env::args_os().collect()))
+    let command = Cli::command().mut_subcommands(|command| {
+        command.mut_args(|arg| match arg.get_action() {
+            // A value may be a secret, or begin with a minus that is its own mistake.
+            ArgAction::Set | ArgAction::Append => {
+                arg.hide_env_values(true).allow_negative_numbers(true)
+            }
+            _ => arg,
+        })
+    });
+    let cli = command
+        .try_get_matches_from(with_command(env::args_os().collect()))
+        .and_then(|matches| Cli::from_arg_matches(&matches))
         .unwrap_or_else(|error| name_variable(error).exit());
     let outcome = match cli.command {
         Command::Serve(args) => serve::run(*args),

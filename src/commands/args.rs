@@ -26,15 +26,7 @@ pub(crate) struct MaxAgeArg {
     /// How far a call's timestamp may be from now; 0 = any age. WeChat's signature doesn't tell
     /// timestamp and nonce apart: a call that was seen passes at any age if its nonce reads like
     /// a time of now and the two are swapped
-    #[arg(
-        long,
-        env = "DAOXIAO_MAX_AGE",
-        value_name = "SECONDS",
-        default_value = "300",
-        hide_env_values = true,
-        allow_negative_numbers = true,
-        value_parser = seconds::<0, LONGEST_AGE>
-    )]
+    #[arg(long, env = "DAOXIAO_MAX_AGE", value_name = "SECONDS", default_value = "300", value_parser = seconds::<0, LONGEST_AGE>)]
     pub(crate) max_age: Duration,
 }
 

@@ -42,12 +42,7 @@ pub(crate) struct JokeCommand {
     #[arg(long)]
     all: bool,
     /// How many jokes to print, at random; of each source with --all [default: 1]
-    #[arg(
-        long,
-        value_name = "N",
-        allow_negative_numbers = true,
-        value_parser = number::<usize, 1, 1000>
-    )]
+    #[arg(long, value_name = "N", value_parser = number::<usize, 1, 1000>)]
     count: Option<usize>,
     #[command(flatten)]
     jokes: JokeArgs,

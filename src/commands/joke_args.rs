@@ -31,100 +31,35 @@ pub(crate) struct JokeArgs {
     /// Known sources in the order to try, or none: qiushidabaike, zol, biedoul, 60s; several are
     /// repeated or separated by commas
     /// [default: all of them]
-    #[arg(
-        long,
-        env = "DAOXIAO_JOKE_SOURCE",
-        value_name = "NAME",
-        hide_env_values = true,
-        value_delimiter = ',',
-        value_parser = source_name
-    )]
+    #[arg(long, env = "DAOXIAO_JOKE_SOURCE", value_name = "NAME", value_delimiter = ',', value_parser = source_name)]
     joke_source: Vec<String>,
     /// A page of jokes of your own choice, instead of the known sources; {1-50} stands for a page
     /// number
-    #[arg(
-        long,
-        env = "DAOXIAO_JOKE_URL",
-        value_name = "URL",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "DAOXIAO_JOKE_URL", value_name = "URL")]
     joke_url: Option<PageUrl>,
     /// Selector of one joke on that page; a text/plain answer needs none
-    #[arg(
-        long,
-        env = "DAOXIAO_JOKE_ITEM",
-        value_name = "SELECTOR",
-        hide_env_values = true,
-        requires = "joke_url",
-        value_parser = Selector::for_page
-    )]
+    #[arg(long, env = "DAOXIAO_JOKE_ITEM", value_name = "SELECTOR", requires = "joke_url", value_parser = Selector::for_page)]
     joke_item: Option<Selector>,
     /// Selector of the title inside a joke
-    #[arg(
-        long,
-        env = "DAOXIAO_JOKE_TITLE",
-        value_name = "SELECTOR",
-        hide_env_values = true,
-        requires = "joke_item",
-        value_parser = Selector::for_item
-    )]
+    #[arg(long, env = "DAOXIAO_JOKE_TITLE", value_name = "SELECTOR", requires = "joke_item", value_parser = Selector::for_item)]
     joke_title: Option<Selector>,
     /// Selector of the text inside a joke
-    #[arg(
-        long,
-        env = "DAOXIAO_JOKE_CONTENT",
-        value_name = "SELECTOR",
-        hide_env_values = true,
-        requires = "joke_item",
-        value_parser = Selector::for_item
-    )]
+    #[arg(long, env = "DAOXIAO_JOKE_CONTENT", value_name = "SELECTOR", requires = "joke_item", value_parser = Selector::for_item)]
     joke_content: Option<Selector>,
     /// Charset of that page, where the page itself says it wrongly
-    #[arg(
-        long,
-        env = "DAOXIAO_JOKE_CHARSET",
-        value_name = "NAME",
-        hide_env_values = true,
-        requires = "joke_url"
-    )]
+    #[arg(long, env = "DAOXIAO_JOKE_CHARSET", value_name = "NAME", requires = "joke_url")]
     joke_charset: Option<Charset>,
     /// Word; a fetched joke with it is left out; several are repeated or separated by commas
-    #[arg(
-        long,
-        env = "DAOXIAO_JOKE_SKIP",
-        value_name = "WORD",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "DAOXIAO_JOKE_SKIP", value_name = "WORD")]
     joke_skip: Vec<String>,
     /// Your own jokes, a line % between two, instead of the built-in ones
-    #[arg(
-        long,
-        env = "DAOXIAO_JOKES",
-        value_name = "FILE",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "DAOXIAO_JOKES", value_name = "FILE")]
     pub(crate) jokes: Option<PathBuf>,
     /// How long someone who asks for a joke may wait, in milliseconds
-    #[arg(
-        long,
-        env = "DAOXIAO_JOKE_BUDGET",
-        value_name = "MS",
-        default_value = "2500",
-        hide_env_values = true,
-        allow_negative_numbers = true,
-        value_parser = milliseconds::<1, MAX_BUDGET_MS>
-    )]
+    #[arg(long, env = "DAOXIAO_JOKE_BUDGET", value_name = "MS", default_value = "2500", value_parser = milliseconds::<1, MAX_BUDGET_MS>)]
     pub(crate) joke_budget: Duration,
     /// How long fetched jokes are kept before new ones are fetched
-    #[arg(
-        long,
-        env = "DAOXIAO_JOKE_TTL",
-        value_name = "SECONDS",
-        default_value = "600",
-        hide_env_values = true,
-        allow_negative_numbers = true,
-        value_parser = seconds::<0, MAX_TTL>
-    )]
+    #[arg(long, env = "DAOXIAO_JOKE_TTL", value_name = "SECONDS", default_value = "600", value_parser = seconds::<0, MAX_TTL>)]
     joke_ttl: Duration,
 }
 

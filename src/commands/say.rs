@@ -31,8 +31,7 @@ pub(crate) struct SayArgs {
         long,
         env = "DAOXIAO_URL",
         value_name = "URL",
-        default_value = "http://127.0.0.1:8080/wechat",
-        hide_env_values = true
+        default_value = "http://127.0.0.1:8080/wechat"
     )]
     url: BotUrl,
     /// Send an event instead of words: subscribe, unsubscribe, CLICK, VIEW, SCAN …

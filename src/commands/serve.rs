@@ -48,49 +48,18 @@ Example: WECHAT_TOKEN=mysecrettoken daoxiao --listen 0.0.0.0:80";
 #[command(after_help = HELP)]
 pub(crate) struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one
-    #[arg(
-        long,
-        env = "DAOXIAO_LISTEN",
-        value_name = "ADDR",
-        default_value = "0.0.0.0:8080",
-        hide_env_values = true,
-        value_parser = address
-    )]
+    #[arg(long, env = "DAOXIAO_LISTEN", value_name = "ADDR", default_value = "0.0.0.0:8080", value_parser = address)]
     listen: SocketAddr,
     /// Path that WeChat calls; several are repeated or separated by commas
-    #[arg(
-        long,
-        env = "DAOXIAO_PATH",
-        value_name = "PATH",
-        default_value = "/,/wechat",
-        hide_env_values = true,
-        value_delimiter = ',',
-        value_parser = path
-    )]
+    #[arg(long, env = "DAOXIAO_PATH", value_name = "PATH", default_value = "/,/wechat", value_delimiter = ',', value_parser = path)]
     path: Vec<String>,
     #[command(flatten)]
     age: MaxAgeArg,
     /// Connections at a time
-    #[arg(
-        long,
-        env = "DAOXIAO_MAX_CONNECTIONS",
-        value_name = "N",
-        default_value = "4000",
-        hide_env_values = true,
-        allow_negative_numbers = true,
-        value_parser = number::<u32, 8, 100_000>
-    )]
+    #[arg(long, env = "DAOXIAO_MAX_CONNECTIONS", value_name = "N", default_value = "4000", value_parser = number::<u32, 8, 100_000>)]
     max_connections: u32,
     /// Memory above which a worker is replaced
-    #[arg(
-        long,
-        env = "DAOXIAO_MAX_MEMORY",
-        value_name = "MIB",
-        default_value = "200",
-        hide_env_values = true,
-        allow_negative_numbers = true,
-        value_parser = number::<u64, 32, 1_048_576>
-    )]
+    #[arg(long, env = "DAOXIAO_MAX_MEMORY", value_name = "MIB", default_value = "200", value_parser = number::<u64, 32, 1_048_576>)]
     max_memory: u64,
     #[command(flatten)]
     jokes: JokeArgs,
