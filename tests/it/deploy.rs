@@ -24,12 +24,16 @@ fn systemd_accepts_the_units() {
         return;
     };
     let directory = directory("units");
-    let installed = "/usr/local/bin/daoxiao";
     for name in ["daoxiao.service", "daoxiao@.service", "daoxiao.socket"] {
         let text = shipped(name);
         let text = match name {
             "daoxiao.socket" => text,
-            _ => replaced(&text, installed, env!("CARGO_BIN_EXE_daoxiao")),
+            // systemd looks for a plain name in /usr/local/bin, then in /usr/bin.
+            _ => replaced(
+                &text,
+                "=daoxiao ",
+                concat!("=", env!("CARGO_BIN_EXE_daoxiao"), " "),
+            ),
         };
         fs::write(directory.join(name), text).unwrap();
     }
