@@ -1,7 +1,7 @@
 //! The log's line for each request, and a bound on what refused requests can make the log write.
 
 use std::{
-    fmt,
+    fmt, mem,
     time::{Duration, Instant},
 };
 
@@ -12,9 +12,9 @@ pub(crate) const TARGET: &str = module_path!();
 
 /// Lines a second about requests that are refused. A scanner's are all told; a flood would fill the
 /// disk with some 10 MB a second, and cost more time than the answers.
-const MAX_LINES: u32 = 200;
+pub(crate) const REFUSED_LINES: u32 = 200;
 
-/// The length of the window in which these lines are counted.
+/// The length of the window in which lines are counted.
 const WINDOW: Duration = Duration::from_secs(1);
 
 /// A method is cut after this many characters; the longest known ones have 17.
@@ -58,19 +58,22 @@ pub(crate) fn write(line: impl fmt::Display) {
     log::info!(target: TARGET, "{line}");
 }
 
-/// Counts the lines about refused requests.
+/// Counts lines about things that a stranger can cause.
 #[derive(Debug)]
 pub(crate) struct RateLimit {
+    /// Lines in a window.
+    limit: u32,
     since: Instant,
     lines: u32,
     left_out: u64,
 }
 
 impl RateLimit {
-    /// Begins to count.
-    pub(crate) fn new(now: Instant) -> Self {
+    /// So many lines a second are written.
+    pub(crate) fn new(limit: u32) -> Self {
         Self {
-            since: now,
+            limit,
+            since: Instant::now(),
             lines: 0,
             left_out: 0,
         }
@@ -81,10 +84,10 @@ impl RateLimit {
     pub(crate) fn admit(&mut self, now: Instant) -> (bool, u64) {
         let mut untold = 0;
         if now.saturating_duration_since(self.since) >= WINDOW {
-            untold = self.left_out;
-            *self = Self::new(now);
+            untold = mem::take(&mut self.left_out);
+            (self.since, self.lines) = (now, 0);
         }
-        let admitted = self.lines < MAX_LINES;
+        let admitted = self.lines < self.limit;
         self.lines += u32::from(admitted);
         self.left_out += u64::from(!admitted);
         (admitted, untold)
@@ -133,9 +136,9 @@ mod tests {
 
     #[test]
     fn a_flood_is_counted_and_told_once() {
-        let start = Instant::now();
-        let mut rate_limit = RateLimit::new(start);
-        for _ in 0..MAX_LINES {
+        let mut rate_limit = RateLimit::new(REFUSED_LINES);
+        let start = rate_limit.since;
+        for _ in 0..REFUSED_LINES {
             assert_eq!(rate_limit.admit(start), (true, 0));
         }
         for _ in 0..3 {

@@ -19,9 +19,10 @@ use crate::access_log;
 /// Says what is logged, as in most Rust programs.
 const VARIABLE: &str = "RUST_LOG";
 
-/// What may wait to be written: some sixty lines. So much at a time is never mixed with what others
-/// write into the same pipe (`PIPE_BUF` on Linux).
-const MAX_WAITING_BYTES: usize = 4096;
+/// What may wait to be written: some sixty lines. So much at a time, with a line about others that
+/// are missing, is neither mixed with what others write into the same pipe, nor has to wait where a
+/// pipe takes anything at all (`PIPE_BUF` on Linux).
+const MAX_WAITING_BYTES: usize = 4096 - USUAL_LINE_BYTES;
 
 /// How long a reader of the log that has fallen behind is waited for, once. Nobody waits for one
 /// that does not read: lines are left out then.
@@ -118,33 +119,20 @@ impl<W: Write + Send> Log for Lines<W> {
 
 impl<W: Write> Page<W> {
     fn write_out(&mut self) {
-        let mut waiting = mem::take(&mut self.waiting);
-        for piece in waiting.as_bytes().chunks(MAX_WAITING_BYTES) {
-            let mut patience = PATIENCE;
-            if self.left_out > 0 {
-                patience = Duration::ZERO;
-                self.tell_left_out();
+        let is_behind = self.left_out > 0;
+        let patience = if is_behind { Duration::ZERO } else { PATIENCE };
+        if (self.takes_bytes)(&self.out, patience) {
+            if is_behind {
+                let lines = mem::take(&mut self.left_out);
+                let told = format!("WARN  {lines} lines are missing here: nobody read the log\n");
+                self.waiting.insert_str(0, &told);
             }
-            if (self.takes_bytes)(&self.out, patience) {
-                // When the log cannot be written, there is nobody to tell.
-                let _ = self.out.write_all(piece);
-            } else {
-                self.left_out += piece.split(|byte| *byte == b'\n').count() - 1;
-            }
+            // When the log cannot be written, there is nobody to tell.
+            let _ = self.out.write_all(self.waiting.as_bytes());
+        } else {
+            self.left_out += self.waiting.lines().count();
         }
-        waiting.clear();
-        self.waiting = waiting;
-    }
-
-    fn tell_left_out(&mut self) {
-        if (self.takes_bytes)(&self.out, Duration::ZERO) {
-            let now = humantime::format_rfc3339_seconds(SystemTime::now());
-            let lines = mem::take(&mut self.left_out);
-            let _ = writeln!(
-                self.out,
-                "{now} WARN  {lines} lines are missing here: nobody read the log"
-            );
-        }
+        self.waiting.clear();
     }
 }
 
@@ -169,7 +157,7 @@ mod tests {
     /// What is written, without the times.
     fn written(lines: &Lines<Vec<u8>>) -> Vec<String> {
         let out = String::from_utf8(lines.page().out.clone()).unwrap();
-        let without_time = |line: &str| line.split_once("Z ").unwrap().1.to_owned();
+        let without_time = |line: &str| line.rsplit("Z ").next().unwrap().to_owned();
         out.lines().map(without_time).collect()
     }
 

@@ -7,29 +7,28 @@
 
 mod connection;
 mod request;
-mod workers;
 
 use std::{
-    collections::HashMap,
     error::Error,
     io,
-    net::{SocketAddr, TcpListener},
+    net::TcpListener,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        mpsc::{Receiver, Sender, channel},
+        mpsc::{Receiver, SendError, Sender, channel},
     },
+    thread,
     time::{Duration, Instant, SystemTime},
 };
 
 use tiny_http::{Method, Request};
 
 use self::{
+    connection::{Shutdown, shut_down},
     request::{Body, Call, RequestInfo, send},
-    workers::Workers,
 };
 use crate::{
-    access_log::{self, RateLimit},
+    access_log::{self, REFUSED_LINES, RateLimit},
     callback::{Callback, Rejection},
     exchange::{self, Outcome, Response, read_body},
     joke::{JokeSettings, Jokes},
@@ -42,12 +41,8 @@ pub(crate) const HEALTH_PATH: &str = "/healthz";
 /// From one look to the next for what arrives while the loop is to end.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(5);
 
-/// A peer that did not read is not written to for this long. It is gone after that, and another one
-/// may have its port.
-const MUTE: Duration = Duration::from_secs(10);
-
-/// So many such peers are remembered.
-const MAX_MUTED: usize = 4096;
+/// Stack of a thread that reads one body or sends one response.
+const STACK_BYTES: usize = 128 * 1024;
 
 /// What the bot answers with.
 #[derive(Debug)]
@@ -70,12 +65,11 @@ pub(crate) struct Server {
     callback: Callback,
     jokes: Jokes,
     health: Arc<Health>,
-    workers: Workers,
+    /// Requests that are never dropped, because that would take for ever or end the process.
+    kept: Vec<Call>,
     rate_limit: RateLimit,
     awaited: Receiver<Awaited>,
     bodies: Sender<Awaited>,
-    /// Peers that did not read, and since when.
-    muted: HashMap<SocketAddr, Instant>,
 }
 
 impl Server {
@@ -86,27 +80,21 @@ impl Server {
         health: Arc<Health>,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let (bodies, awaited) = channel();
-        health.begin_serving();
         let http = Arc::new(tiny_http::Server::from_listener(listener, None)?);
         let woken = Arc::clone(&http);
+        let wake = move || woken.unblock();
+        health.serve_with(wake.clone());
         Ok(Self {
             http,
             paths: service.paths,
             callback: service.callback,
-            jokes: Jokes::new(service.jokes, move || woken.unblock()),
-            workers: Workers::new(Arc::clone(&health)),
+            jokes: Jokes::new(service.jokes, wake),
+            kept: Vec::new(),
             health,
-            rate_limit: RateLimit::new(Instant::now()),
+            rate_limit: RateLimit::new(REFUSED_LINES),
             awaited,
             bodies,
-            muted: HashMap::new(),
         })
-    }
-
-    /// What wakes the loop.
-    pub(crate) fn waker(&self) -> impl Fn() + Send + Sync + use<> {
-        let http = Arc::clone(&self.http);
-        move || http.unblock()
     }
 
     /// Answers until it is told to leave, then what has arrived by then.
@@ -136,7 +124,7 @@ impl Server {
             let next = self.http.recv_timeout(DRAIN_INTERVAL);
             let is_quiet = matches!(next, Ok(None));
             self.handle(next);
-            if is_quiet && self.health.busy_descriptors() == Some(0) {
+            if is_quiet && self.health.busy_descriptors() == 0 {
                 break;
             }
         }
@@ -170,9 +158,6 @@ impl Server {
 
     fn receive(&mut self, request: Request) {
         let call = Call::from(request);
-        if self.is_muted(&call) {
-            return self.dispose(call, |call| drop(call.request.into_writer()));
-        }
         let RequestInfo { method, time, .. } = &call.info;
         let path = call.info.path();
         let is_callback = self.paths.iter().any(|it| it == path);
@@ -218,14 +203,14 @@ impl Server {
 
     /// Has a body read that is still on the socket.
     fn await_body(&mut self, call: Call, length: usize) {
-        let (bodies, wake) = (self.bodies.clone(), self.waker());
-        self.workers.spawn(call, move |mut call| {
+        let (bodies, http) = (self.bodies.clone(), Arc::clone(&self.http));
+        self.spawn(call, move |mut call| {
             let body = read_body(call.request.as_reader(), length);
             // There is no more of it to wait for.
             call.body = Body::Read;
             // The loop holds the other end for as long as the process lives.
             let _ = bodies.send((call, body));
-            wake();
+            http.unblock();
         });
     }
 
@@ -239,22 +224,42 @@ impl Server {
             let Call { request, info, .. } = call;
             let sent = send(request, &info, &response, connection);
             self.log(&info, &response, is_limited);
-            return self.note_peer(peer, &sent);
+            // The peer has left other answers unread.
+            if sent.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+                shut_down(peer, Shutdown::Both);
+            }
+            return;
         }
         self.log(&call.info, &response, is_limited);
-        self.dispose(call, move |call| {
+        if call.body == Body::Oversized {
+            return self.keep(call);
+        }
+        self.spawn(call, move |call| {
             // A peer that is gone needs no answer.
             let _ = send(call.request, &call.info, &response, connection);
         });
     }
 
-    /// Has the end of a request done where it keeps nobody.
-    fn dispose(&mut self, call: Call, end: impl FnOnce(Call) + Send + 'static) {
-        match call.body {
-            Body::Read => end(call),
-            Body::Waiting => self.workers.spawn(call, end),
-            Body::Oversized => self.workers.keep(call),
+    /// Has something done with a request by a thread of its own. The thread is handed the request
+    /// when it is there: with a closure that no thread can be had for, the request would be dropped.
+    fn spawn(&mut self, call: Call, work: impl FnOnce(Call) + Send + 'static) {
+        let (give, given) = channel();
+        let thread = thread::Builder::new()
+            .name("body".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn(move || given.recv().map(work));
+        let left = match thread {
+            Ok(_) => give.send(call).err().map(|SendError(call)| call),
+            Err(_) => Some(call),
+        };
+        if let Some(call) = left {
+            self.keep(call);
         }
+    }
+
+    fn keep(&mut self, call: Call) {
+        self.kept.push(call);
+        self.health.add_oversized();
     }
 
     fn log(&mut self, info: &RequestInfo, response: &Response, is_limited: bool) {
@@ -268,21 +273,5 @@ impl Server {
             }
         }
         access_log::write(info.line(response));
-    }
-
-    /// Remembers a peer that does not read.
-    fn note_peer(&mut self, peer: Option<SocketAddr>, sent: &io::Result<()>) {
-        let has_to_wait = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
-        if let (Some(peer), true) = (peer, sent.as_ref().is_err_and(has_to_wait)) {
-            if self.muted.len() >= MAX_MUTED {
-                self.muted.clear();
-            }
-            self.muted.insert(peer, Instant::now());
-        }
-    }
-
-    fn is_muted(&self, call: &Call) -> bool {
-        let since = call.peer().and_then(|peer| self.muted.get(&peer));
-        since.is_some_and(|since| since.elapsed() < MUTE)
     }
 }

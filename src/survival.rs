@@ -22,7 +22,7 @@
 //! 1. A worker that has prepared everything says `ready`, and serves when it is told to `go`.
 //! 2. Trouble in the worker (the loop is stuck, `accept` failed, too many requests that cannot be
 //!    dropped) ends it with an exit code that names it; memory is measured by the supervisor. In
-//!    either case it stops accepting first ([`socket::stop_accepting`]), says so, and answers what
+//!    either case it stops accepting first, says so, and answers what
 //!    it has while the next worker already serves. A worker that is killed loses what it had in
 //!    hand; what waits in the backlog is answered some milliseconds later.
 //! 3. A reload is the same on purpose: the next worker is ready before the old one is told to
@@ -33,10 +33,9 @@
 
 use std::time::Duration;
 
-pub(crate) mod descriptors;
+mod descriptors;
 pub(crate) mod health;
 mod link;
-pub(crate) mod signals;
 pub mod socket;
 pub(crate) mod supervisor;
 pub(crate) mod worker;
@@ -52,43 +51,16 @@ pub(crate) struct Limits {
     pub(crate) request: Duration,
 }
 
-/// The time from one look to the next: short while something changes, longer and longer while
-/// nothing does, so that an idle bot is idle.
-#[derive(Debug)]
-pub(crate) struct Pace {
-    shortest: Duration,
-    interval: Duration,
-}
-
 /// Two processes look; an idle bot wakes up less than twice a second.
 const LONGEST_INTERVAL: Duration = Duration::from_millis(1200);
 
-impl Pace {
-    pub(crate) fn new(shortest: Duration) -> Self {
-        Self {
-            shortest,
-            interval: shortest,
-        }
+/// The time until the next look: short while something goes on, longer and longer while nothing
+/// does, so that an idle bot is idle.
+fn interval_after(interval: Duration, shortest: Duration, is_busy: bool) -> Duration {
+    if is_busy {
+        return shortest;
     }
-
-    /// The time until the next look.
-    pub(crate) fn interval(&self) -> Duration {
-        self.interval
-    }
-
-    /// Whether looks have become rare.
-    pub(crate) fn is_slow(&self) -> bool {
-        self.interval > self.shortest
-    }
-
-    /// Takes notice of what a look has shown.
-    pub(crate) fn looked(&mut self, has_changed: bool) {
-        self.interval = if has_changed {
-            self.shortest
-        } else {
-            LONGEST_INTERVAL.min(self.interval * 2)
-        };
-    }
+    LONGEST_INTERVAL.min(interval * 2)
 }
 
 #[cfg(test)]
@@ -96,13 +68,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn looks_are_frequent_while_something_changes_and_rare_while_nothing_does() {
-        let mut pace = Pace::new(Duration::from_millis(50));
-        let mut intervals = Vec::new();
-        for has_changed in [true, false, false, false, false, false, false, true] {
-            pace.looked(has_changed);
-            intervals.push(pace.interval().as_millis());
-        }
+    fn looks_are_frequent_while_something_goes_on_and_rare_while_nothing_does() {
+        let shortest = Duration::from_millis(50);
+        let mut interval = shortest;
+        let intervals = [true, false, false, false, false, false, false, true].map(|is_busy| {
+            interval = interval_after(interval, shortest, is_busy);
+            interval.as_millis()
+        });
         assert_eq!(intervals, [50, 100, 200, 400, 800, 1200, 1200, 50]);
     }
 }

@@ -21,13 +21,7 @@ use crate::{
     callback::Callback,
     joke::JokeSettings,
     server::{HEALTH_PATH, Server, Service},
-    survival::{
-        Limits, descriptors,
-        health::{Health, note_panics},
-        signals, socket,
-        supervisor::Supervisor,
-        worker::Worker,
-    },
+    survival::{Limits, socket, supervisor::Supervisor, worker::Worker},
     wechat::signature::Token,
 };
 
@@ -86,16 +80,14 @@ fn path(text: &str) -> Result<String, String> {
 
 /// Supervises the worker that serves, or is that worker.
 pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, CommandError> {
-    // Before anything starts a thread, so that every thread has them blocked.
-    signals::block();
     args.log.start();
     let limits = Limits {
         connections: args.max_connections,
         memory_mib: args.max_memory,
         request: args.jokes.joke_budget + REQUEST_ROOM,
     };
-    match Worker::adopt().map_err(CommandError::usage)? {
-        Some(worker) => serve(args, limits, worker),
+    match Worker::adopt(limits).map_err(CommandError::usage)? {
+        Some(worker) => serve(args, worker),
         None => supervise(args, limits),
     }
 }
@@ -112,23 +104,19 @@ fn supervise(args: ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> 
     args.jokes.settings()?;
     let listener = socket::listen(args.listen).map_err(CommandError::failure)?;
     let address = listener.local_addr().map_err(CommandError::failure)?;
-    descriptors::check(&limits);
-    let supervisor = Supervisor::new(listener, limits, variables).map_err(CommandError::failure)?;
-    supervisor
-        .run(|| {
-            // Whoever waited for the line may be gone; WeChat is not.
-            let _ = writeln!(io::stdout(), "listening on http://{address}");
-        })
-        .map_err(CommandError::failure)?;
+    let mut supervisor =
+        Supervisor::new(listener, limits, variables).map_err(CommandError::failure)?;
+    supervisor.begin().map_err(CommandError::failure)?;
+    // Whoever waited for the line may be gone; WeChat is not.
+    let _ = writeln!(io::stdout(), "listening on http://{address}");
+    supervisor.run().map_err(CommandError::failure)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Serves until the supervisor or the worker's own trouble ends the process. Returns only when it
 /// cannot begin.
-fn serve(args: ServeArgs, limits: Limits, worker: Worker) -> Result<ExitCode, CommandError> {
-    let health = Arc::new(Health::default());
-    note_panics(Arc::clone(&health));
-    descriptors::limit(&limits);
+fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
+    let health = worker.health();
     let token = secrets::required_token()?;
     let service = Service {
         paths: args.path,
@@ -138,9 +126,6 @@ fn serve(args: ServeArgs, limits: Limits, worker: Worker) -> Result<ExitCode, Co
     let listener = worker.wait_for_go().map_err(CommandError::failure)?;
     let mut server =
         Server::open(listener, service, Arc::clone(&health)).map_err(CommandError::Failure)?;
-    worker
-        .start(limits, Arc::clone(&health), server.waker())
-        .map_err(CommandError::failure)?;
     server.run();
     process::exit(health.exit_code().unwrap_or_default())
 }

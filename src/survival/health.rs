@@ -4,7 +4,7 @@ use std::{
     panic,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     thread::{self, Thread},
     time::{Duration, Instant},
@@ -20,82 +20,66 @@ const MAX_OVERSIZED: usize = 128;
 /// have it do nothing but begin.
 const MIN_LIFE: Duration = Duration::from_secs(1);
 
-/// The exit code of a worker that is not to end yet.
-const NOT_LEAVING: i32 = -1;
+/// Exit code: the loop was too long on one request.
+pub(super) const STUCK: i32 = 81;
+/// Exit code: `accept` failed, or the thread that calls it.
+const ACCEPT_FAILED: i32 = 82;
+/// Exit code: too many requests that cannot be dropped.
+const OVERSIZED: i32 = 83;
 
-/// Why a worker ends without having been asked to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Trouble {
-    #[error("the loop was stuck")]
-    Stuck,
-    #[error("no connection could be accepted: descriptors, threads or memory were used up")]
-    AcceptFailed,
-    #[error("too many oversized requests")]
-    Oversized,
-}
+/// What is told of a worker that took offence at what its owner wrote.
+pub(super) const SETTINGS_REFUSED: &str = "ended: its settings or files are refused";
 
-impl Trouble {
-    const ALL: [Self; 3] = [Self::Stuck, Self::AcceptFailed, Self::Oversized];
-
-    /// The exit code by which the supervisor learns of it.
-    pub(crate) fn exit_code(self) -> i32 {
-        match self {
-            Self::Stuck => 81,
-            Self::AcceptFailed => 82,
-            Self::Oversized => 83,
+/// What a worker's exit code tells, unless nothing was wrong.
+pub(super) fn reason(exit_code: i32) -> Option<String> {
+    let reason = match exit_code {
+        0 => return None,
+        2 => SETTINGS_REFUSED,
+        STUCK => "ended: the loop was stuck",
+        ACCEPT_FAILED => {
+            "ended: no connection could be accepted, for want of descriptors, threads or memory"
         }
-    }
-
-    /// The trouble that an exit code names.
-    pub(crate) fn of(exit_code: i32) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|trouble| trouble.exit_code() == exit_code)
-    }
+        OVERSIZED => "ended: too many oversized requests",
+        _ => return Some(format!("ended with exit code {exit_code}")),
+    };
+    Some(reason.to_owned())
 }
 
 /// Shared by the loop, which writes most of it, and by the threads that watch over it.
-#[derive(Debug)]
+#[derive(Default)]
 pub(crate) struct Health {
-    start: Instant,
+    start: OnceLock<Instant>,
     /// When the loop began the request in hand, in milliseconds since the start plus one; 0 while
     /// there is none.
     busy_since: AtomicU64,
     oversized: AtomicUsize,
-    accept_ended: AtomicBool,
-    closing: AtomicBool,
-    exit_code: AtomicI32,
+    has_ended_accepting: AtomicBool,
+    is_closing: AtomicBool,
+    exit_code: OnceLock<i32>,
     /// Descriptors of a worker without a connection.
     idle_descriptors: OnceLock<usize>,
+    wake_loop: OnceLock<Box<dyn Fn() + Send + Sync>>,
     watch: OnceLock<Thread>,
-    /// Whether the next request is to wake the watch.
-    is_watch_asleep: AtomicBool,
     /// Whether there was a request since the watch looked.
     is_active: AtomicBool,
-}
-
-impl Default for Health {
-    fn default() -> Self {
-        Self {
-            start: Instant::now(),
-            busy_since: AtomicU64::new(0),
-            oversized: AtomicUsize::new(0),
-            accept_ended: AtomicBool::new(false),
-            closing: AtomicBool::new(false),
-            exit_code: AtomicI32::new(NOT_LEAVING),
-            idle_descriptors: OnceLock::new(),
-            watch: OnceLock::new(),
-            is_watch_asleep: AtomicBool::new(false),
-            is_active: AtomicBool::new(false),
-        }
-    }
+    /// Whether the next request is to wake the watch.
+    is_watch_asleep: AtomicBool,
 }
 
 impl Health {
+    /// Nothing is accepted yet, and everything else that needs a descriptor has one.
+    pub(super) fn count_idle_descriptors(&self) {
+        let _ = self.idle_descriptors.set(descriptors::open().unwrap_or(0));
+    }
+
+    /// The loop can be woken by this.
+    pub(crate) fn serve_with(&self, wake_loop: impl Fn() + Send + Sync + 'static) {
+        let _ = self.wake_loop.set(Box::new(wake_loop));
+    }
+
     /// The loop begins a request.
     pub(crate) fn begin(&self) {
-        self.busy_since
-            .store(millis(self.start.elapsed()) + 1, Relaxed);
+        self.busy_since.store(millis(self.age()) + 1, Relaxed);
         self.is_active.store(true, Relaxed);
         if self.is_watch_asleep.load(Relaxed) {
             self.wake_watch();
@@ -114,64 +98,55 @@ impl Health {
 
     /// No connection will be accepted any more.
     pub(crate) fn end_accepting(&self) {
-        self.accept_ended.store(true, Relaxed);
+        self.has_ended_accepting.store(true, Relaxed);
         self.wake_watch();
     }
 
-    /// Whether no connection is accepted any more.
-    pub(crate) fn has_ended_accepting(&self) -> bool {
-        self.accept_ended.load(Relaxed)
+    pub(super) fn has_ended_accepting(&self) -> bool {
+        self.has_ended_accepting.load(Relaxed)
     }
 
     /// From now on every answer closes its connection.
-    pub(crate) fn close_connections(&self) {
-        self.closing.store(true, Relaxed);
+    pub(super) fn close_connections(&self) {
+        self.is_closing.store(true, Relaxed);
     }
 
-    /// Whether an answer closes its connection.
     pub(crate) fn is_closing(&self) -> bool {
-        self.closing.load(Relaxed)
+        self.is_closing.load(Relaxed)
     }
 
-    /// Tells the loop to answer what it has, and the process to end with this code. The first
-    /// reason counts.
-    pub(crate) fn leave(&self, exit_code: i32) {
-        let _ = self
-            .exit_code
-            .compare_exchange(NOT_LEAVING, exit_code, Relaxed, Relaxed);
+    /// Tells the loop to answer what it has, and the process to end with this code; the first
+    /// counts.
+    pub(super) fn leave(&self, exit_code: i32) {
+        let _ = self.exit_code.set(exit_code);
         self.close_connections();
         self.wake_watch();
+        if let Some(wake) = self.wake_loop.get() {
+            wake();
+        }
     }
 
     /// The code to end with, if the loop is to end.
     pub(crate) fn exit_code(&self) -> Option<i32> {
-        Some(self.exit_code.load(Relaxed)).filter(|code| *code != NOT_LEAVING)
+        self.exit_code.get().copied()
     }
 
-    /// Notes how many descriptors there are without a connection.
-    pub(crate) fn begin_serving(&self) {
-        if let Some(open) = descriptors::open() {
-            let _ = self.idle_descriptors.set(open);
-        }
+    /// Descriptors beyond those of a worker without a connection.
+    pub(crate) fn busy_descriptors(&self) -> usize {
+        let idle = self.idle_descriptors.get();
+        idle.map_or(0, |idle| {
+            descriptors::open()
+                .unwrap_or(usize::MAX)
+                .saturating_sub(*idle)
+        })
     }
 
-    /// Descriptors beyond those of a worker without a connection; `None` where that is not known.
-    pub(crate) fn busy_descriptors(&self) -> Option<usize> {
-        Some(descriptors::open()?.saturating_sub(*self.idle_descriptors.get()?))
-    }
-
-    /// The calling thread is the one to wake when something has happened.
-    pub(super) fn watch_from_here(&self) {
-        let _ = self.watch.set(thread::current());
-    }
-
-    /// The watch waits so long that the next request is to wake it.
-    pub(super) fn fall_asleep(&self) {
-        self.is_watch_asleep.store(true, Relaxed);
-    }
-
-    /// Whether there was a request since this was asked before.
-    pub(super) fn was_active(&self) -> bool {
+    /// Has the watch, which calls this, wait for so long or until something happens; if the wait is
+    /// a long one, the next request counts. Whether there was a request.
+    pub(super) fn wait(&self, time: Duration, is_long: bool) -> bool {
+        self.watch.get_or_init(thread::current);
+        self.is_watch_asleep.store(is_long, Relaxed);
+        thread::park_timeout(time);
         self.is_active.swap(false, Relaxed)
     }
 
@@ -182,16 +157,19 @@ impl Health {
         }
     }
 
-    /// The reason to end, if there is one.
-    pub(super) fn trouble(&self, longest_request: Duration) -> Option<Trouble> {
-        let now = self.start.elapsed();
-        let begun = self.busy_since.load(Relaxed);
-        if begun > 0 && millis(now) + 1 > begun + millis(longest_request) {
-            Some(Trouble::Stuck)
-        } else if self.accept_ended.load(Relaxed) && !self.is_closing() {
-            Some(Trouble::AcceptFailed)
-        } else if self.oversized.load(Relaxed) >= MAX_OVERSIZED && now > MIN_LIFE {
-            Some(Trouble::Oversized)
+    fn age(&self) -> Duration {
+        self.start.get_or_init(Instant::now).elapsed()
+    }
+
+    /// The exit code of what is wrong, if something is.
+    pub(super) fn trouble(&self, longest_request: Duration) -> Option<i32> {
+        let (age, begun) = (self.age(), self.busy_since.load(Relaxed));
+        if begun > 0 && millis(age) + 1 > begun + millis(longest_request) {
+            Some(STUCK)
+        } else if self.has_ended_accepting() && !self.is_closing() {
+            Some(ACCEPT_FAILED)
+        } else if self.oversized.load(Relaxed) >= MAX_OVERSIZED && age > MIN_LIFE {
+            Some(OVERSIZED)
         } else {
             None
         }
@@ -234,8 +212,9 @@ mod tests {
     const LONGEST: Duration = Duration::from_secs(4);
 
     fn ten_seconds_old() -> Health {
+        let start = Instant::now().checked_sub(Duration::from_secs(10)).unwrap();
         Health {
-            start: Instant::now().checked_sub(Duration::from_secs(10)).unwrap(),
+            start: start.into(),
             ..Health::default()
         }
     }
@@ -254,7 +233,7 @@ mod tests {
         let health = ten_seconds_old();
         health.busy_since.store(1, Relaxed);
         assert_eq!(health.trouble(Duration::from_secs(60)), None);
-        assert_eq!(health.trouble(LONGEST), Some(Trouble::Stuck));
+        assert_eq!(health.trouble(LONGEST), Some(STUCK));
         health.end();
         assert_eq!(health.trouble(LONGEST), None);
     }
@@ -269,7 +248,7 @@ mod tests {
             assert_eq!(health.trouble(LONGEST), None);
             health.add_oversized();
         }
-        assert_eq!(old.trouble(LONGEST), Some(Trouble::Oversized));
+        assert_eq!(old.trouble(LONGEST), Some(OVERSIZED));
         assert_eq!(new.trouble(LONGEST), None);
     }
 
@@ -277,19 +256,24 @@ mod tests {
     fn the_end_of_accepting_is_trouble_unless_it_was_asked_for() {
         let health = Health::default();
         health.end_accepting();
-        assert_eq!(health.trouble(LONGEST), Some(Trouble::AcceptFailed));
+        assert_eq!(health.trouble(LONGEST), Some(ACCEPT_FAILED));
         health.close_connections();
         assert_eq!(health.trouble(LONGEST), None);
     }
 
     #[test]
-    fn the_first_reason_to_leave_is_the_exit_code_and_reads_back() {
+    fn the_first_reason_to_leave_counts() {
         let health = Health::default();
         assert_eq!(health.exit_code(), None);
-        health.leave(Trouble::Oversized.exit_code());
+        health.leave(OVERSIZED);
         health.leave(0);
-        let trouble = health.exit_code().and_then(Trouble::of);
-        assert_eq!(trouble, Some(Trouble::Oversized));
-        assert_eq!(Trouble::of(0), None);
+        assert_eq!(health.exit_code(), Some(OVERSIZED));
+    }
+
+    #[test]
+    fn an_exit_code_has_its_reason() {
+        assert_eq!(reason(0), None);
+        assert_eq!(reason(STUCK).unwrap(), "ended: the loop was stuck");
+        assert_eq!(reason(101).unwrap(), "ended with exit code 101");
     }
 }

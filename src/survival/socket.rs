@@ -124,40 +124,20 @@ fn set_options(listener: &TcpListener) -> io::Result<()> {
     )
 }
 
-/// Has the one process that accepts from this socket stop it, and lose no connection by that: an
-/// `accept` that finds nobody waiting fails from now on. One that waits already is woken; if it
-/// cannot be, the next peer does it. The setting is the socket's, not the process's: whoever
-/// accepts next takes it back by [`accept_again`].
-pub(super) fn stop_accepting(listener: &TcpListener) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    wake_accept(listener)
-}
-
-/// Takes [`stop_accepting`] back.
-pub(super) fn accept_again(listener: &TcpListener) -> io::Result<()> {
-    listener.set_nonblocking(false)
-}
-
-/// Connects to the own port, and hangs up.
+/// Connects to the own port, and hangs up: an `accept` that waits returns.
 pub(super) fn wake_accept(listener: &TcpListener) -> io::Result<()> {
-    let mut address = listener.local_addr()?;
-    let local = match address.ip() {
-        // A machine may have IPv6 switched off and the socket bound to `[::]` all the same.
-        IpAddr::V6(ip) if ip.is_unspecified() => {
-            vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()]
-        }
-        IpAddr::V4(ip) if ip.is_unspecified() => vec![Ipv4Addr::LOCALHOST.into()],
-        ip => vec![ip],
+    let address = listener.local_addr()?;
+    let local: [IpAddr; 2] = if address.ip().is_unspecified() {
+        // `[::]` means both, and a machine may have either switched off.
+        [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+    } else {
+        [address.ip(); 2]
     };
-    let mut connected = Ok(());
-    for ip in local {
-        address.set_ip(ip);
-        connected = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).map(drop);
-        if connected.is_ok() {
-            break;
-        }
-    }
-    connected
+    let connect = |ip| {
+        let address = SocketAddr::new(ip, address.port());
+        TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).map(drop)
+    };
+    connect(local[0]).or_else(|_| connect(local[1]))
 }
 
 #[cfg(test)]

@@ -1,14 +1,15 @@
 //! The supervisor: owns the socket, has a worker serve on it, and starts the next one when that is
 //! gone or to be replaced.
 
-mod child;
-mod deaths;
-mod program;
-
 use std::{
-    io,
+    env, fs, io,
     net::TcpListener,
-    os::fd::AsFd,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::{net::UnixStream, process::CommandExt},
+    },
+    path::{Path, PathBuf},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -16,24 +17,21 @@ use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
-        signal::Signal,
+        signal::{SigSet, Signal, kill},
+        signalfd::{SfdFlags, SignalFd},
         wait::{WaitPidFlag, WaitStatus, waitpid},
     },
+    unistd::Pid,
 };
 
-use self::{
-    child::{Child, State},
-    deaths::Deaths,
-    program::Program,
-};
 use super::{
-    Limits, Pace,
-    health::Trouble,
-    link::{END, GO, NOT_ACCEPTING, READY, RETIRE},
-    signals::Signals,
-    socket::accept_again,
-    worker::{RELOAD, START},
+    Limits, descriptors,
+    health::{SETTINGS_REFUSED, reason},
+    interval_after,
+    link::{END, GO, NOT_ACCEPTING, READY, RETIRE, hear, say},
+    worker::{RELOAD, START, VARIABLE},
 };
+use crate::access_log::RateLimit;
 
 /// How long a worker may take until it is ready.
 const PREPARATION: Duration = Duration::from_secs(5);
@@ -41,10 +39,20 @@ const PREPARATION: Duration = Duration::from_secs(5);
 /// What a worker that is to end may take beyond its request in hand, until it is killed.
 const END_ROOM: Duration = Duration::from_secs(1);
 
-/// Workers that were replaced and still have connections; the oldest of more is ended.
-const MAX_RETIRED: usize = 8;
+/// Workers at a time: one that serves, and some that were replaced and still have connections. A
+/// reload waits for one of them to end where there are more.
+const MAX_WORKERS: usize = 8;
 
-/// From one look to the next while memory changes, or something is to happen in time.
+/// A life so short that several fit into a second …
+const SHORT_LIFE: Duration = Duration::from_millis(100);
+/// … of which so many in a row are followed at once by the next worker …
+const FREE_LIVES: u32 = 4;
+/// … and each further one by a pause twice as long as the one before …
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// … up to this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// From one look to the next while something goes on.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A change of memory that counts as none.
@@ -54,202 +62,260 @@ const STEADY_KIB: u64 = 256;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SupervisorError {
     #[error("signals cannot be taken: {0}")]
-    Signals(Errno),
-    #[error("a worker cannot be started: {0}")]
-    Start(io::Error),
+    Signals(#[from] Errno),
     #[error("the worker {0}")]
-    NotReady(String),
+    Worker(String),
+}
+
+/// What a worker is at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It prepares itself.
+    Starting,
+    /// It can serve, and was not told to.
+    Ready,
+    Serving,
+    /// It was told to stop accepting, and may still do.
+    Retiring,
+    /// It accepts no connection any more.
+    Retired,
+}
+
+/// A worker.
+struct Child {
+    pid: Pid,
+    link: UnixStream,
+    state: State,
+    /// Since when it prepares itself, or serves.
+    since: Instant,
+    is_reload: bool,
+    memory_kib: u64,
+    /// Why it is ended, where its exit does not say it.
+    reason: Option<String>,
 }
 
 /// One process with one thread, which neither accepts connections nor reads what comes on them.
-#[derive(Debug)]
 pub(crate) struct Supervisor {
     listener: TcpListener,
     limits: Limits,
-    program: Program,
-    signals: Signals,
+    /// What a worker has in its environment beyond what the supervisor has.
+    variables: Vec<(&'static str, String)>,
+    /// Where this process was started from: an upgrade puts the next version there.
+    program: PathBuf,
+    /// Whether what is there has failed: until the next reload, this process's own program is
+    /// started, also where its file is gone.
+    has_program_failed: bool,
+    signals: SignalFd,
     children: Vec<Child>,
-    deaths: Deaths,
     has_served: bool,
     wants_reload: bool,
+    short_lives: u32,
+    pause_end: Instant,
+    death_lines: RateLimit,
     /// When the children that have not ended are killed.
     ending: Option<Instant>,
-    pace: Pace,
+    interval: Duration,
+    next_look: Instant,
 }
 
 impl Supervisor {
-    /// `variables` are what a worker has in its environment beyond what the supervisor has.
+    /// Takes signals from now on, never by a handler. A worker has them blocked, too, for a mask
+    /// survives `exec`: what it is to do, the supervisor tells it.
     pub(crate) fn new(
         listener: TcpListener,
         limits: Limits,
         variables: Vec<(&'static str, String)>,
     ) -> Result<Self, SupervisorError> {
+        use Signal::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+        let taken = SigSet::from_iter([SIGCHLD, SIGHUP, SIGINT, SIGTERM]);
+        taken.thread_block()?;
+        descriptors::limit(&limits);
+        // Without `/proc`, the program is found as the shell found it.
+        let as_called = || env::args_os().next().unwrap_or_default().into();
         Ok(Self {
             listener,
             limits,
-            program: Program::of_this_process(variables),
-            signals: Signals::open().map_err(SupervisorError::Signals)?,
+            variables,
+            program: env::current_exe().unwrap_or_else(|_| as_called()),
+            has_program_failed: false,
+            signals: SignalFd::with_flags(&taken, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?,
             children: Vec::new(),
-            deaths: Deaths::default(),
             has_served: false,
             wants_reload: false,
+            short_lives: 0,
+            pause_end: Instant::now(),
+            death_lines: RateLimit::new(1),
             ending: None,
-            pace: Pace::new(SHORTEST_INTERVAL),
+            interval: SHORTEST_INTERVAL,
+            next_look: Instant::now(),
         })
     }
 
-    /// Has workers serve until a signal ends it; `announce` is called when the first one does.
-    pub(crate) fn run(mut self, announce: impl FnOnce()) -> Result<(), SupervisorError> {
-        let mut announce = Some(announce);
-        let mut next_look = Instant::now();
-        loop {
-            self.settle()?;
-            if self.has_served
-                && let Some(announce) = announce.take()
-            {
-                announce();
-            }
-            if self.ending.is_some() && self.children.is_empty() {
-                self.deaths.tell_rest();
-                return Ok(());
-            }
-            self.wait(next_look);
-            while let Some(signal) = self.signals.next() {
-                self.take(signal);
-            }
-            self.listen_to_children();
-            self.reap()?;
-            if Instant::now() >= next_look {
-                let has_changed = self.look();
-                self.pace.looked(has_changed);
-                next_look = Instant::now() + self.pace.interval();
+    /// Returns when the first worker serves.
+    pub(crate) fn begin(&mut self) -> Result<(), SupervisorError> {
+        while !self.has_served && !self.has_ended() {
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    /// Returns when a signal has ended it all.
+    pub(crate) fn run(&mut self) -> Result<(), SupervisorError> {
+        while !self.has_ended() {
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ending.is_some() && self.children.is_empty()
+    }
+
+    /// Does what there is to do, then waits for a signal, a worker's line, or the next look.
+    fn turn(&mut self) -> Result<(), SupervisorError> {
+        self.settle()?;
+        self.wait();
+        while let Ok(Some(info)) = self.signals.read_signal() {
+            let number = i32::try_from(info.ssi_signo).unwrap_or_default();
+            self.take(Signal::try_from(number));
+            self.next_look = Instant::now();
+        }
+        for child in &mut self.children {
+            listen(child);
+        }
+        self.reap()?;
+        if Instant::now() >= self.next_look {
+            let is_busy = self.look();
+            self.interval = interval_after(self.interval, SHORTEST_INTERVAL, is_busy);
+            self.next_look = Instant::now() + self.interval;
+        }
+        Ok(())
+    }
+
+    fn has(&self, state: State) -> bool {
+        self.children.iter().any(|child| child.state == state)
+    }
+
+    fn set(&mut self, before: State, after: State, word: &str) {
+        for child in &mut self.children {
+            if child.state == before {
+                say(&child.link, word);
+                (child.state, child.since) = (after, Instant::now());
             }
         }
     }
 
-    /// Does what there is to do about workers: one serves or is about to, and never do two accept.
+    /// One worker serves or is about to, and never do two accept.
     fn settle(&mut self) -> Result<(), SupervisorError> {
-        let has = |state| self.children.iter().any(|child| child.state == state);
-        if self.ending.is_some() || has(State::Retiring) {
+        if self.ending.is_some() || self.has(State::Retiring) {
             return Ok(());
         }
-        let is_starting = has(State::Starting);
-        match (has(State::Ready), has(State::Serving)) {
-            (true, true) => self.replace(),
-            (true, false) => self.let_serve(),
-            (false, false) if !is_starting && self.deaths.may_start() => self.start_again()?,
-            (false, true) if !is_starting && self.wants_reload => self.reload(),
+        match (self.has(State::Ready), self.has(State::Serving)) {
+            (true, true) => self.set(State::Serving, State::Retiring, RETIRE),
+            (true, false) => {
+                // The worker before has set it so that it could stop.
+                if let Err(error) = self.listener.set_nonblocking(false) {
+                    log::error!("the socket cannot be set to wait: {error}");
+                }
+                self.set(State::Ready, State::Serving, GO);
+                self.has_served = true;
+            }
+            _ if self.has(State::Starting) => {}
+            (false, true) if self.wants_reload && self.children.len() <= MAX_WORKERS => {
+                self.wants_reload = false;
+                self.start(true)?;
+            }
+            (false, false) if Instant::now() >= self.pause_end => self.start(false)?,
             _ => {}
         }
         Ok(())
     }
 
-    fn child(&mut self, state: State) -> Option<&mut Child> {
-        self.children.iter_mut().find(|child| child.state == state)
-    }
-
-    fn replace(&mut self) {
-        if let Some(ready) = self.child(State::Ready) {
-            log::info!("SIGHUP: {} takes over", ready.version);
-        }
-        if let Some(serving) = self.child(State::Serving) {
-            serving.state = State::Retiring;
-            serving.link.say(RETIRE);
-        }
-        let is_retired = |child: &&mut Child| child.state == State::Retired;
-        if self.children.iter_mut().filter(is_retired).count() > MAX_RETIRED
-            && let Some(oldest) = self.child(State::Retired)
-        {
-            oldest.link.say(END);
-        }
-    }
-
-    fn let_serve(&mut self) {
-        if let Err(error) = accept_again(&self.listener) {
-            log::error!("the socket cannot be set to wait: {error}");
-        }
-        if let Some(ready) = self.child(State::Ready) {
-            ready.state = State::Serving;
-            ready.since = Instant::now();
-            ready.link.say(GO);
-            let file = ready.file.take();
-            self.program.is_now(file);
-            self.has_served = true;
-        }
-    }
-
-    fn start_again(&mut self) -> Result<(), SupervisorError> {
-        match self.program.start(START, &self.listener) {
+    fn start(&mut self, is_reload: bool) -> Result<(), SupervisorError> {
+        match self.spawn(is_reload) {
             Ok(child) => self.children.push(child),
-            Err(error) if !self.has_served => return Err(SupervisorError::Start(error)),
-            Err(error) => self
-                .deaths
-                .add(Duration::ZERO, &format!("cannot be started: {error}")),
+            Err(error) => self.give_up(is_reload, format!("cannot be started: {error}"))?,
         }
         Ok(())
     }
 
-    fn reload(&mut self) {
-        self.wants_reload = false;
-        match self.program.start(RELOAD, &self.listener) {
-            Ok(child) => self.children.push(child),
-            Err(error) => self.refuse_reload(&format!("cannot be started: {error}")),
+    fn spawn(&self, is_reload: bool) -> io::Result<Child> {
+        let (link, theirs) = UnixStream::pair()?;
+        link.set_nonblocking(true)?;
+        let own = Path::new("/proc/self/exe");
+        let is_own = self.has_program_failed && !is_reload;
+        let mut arguments = env::args_os();
+        let process = Command::new(if is_own { own } else { &self.program })
+            .arg0(arguments.next().unwrap_or_default())
+            .args(arguments)
+            .env(VARIABLE, if is_reload { RELOAD } else { START })
+            .env("RUST_MIN_STACK", descriptors::STACK_BYTES.to_string())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(OwnedFd::from(self.listener.try_clone()?))
+            .stdout(OwnedFd::from(theirs))
+            .spawn()?;
+        Ok(Child {
+            pid: Pid::from_raw(i32::try_from(process.id()).map_err(io::Error::other)?),
+            link,
+            state: State::Starting,
+            since: Instant::now(),
+            is_reload,
+            memory_kib: 0,
+            reason: None,
+        })
+    }
+
+    /// A worker has not come to serve.
+    fn give_up(&mut self, is_reload: bool, reason: String) -> Result<(), SupervisorError> {
+        if !self.has_served {
+            return Err(SupervisorError::Worker(reason));
+        }
+        self.has_program_failed |= reason != SETTINGS_REFUSED;
+        if is_reload {
+            let program = self.program.display();
+            log::error!("SIGHUP: {program} {reason}; the running worker goes on");
+        } else {
+            self.mourn(Duration::ZERO, &reason);
+        }
+        Ok(())
+    }
+
+    /// A worker has died after serving for so long.
+    fn mourn(&mut self, life: Duration, reason: &str) {
+        let now = Instant::now();
+        let is_short = life < SHORT_LIFE;
+        self.short_lives = if is_short { self.short_lives + 1 } else { 0 };
+        self.pause_end = now + pause_after(self.short_lives);
+        match self.death_lines.admit(now) {
+            (true, 0) => log::warn!("the worker {reason}"),
+            (true, more) => log::warn!("the worker {reason}, after {more} more that ended"),
+            (false, _) => {}
         }
     }
 
-    fn refuse_reload(&self, reason: &str) {
-        log::error!(
-            "SIGHUP: {} {reason}; the running worker goes on",
-            self.program
-        );
-    }
-
-    /// Waits for a signal, a line from a worker, or the time of the next look.
-    fn wait(&self, next_look: Instant) {
-        let is_waiting = self.ending.is_some()
-            || !self.deaths.may_start()
-            || self.children.iter().any(|it| it.state == State::Starting);
-        let mut patience = next_look.saturating_duration_since(Instant::now());
-        if is_waiting {
-            patience = patience.min(SHORTEST_INTERVAL);
-        }
-        // Rounded up: too early is a look for nothing.
-        let patience = patience + Duration::from_millis(1);
-        let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::ZERO);
-        let mut sources = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
-        let talking = self.children.iter().filter(|child| !child.is_mute);
-        sources.extend(talking.map(|it| PollFd::new(it.link.stream().as_fd(), PollFlags::POLLIN)));
+    fn wait(&self) {
+        let patience = self.next_look.saturating_duration_since(Instant::now());
+        // Rounded up: too early would be for nothing.
+        let timeout = PollTimeout::try_from(patience + Duration::from_millis(1));
+        let links = self.children.iter().map(|child| child.link.as_fd());
+        let mut sources: Vec<_> = links
+            .chain([self.signals.as_fd()])
+            .map(|source| PollFd::new(source, PollFlags::POLLIN))
+            .collect();
         // Whatever it returns, everything is looked at.
-        let _ = poll(&mut sources, timeout);
+        let _ = poll(&mut sources, timeout.unwrap_or(PollTimeout::ZERO));
     }
 
-    fn take(&mut self, signal: Signal) {
+    fn take(&mut self, signal: Result<Signal, Errno>) {
         match signal {
-            Signal::SIGHUP => self.wants_reload = true,
-            Signal::SIGTERM | Signal::SIGINT if self.ending.is_none() => {
+            Ok(Signal::SIGHUP) => self.wants_reload = true,
+            Ok(signal @ (Signal::SIGTERM | Signal::SIGINT)) if self.ending.is_none() => {
                 log::info!("{signal}: ending");
                 self.ending = Some(Instant::now() + self.limits.request + END_ROOM);
-                for child in &self.children {
-                    child.link.say(END);
-                }
+                self.children.iter().for_each(|it| say(&it.link, END));
             }
             // A worker has ended: all that have are waited for.
             _ => {}
-        }
-    }
-
-    fn listen_to_children(&mut self) {
-        for child in &mut self.children {
-            loop {
-                match child.link.line() {
-                    Ok(line) => obey(child, &line),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(_) => {
-                        child.is_mute = true;
-                        break;
-                    }
-                }
-            }
         }
     }
 
@@ -257,39 +323,24 @@ impl Supervisor {
     fn reap(&mut self) -> Result<(), SupervisorError> {
         loop {
             let (pid, reason) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::Exited(pid, code)) => (pid, describe(code)),
+                Ok(WaitStatus::Exited(pid, code)) => (pid, reason(code)),
                 Ok(WaitStatus::Signaled(pid, signal, _)) => {
                     (pid, Some(format!("was killed by {signal}")))
                 }
-                Err(Errno::EINTR) => continue,
-                _ => return Ok(()),
+                Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return Ok(()),
+                _ => continue,
             };
-            let Some(position) = self.children.iter().position(|child| child.pid == pid) else {
-                continue;
-            };
-            let child = self.children.remove(position);
-            self.mourn(child, reason)?;
-        }
-    }
-
-    /// `how` is none where nothing was wrong.
-    fn mourn(&mut self, child: Child, how: Option<String>) -> Result<(), SupervisorError> {
-        if child.state == State::Starting && self.ending.is_none() {
-            let how = how.unwrap_or_else(|| "ended".to_owned());
-            let reason = child
-                .reason
-                .unwrap_or_else(|| format!("{how} before it was ready"));
-            if !self.has_served {
-                return Err(SupervisorError::NotReady(reason));
-            } else if child.is_reload {
-                self.refuse_reload(&reason);
-            } else {
-                self.deaths.add(Duration::ZERO, &reason);
+            if let Some(position) = self.children.iter().position(|child| child.pid == pid) {
+                let child = self.children.remove(position);
+                let is_early = child.state == State::Starting && self.ending.is_none();
+                match child.reason.or(reason) {
+                    Some(reason) if is_early => self.give_up(child.is_reload, reason)?,
+                    None if is_early => self.give_up(child.is_reload, "ended".to_owned())?,
+                    Some(reason) => self.mourn(child.since.elapsed(), &reason),
+                    None => {}
+                }
             }
-        } else if let Some(reason) = child.reason.or(how) {
-            self.deaths.add(child.since.elapsed(), &reason);
         }
-        Ok(())
     }
 
     /// Measures the workers and ends those that take too much, memory or time. Whether there is a
@@ -297,43 +348,70 @@ impl Supervisor {
     fn look(&mut self) -> bool {
         let limit = self.limits.memory_mib * 1024;
         let is_late = self.ending.is_some_and(|end| Instant::now() > end);
-        let mut has_changed = false;
+        let mut is_busy = self.ending.is_some() || !self.has(State::Serving);
         for child in &mut self.children {
             let before = child.memory_kib;
             child.measure();
-            has_changed |= child.memory_kib.abs_diff(before) > STEADY_KIB;
-            has_changed |= child.memory_kib > limit / 2;
-            if child.memory_kib > limit {
-                child.note_memory();
-                child.kill();
-            } else if child.memory_kib > limit / 4 * 3 && child.state == State::Serving {
+            is_busy |= child.memory_kib.abs_diff(before) > STEADY_KIB
+                || child.memory_kib > limit / 2
+                || child.state == State::Starting;
+            let is_slow = child.state == State::Starting && child.since.elapsed() > PREPARATION;
+            if child.memory_kib > limit / 4 * 3 && child.state == State::Serving {
+                let mib = child.memory_kib / 1024;
+                child.reason = Some(format!("ended: it used {mib} MiB of memory"));
                 // Early enough for what it has in hand to be answered.
-                child.note_memory();
                 child.state = State::Retiring;
-                child.link.say(END);
-            } else if child.state == State::Starting && child.since.elapsed() > PREPARATION {
+                say(&child.link, END);
+            } else if is_slow {
                 child.reason = Some(format!("was not ready within {} s", PREPARATION.as_secs()));
-                child.kill();
-            } else if is_late {
+            }
+            if child.memory_kib > limit || is_slow || is_late {
                 child.kill();
             }
         }
-        has_changed
+        is_busy
     }
 }
 
-/// Does what a worker's line means.
+impl Child {
+    fn kill(&self) {
+        // It was not waited for yet, so no other process can have its number.
+        let _ = kill(self.pid, Signal::SIGKILL);
+    }
+
+    /// Measures its resident memory; where the system does not tell it as Linux does, only the
+    /// system's own bound is left.
+    fn measure(&mut self) {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        self.memory_kib = number.unwrap_or(0);
+    }
+}
+
+/// Does what a worker's lines mean.
+fn listen(child: &mut Child) {
+    match hear(&child.link) {
+        Ok(lines) => lines.iter().for_each(|line| obey(child, line)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        // It ends, or can be told nothing any more.
+        Err(_) => child.kill(),
+    }
+}
+
 fn obey(child: &mut Child, line: &str) {
     match (child.state, line.strip_prefix(READY)) {
         (State::Starting, Some(version)) => {
             child.state = State::Ready;
-            version.clone_into(&mut child.version);
+            if child.is_reload {
+                log::info!("SIGHUP: {version} takes over");
+            }
         }
         (State::Starting, None) => {
             child.reason = Some("is not daoxiao".to_owned());
             child.kill();
         }
-        (State::Serving | State::Retiring, _) if line == NOT_ACCEPTING => {
+        (State::Serving | State::Retiring, None) if line == NOT_ACCEPTING => {
             child.state = State::Retired;
         }
         // What a later version says is nothing to this one.
@@ -341,11 +419,21 @@ fn obey(child: &mut Child, line: &str) {
     }
 }
 
-/// How a worker ended, unless nothing was wrong.
-fn describe(exit_code: i32) -> Option<String> {
-    match Trouble::of(exit_code) {
-        Some(trouble) => Some(format!("ended: {trouble}")),
-        None if exit_code == 0 => None,
-        None => Some(format!("ended with exit code {exit_code}")),
+/// The time from the last of so many short lives to the next worker.
+fn pause_after(short_lives: u32) -> Duration {
+    let doubled = short_lives.checked_sub(FREE_LIVES + 1);
+    doubled.map_or(Duration::ZERO, |times| {
+        LONGEST_PAUSE.min(FIRST_PAUSE * 2_u32.pow(times.min(8)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_with_the_number_of_short_lives() {
+        let pauses = [0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 99].map(|it| pause_after(it).as_millis());
+        assert_eq!(pauses, [0, 0, 0, 20, 40, 80, 160, 320, 640, 1000, 1000]);
     }
 }

@@ -5,7 +5,10 @@ use std::{
     net::TcpListener,
     os::{fd::AsFd, unix::net::UnixStream},
     process,
-    sync::Arc,
+    sync::{
+        Arc,
+        mpsc::{Sender, channel},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -13,13 +16,14 @@ use std::{
 use socket2::SockRef;
 
 use super::{
-    Limits, Pace,
-    health::Health,
-    link::{END, GO, Link, NOT_ACCEPTING, READY, RETIRE},
-    socket::{stop_accepting, wake_accept},
+    Limits,
+    health::{Health, STUCK, note_panics},
+    interval_after,
+    link::{END, GO, NOT_ACCEPTING, READY, RETIRE, hear, say},
+    socket::wake_accept,
 };
 
-/// Makes a `daoxiao serve` a worker. Its value says what kind of one.
+/// Makes a `daoxiao serve` a worker, and says what kind of one.
 pub(super) const VARIABLE: &str = "DAOXIAO_WORKER";
 /// The worker serves as soon as it can.
 pub(super) const START: &str = "start";
@@ -29,9 +33,6 @@ pub(super) const RELOAD: &str = "reload";
 /// How long the loop goes on answering what has arrived when it is to end.
 pub(crate) const DRAIN: Duration = Duration::from_millis(100);
 
-/// How long it may take in a worker that has trouble.
-const TROUBLED_PATIENCE: Duration = Duration::from_millis(300);
-
 /// How long a worker that was replaced stays for its kept connections: longer than proxies keep an
 /// idle one by default.
 const RETIREMENT: Duration = Duration::from_secs(75);
@@ -39,11 +40,12 @@ const RETIREMENT: Duration = Duration::from_secs(75);
 /// From one look to the next while connections come and go.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A worker that has the socket, and does not serve yet.
-#[derive(Debug)]
+/// A worker, and what ends it.
 pub(crate) struct Worker {
     listener: TcpListener,
     link: UnixStream,
+    limits: Limits,
+    health: Arc<Health>,
     /// Whether it gives up rather than do without something that its owner wants.
     pub(crate) is_reload: bool,
 }
@@ -54,137 +56,121 @@ pub(crate) struct Worker {
 pub(crate) struct NoSupervisor;
 
 impl Worker {
-    /// This process as a worker, if it was started as one.
-    pub(crate) fn adopt() -> Result<Option<Self>, NoSupervisor> {
+    /// This process as a worker, if it was started as one: its standard input is the socket, and
+    /// its standard output the link to the supervisor.
+    pub(crate) fn adopt(limits: Limits) -> Result<Option<Self>, NoSupervisor> {
         let Some(kind) = env::var_os(VARIABLE) else {
             return Ok(None);
         };
-        let is_listener = SockRef::from(&io::stdin()).is_listener();
-        if !is_listener.is_ok_and(|it| it) {
-            return Err(NoSupervisor);
-        }
+        let is_listener = SockRef::from(&io::stdin()).is_listener().unwrap_or(false);
         let socket = io::stdin().as_fd().try_clone_to_owned();
         let link = io::stdout().as_fd().try_clone_to_owned();
-        let (Ok(socket), Ok(link)) = (socket, link) else {
-            return Err(NoSupervisor);
-        };
-        Ok(Some(Self {
-            listener: socket.into(),
-            link: link.into(),
-            is_reload: kind == RELOAD,
-        }))
+        match (socket, link) {
+            (Ok(socket), Ok(link)) if is_listener => Ok(Some(Self {
+                listener: socket.into(),
+                link: link.into(),
+                limits,
+                health: Arc::default(),
+                is_reload: kind == RELOAD,
+            })),
+            _ => Err(NoSupervisor),
+        }
+    }
+
+    pub(crate) fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.health)
     }
 
     /// Says that everything is prepared, and waits to be told to serve.
-    pub(crate) fn wait_for_go(&self) -> io::Result<TcpListener> {
-        let mut link = Link::new(self.link.try_clone()?);
-        link.say(&format!("{READY}daoxiao {}", env!("CARGO_PKG_VERSION")));
-        match link.line() {
-            Ok(word) if word == GO => self.listener.try_clone(),
-            // It was not needed, or nobody is there to need it.
-            _ => process::exit(0),
-        }
+    pub(crate) fn wait_for_go(self) -> io::Result<TcpListener> {
+        let listener = self.listener.try_clone()?;
+        let (go, told) = channel();
+        let health = self.health();
+        note_panics(self.health());
+        let obeying = Arc::new(self);
+        let watching = Arc::clone(&obeying);
+        let thread = |name: &str| thread::Builder::new().name(name.to_owned());
+        say(
+            &obeying.link,
+            &format!("{READY}daoxiao {}", env!("CARGO_PKG_VERSION")),
+        );
+        thread("link").spawn(move || obeying.obey(&go))?;
+        thread("watch").spawn(move || watching.watch())?;
+        // Without a word, there is nothing to serve for.
+        told.recv().unwrap_or_else(|_| process::exit(0));
+        health.count_idle_descriptors();
+        Ok(listener)
     }
 
-    /// Starts to obey and to watch; `wake` wakes the loop.
-    pub(crate) fn start(
-        self,
-        limits: Limits,
-        health: Arc<Health>,
-        wake: impl Fn() + Send + Sync + 'static,
-    ) -> io::Result<()> {
-        let link = Link::new(self.link.try_clone()?);
-        let control = Arc::new(Control {
-            listener: self.listener,
-            link: Link::new(self.link),
-            limits,
-            health,
-            wake: Box::new(wake),
-        });
-        let obeying = Arc::clone(&control);
-        thread::Builder::new()
-            .name("link".to_owned())
-            .spawn(move || obeying.obey(link))?;
-        thread::Builder::new()
-            .name("watch".to_owned())
-            .spawn(move || control.watch())?;
-        Ok(())
-    }
-}
-
-/// What ends a worker.
-struct Control {
-    listener: TcpListener,
-    link: Link,
-    limits: Limits,
-    health: Arc<Health>,
-    wake: Box<dyn Fn() + Send + Sync>,
-}
-
-impl Control {
-    fn obey(&self, mut link: Link) {
-        loop {
-            match link.line().as_deref() {
-                Ok(RETIRE) => {
-                    self.health.close_connections();
-                    self.stop_accepting();
+    fn obey(&self, go: &Sender<()>) {
+        // When the supervisor is gone, so is the worker.
+        while let Ok(lines) = hear(&self.link) {
+            for line in lines {
+                match line.as_str() {
+                    // The loop waits for that, once.
+                    GO => drop(go.send(())),
+                    RETIRE => {
+                        self.health.close_connections();
+                        self.stop_accepting();
+                    }
+                    END => return self.end(0),
+                    // What a later version says is nothing to this one.
+                    _ => {}
                 }
-                Ok(END) => self.end(0),
-                // What a later version says is nothing to this one.
-                Ok(_) => {}
-                // The supervisor is gone.
-                Err(_) => return self.end(0),
             }
         }
+        self.end(0);
     }
 
+    /// An `accept` that finds nobody waiting fails from now on, and none that was accepted is lost.
+    /// One that waits already is woken; if it cannot be, the next peer does it. The setting is the
+    /// socket's, not the process's: the supervisor takes it back for the next worker.
     fn stop_accepting(&self) {
-        if !self.health.has_ended_accepting()
-            && let Err(error) = stop_accepting(&self.listener)
-        {
-            log::debug!("the next connection is the last one: {error}");
+        if !self.health.has_ended_accepting() {
+            let stopped = self.listener.set_nonblocking(true);
+            if let Err(error) = stopped.and_then(|()| wake_accept(&self.listener)) {
+                log::debug!("the next connection is the last one: {error}");
+            }
         }
     }
 
     fn end(&self, exit_code: i32) {
         self.health.leave(exit_code);
         self.stop_accepting();
-        (self.wake)();
     }
 
     fn watch(&self) {
-        self.health.watch_from_here();
-        let mut pace = Pace::new(SHORTEST_INTERVAL);
-        let mut open = None;
-        let mut retired = None;
+        let mut interval = SHORTEST_INTERVAL;
+        let (mut busy, mut retired, mut leaving) = (0, None, None);
         loop {
-            if pace.is_slow() {
-                self.health.fall_asleep();
-            }
-            thread::park_timeout(pace.interval());
+            let was_active = self.health.wait(interval, interval > SHORTEST_INTERVAL);
             if let Some(trouble) = self.health.trouble(self.limits.request) {
-                self.end(trouble.exit_code());
+                self.end(trouble);
             }
-            if let Some(code) = self.health.exit_code() {
-                self.see_off(code);
-            }
-            let before = open;
-            open = self.health.busy_descriptors();
+            let before = busy;
+            busy = self.health.busy_descriptors();
             if self.health.has_ended_accepting() {
-                let since = *retired.get_or_insert_with(|| self.tell_not_accepting());
-                if open == Some(0) || since.elapsed() > RETIREMENT {
-                    self.end(0);
+                let since = *retired.get_or_insert_with(|| {
+                    say(&self.link, NOT_ACCEPTING);
+                    Instant::now()
+                });
+                if busy == 0 || since.elapsed() > RETIREMENT {
+                    self.health.leave(0);
                 }
-            } else if open != Some(0) {
+            } else if busy > 0 {
                 self.wake_idle_worker();
             }
-            pace.looked(open != before || self.health.was_active());
+            if let Some(code) = self.health.exit_code() {
+                // The loop ends the process when it has answered what it had, unless it is stuck.
+                let since = *leaving.get_or_insert_with(Instant::now);
+                if code == STUCK || since.elapsed() > self.limits.request + DRAIN {
+                    log::logger().flush();
+                    process::exit(code);
+                }
+            }
+            let is_busy = busy != before || was_active || leaving.is_some();
+            interval = interval_after(interval, SHORTEST_INTERVAL, is_busy);
         }
-    }
-
-    fn tell_not_accepting(&self) -> Instant {
-        self.link.say(NOT_ACCEPTING);
-        Instant::now()
     }
 
     /// `tiny_http` hands a connection to a thread that it takes for idle, though an earlier one may
@@ -195,25 +181,5 @@ impl Control {
     fn wake_idle_worker(&self) {
         // When even this cannot connect, nobody else can, and the other signs of trouble tell why.
         let _ = wake_accept(&self.listener);
-    }
-
-    /// The loop ends the process when it has answered what it had. One that takes longer is ended
-    /// in the midst of it.
-    fn see_off(&self, exit_code: i32) -> ! {
-        let patience = match exit_code {
-            0 => self.limits.request + DRAIN,
-            _ => TROUBLED_PATIENCE,
-        };
-        let end = Instant::now() + patience;
-        let mut has_told = false;
-        while let Some(left) = end.checked_duration_since(Instant::now()) {
-            if self.health.has_ended_accepting() && !has_told {
-                self.tell_not_accepting();
-                has_told = true;
-            }
-            thread::park_timeout(left);
-        }
-        log::logger().flush();
-        process::exit(exit_code)
     }
 }

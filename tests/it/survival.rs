@@ -107,7 +107,7 @@ fn a_program_that_does_not_get_ready_does_not_take_over() {
     let mut bot = program.start();
     let worker = bot.worker_pid();
     for (script, reason) in [
-        ("exit 3", "ended with exit code 3 before it was ready"),
+        ("exit 3", "ended with exit code 3"),
         ("echo other 1.0", "is not daoxiao"),
         ("exec sleep 60", "was not ready within 5 s"),
     ] {
@@ -147,7 +147,7 @@ fn a_hangup_reads_the_file_of_jokes_anew_and_does_not_lose_them() {
     assert_eq!(bot.answer_to("笑话"), "第二个笑话");
     fs::remove_file(&file).unwrap();
     bot.signal("HUP");
-    bot.wait_for_log("ended with exit code 2 before it was ready; the running worker goes on");
+    bot.wait_for_log("ended: its settings or files are refused; the running worker goes on");
     assert!(bot.log().contains("own-jokes: the file cannot be read"));
     assert_eq!(bot.answer_to("笑话"), "第二个笑话");
     bot.kill_worker();
@@ -255,8 +255,8 @@ fn a_worker_out_of_descriptors_is_replaced() {
     }
     assert!(bot.is_running());
     bot.wait_for_log(
-        " WARN  the worker ended: no connection could be accepted: descriptors, threads or memory \
-         were used up",
+        " WARN  the worker ended: no connection could be accepted, for want of descriptors, threads \
+         or memory",
     );
     let (status, log) = bot.stop();
     assert_eq!(status.code(), Some(0));
