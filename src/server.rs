@@ -9,9 +9,10 @@ mod connection;
 mod request;
 
 use std::{
+    collections::HashMap,
     error::Error,
     io,
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -41,6 +42,10 @@ pub(crate) const HEALTH_PATH: &str = "/healthz";
 /// From one look to the next for what arrives while the loop is to end.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(5);
 
+/// Requests of a closed connection that still arrive come within this time. After that, another
+/// peer may have the port.
+const MUTE: Duration = Duration::from_secs(2);
+
 /// Stack of a thread that reads one body or sends one response.
 const STACK_BYTES: usize = 128 * 1024;
 
@@ -65,6 +70,8 @@ pub(crate) struct Server {
     callback: Callback,
     jokes: Jokes,
     health: Arc<Health>,
+    /// Peers whose connections were closed, and when.
+    muted: HashMap<SocketAddr, Instant>,
     /// Requests that are never dropped, because that would take for ever or end the process.
     kept: Vec<Call>,
     rate_limit: RateLimit,
@@ -89,6 +96,7 @@ impl Server {
             paths: service.paths,
             callback: service.callback,
             jokes: Jokes::new(service.jokes, wake),
+            muted: HashMap::new(),
             kept: Vec::new(),
             health,
             rate_limit: RateLimit::new(REFUSED_LINES),
@@ -157,6 +165,9 @@ impl Server {
     }
 
     fn receive(&mut self, request: Request) {
+        if self.is_muted(&request) {
+            return drop(request.into_writer());
+        }
         let call = Call::from(request);
         let RequestInfo { method, time, .. } = &call.info;
         let path = call.info.path();
@@ -224,9 +235,8 @@ impl Server {
             let Call { request, info, .. } = call;
             let sent = send(request, &info, &response, connection);
             self.log(&info, &response, is_limited);
-            // The peer has left other answers unread.
             if sent.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
-                shut_down(peer, Shutdown::Both);
+                self.mute(peer);
             }
             return;
         }
@@ -240,8 +250,22 @@ impl Server {
         });
     }
 
+    /// Closes the connection of a peer that has left answers unread, and has those of its requests
+    /// dropped that have arrived.
+    fn mute(&mut self, peer: Option<SocketAddr>) {
+        shut_down(peer, Shutdown::Both);
+        self.muted.retain(|_, since| since.elapsed() < MUTE);
+        self.muted.extend(peer.map(|peer| (peer, Instant::now())));
+    }
+
+    fn is_muted(&self, request: &Request) -> bool {
+        let peer = request.remote_addr();
+        let since = peer.and_then(|peer| self.muted.get(peer));
+        since.is_some_and(|since| since.elapsed() < MUTE) && Body::of(request) != Body::Oversized
+    }
+
     /// Has something done with a request by a thread of its own. The thread is handed the request
-    /// when it is there: with a closure that no thread can be had for, the request would be dropped.
+    /// when it is there: with a closure that no thread can be had for, it would be dropped.
     fn spawn(&mut self, call: Call, work: impl FnOnce(Call) + Send + 'static) {
         let (give, given) = channel();
         let thread = thread::Builder::new()

@@ -82,7 +82,7 @@ impl From<Request> for Call {
 }
 
 impl Body {
-    fn of(request: &Request) -> Self {
+    pub(super) fn of(request: &Request) -> Self {
         let has = |field: &'static str, value: &str| {
             request.headers().iter().any(|header| {
                 header.field.equiv(field)

@@ -30,8 +30,8 @@ pub(super) fn open() -> Option<usize> {
     )
 }
 
-/// Makes the descriptor limit of this process and those that it starts the connection limit, and has
-/// the system bound what a burst can allocate between two looks of the supervisor.
+/// Makes the descriptor limit of this process and those that it starts the connection limit, and
+/// has the system bound what a burst can allocate between two looks of the supervisor.
 pub(super) fn limit(limits: &Limits) {
     let connections = u64::from(limits.connections);
     set(Resource::RLIMIT_NOFILE, 2 * connections + OTHER_DESCRIPTORS);

@@ -60,7 +60,8 @@ fn honest_message(bot: SocketAddr) -> (Option<usize>, Duration) {
     let tries = (1..=TRIES).find(|_| {
         let tried = Instant::now();
         let reply = try_exchange(bot, &request);
-        if reply.is_err() {
+        if let Err(error) = &reply {
+            println!("lost after {:?}: {error}", tried.elapsed());
             wait_until(tried + BETWEEN_TRIES);
         }
         reply.is_ok_and(|reply| {
@@ -145,7 +146,10 @@ fn flood(name: &str, kinds: &[Abuse], rate: usize, seconds: f64) -> Tally {
     assert!(memory <= 220, "{name}: {memory} MiB");
     assert!(honest_message(bot.address).0.is_some(), "{name}");
     assert!(bot.is_running(), "{name}: the process is another one");
-    let (status, _) = bot.stop();
+    let (status, log) = bot.stop();
+    for line in log.lines().filter(|line| !line.contains(" INFO ")) {
+        println!("{line}");
+    }
     assert_eq!(status.code(), Some(0), "{name}: SIGTERM");
     tally
 }
