@@ -41,11 +41,7 @@ pub(crate) fn decide(message: &Message) -> Action {
     match &message.kind {
         MessageKind::Text(content) => content.as_deref().map_or(Action::Acknowledge, hear),
         MessageKind::Voice(recognition) => recognition.as_deref().map_or_else(words_only, hear),
-        MessageKind::Image
-        | MessageKind::Video
-        | MessageKind::ShortVideo
-        | MessageKind::Location
-        | MessageKind::Link => words_only(),
+        MessageKind::Wordless(_) => words_only(),
         MessageKind::Event { name, key } => notice(name, key.as_deref()),
         MessageKind::Unknown => Action::Acknowledge,
     }
@@ -173,15 +169,7 @@ mod tests {
             assert_eq!(hears(sticker), says(WORDS_ONLY));
         }
         assert_eq!(hears_voice(None), says(WORDS_ONLY));
-        for kind in [
-            MessageKind::Image,
-            MessageKind::Video,
-            MessageKind::ShortVideo,
-            MessageKind::Location,
-            MessageKind::Link,
-        ] {
-            assert_eq!(does(kind), says(WORDS_ONLY));
-        }
+        assert_eq!(does(MessageKind::Wordless("image")), says(WORDS_ONLY));
         assert_eq!(WORDS_ONLY.lines().count(), 1);
     }
 

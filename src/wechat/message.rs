@@ -9,6 +9,9 @@ use crate::wechat::xml::{self, Fields, XmlError};
 /// it.
 const MAX_NAME_BYTES: usize = 128;
 
+/// Types of messages that have no words in them.
+const WORDLESS: [&str; 5] = ["image", "video", "shortvideo", "location", "link"];
+
 /// One message or event, as far as the bot cares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -28,18 +31,10 @@ pub struct Message {
 pub enum MessageKind {
     /// Words, unless they are empty.
     Text(Option<String>),
-    /// A picture.
-    Image,
+    /// A picture, a film, a place on the map or a page, by its `MsgType`.
+    Wordless(&'static str),
     /// Speech, with the words that were recognized in it when the account has that switched on.
     Voice(Option<String>),
-    /// A film.
-    Video,
-    /// A film made in the chat.
-    ShortVideo,
-    /// A place on the map.
-    Location,
-    /// A page.
-    Link,
     /// Something other than a message, such as following the account.
     Event {
         /// The event's name, whose case differs: compare it without.
@@ -74,19 +69,18 @@ impl Message {
 impl MessageKind {
     fn of(fields: &Fields<'_>) -> Result<Self, MessageError> {
         let words = |name| fields.get(name).map(|text| text.map(str::to_owned));
-        Ok(match name(fields, "MsgType")? {
+        let msg_type = name(fields, "MsgType")?;
+        Ok(match msg_type {
             "text" => Self::Text(words("Content")?),
-            "image" => Self::Image,
             "voice" => Self::Voice(words("Recognition")?),
-            "video" => Self::Video,
-            "shortvideo" => Self::ShortVideo,
-            "location" => Self::Location,
-            "link" => Self::Link,
             "event" if fields.get("Event")?.is_some() => Self::Event {
                 name: name(fields, "Event")?.to_owned(),
                 key: words("EventKey")?,
             },
-            _ => Self::Unknown,
+            _ => {
+                let wordless = WORDLESS.into_iter().find(|known| *known == msg_type);
+                wordless.map_or(Self::Unknown, Self::Wordless)
+            }
         })
     }
 
@@ -95,12 +89,8 @@ impl MessageKind {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Text(_) => "text",
-            Self::Image => "image",
             Self::Voice(_) => "voice",
-            Self::Video => "video",
-            Self::ShortVideo => "shortvideo",
-            Self::Location => "location",
-            Self::Link => "link",
+            Self::Wordless(msg_type) => msg_type,
             Self::Event { .. } => "event",
             Self::Unknown => "unknown",
         }

@@ -43,7 +43,7 @@ pub(crate) fn read<T, E: From<XmlError>>(
 ) -> Result<T, E> {
     let xml = xml_text(xml);
     let (words, rest) = users_words::take_out(&xml);
-    read_on(words, &rest, take)
+    read_on(words, &rest, without_layout, take)
 }
 
 /// [`read`] with no pardon for what XML forbids.
@@ -51,12 +51,13 @@ pub(crate) fn read_strictly<T, E: From<XmlError>>(
     xml: &str,
     take: impl FnOnce(&Fields<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
-    read_on(Vec::new(), &xml.replace("\r\n", "\n"), take)
+    read_on(Vec::new(), xml, |text| text, take)
 }
 
 fn read_on<T, E: From<XmlError>>(
     words: Vec<(&'static str, String)>,
     xml: &str,
+    clean: fn(Cow<'_, str>) -> Cow<'_, str>,
     take: impl FnOnce(&Fields<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
     if xml.split('=').nth(MAX_EQUAL_SIGNS + 1).is_some() {
@@ -70,12 +71,16 @@ fn read_on<T, E: From<XmlError>>(
     let mut fields = Fields(Vec::with_capacity(USUAL_CHILDREN));
     let words = words.into_iter().map(|(name, text)| (name, text.into()));
     fields.0.extend(words);
-    fields.add_elements(&document, xml)?;
+    fields.add_elements(&document, clean)?;
     take(&fields)
 }
 
 impl<'x> Fields<'x> {
-    fn add_elements(&mut self, document: &'x Document<'_>, xml: &str) -> Result<(), XmlError> {
+    fn add_elements(
+        &mut self,
+        document: &'x Document<'_>,
+        clean: fn(Cow<'_, str>) -> Cow<'_, str>,
+    ) -> Result<(), XmlError> {
         let root = document.root_element();
         if root.tag_name() != "xml".into() {
             return Err(XmlError::Root);
@@ -91,7 +96,8 @@ impl<'x> Fields<'x> {
             }
             // WeChat uses no namespaces: `<a:MsgType>` is not its MsgType.
             if element.tag_name().namespace().is_none() {
-                self.0.push((element.tag_name().name(), text(element, xml)));
+                self.0
+                    .push((element.tag_name().name(), clean(text(element))));
             }
         }
         Ok(())
@@ -144,45 +150,19 @@ pub(crate) fn xml_text(text: &str) -> Cow<'_, str> {
     Cow::Owned(lines.chars().filter(is_allowed).collect())
 }
 
-/// All text in an element. Whitespace around CDATA sections is layout; inside of them it is
-/// content.
-fn text<'x>(element: Node<'x, '_>, xml: &str) -> Cow<'x, str> {
+/// All text in an element.
+fn text<'x>(element: Node<'x, '_>) -> Cow<'x, str> {
     let nodes = element.descendants().filter(Node::is_text);
     let mut texts = nodes.filter_map(|node| node.text());
     let first = texts.next().unwrap_or_default();
-    let text = texts.fold(Cow::Borrowed(first), |joined, text| joined + text);
-    if !text.starts_with(WHITESPACE) && !text.ends_with(WHITESPACE) {
-        return text;
-    }
-    let source = source(element, xml).unwrap_or_default();
+    texts.fold(Cow::Borrowed(first), |joined, text| joined + text)
+}
+
+/// The text without the whitespace around it.
+fn without_layout(text: Cow<'_, str>) -> Cow<'_, str> {
     match text {
-        Cow::Borrowed(text) => Cow::Borrowed(trim_layout(text, source)),
-        Cow::Owned(text) => Cow::Owned(trim_layout(&text, source).to_owned()),
-    }
-}
-
-/// What the XML has between an element's tags.
-fn source<'x>(element: Node<'_, '_>, xml: &'x str) -> Option<&'x str> {
-    let start = element.first_child()?.range().start;
-    let (source, _) = xml.get(start..element.range().end)?.rsplit_once("</")?;
-    Some(source)
-}
-
-fn trim_layout<'t>(text: &'t str, source: &str) -> &'t str {
-    let (begins, ends) = (
-        source.trim_start_matches(WHITESPACE),
-        source.trim_end_matches(WHITESPACE),
-    );
-    let text = if begins.starts_with("<![CDATA[") {
-        text.get(source.len() - begins.len()..).unwrap_or_default()
-    } else {
-        text.trim_start_matches(WHITESPACE)
-    };
-    if ends.ends_with("]]>") {
-        let length = text.len().saturating_sub(source.len() - ends.len());
-        text.get(..length).unwrap_or_default()
-    } else {
-        text.trim_end_matches(WHITESPACE)
+        Cow::Borrowed(text) => text.trim_matches(WHITESPACE).into(),
+        Cow::Owned(text) => text.trim_matches(WHITESPACE).to_owned().into(),
     }
 }
 

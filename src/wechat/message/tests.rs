@@ -48,11 +48,11 @@ fn expected_kind(vector: &Value) -> MessageKind {
     let field = |name| expected(vector, name);
     match vector["msg_type"].as_str().unwrap() {
         "text" => MessageKind::Text(field("Content")),
-        "image" => MessageKind::Image,
+        "image" => MessageKind::Wordless("image"),
         "voice" => MessageKind::Voice(field("Recognition")),
-        "shortvideo" => MessageKind::ShortVideo,
-        "location" => MessageKind::Location,
-        "link" => MessageKind::Link,
+        "shortvideo" => MessageKind::Wordless("shortvideo"),
+        "location" => MessageKind::Wordless("location"),
+        "link" => MessageKind::Wordless("link"),
         "event" => MessageKind::Event {
             name: field("Event").unwrap(),
             key: field("EventKey"),
@@ -112,7 +112,7 @@ fn reads_the_types_that_no_vector_has() {
     );
     assert_eq!(
         kind("<MsgType>video</MsgType><MediaId>m</MediaId><ThumbMediaId>t</ThumbMediaId>"),
-        MessageKind::Video
+        MessageKind::Wordless("video")
     );
     assert_eq!(
         voice("<Recognition><![CDATA[你好]]></Recognition>"),
@@ -124,7 +124,7 @@ fn reads_the_types_that_no_vector_has() {
     );
     assert_eq!(
         kind("<MsgType>location</MsgType><Location_X></Location_X><Location_Y/><Label>l</Label>"),
-        MessageKind::Location
+        MessageKind::Wordless("location")
     );
 }
 

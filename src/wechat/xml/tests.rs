@@ -47,18 +47,32 @@ fn text_and_other_namespaces_beside_the_elements_are_left_out() {
 }
 
 #[test]
-fn whitespace_around_sections_is_layout_and_inside_of_them_it_is_content() {
-    assert_eq!(text(" \n<![CDATA[ a ]]>\t"), " a ");
-    assert_eq!(text("\r\n<![CDATA[ ]]>\r\n\r"), " ");
-    assert_eq!(text("\r\n<![CDATA[\r\na\r]]>"), "\na\n");
+fn whitespace_around_a_text_is_layout() {
+    assert_eq!(text(" \n<![CDATA[a b]]>\t"), "a b");
     assert_eq!(text(" a\n"), "a");
     assert_eq!(text(" \n "), "");
     assert_eq!(text(" <![CDATA[]]> "), "");
-    assert_eq!(text(" a <![CDATA[ ]]> "), "a  ");
-    assert_eq!(text("<![CDATA[ ]]> a "), "  a");
-    assert_eq!(text("<![CDATA[ a]]]]><![CDATA[>b ]]>"), " a]]>b ");
+    assert_eq!(text("<![CDATA[a]]]]><![CDATA[>b]]>"), "a]]>b");
     assert_eq!(text(" &lt;&#x7B11; "), "<笑");
-    assert_eq!(text(" a<!-- c --> <![CDATA[ b]]>"), "a  b");
+    assert_eq!(text("a<!-- c --><![CDATA[ b]]>"), "a b");
+}
+
+#[test]
+fn whitespace_around_a_section_of_words_is_layout_and_inside_of_it_words() {
+    for (inside, words) in [
+        (" \n<![CDATA[ a ]]>\t", " a "),
+        ("\r\n<![CDATA[ ]]>\r\n\r", " "),
+        ("<![CDATA[\r\na\r]]>", "\na\n"),
+        ("<![CDATA[ a]]]]><![CDATA[>b ]]>", " a]]>b "),
+        (" a\n", "a"),
+    ] {
+        let xml = format!("<xml><MsgType>text</MsgType><Content>{inside}</Content></xml>");
+        assert_eq!(
+            get(&xml, "Content"),
+            Ok(Some(words.to_owned())),
+            "{inside:?}"
+        );
+    }
 }
 
 #[test]

@@ -3,12 +3,14 @@
 
 use std::{borrow::Cow, ops::Range};
 
-/// An element that holds words: its name, where its words begin, and where they end.
+use super::WHITESPACE;
+
+/// An element that holds words: its name and its tags.
 type Element = (&'static str, &'static str, &'static str);
 
 macro_rules! elements {
     ($($name:literal),+) => {
-        &[$(($name, concat!("<", $name, "><![CDATA["), concat!("]]></", $name, ">"))),+]
+        &[$(($name, concat!("<", $name, ">"), concat!("</", $name, ">"))),+]
     };
 }
 
@@ -66,13 +68,17 @@ fn find<'x>(
     list: &[Element],
 ) -> Option<(&'static str, &'x str, Range<usize>)> {
     let behind = xml.get(start..)?;
-    let starts = list.iter().filter_map(|(name, begin, _)| {
-        let at = start + behind.find(begin)?;
-        Some((at, at + begin.len(), *name))
+    let starts = list.iter().filter_map(|(name, tag, _)| {
+        let at = start + behind.find(tag)?;
+        let inside = xml.get(at + tag.len()..)?.trim_start_matches(WHITESPACE);
+        let words = inside.strip_prefix("<![CDATA[")?;
+        Some((at, xml.len() - words.len(), *name))
     });
-    let ends = list.iter().filter_map(|(_, _, end)| {
-        let at = start + behind.rfind(end)?;
-        Some((at, at + end.len()))
+    let ends = list.iter().filter_map(|(_, _, tag)| {
+        let at = start + behind.rfind(tag)?;
+        let inside = xml.get(..at)?.trim_end_matches(WHITESPACE);
+        let words = inside.strip_suffix("]]>")?;
+        Some((words.len(), at + tag.len()))
     });
     let (element_start, words_start, name) = starts.min()?;
     let (words_end, element_end) = ends.max()?;
