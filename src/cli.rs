@@ -4,18 +4,26 @@ use std::{env, ffi::OsString, process::ExitCode};
 
 use clap::{
     ArgAction, CommandFactory, Error, FromArgMatches, Parser, Subcommand,
-    error::{ContextKind, ContextValue},
+    error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use crate::commands::{
-    self,
-    cgi::{self, CgiArgs},
-    chat::{self, ChatArgs},
-    doctor::{self, DoctorArgs},
-    joke::{self, JokeCommand},
-    say::{self, SayArgs},
-    serve::{self, ServeArgs},
-    sign::{self, SignArgs},
+use crate::{
+    commands::{
+        self, CommandError, USAGE,
+        cgi::{self, CgiArgs},
+        chat::{self, ChatArgs},
+        complain,
+        completions::{self, CompletionsArgs},
+        doctor::{self, DoctorArgs},
+        joke::{self, JokeCommand},
+        man::{self, ManArgs},
+        say::{self, SayArgs},
+        secrets,
+        serve::{self, ServeArgs},
+        sign::{self, SignArgs},
+    },
+    language::{self, Language, spoken},
+    wording::help,
 };
 
 const HELP: &str = "\
@@ -24,14 +32,36 @@ daoxiao serve --listen 0.0.0.0:80. The flags and variables: daoxiao serve --help
 
 Example: WECHAT_TOKEN=mysecrettoken daoxiao --listen 0.0.0.0:80";
 
+/// No help is wider, however wide the terminal is.
+const MAX_WIDTH: usize = 100;
+
+/// The program's version, with the commit and the date of its build where they are known.
+const VERSION: &str = env!("DAOXIAO_VERSION");
+
 /// A WeChat official-account bot: your words backwards, and a joke when asked.
 ///
 /// Without a command it serves; `daoxiao chat` lets you talk to it here and now.
 #[derive(Debug, Parser)]
-#[command(name = "daoxiao", version, override_usage = "daoxiao [COMMAND] [OPTIONS]", after_help = HELP)]
+#[command(
+    name = "daoxiao",
+    version = VERSION,
+    override_usage = "daoxiao [COMMAND] [OPTIONS]",
+    after_help = HELP,
+    max_term_width = MAX_WIDTH
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// What to speak: zh or en
+    /// [default: by `LC_ALL`, `LC_MESSAGES` or `LANG`]
+    #[arg(
+        long,
+        global = true,
+        env = language::VARIABLE,
+        value_name = "LANG",
+        value_parser = spoken(Language::parse)
+    )]
+    lang: Option<Language>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -43,10 +73,36 @@ enum Command {
     Doctor(DoctorArgs),
     Joke(Box<JokeCommand>),
     Cgi(Box<CgiArgs>),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 /// Reads the command line and does what it says.
 pub fn run() -> ExitCode {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    let flag = language_flag(&arguments);
+    Language::choose(flag.as_deref(), |name| env::var(name).ok()).set();
+    let matches = command().try_get_matches_from(with_command(arguments));
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => return refuse(error),
+    };
+    let outcome = match cli.command {
+        Command::Serve(args) => serve::run(*args),
+        Command::Chat(args) => chat::run(*args),
+        Command::Say(args) => say::run(&args),
+        Command::Sign(args) => sign::run(&args),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Joke(args) => joke::run(*args),
+        Command::Cgi(args) => cgi::run(*args),
+        Command::Completions(args) => completions::run(&args, command()),
+        Command::Man(args) => man::run(&args, command()),
+    };
+    outcome.unwrap_or_else(|error| commands::fail(&error))
+}
+
+/// The command line, with its help in the owner's language.
+fn command() -> clap::Command {
     let command = Cli::command().mut_subcommands(|command| {
         command.mut_args(|arg| match arg.get_action() {
             // A value may be a secret, or begin with a minus that is its own mistake.
@@ -56,54 +112,119 @@ pub fn run() -> ExitCode {
             _ => arg,
         })
     });
-    let cli = command
-        .try_get_matches_from(with_command(env::args_os().collect()))
-        .and_then(|matches| Cli::from_arg_matches(&matches))
-        .unwrap_or_else(|error| name_variable(error).exit());
-    let outcome = match cli.command {
-        Command::Serve(args) => serve::run(*args),
-        Command::Chat(args) => chat::run(*args),
-        Command::Say(args) => say::run(args),
-        Command::Sign(args) => sign::run(&args),
-        Command::Doctor(args) => doctor::run(args),
-        Command::Joke(args) => joke::run(*args),
-        Command::Cgi(args) => cgi::run(*args),
-    };
-    outcome.unwrap_or_else(|error| commands::fail(&error))
+    match Language::current() {
+        Language::English => command,
+        Language::Chinese => help::in_chinese(command),
+    }
+}
+
+/// What `--lang` says, before the command line is read in that language.
+fn language_flag(arguments: &[OsString]) -> Option<String> {
+    let mut arguments = arguments.iter().map(|argument| argument.to_string_lossy());
+    let flag = arguments.find(|argument| argument.starts_with("--lang"))?;
+    match flag.strip_prefix("--lang=") {
+        Some(name) => Some(name.to_owned()),
+        None => arguments.next().map(String::from),
+    }
 }
 
 /// Puts `serve` before flags that stand without a command. As flags of no command, a variable of
 /// theirs that cannot be used would stop every command.
 fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
-    let is_about_all = |first: &OsString| {
-        let general = ["-h", "--help", "-V", "--version"];
-        general.iter().any(|flag| first == flag)
+    let is = |argument: &OsString, names: &[&str]| names.iter().any(|name| argument == name);
+    // The language may stand before the command.
+    let place = match arguments.get(1) {
+        Some(first) if first == "--lang" => 3,
+        Some(first) if first.as_encoded_bytes().starts_with(b"--lang=") => 2,
+        _ => 1,
     };
-    let serves = arguments
-        .get(1)
-        .is_none_or(|first| first.as_encoded_bytes().starts_with(b"-") && !is_about_all(first));
+    let serves = arguments.get(place).is_none_or(|first| {
+        let is_about_all = is(first, &["-h", "--help", "-V", "--version"]);
+        first.as_encoded_bytes().starts_with(b"-") && !is_about_all
+    });
     if serves {
-        arguments.insert(arguments.len().min(1), "serve".into());
+        arguments.insert(arguments.len().min(place), "serve".into());
     }
     arguments
 }
 
-/// Adds to an error about a flag's value that the value is its variable's, where it is.
-fn name_variable(mut error: Error) -> Error {
+/// Says what is wrong with the command line, or shows the help that was asked for.
+fn refuse(error: Error) -> ExitCode {
+    if error.kind() == ErrorKind::UnknownArgument
+        && let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
+        && let Some(secret) = secrets::on_command_line(flag)
+    {
+        return commands::fail(&CommandError::usage(secret));
+    }
+    let variable = variable(&error);
+    match Language::current() {
+        Language::Chinese => match help::error_in_chinese(&error) {
+            Some(text) => {
+                let from = variable.map(|name| format!("（来自变量 {name}）"));
+                complain(format_args!("错误：{text}{}", from.unwrap_or_default()));
+                complain("用法见 --help。");
+                ExitCode::from(USAGE)
+            }
+            None => error.exit(),
+        },
+        Language::English => match variable {
+            Some(name) => name_variable(error, &name).exit(),
+            None => error.exit(),
+        },
+    }
+}
+
+/// The variable that a refused value is from, if it is from one.
+fn variable(error: &Error) -> Option<String> {
     let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
-        return error;
+        return None;
     };
     let flag = argument.split(' ').next().unwrap_or_default();
     let variable = flag
-        .replacen("--", "DAOXIAO-", 1)
+        .trim_matches(['<', '>'])
+        .replacen("--", "", 1)
         .replace('-', "_")
         .to_uppercase();
-    if env::var_os(&variable).is_some() && !env::args().any(|given| given.starts_with(flag)) {
-        let tip = format!("the value is that of the variable {variable}");
-        error.insert(
-            ContextKind::Suggested,
-            ContextValue::StyledStrs(vec![tip.into()]),
-        );
-    }
+    let variable = format!("DAOXIAO_{variable}");
+    let is_given = flag.starts_with("--") && env::args().any(|given| given.starts_with(flag));
+    (env::var_os(&variable).is_some() && !is_given).then_some(variable)
+}
+
+/// Adds to an error about a flag's value that the value is its variable's.
+fn name_variable(mut error: Error, variable: &str) -> Error {
+    let tip = format!("the value is that of the variable {variable}");
+    error.insert(
+        ContextKind::Suggested,
+        ContextValue::StyledStrs(vec![tip.into()]),
+    );
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a text is, for the most part, in Chinese.
+    fn is_chinese(text: &str) -> bool {
+        text.chars().any(|char| ('一'..='龥').contains(&char))
+    }
+
+    #[test]
+    fn every_command_and_every_flag_has_its_help_in_chinese() {
+        let cli = help::in_chinese(Cli::command());
+        let commands = cli.get_subcommands().chain([&cli]);
+        for command in commands {
+            let name = command.get_name();
+            let about = command.get_about().map(ToString::to_string);
+            assert!(is_chinese(&about.unwrap_or_default()), "{name}");
+            if name != "help" {
+                let after = command.get_after_help().map(ToString::to_string);
+                assert!(is_chinese(&after.unwrap_or_default()), "{name}");
+            }
+            for arg in command.get_arguments() {
+                let text = arg.get_help().map(ToString::to_string).unwrap_or_default();
+                assert!(is_chinese(&text), "{name} {}: {text:?}", arg.get_id());
+            }
+        }
+    }
 }

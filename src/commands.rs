@@ -7,51 +7,81 @@ use std::{
     process::ExitCode,
 };
 
+use crate::language::{Say, say};
+
 pub(crate) mod args;
 pub(crate) mod cgi;
 pub(crate) mod chat;
+pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod joke;
 pub(crate) mod joke_args;
+pub(crate) mod man;
 pub(crate) mod say;
-mod secrets;
+pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod sign;
 
 /// Exit code of a command that could not do what it was asked to.
 pub(crate) const FAILED: u8 = 1;
 /// Exit code of a command that was asked wrongly.
-const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
+/// Exit code of `say` where the bot took the message and has no answer.
+pub(crate) const NO_ANSWER: u8 = 3;
 
 /// Why a command ends without having done what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
     /// It was asked wrongly: a flag or a variable is to be changed.
     #[error("{0}")]
-    Usage(Box<dyn Error + Send + Sync>),
+    Usage(Box<dyn Say>),
     /// It was asked rightly, and it did not work.
     #[error("{0}")]
-    Failure(Box<dyn Error + Send + Sync>),
+    Failure(Box<dyn Say>),
 }
 
 /// Nobody takes what a command prints.
 #[derive(Debug, thiserror::Error)]
 #[error("standard output cannot be written: {0}")]
-struct OutputError(#[from] io::Error);
+pub(crate) struct OutputError(#[from] pub(crate) io::Error);
+
+/// Nothing more can be read.
+#[derive(Debug, thiserror::Error)]
+#[error("standard input cannot be read: {0}")]
+pub(crate) struct InputError(pub(crate) io::Error);
+
+/// The bot cannot begin to serve.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct StartError(pub(crate) Box<dyn Error + Send + Sync>);
+
+/// What commands say on standard error, or between the lines of a talk.
+#[derive(Debug)]
+pub(crate) enum Notice<'a> {
+    /// Why a command fails, or a line of a talk.
+    Error(&'a dyn Say),
+    TokenMadeUp,
+    /// Stands for an answer without words in a talk.
+    NoAnswer,
+    /// A message was taken, and nothing came back.
+    Taken,
+    HowToLeave,
+    SayEnds,
+}
 
 impl CommandError {
-    pub(crate) fn usage(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Usage(error.into())
+    pub(crate) fn usage(error: impl Say + 'static) -> Self {
+        Self::Usage(Box::new(error))
     }
 
-    pub(crate) fn failure(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Failure(error.into())
+    pub(crate) fn failure(error: impl Say + 'static) -> Self {
+        Self::Failure(Box::new(error))
     }
 }
 
 /// Says why a command fails, and returns its exit code.
 pub(crate) fn fail(error: &CommandError) -> ExitCode {
-    complain(format_args!("error: {error}"));
+    complain(say(&Notice::Error(error)));
     ExitCode::from(match error {
         CommandError::Usage(_) => USAGE,
         CommandError::Failure(_) => FAILED,

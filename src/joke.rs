@@ -25,11 +25,15 @@ mod source;
 mod url;
 
 pub(crate) use self::{
-    fetch::{SourceResult, try_sources},
-    formats::{charset::Charset, selector::Selector},
+    client::FetchError,
+    fetch::{SourceError, SourceResult, try_sources},
+    formats::{
+        charset::{Charset, CharsetError},
+        selector::{Mistake, Selector, SelectorError},
+    },
     fortune::{fortune, fortune_entry},
     source::Rules,
-    url::PageUrl,
+    url::{PageUrl, UrlError},
 };
 pub use self::{
     formats::{Extracted, LeftOut, Page, PageError, Reason, TooComplex, extract},
@@ -267,7 +271,7 @@ mod tests {
     /// A site that is told its answers beforehand and notes what it was asked for.
     #[derive(Clone, Default)]
     struct Site {
-        answers: Arc<Mutex<Vec<Result<Page, client::FetchError>>>>,
+        answers: Arc<Mutex<Vec<Result<Page, FetchError>>>>,
         asked: Arc<Mutex<Vec<String>>>,
         gate: Arc<Mutex<Option<Receiver<()>>>>,
     }
@@ -293,7 +297,7 @@ mod tests {
         }
 
         /// Without an answer to give, it fails.
-        fn answer(&self, url: &str) -> Result<Page, client::FetchError> {
+        fn answer(&self, url: &str) -> Result<Page, FetchError> {
             self.asked.lock().unwrap().push(url.to_owned());
             let gate = self.gate.lock().unwrap().take();
             if let Some(gate) = gate {
@@ -301,7 +305,7 @@ mod tests {
             }
             let mut answers = self.answers.lock().unwrap();
             if answers.is_empty() {
-                Err(client::FetchError::Status(500))
+                Err(FetchError::Status(500))
             } else {
                 answers.remove(0)
             }

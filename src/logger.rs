@@ -17,7 +17,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::access_log;
 
 /// Says what is logged, as in most Rust programs.
-const VARIABLE: &str = "RUST_LOG";
+pub(crate) const VARIABLE: &str = "RUST_LOG";
 
 /// What may wait to be written: some sixty lines. So much at a time, with a line about others that
 /// are missing, is neither mixed with what others write into the same pipe, nor has to wait where a

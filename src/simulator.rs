@@ -4,7 +4,9 @@
 //! and random bytes are arguments.
 
 pub(crate) mod answer;
-pub(crate) mod post;
+pub(crate) mod caller;
+pub(crate) mod http;
+mod tls;
 pub(crate) mod url;
 
 use std::time::SystemTime;

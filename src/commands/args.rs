@@ -1,11 +1,20 @@
 //! Flags that several commands share, and the value parsers of numbers.
 
-use std::time::Duration;
+use std::{
+    env,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use clap::Args;
 use log::LevelFilter;
 
-use crate::logger;
+use super::CommandError;
+use crate::{
+    language::spoken,
+    logger::{self, VARIABLE},
+    server::HEALTH_PATH,
+};
 
 /// Seconds of a day, for the bounds of a flag.
 pub(crate) const DAY: u64 = 24 * 60 * 60;
@@ -13,12 +22,35 @@ pub(crate) const DAY: u64 = 24 * 60 * 60;
 /// The longest `--max-age`: ten years.
 const LONGEST_AGE: u64 = 3650 * DAY;
 
+/// What the value of a flag or of a variable is expected to be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ValueError {
+    #[error("expected a whole number from {min} to {max}")]
+    Number { min: u64, max: u64 },
+    #[error("expected a port, or an address and a port, such as 8080, 0.0.0.0:8080 or [::1]:8080")]
+    Address,
+    #[error("expected / or a path such as /wechat, of visible ASCII without ? and #")]
+    Path,
+    #[error("{HEALTH_PATH} is the bot's own, for health checks")]
+    HealthPath,
+    #[error("expected off, error, warn, info, debug or trace")]
+    Level,
+    #[error(
+        "RUST_LOG={0}: expected off, error, warn, info, debug, trace, or a filter such as \
+         daoxiao=debug"
+    )]
+    RustLog(String),
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
     /// What to log on standard error: off, error, warn, info, debug or trace
     /// [default: the variable `RUST_LOG`, or info]
-    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    #[arg(long, value_name = "LEVEL", value_parser = spoken(level))]
     log: Option<LevelFilter>,
+    /// Log only what the owner must act on; the same as --log warn
+    #[arg(long, short, conflicts_with = "log")]
+    pub(super) quiet: bool,
 }
 
 #[derive(Debug, Args)]
@@ -26,14 +58,19 @@ pub(crate) struct MaxAgeArg {
     /// How far a call's timestamp may be from now; 0 = any age. WeChat's signature doesn't tell
     /// timestamp and nonce apart: a call that was seen passes at any age if its nonce reads like
     /// a time of now and the two are swapped
-    #[arg(long, env = "DAOXIAO_MAX_AGE", value_name = "SECONDS", default_value = "300", value_parser = seconds::<0, LONGEST_AGE>)]
+    #[arg(long, env = "DAOXIAO_MAX_AGE", value_name = "SECONDS", default_value = "300", value_parser = spoken(seconds::<0, LONGEST_AGE>))]
     pub(crate) max_age: Duration,
 }
 
 impl LogArgs {
     /// Starts the log at the level that was asked for.
-    pub(crate) fn start(&self) {
-        logger::start(self.log);
+    pub(crate) fn start(&self) -> Result<(), CommandError> {
+        let level = self.log.or(self.quiet.then_some(LevelFilter::Warn));
+        if level.is_none() {
+            check_rust_log(env::var(VARIABLE).ok()).map_err(CommandError::usage)?;
+        }
+        logger::start(level);
+        Ok(())
     }
 
     /// Starts the log for a command whose output shares the terminal with it: only errors, unless
@@ -43,24 +80,117 @@ impl LogArgs {
     }
 }
 
+/// A word of the variable that is no level counts as a module's name there; one that is not ours is
+/// a level mistyped.
+fn check_rust_log(value: Option<String>) -> Result<(), ValueError> {
+    let value = value.unwrap_or_default();
+    let mut directives = value.split('/').next().unwrap_or_default().split(',');
+    let is_right = |directive: &str| match directive.trim().split_once('=') {
+        Some((_, level)) => level.parse::<LevelFilter>().is_ok(),
+        None => {
+            directive.trim().is_empty()
+                || level(directive.trim()).is_ok()
+                || directive.trim().starts_with(env!("CARGO_CRATE_NAME"))
+        }
+    };
+    if directives.all(is_right) {
+        Ok(())
+    } else {
+        Err(ValueError::RustLog(value))
+    }
+}
+
 /// Parses a whole number within bounds.
 pub(crate) fn number<T: TryFrom<u64>, const MIN: u64, const MAX: u64>(
     text: &str,
-) -> Result<T, String> {
+) -> Result<T, ValueError> {
     let number = text
         .parse()
         .ok()
         .filter(|number| (MIN..=MAX).contains(number));
-    number
-        .and_then(|number| number.try_into().ok())
-        .ok_or_else(|| format!("expected a whole number from {MIN} to {MAX}"))
+    let number = number.and_then(|number| number.try_into().ok());
+    number.ok_or(ValueError::Number { min: MIN, max: MAX })
 }
 
-pub(crate) fn seconds<const MIN: u64, const MAX: u64>(text: &str) -> Result<Duration, String> {
+/// Parses a number of seconds within bounds.
+pub(crate) fn seconds<const MIN: u64, const MAX: u64>(text: &str) -> Result<Duration, ValueError> {
     number::<_, MIN, MAX>(text).map(Duration::from_secs)
 }
 
-fn level(text: &str) -> Result<LevelFilter, String> {
-    text.parse()
-        .map_err(|_| "expected off, error, warn, info, debug or trace".to_owned())
+/// Parses where to listen; without an address, it is all of this machine's.
+pub(super) fn address(text: &str) -> Result<SocketAddr, ValueError> {
+    let place = match text.strip_prefix("localhost:") {
+        Some(port) => format!("{}:{port}", Ipv4Addr::LOCALHOST),
+        None => text.to_owned(),
+    };
+    let port = text.strip_prefix(':').unwrap_or(text);
+    let at_all_addresses = || Some((Ipv4Addr::UNSPECIFIED, port.parse().ok()?).into());
+    let address = place.parse().ok().or_else(at_all_addresses);
+    address.ok_or(ValueError::Address)
+}
+
+/// Parses a path on which WeChat calls.
+pub(super) fn path(text: &str) -> Result<String, ValueError> {
+    let is_plain = |c: char| c.is_ascii_graphic() && c != '?' && c != '#';
+    if text == HEALTH_PATH {
+        Err(ValueError::HealthPath)
+    } else if text.starts_with('/') && text.chars().all(is_plain) {
+        Ok(text.to_owned())
+    } else {
+        Err(ValueError::Path)
+    }
+}
+
+fn level(text: &str) -> Result<LevelFilter, ValueError> {
+    text.parse().map_err(|_| ValueError::Level)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_be_a_port_only() {
+        for (text, expected) in [
+            ("8080", "0.0.0.0:8080"),
+            (":8080", "0.0.0.0:8080"),
+            ("0", "0.0.0.0:0"),
+            ("localhost:8080", "127.0.0.1:8080"),
+            ("127.0.0.1:80", "127.0.0.1:80"),
+            ("[::1]:80", "[::1]:80"),
+        ] {
+            assert_eq!(address(text), Ok(expected.parse().unwrap()));
+        }
+        for wrong in [
+            "",
+            ":",
+            "here",
+            "65536",
+            "localhost",
+            "127.0.0.1",
+            "example.com:80",
+        ] {
+            assert_eq!(address(wrong), Err(ValueError::Address), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_filter_of_the_log_has_levels() {
+        let check = |value: &str| check_rust_log(Some(value.to_owned()));
+        for right in [
+            "",
+            "info",
+            "WARN",
+            "daoxiao=debug",
+            "info,daoxiao::joke=trace",
+            "daoxiao",
+            "ureq=off, warn/bot",
+        ] {
+            assert_eq!(check(right), Ok(()), "{right}");
+        }
+        for wrong in ["inof", "daoxiao=loud", "info,deubg"] {
+            assert_eq!(check(wrong), Err(ValueError::RustLog(wrong.to_owned())));
+        }
+        assert_eq!(check_rust_log(None), Ok(()));
+    }
 }

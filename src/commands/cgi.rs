@@ -12,7 +12,8 @@ use super::{
     CommandError,
     args::{LogArgs, MaxAgeArg},
     joke_args::JokeArgs,
-    printed, secrets,
+    printed,
+    secrets::{self, EnvironmentError},
 };
 use crate::{
     access_log::Line,
@@ -21,7 +22,7 @@ use crate::{
     joke::{JokeSettings, Jokes},
 };
 
-const HELP: &str = "\
+pub(super) const HELP: &str = "\
 A web server runs this for each request and chooses the path itself. The request is in the
 variables REQUEST_METHOD, QUERY_STRING and CONTENT_LENGTH, its body on standard input;
 the answer goes to standard output, the log to standard error. WECHAT_TOKEN must be set
@@ -48,13 +49,11 @@ pub(crate) struct CgiArgs {
 /// Answers the request in the environment, on standard output.
 pub(crate) fn run(args: CgiArgs) -> Result<ExitCode, CommandError> {
     let begun = Instant::now();
-    args.log.start();
+    args.log.start()?;
     let token = secrets::required_token()?;
     let variable = |name: &str| env::var(name).ok();
-    let request = CgiRequest::from_variables(variable).ok_or_else(|| {
-        let reason = "a web server runs this command, and says in variables what it was asked";
-        secrets::missing("REQUEST_METHOD", reason)
-    })?;
+    let request = CgiRequest::from_variables(variable)
+        .ok_or_else(|| CommandError::usage(EnvironmentError::NoRequest))?;
     let settings = JokeSettings {
         // The caller chooses HTTP_PROXY: the web server puts his `Proxy` header there.
         use_proxy: false,

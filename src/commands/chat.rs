@@ -2,7 +2,6 @@
 
 use std::{
     error::Error,
-    fmt,
     io::{self, BufRead, IsTerminal, Write},
     net::TcpListener,
     process::ExitCode,
@@ -12,12 +11,17 @@ use std::{
 };
 
 use clap::Args;
+use rustyline::{Config, Editor, error::ReadlineError, history::MemHistory};
 
-use super::{CommandError, FAILED, args::LogArgs, complain, joke_args::JokeArgs, printed, secrets};
+use super::{
+    CommandError, FAILED, InputError, Notice, StartError, args::LogArgs, complain,
+    joke_args::JokeArgs, printed, secrets,
+};
 use crate::{
     callback::Callback,
+    language::{Say, say, spoken},
     server::{Server, Service},
-    simulator::{Heard, Said, WeChat, post::Caller, url::BotUrl},
+    simulator::{Heard, Said, WeChat, caller::Caller, url::BotUrl},
 };
 
 /// The OpenID of whoever sits at the terminal.
@@ -25,15 +29,16 @@ const USER: &str = "oDaoxiaoChat";
 
 const PROMPT: &str = "> ";
 
-/// Stands for an answer without words, so that each line has one.
-const NO_WORDS: &str = "(no answer)";
+/// What ends the talk when it is typed at a terminal.
+const LEAVE: [&str; 3] = ["quit", "exit", "退出"];
 
-const HELP: &str = "\
-Each line is sent to the bot as a message of a WeChat user, and its answer is printed;
-Ctrl-D ends the talk. Lines can also be piped in. A line that gets no answer is
-explained on standard error, and the exit code is 1 in the end. Of the log only errors
-are shown, unless --log says otherwise. With --url, WECHAT_TOKEN must be the
-Token of the bot that runs there (and the key and AppID, if it has them).
+pub(super) const HELP: &str = "\
+Each line is sent to the bot as a message of a WeChat user, and its answer is printed, or
+(no answer) where it has none. At a terminal, lines can be edited, the arrow keys bring back
+earlier ones, and quit, 退出 or Ctrl-D ends the talk. Lines can also be piped in. A line that
+is refused or not heard is explained on standard error, the talk goes on, and the exit code
+is 1 in the end. Of the log only errors are shown, unless --log says otherwise. With --url,
+WECHAT_TOKEN must be the Token of the bot that runs there (and the key and AppID, if it has them).
 
 Examples: daoxiao chat
           echo 笑话 | daoxiao chat
@@ -44,7 +49,12 @@ Examples: daoxiao chat
 #[command(after_help = HELP)]
 pub(crate) struct ChatArgs {
     /// Talk to the bot that runs here, not to one that is started for this talk
-    #[arg(long, value_name = "URL")]
+    #[arg(
+        long,
+        env = "DAOXIAO_URL",
+        value_name = "URL",
+        value_parser = spoken(str::parse::<BotUrl>)
+    )]
     url: Option<BotUrl>,
     #[command(flatten)]
     jokes: JokeArgs,
@@ -63,7 +73,12 @@ pub(crate) fn run(args: ChatArgs) -> Result<ExitCode, CommandError> {
         },
         None => bot_of_its_own(args.jokes)?,
     };
-    Talk::new(caller).run()
+    Talk {
+        caller,
+        is_quiet: args.log.quiet,
+        failed: false,
+    }
+    .run()
 }
 
 /// Starts the server on a loopback port; it ends with this process.
@@ -80,7 +95,7 @@ fn bot_of_its_own(jokes: JokeArgs) -> Result<Caller, CommandError> {
         callback: Callback::new(account),
         jokes,
     };
-    let url = start(service).map_err(CommandError::Failure)?;
+    let url = start(service).map_err(|error| CommandError::failure(StartError(error)))?;
     Ok(Caller { url, wechat })
 }
 
@@ -97,61 +112,77 @@ fn start(service: Service) -> Result<BotUrl, Box<dyn Error + Send + Sync>> {
 /// One line, one answer.
 struct Talk {
     caller: Caller,
-    prompt: &'static str,
-    /// Whether a line got no answer.
+    is_quiet: bool,
+    /// Whether a line was refused or not heard.
     failed: bool,
 }
 
 impl Talk {
-    fn new(caller: Caller) -> Self {
-        let at_terminal = io::stdin().is_terminal();
-        Self {
-            caller,
-            prompt: if at_terminal { PROMPT } else { "" },
-            failed: false,
-        }
-    }
-
     fn run(mut self) -> Result<ExitCode, CommandError> {
-        match self.answer_lines(&mut io::stdout()) {
+        let mut out = io::stdout();
+        let talked = if io::stdin().is_terminal() {
+            self.answer_typed(&mut out)
+        } else {
+            self.answer_piped(&mut out)
+        };
+        match talked {
             Ok(()) if self.failed => Ok(ExitCode::from(FAILED)),
             outcome => printed(outcome),
         }
     }
 
-    fn answer_lines(&mut self, out: &mut impl Write) -> io::Result<()> {
-        self.show(out, "")?;
-        for line in io::stdin().lock().split(b'\n') {
-            let line = match line {
-                Ok(line) => line,
-                Err(error) => {
-                    self.complain(&format_args!("standard input cannot be read: {error}"));
-                    break;
+    fn answer_typed(&mut self, out: &mut impl Write) -> io::Result<()> {
+        let mut editor: Editor<(), _> =
+            Editor::with_history(Config::default(), MemHistory::new()).map_err(io::Error::other)?;
+        if !self.is_quiet {
+            complain(say(&Notice::HowToLeave));
+        }
+        loop {
+            match editor.readline(PROMPT) {
+                Ok(line) if LEAVE.contains(&line.trim()) => return Ok(()),
+                Ok(line) => {
+                    // Without a history the talk goes on.
+                    let _ = editor.add_history_entry(&line);
+                    self.answer(line, out)?;
                 }
-            };
-            // What is not UTF-8 is said as well as it can be.
-            let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(&line));
-            match self.caller.talk(USER, Said::Text(text.into_owned())) {
-                Ok(Heard::Acknowledged) => self.show(out, &format!("{NO_WORDS}\n"))?,
-                Ok(Heard::Reply(reply)) => self.show(out, &format!("{}\n", reply.words()))?,
+                Err(ReadlineError::Eof | ReadlineError::Interrupted) => return Ok(()),
                 Err(error) => {
-                    self.complain(&error);
-                    self.show(out, "")?;
+                    self.complain(&InputError(io::Error::other(error)));
+                    return Ok(());
                 }
             }
         }
-        let end = if self.prompt.is_empty() { "" } else { "\n" };
-        out.write_all(end.as_bytes())
     }
 
-    fn show(&self, out: &mut impl Write, words: &str) -> io::Result<()> {
-        write!(out, "{words}{}", self.prompt)?;
+    fn answer_piped(&mut self, out: &mut impl Write) -> io::Result<()> {
+        for line in io::stdin().lock().split(b'\n') {
+            match line {
+                Ok(line) => {
+                    // What is not UTF-8 is said as well as it can be.
+                    let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(&line));
+                    self.answer(text.into_owned(), out)?;
+                }
+                Err(error) => {
+                    self.complain(&InputError(error));
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, text: String, out: &mut impl Write) -> io::Result<()> {
+        match self.caller.talk(USER, Said::Text(text)) {
+            Ok(Heard::Acknowledged) => writeln!(out, "{}", say(&Notice::NoAnswer))?,
+            Ok(Heard::Reply(reply)) => writeln!(out, "{}", reply.words())?,
+            // The next line may fare better.
+            Err(error) => self.complain(&error),
+        }
         out.flush()
     }
 
-    /// The next line may fare better.
-    fn complain(&mut self, error: &dyn fmt::Display) {
-        complain(format_args!("error: {error}"));
+    fn complain(&mut self, error: &dyn Say) {
+        complain(say(&Notice::Error(error)));
         self.failed = true;
     }
 }

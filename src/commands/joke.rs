@@ -14,9 +14,12 @@ use super::{
     joke_args::JokeArgs,
     printed,
 };
-use crate::joke::{Extracted, SourceResult, fortune_entry, try_sources};
+use crate::{
+    joke::{Extracted, SourceResult, fortune_entry, try_sources},
+    language::{say, spoken},
+};
 
-const HELP: &str = "\
+pub(super) const HELP: &str = "\
 The jokes are on standard output, a line % between two, as --jokes FILE takes them; where they
 come from, and how many were left out and why, is on standard error.
 
@@ -42,7 +45,7 @@ pub(crate) struct JokeCommand {
     #[arg(long)]
     all: bool,
     /// How many jokes to print, at random; of each source with --all [default: 1]
-    #[arg(long, value_name = "N", value_parser = number::<usize, 1, 1000>)]
+    #[arg(long, value_name = "N", value_parser = spoken(number::<usize, 1, 1000>))]
     count: Option<usize>,
     #[command(flatten)]
     jokes: JokeArgs,
@@ -50,26 +53,38 @@ pub(crate) struct JokeCommand {
     log: LogArgs,
 }
 
+/// Why no joke is printed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JokeError {
+    #[error("no joke: there is no source to ask")]
+    NoSource,
+    #[error("no joke: see above what each source said")]
+    NoJoke,
+}
+
+/// What a source gave, as a line says it.
+#[derive(Debug)]
+pub(crate) struct Report<'a>(pub(crate) &'a SourceResult);
+
 /// Asks the sources in turn until one has jokes, or all of them, and prints jokes of each that has
 /// some on standard output, in fortune format; and on standard error where they came from.
 pub(crate) fn run(args: JokeCommand) -> Result<ExitCode, CommandError> {
-    args.log.start();
+    args.log.start()?;
     let settings = args.jokes.settings()?;
     if settings.sources.is_empty() {
-        return Err(CommandError::failure("no joke: there is no source to ask"));
+        return Err(CommandError::failure(JokeError::NoSource));
     }
     let count = args.count.or((!args.all).then_some(1));
     let results = try_sources(settings, args.all);
     for result in &results {
-        complain(explain(result));
+        complain(say(&Report(result)));
     }
     let found = results
         .iter()
         .filter_map(|result| result.outcome.as_ref().ok());
     let jokes: Vec<String> = found.flat_map(|found| choose(found, count)).collect();
     if jokes.is_empty() {
-        let reason = "no joke: see above what each source said";
-        return Err(CommandError::failure(reason));
+        return Err(CommandError::failure(JokeError::NoJoke));
     }
     printed(print(&mut io::stdout().lock(), &jokes))
 }
@@ -88,24 +103,6 @@ fn print(out: &mut impl Write, jokes: &[String]) -> io::Result<()> {
     let entries: Vec<String> = jokes.iter().map(|joke| fortune_entry(joke)).collect();
     writeln!(out, "{}", entries.join("\n%\n"))?;
     out.flush()
-}
-
-/// What a source gave, in a line.
-fn explain(result: &SourceResult) -> String {
-    let said = match &result.outcome {
-        Ok(found) => sum_up(found),
-        Err(error) => error.to_string(),
-    };
-    format!("{}: {}: {said}", result.source, result.url)
-}
-
-fn sum_up(found: &Extracted) -> String {
-    let left_out = match found.left_out.total() {
-        0 => "none left out".to_owned(),
-        total => format!("{total} left out: {}", found.left_out),
-    };
-    let (matched, jokes) = (found.matched, found.jokes.len());
-    format!("items matched: {matched}, jokes: {jokes}, {left_out}")
 }
 
 #[cfg(test)]

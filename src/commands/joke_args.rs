@@ -12,9 +12,12 @@ use thiserror::Error;
 
 use super::{
     CommandError,
-    args::{DAY, number, seconds},
+    args::{DAY, ValueError, number, seconds},
 };
-use crate::joke::{Charset, JokeSettings, PageUrl, Rules, Selector, Source, fortune};
+use crate::{
+    joke::{Charset, JokeSettings, PageUrl, Rules, Selector, Source, fortune},
+    language::spoken,
+};
 
 /// The longest `--joke-budget`: WeChat waits 5 s, and the answer has to reach it.
 const MAX_BUDGET_MS: u64 = 4000;
@@ -31,23 +34,23 @@ pub(crate) struct JokeArgs {
     /// Known sources in the order to try, or none: qiushidabaike, zol, biedoul, 60s; several are
     /// repeated or separated by commas
     /// [default: all of them]
-    #[arg(long, env = "DAOXIAO_JOKE_SOURCE", value_name = "NAME", value_delimiter = ',', value_parser = source_name)]
+    #[arg(long, env = "DAOXIAO_JOKE_SOURCE", value_name = "NAME", value_delimiter = ',', value_parser = spoken(source_name))]
     joke_source: Vec<String>,
     /// A page of jokes of your own choice, instead of the known sources; {1-50} stands for a page
     /// number
-    #[arg(long, env = "DAOXIAO_JOKE_URL", value_name = "URL")]
+    #[arg(long, env = "DAOXIAO_JOKE_URL", value_name = "URL", value_parser = spoken(str::parse::<PageUrl>))]
     joke_url: Option<PageUrl>,
     /// Selector of one joke on that page; a text/plain answer needs none
-    #[arg(long, env = "DAOXIAO_JOKE_ITEM", value_name = "SELECTOR", requires = "joke_url", value_parser = Selector::for_page)]
+    #[arg(long, env = "DAOXIAO_JOKE_ITEM", value_name = "SELECTOR", requires = "joke_url", value_parser = spoken(Selector::for_page))]
     joke_item: Option<Selector>,
     /// Selector of the title inside a joke
-    #[arg(long, env = "DAOXIAO_JOKE_TITLE", value_name = "SELECTOR", requires = "joke_item", value_parser = Selector::for_item)]
+    #[arg(long, env = "DAOXIAO_JOKE_TITLE", value_name = "SELECTOR", requires = "joke_item", value_parser = spoken(Selector::for_item))]
     joke_title: Option<Selector>,
     /// Selector of the text inside a joke
-    #[arg(long, env = "DAOXIAO_JOKE_CONTENT", value_name = "SELECTOR", requires = "joke_item", value_parser = Selector::for_item)]
+    #[arg(long, env = "DAOXIAO_JOKE_CONTENT", value_name = "SELECTOR", requires = "joke_item", value_parser = spoken(Selector::for_item))]
     joke_content: Option<Selector>,
     /// Charset of that page, where the page itself says it wrongly
-    #[arg(long, env = "DAOXIAO_JOKE_CHARSET", value_name = "NAME", requires = "joke_url")]
+    #[arg(long, env = "DAOXIAO_JOKE_CHARSET", value_name = "NAME", requires = "joke_url", value_parser = spoken(str::parse::<Charset>))]
     joke_charset: Option<Charset>,
     /// Word; a fetched joke with it is left out; several are repeated or separated by commas
     #[arg(long, env = "DAOXIAO_JOKE_SKIP", value_name = "WORD")]
@@ -56,16 +59,18 @@ pub(crate) struct JokeArgs {
     #[arg(long, env = "DAOXIAO_JOKES", value_name = "FILE")]
     pub(crate) jokes: Option<PathBuf>,
     /// How long someone who asks for a joke may wait, in milliseconds
-    #[arg(long, env = "DAOXIAO_JOKE_BUDGET", value_name = "MS", default_value = "2500", value_parser = milliseconds::<1, MAX_BUDGET_MS>)]
+    #[arg(long, env = "DAOXIAO_JOKE_BUDGET", value_name = "MS", default_value = "2500", value_parser = spoken(milliseconds::<1, MAX_BUDGET_MS>))]
     pub(crate) joke_budget: Duration,
     /// How long fetched jokes are kept before new ones are fetched
-    #[arg(long, env = "DAOXIAO_JOKE_TTL", value_name = "SECONDS", default_value = "600", value_parser = seconds::<0, MAX_TTL>)]
+    #[arg(long, env = "DAOXIAO_JOKE_TTL", value_name = "SECONDS", default_value = "600", value_parser = spoken(seconds::<0, MAX_TTL>))]
     joke_ttl: Duration,
 }
 
 /// Flags about jokes that cannot be used.
 #[derive(Debug, Error)]
-enum JokeArgsError {
+pub(crate) enum JokeArgsError {
+    #[error("expected {} or {NONE}", .0.join(", "))]
+    NoSuchSource(Vec<&'static str>),
     #[error("--joke-source {0}: none goes without others, since it means no source at all")]
     NoneOfSome(String),
     #[error("--joke-source {0}: it is there twice; name each source once")]
@@ -144,16 +149,15 @@ fn words(lists: &[String]) -> Vec<String> {
         .collect()
 }
 
-fn source_name(text: &str) -> Result<String, String> {
-    let known = Source::known();
-    let names: Vec<&str> = known.iter().map(|source| source.name).collect();
+fn source_name(text: &str) -> Result<String, JokeArgsError> {
+    let names: Vec<_> = Source::known().iter().map(|source| source.name).collect();
     match text.trim() {
         name if name == NONE || names.contains(&name) => Ok(name.to_owned()),
-        _ => Err(format!("expected {} or {NONE}", names.join(", "))),
+        _ => Err(JokeArgsError::NoSuchSource(names)),
     }
 }
 
-fn milliseconds<const MIN: u64, const MAX: u64>(text: &str) -> Result<Duration, String> {
+fn milliseconds<const MIN: u64, const MAX: u64>(text: &str) -> Result<Duration, ValueError> {
     number::<_, MIN, MAX>(text).map(Duration::from_millis)
 }
 
@@ -173,7 +177,7 @@ mod tests {
         assert_eq!(source_name(" zol ").unwrap(), "zol");
         assert_eq!(source_name("\tnone").unwrap(), "none");
         assert_eq!(
-            source_name("qiubai").unwrap_err(),
+            source_name("qiubai").unwrap_err().to_string(),
             "expected qiushidabaike, zol, biedoul, 60s or none"
         );
     }

@@ -1,37 +1,53 @@
 //! `daoxiao say`: one message, as WeChat's server would send it.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Read, Write},
     process::ExitCode,
 };
 
 use clap::Args;
+use serde_json::json;
 
-use super::{CommandError, printed, secrets};
-use crate::simulator::{Heard, Said, post::Caller, url::BotUrl};
+use super::{
+    CommandError, FAILED, InputError, NO_ANSWER, Notice, complain,
+    doctor::{self, finding::Fault, finding::Fix},
+    printed, secrets,
+};
+use crate::{
+    language::{say, spoken},
+    simulator::{
+        Heard, Said,
+        caller::{Caller, TalkError},
+        url::BotUrl,
+    },
+};
 
-const HELP: &str = "\
+pub(super) const HELP: &str = "\
+Without TEXT, or with -, the message is read from standard input.
 WECHAT_TOKEN is the Token that the bot has; with WECHAT_ENCODING_AES_KEY and
 WECHAT_APPID the message is encrypted, as WeChat does in secure mode.
-Exit code: 0 answered, 1 refused or not reached, 2 wrong usage. Nothing is printed
-where the bot took the message without an answer.
+Exit code: 0 answered, 1 refused or not reached, 2 wrong usage, 3 taken without an answer;
+then nothing is on standard output. The fields of --json: docs/json.md.
 
 Examples: WECHAT_TOKEN=mysecrettoken daoxiao say 你好
+          date | WECHAT_TOKEN=mysecrettoken daoxiao say
           WECHAT_TOKEN=mysecrettoken daoxiao say --event CLICK --key 笑话";
 
 /// Send one message to a bot, as WeChat's server would, and print the reply
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct SayArgs {
-    /// The words of the message; several are joined by spaces
-    #[arg(value_name = "TEXT", required_unless_present = "event")]
+    /// The words of the message; several are joined by spaces; without any, or with -, standard
+    /// input is the message
+    #[arg(value_name = "TEXT")]
     text: Vec<String>,
     /// Where the bot is
     #[arg(
         long,
         env = "DAOXIAO_URL",
         value_name = "URL",
-        default_value = "http://127.0.0.1:8080/wechat"
+        default_value = "http://127.0.0.1:8080/wechat",
+        value_parser = spoken(str::parse::<BotUrl>)
     )]
     url: BotUrl,
     /// Send an event instead of words: subscribe, unsubscribe, CLICK, VIEW, SCAN …
@@ -46,36 +62,99 @@ pub(crate) struct SayArgs {
     /// Print the XML of the reply (decrypted), not its text
     #[arg(long)]
     raw: bool,
+    /// Print one JSON object, whatever comes back
+    #[arg(long, conflicts_with = "raw")]
+    json: bool,
+    /// Print nothing; the exit code tells
+    #[arg(long, short, conflicts_with_all = ["raw", "json"])]
+    quiet: bool,
+}
+
+/// Why nothing was said, or nothing came of it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SayError {
+    #[error("there is nothing to say: give <TEXT>, or write it to standard input")]
+    NoWords,
+    #[error(transparent)]
+    Input(#[from] InputError),
+    #[error(transparent)]
+    Talk(#[from] TalkError),
+    /// With what to do about it.
+    #[error("{error}\nDo this first: {}.", Fix(fault))]
+    Refused { error: TalkError, fault: Fault },
 }
 
 /// Sends the message and prints the reply.
-pub(crate) fn run(args: SayArgs) -> Result<ExitCode, CommandError> {
-    let said = match args.event {
+pub(crate) fn run(args: &SayArgs) -> Result<ExitCode, CommandError> {
+    let said = match args.event.clone() {
         Some(name) => Said::Event {
             name,
-            key: args.key.unwrap_or_default(),
+            key: args.key.clone().unwrap_or_default(),
         },
-        None => Said::Text(args.text.join(" ")),
+        None => Said::Text(words(&args.text).map_err(CommandError::usage)?),
     };
     let caller = Caller {
-        url: args.url,
+        url: args.url.clone(),
         wechat: secrets::wechat()?,
     };
-    let heard = caller
-        .talk(&args.user, said)
-        .map_err(CommandError::failure)?;
-    printed(print(&heard, args.raw))
+    let heard = caller.talk(&args.user, said);
+    let heard = heard.map_err(|error| match doctor::explain(&caller, &error) {
+        Some(fault) => SayError::Refused { error, fault },
+        None => error.into(),
+    });
+    if args.json {
+        return print_json(&heard);
+    }
+    match heard.map_err(CommandError::failure)? {
+        Heard::Acknowledged => {
+            if !args.quiet {
+                complain(say(&Notice::Taken));
+            }
+            Ok(ExitCode::from(NO_ANSWER))
+        }
+        Heard::Reply(_) if args.quiet => Ok(ExitCode::SUCCESS),
+        Heard::Reply(reply) if args.raw => printed(writeln!(io::stdout(), "{}", reply.xml)),
+        Heard::Reply(reply) => printed(writeln!(io::stdout(), "{}", reply.words())),
+    }
 }
 
-/// Nothing is printed where nothing was replied.
-fn print(heard: &Heard, raw: bool) -> io::Result<()> {
-    let Heard::Reply(reply) = heard else {
-        return Ok(());
-    };
-    let mut out = io::stdout().lock();
-    if raw {
-        writeln!(out, "{}", reply.xml)
-    } else {
-        writeln!(out, "{}", reply.words())
+/// The words of the command line, or those on standard input without the last line's end.
+fn words(words: &[String]) -> Result<String, SayError> {
+    if !matches!(words, [] | [_]) || words.first().is_some_and(|word| word != "-") {
+        return Ok(words.join(" "));
     }
+    let mut input = io::stdin();
+    if input.is_terminal() {
+        complain(say(&Notice::SayEnds));
+    }
+    let mut bytes = Vec::new();
+    input.read_to_end(&mut bytes).map_err(InputError)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    if text.is_empty() {
+        return Err(SayError::NoWords);
+    }
+    Ok(text.to_owned())
+}
+
+fn print_json(heard: &Result<Heard, SayError>) -> Result<ExitCode, CommandError> {
+    let (object, code) = match heard {
+        Ok(Heard::Reply(reply)) => {
+            let object = json!({
+                "answered": true, "type": reply.field("MsgType"), "text": reply.field("Content"),
+                "encrypted": reply.encrypted, "xml": reply.xml,
+            });
+            (object, ExitCode::SUCCESS)
+        }
+        Ok(Heard::Acknowledged) => (json!({ "answered": false }), ExitCode::from(NO_ANSWER)),
+        Err(error) => {
+            let (error, fix) = match error {
+                SayError::Refused { error, fault } => (say(error), Some(say(&Fix(fault)))),
+                error => (say(error), None),
+            };
+            let object = json!({ "answered": false, "error": error, "fix": fix });
+            (object, ExitCode::from(FAILED))
+        }
+    };
+    printed(writeln!(io::stdout(), "{object}")).map(|_| code)
 }

@@ -1,11 +1,12 @@
 //! The account's secrets, which come from the environment only.
 
-use std::{env, fmt::Display, str::FromStr, time::Duration};
+use std::{env, fs, io, path::PathBuf, str::FromStr, time::Duration};
 
 use super::CommandError;
 use crate::{
     callback::Account,
     entropy,
+    language::Say,
     simulator::WeChat,
     wechat::{
         crypt::{AppId, EncodingAesKey, MsgCrypt},
@@ -22,22 +23,61 @@ const APP_ID: &str = "WECHAT_APPID";
 
 /// A variable that a command cannot work with. Never shows its value.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SecretError {
+pub(crate) enum EnvironmentError {
     /// Its value is refused.
     #[error("{variable} cannot be used: {expected}")]
     Invalid {
-        variable: &'static str,
-        expected: String,
+        variable: String,
+        expected: Box<dyn Say>,
     },
-    /// It is needed and not set.
-    #[error("{variable} is not set: {reason}")]
-    Missing {
-        variable: &'static str,
-        reason: &'static str,
-    },
+    #[error(
+        "WECHAT_TOKEN is not set: set it to the Token that the bot has and that the platform's \
+         form has"
+    )]
+    NoToken,
+    #[error("WECHAT_APPID is not set: WECHAT_ENCODING_AES_KEY is, and encryption needs both")]
+    NoAppId,
+    #[error(
+        "REQUEST_METHOD is not set: a web server runs this command, and says in variables what it \
+         was asked"
+    )]
+    NoRequest,
     /// The system has no randomness to make a Token up with.
     #[error("no Token can be made up ({0}); set {TOKEN} to one")]
     NoRandomness(getrandom::Error),
+    #[error("{variable}: the file {} cannot be read: {error}", path.display())]
+    Unreadable {
+        variable: String,
+        path: PathBuf,
+        error: io::Error,
+    },
+    #[error("{variable} and {variable}_FILE are both set; set one of them")]
+    Twice { variable: &'static str },
+    #[error("{flag}: other programs can read a secret on the command line; set {variable} instead")]
+    OnCommandLine {
+        flag: String,
+        variable: &'static str,
+    },
+}
+
+/// Flags that somebody may try for a secret, and the variable that it has.
+const FLAGS: [(&str, &str); 7] = [
+    ("--token", TOKEN),
+    ("--wechat-token", TOKEN),
+    ("--aes-key", ENCODING_AES_KEY),
+    ("--encoding-aes-key", ENCODING_AES_KEY),
+    ("--key", ENCODING_AES_KEY),
+    ("--appid", APP_ID),
+    ("--app-id", APP_ID),
+];
+
+/// The error of a flag that does not exist because what it would have is a secret.
+pub(crate) fn on_command_line(flag: &str) -> Option<EnvironmentError> {
+    let (flag, variable) = FLAGS.into_iter().find(|(known, _)| *known == flag)?;
+    Some(EnvironmentError::OnCommandLine {
+        flag: flag.to_owned(),
+        variable,
+    })
 }
 
 /// The Token of a run.
@@ -50,12 +90,7 @@ pub(super) struct RunToken {
 
 /// The Token from the environment, for a command that cannot do without.
 pub(super) fn required_token() -> Result<Token, CommandError> {
-    secret(TOKEN)?.ok_or_else(|| {
-        missing(
-            TOKEN,
-            "set it to the Token that the bot has and that the platform's form has",
-        )
-    })
+    secret(TOKEN)?.ok_or_else(|| CommandError::usage(EnvironmentError::NoToken))
 }
 
 /// The Token from the environment, or else one that is made up.
@@ -66,7 +101,7 @@ pub(super) fn run_token() -> Result<RunToken, CommandError> {
             made_up: false,
         });
     }
-    let token = entropy::token().map_err(SecretError::NoRandomness);
+    let token = entropy::token().map_err(EnvironmentError::NoRandomness);
     Ok(RunToken {
         token: token.map_err(CommandError::usage)?,
         made_up: true,
@@ -80,10 +115,7 @@ pub(super) fn account(token: Token, max_age: Duration) -> Result<Account, Comman
     let app_id: Option<AppId> = secret(APP_ID)?;
     let crypt = match (key, app_id) {
         (Some(key), Some(app_id)) => Some(MsgCrypt::new(key, app_id)),
-        (Some(_), None) => {
-            let reason = "WECHAT_ENCODING_AES_KEY is, and encryption needs both";
-            return Err(missing(APP_ID, reason));
-        }
+        (Some(_), None) => return Err(CommandError::usage(EnvironmentError::NoAppId)),
         // An AppID without a key says nothing about encryption.
         (None, _) => None,
     };
@@ -103,22 +135,45 @@ pub(super) fn wechat() -> Result<WeChat, CommandError> {
     })
 }
 
-/// The error of a variable that is needed and not set.
-pub(super) fn missing(variable: &'static str, reason: &'static str) -> CommandError {
-    CommandError::usage(SecretError::Missing { variable, reason })
-}
-
-/// A value from the environment that is never shown.
-fn secret<T: FromStr<Err: Display>>(variable: &'static str) -> Result<Option<T>, CommandError> {
-    let Some(value) = env::var_os(variable) else {
-        return Ok(None);
+/// A value from the environment, or from the file that the environment names, as containers and
+/// systemd give secrets. It is never shown.
+fn secret<T: FromStr<Err: Say + 'static>>(
+    variable: &'static str,
+) -> Result<Option<T>, CommandError> {
+    let file_variable = format!("{variable}_FILE");
+    let (name, text) = match (env::var_os(variable), env::var_os(&file_variable)) {
+        (None, None) => return Ok(None),
+        (Some(_), Some(_)) => {
+            return Err(CommandError::usage(EnvironmentError::Twice { variable }));
+        }
+        // What is no text has a character then that no secret has.
+        (Some(value), None) => (variable.to_owned(), value.to_string_lossy().into_owned()),
+        (None, Some(path)) => {
+            let text = read(&file_variable, path.into()).map_err(CommandError::usage)?;
+            (file_variable, text)
+        }
     };
-    // What is no text has a character then that no secret has.
-    let parsed = value.to_string_lossy().parse();
-    parsed.map(Some).map_err(|error: T::Err| {
-        CommandError::usage(SecretError::Invalid {
-            variable,
-            expected: error.to_string(),
+    let parsed = text.parse().map(Some);
+    parsed.map_err(|error: T::Err| {
+        CommandError::usage(EnvironmentError::Invalid {
+            variable: name,
+            expected: Box::new(error),
         })
     })
+}
+
+/// The text of a file without the line break at its end.
+fn read(variable: &str, path: PathBuf) -> Result<String, EnvironmentError> {
+    match fs::read(&path) {
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes);
+            let line = text.strip_suffix('\n').unwrap_or(&text);
+            Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+        }
+        Err(error) => Err(EnvironmentError::Unreadable {
+            variable: variable.to_owned(),
+            path,
+            error,
+        }),
+    }
 }

@@ -11,8 +11,8 @@ use std::{
 use clap::Args;
 
 use super::{
-    CommandError,
-    args::{LogArgs, MaxAgeArg, number},
+    CommandError, Notice, StartError,
+    args::{LogArgs, MaxAgeArg, address, number, path},
     complain,
     joke_args::JokeArgs,
     secrets::{self, RunToken, TOKEN},
@@ -20,7 +20,8 @@ use super::{
 use crate::{
     callback::Callback,
     joke::JokeSettings,
-    server::{HEALTH_PATH, Server, Service},
+    language::{say, spoken},
+    server::{Server, Service},
     survival::{Limits, socket, supervisor::Supervisor, worker::Worker},
     wechat::signature::Token,
 };
@@ -28,7 +29,7 @@ use crate::{
 /// What the loop may need for a request beyond waiting for a joke, before it counts as stuck.
 const REQUEST_ROOM: Duration = Duration::from_millis(1500);
 
-const HELP: &str = "\
+pub(super) const HELP: &str = "\
 Secrets come from the environment only:
   WECHAT_TOKEN             the Token typed into the platform, 3 to 32 of A-Z a-z 0-9;
                            without it one is made up for this run and printed
@@ -42,18 +43,18 @@ Example: WECHAT_TOKEN=mysecrettoken daoxiao --listen 0.0.0.0:80";
 #[command(after_help = HELP)]
 pub(crate) struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one
-    #[arg(long, env = "DAOXIAO_LISTEN", value_name = "ADDR", default_value = "0.0.0.0:8080", value_parser = address)]
+    #[arg(long, env = "DAOXIAO_LISTEN", value_name = "ADDR", default_value = "0.0.0.0:8080", value_parser = spoken(address))]
     listen: SocketAddr,
     /// Path that WeChat calls; several are repeated or separated by commas
-    #[arg(long, env = "DAOXIAO_PATH", value_name = "PATH", default_value = "/,/wechat", value_delimiter = ',', value_parser = path)]
+    #[arg(long, env = "DAOXIAO_PATH", value_name = "PATH", default_value = "/,/wechat", value_delimiter = ',', value_parser = spoken(path))]
     path: Vec<String>,
     #[command(flatten)]
     age: MaxAgeArg,
     /// Connections at a time
-    #[arg(long, env = "DAOXIAO_MAX_CONNECTIONS", value_name = "N", default_value = "4000", value_parser = number::<u32, 8, 100_000>)]
+    #[arg(long, env = "DAOXIAO_MAX_CONNECTIONS", value_name = "N", default_value = "4000", value_parser = spoken(number::<u32, 8, 100_000>))]
     max_connections: u32,
     /// Memory above which a worker is replaced
-    #[arg(long, env = "DAOXIAO_MAX_MEMORY", value_name = "MIB", default_value = "200", value_parser = number::<u64, 32, 1_048_576>)]
+    #[arg(long, env = "DAOXIAO_MAX_MEMORY", value_name = "MIB", default_value = "200", value_parser = spoken(number::<u64, 32, 1_048_576>))]
     max_memory: u64,
     #[command(flatten)]
     jokes: JokeArgs,
@@ -61,26 +62,9 @@ pub(crate) struct ServeArgs {
     log: LogArgs,
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
-        "expected an IP address with a port, such as 0.0.0.0:8080 or [::1]:8080".to_owned()
-    })
-}
-
-fn path(text: &str) -> Result<String, String> {
-    let is_plain = |c: char| c.is_ascii_graphic() && c != '?' && c != '#';
-    if text == HEALTH_PATH {
-        Err(format!("{HEALTH_PATH} is the bot's own, for health checks"))
-    } else if text.starts_with('/') && text.chars().all(is_plain) {
-        Ok(text.to_owned())
-    } else {
-        Err("expected / or a path such as /wechat, of visible ASCII without ? and #".to_owned())
-    }
-}
-
 /// Supervises the worker that serves, or is that worker.
 pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, CommandError> {
-    args.log.start();
+    args.log.start()?;
     let limits = Limits {
         connections: args.max_connections,
         memory_mib: args.max_memory,
@@ -124,8 +108,8 @@ fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
         jokes: joke_settings(args.jokes, worker.is_reload)?,
     };
     let listener = worker.wait_for_go().map_err(CommandError::failure)?;
-    let mut server =
-        Server::open(listener, service, Arc::clone(&health)).map_err(CommandError::Failure)?;
+    let mut server = Server::open(listener, service, Arc::clone(&health))
+        .map_err(|error| CommandError::failure(StartError(error)))?;
     server.run();
     process::exit(health.exit_code().unwrap_or_default())
 }
@@ -147,8 +131,5 @@ fn joke_settings(args: JokeArgs, is_reload: bool) -> Result<JokeSettings, Comman
 /// Shows the Token that was made up, once: workers find it in their environment.
 fn announce(token: &Token) {
     complain(format_args!("{TOKEN}={}", token.as_str()));
-    complain(
-        "This Token was made up for this run: type it into the platform's form, and set the \
-         variable to keep it for the next one.",
-    );
+    complain(say(&Notice::TokenMadeUp));
 }

@@ -8,9 +8,9 @@ use std::{
 use clap::Args;
 
 use super::{CommandError, printed, secrets};
-use crate::simulator::post::stamp;
+use crate::simulator::caller::stamp;
 
-const HELP: &str = "\
+pub(super) const HELP: &str = "\
 WECHAT_TOKEN is the Token that the bot has. A signature is good for a few minutes
 (see `daoxiao serve --help`, --max-age).
 

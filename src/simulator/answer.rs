@@ -1,14 +1,25 @@
-//! What a server answers, as HTTP has it.
+//! What a server answers, as HTTP has it, or why it does not.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use httparse::{EMPTY_HEADER, Response, Status, parse_chunk_size};
 
 use crate::printable::printable;
+
+/// WeChat waits this long for an answer, then drops the connection.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How much of a stranger's answer is shown.
 const MAX_LINE_CHARS: usize = 80;
 
+/// How much of a redirect's target is shown.
+const MAX_LOCATION_CHARS: usize = 200;
+
+/// No answer that is looked at here has so many headers.
+const MAX_HEADERS: usize = 64;
+
 /// What came back, whatever its status.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
     /// HTTP status.
     pub(crate) status: u16,
@@ -18,11 +29,84 @@ pub(crate) struct Answer {
     pub(crate) content_type: Option<String>,
     /// The server's clock, by its `Date` header.
     pub(crate) date: Option<SystemTime>,
+    /// Whether the body came in chunks.
+    pub(crate) chunked: bool,
+    /// Whether the connection was still open when nobody waited any longer.
+    pub(crate) kept_open: bool,
     /// The body, at most 1 MiB of it.
     pub(crate) body: Vec<u8>,
 }
 
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PostError {
+    #[error("nobody knows the host {0}")]
+    UnknownHost(String),
+    #[error("nothing listens on {host}, port {port}")]
+    Refused { host: String, port: u16 },
+    #[error("no answer within {} s", PATIENCE.as_secs())]
+    TooSlow,
+    #[error("the certificate is self-signed, or the chain to its authority is incomplete")]
+    UntrustedCertificate,
+    #[error("the certificate has expired")]
+    ExpiredCertificate,
+    #[error("the certificate is for another name")]
+    OtherCertificate,
+    #[error("the secure connection failed: {0}")]
+    Tls(String),
+    /// The port was called by https, and what answered there is not https.
+    #[error("this port speaks http, not https")]
+    NotTls,
+    /// The connection ended too early.
+    #[error("the connection failed: {0}")]
+    Broken(String),
+    #[error("what answers does not speak HTTP, or not to the end")]
+    NotHttp,
+}
+
+/// Why bytes are no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ParseError {
+    /// More has to come.
+    Partial,
+    /// It is not HTTP.
+    NotHttp,
+}
+
 impl Answer {
+    /// Reads an answer. One whose length is not given ends where the connection does.
+    pub(super) fn parse(bytes: &[u8], has_ended: bool) -> Result<Self, ParseError> {
+        let mut headers = [EMPTY_HEADER; MAX_HEADERS];
+        let mut head = Response::new(&mut headers);
+        let Status::Complete(length) = head.parse(bytes).map_err(|_| ParseError::NotHttp)? else {
+            return Err(ParseError::Partial);
+        };
+        let header = |name: &str| {
+            let mut found = head.headers.iter();
+            let found = found.find(|header| header.name.eq_ignore_ascii_case(name))?;
+            Some(String::from_utf8_lossy(found.value).into_owned())
+        };
+        let rest = bytes.get(length..).unwrap_or_default();
+        let chunked = header("Transfer-Encoding")
+            .is_some_and(|coding| coding.to_ascii_lowercase().contains("chunked"));
+        let length = header("Content-Length").and_then(|length| length.parse().ok());
+        let body = match length {
+            _ if chunked => unchunk(rest)?,
+            Some(length) => rest.get(..length).ok_or(ParseError::Partial)?.to_vec(),
+            None if has_ended || matches!(head.code, Some(204 | 304)) => rest.to_vec(),
+            None => return Err(ParseError::Partial),
+        };
+        Ok(Self {
+            status: head.code.unwrap_or_default(),
+            location: header("Location").map(|url| printable(&url, MAX_LOCATION_CHARS).to_string()),
+            content_type: header("Content-Type"),
+            date: header("Date").and_then(|date| httpdate::parse_http_date(&date).ok()),
+            chunked,
+            kept_open: false,
+            body,
+        })
+    }
+
     /// The first line of its body, for a person to read.
     pub(crate) fn first_line(&self) -> String {
         let text = String::from_utf8_lossy(&self.body);
@@ -36,15 +120,38 @@ impl Answer {
         text.to_ascii_lowercase().contains(words)
     }
 
-    /// Whether it is a web page. Its type is not enough: that is what PHP says of any text.
+    /// Whether its type says that it is a web page, as PHP and Flask say of any text.
+    pub(crate) fn is_called_page(&self) -> bool {
+        let name = self.content_type.as_ref();
+        name.is_some_and(|name| name.to_ascii_lowercase().starts_with("text/html"))
+    }
+
+    /// Whether it is a web page.
     pub(crate) fn is_page(&self) -> bool {
         let text = String::from_utf8_lossy(&self.body).to_ascii_lowercase();
         let text = text.trim_start_matches('\u{feff}').trim_start();
-        let is_called_page = self.content_type.as_ref();
-        let is_called_page = is_called_page.is_some_and(|name| name.starts_with("text/html"));
         text.starts_with("<!doctype html")
             || text.starts_with("<html")
-            || is_called_page && text.starts_with('<') && !text.starts_with("<xml")
+            || self.is_called_page() && text.starts_with('<') && !text.starts_with("<xml")
+    }
+}
+
+/// The text of a body in chunks.
+fn unchunk(mut rest: &[u8]) -> Result<Vec<u8>, ParseError> {
+    let mut body = Vec::new();
+    loop {
+        let size = parse_chunk_size(rest).map_err(|_| ParseError::NotHttp)?;
+        let Status::Complete((start, size)) = size else {
+            return Err(ParseError::Partial);
+        };
+        if size == 0 {
+            return Ok(body);
+        }
+        let size = usize::try_from(size).map_err(|_| ParseError::NotHttp)?;
+        let end = start.checked_add(size).ok_or(ParseError::NotHttp)?;
+        body.extend(rest.get(start..end).ok_or(ParseError::Partial)?);
+        // A line break ends a chunk.
+        rest = rest.get(end + 2..).ok_or(ParseError::Partial)?;
     }
 }
 
@@ -52,15 +159,16 @@ impl Answer {
 mod tests {
     use super::*;
 
+    fn answer(body: &[u8]) -> Answer {
+        Answer {
+            status: 403,
+            body: body.to_vec(),
+            ..Answer::default()
+        }
+    }
+
     #[test]
     fn what_is_shown_of_an_answer_is_one_short_line() {
-        let answer = |body: &[u8]| Answer {
-            status: 403,
-            location: None,
-            content_type: None,
-            date: None,
-            body: body.to_vec(),
-        };
         assert_eq!(
             answer(b"\n for\x1b[2Jbidden\nmore").first_line(),
             r"for\u{1b}[2Jbidden"
@@ -74,11 +182,8 @@ mod tests {
     fn a_web_page_is_told_by_its_beginning_or_by_its_type() {
         let is_page = |content_type: &str, body: &str| {
             let answer = Answer {
-                status: 200,
-                location: None,
                 content_type: Some(content_type.to_owned()),
-                date: None,
-                body: body.as_bytes().to_vec(),
+                ..answer(body.as_bytes())
             };
             answer.is_page()
         };
@@ -89,5 +194,37 @@ mod tests {
         assert!(!is_page("text/html", "<xml></xml>"));
         assert!(!is_page("text/html", "forbidden"));
         assert!(!is_page("text/html", ""));
+    }
+
+    #[test]
+    fn an_answer_ends_by_its_length_its_chunks_or_its_connection() {
+        let body = |head: &str, body: &str, has_ended| {
+            let bytes = format!("HTTP/1.1 200 OK\r\n{head}\r\n{body}");
+            let answer = Answer::parse(bytes.as_bytes(), has_ended)?;
+            Ok(String::from_utf8(answer.body).unwrap())
+        };
+        let whole = |text: &str| Ok(text.to_owned());
+        assert_eq!(body("content-length: 2\r\n", "abc", false), whole("ab"));
+        assert_eq!(body("", "abc", true), whole("abc"));
+        let chunked = "Transfer-Encoding: Chunked\r\n";
+        let chunks = "2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n";
+        assert_eq!(body(chunked, chunks, false), whole("abc"));
+        for (head, text, has_ended) in [
+            ("Content-Length: 4\r\n", "abc", true),
+            ("", "abc", false),
+            (chunked, "2\r\nab\r\n", true),
+            (chunked, "5\r\nab", true),
+        ] {
+            assert_eq!(body(head, text, has_ended), Err(ParseError::Partial));
+        }
+        assert_eq!(body(chunked, "xy\r\n", true), Err(ParseError::NotHttp));
+        assert_eq!(
+            body(chunked, "ffffffffffffffff\r\n", true),
+            Err(ParseError::NotHttp)
+        );
+        let parse = |bytes: &[u8]| Answer::parse(bytes, true).map(|answer| answer.status);
+        assert_eq!(parse(b"SSH-2.0-OpenSSH_9.2\r\n"), Err(ParseError::NotHttp));
+        assert_eq!(parse(b"HTTP/1.0 204 \r\n\r\n"), Ok(204));
+        assert_eq!(parse(b""), Err(ParseError::Partial));
     }
 }

@@ -22,7 +22,7 @@ impl BotUrl {
         self.0.host().unwrap_or_default()
     }
 
-    pub(super) fn is_https(&self) -> bool {
+    pub(crate) fn is_https(&self) -> bool {
         self.0.scheme_str() == Some("https")
     }
 
@@ -32,21 +32,44 @@ impl BotUrl {
         self.0.port_u16().unwrap_or(usual)
     }
 
-    /// The URL with more behind the `?`; what an owner put there stays.
-    pub(super) fn with_query(&self, query: &str) -> String {
+    /// Host and port as the `Host` header has them.
+    pub(super) fn place(&self) -> &str {
+        let authority = self.0.authority().map_or("", Authority::as_str);
+        authority
+            .rsplit_once('@')
+            .map_or(authority, |(_, place)| place)
+    }
+
+    /// Path and query with more behind the `?`; what an owner put there stays.
+    pub(crate) fn target(&self, query: &str) -> String {
+        let path = self.0.path_and_query().map_or("/", |path| path.as_str());
         let joint = if self.0.query().is_some() { '&' } else { '?' };
-        format!("{}{joint}{query}", self.0)
+        format!("{path}{joint}{query}")
     }
 }
 
 impl FromStr for BotUrl {
     type Err = UrlError;
 
+    /// Whitespace around it and a missing `http://` are forgiven, as where it is copied from a
+    /// browser.
     fn from_str(text: &str) -> Result<Self, UrlError> {
-        let uri: Uri = text.parse().map_err(|_| UrlError)?;
+        let text = text.trim();
+        let uri = if text.contains("://") {
+            text.parse::<Uri>()
+        } else {
+            format!("http://{text}").parse()
+        };
+        let uri = uri.map_err(|_| UrlError)?;
         let is_right = uri.authority().is_some_and(has_host_and_port) && text.is_ascii();
+        // A word is more likely something else than a host.
+        let is_place = text.contains("://")
+            || uri.host() == Some("localhost")
+            || uri
+                .authority()
+                .is_some_and(|place| place.as_str().contains(['.', ':']));
         match uri.scheme_str() {
-            Some("http" | "https") if is_right => Ok(Self(uri)),
+            Some("http" | "https") if is_right && is_place => Ok(Self(uri)),
             _ => Err(UrlError),
         }
     }
@@ -92,8 +115,8 @@ mod tests {
             "",
             "a",
             "/wechat",
-            "127.0.0.1:8080",
             "ftp://a/",
+            "ftp://a.b/",
             "http://",
             "http://a b",
             "http://a:0/",
@@ -109,6 +132,19 @@ mod tests {
     }
 
     #[test]
+    fn a_url_is_understood_without_its_scheme_and_with_whitespace_around_it() {
+        for (text, meant) in [
+            (" http://a/b\n", "http://a/b"),
+            ("127.0.0.1:8080/wechat", "http://127.0.0.1:8080/wechat"),
+            ("\tbot.example.com/wechat ", "http://bot.example.com/wechat"),
+            ("localhost/", "http://localhost/"),
+            ("bot:8080", "http://bot:8080/"),
+        ] {
+            assert_eq!(url(text).to_string(), meant);
+        }
+    }
+
+    #[test]
     fn a_port_that_is_not_named_is_the_schemes() {
         assert_eq!(url("http://a/").port(), 80);
         assert_eq!(url("https://a/").port(), 443);
@@ -117,10 +153,13 @@ mod tests {
 
     #[test]
     fn the_owners_own_query_stays() {
-        assert_eq!(url("http://a").with_query("x=1"), "http://a/?x=1");
-        assert_eq!(
-            url("http://a/b?c=d").with_query("x=1"),
-            "http://a/b?c=d&x=1"
-        );
+        assert_eq!(url("http://a").target("x=1"), "/?x=1");
+        assert_eq!(url("http://a/b?c=d").target("x=1"), "/b?c=d&x=1");
+    }
+
+    #[test]
+    fn the_host_header_has_no_password() {
+        assert_eq!(url("http://me:secret@a:81/").place(), "a:81");
+        assert_eq!(url("https://[::1]/").place(), "[::1]");
     }
 }

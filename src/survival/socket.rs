@@ -35,8 +35,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(50);
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {}", advice(.address, .source))]
 pub struct ListenError {
-    address: SocketAddr,
-    source: io::Error,
+    pub(crate) address: SocketAddr,
+    pub(crate) source: io::Error,
 }
 
 fn advice(address: &SocketAddr, error: &io::Error) -> String {

@@ -24,7 +24,7 @@ use super::{
 };
 
 /// Makes a `daoxiao serve` a worker, and says what kind of one.
-pub(super) const VARIABLE: &str = "DAOXIAO_WORKER";
+pub(crate) const VARIABLE: &str = "DAOXIAO_WORKER";
 /// The worker serves as soon as it can.
 pub(super) const START: &str = "start";
 /// The worker is to take over from one that serves, and gives up rather than be worse.

@@ -29,9 +29,9 @@ fn refused(arguments: &[&str], variables: &[(&str, &str)]) -> String {
 fn a_bad_setting_is_exit_2_and_names_itself_its_value_and_what_is_accepted() {
     for (arguments, expected) in [
         (
-            ["--listen", "8080"],
-            "error: invalid value '8080' for '--listen <ADDR>': expected an IP address with a \
-             port, such as 0.0.0.0:8080 or [::1]:8080\n",
+            ["--listen", "here:80"],
+            "error: invalid value 'here:80' for '--listen <ADDR>': expected a port, or an address \
+             and a port, such as 8080, 0.0.0.0:8080 or [::1]:8080\n",
         ),
         (
             ["--path", "wechat"],

@@ -1,11 +1,14 @@
 //! Servers that are not ours: right in all but what a test changes.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::Arc,
     thread,
 };
+
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::PrivateKeyDer};
 
 use crate::{
     owner::SECRETS,
@@ -16,6 +19,8 @@ use crate::{
 pub struct Call {
     pub method: String,
     query: String,
+    /// The first line and the headers.
+    head: String,
     pub body: String,
 }
 
@@ -26,6 +31,22 @@ impl Call {
         let found = fields.filter_map(|field| field.split_once('='));
         let mut values = found.filter(|(field, _)| *field == name);
         values.next().map_or("", |(_, value)| value)
+    }
+
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> &str {
+        let mut headers = self.head.lines().filter_map(|line| line.split_once(": "));
+        let found = headers.find(|(found, _)| found.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value)
+    }
+
+    pub fn is_http10(&self) -> bool {
+        self.head.contains(" HTTP/1.0\r\n")
+    }
+
+    /// Whether it says that it comes from a browser of today; WeChat calls itself Mozilla/4.0.
+    pub fn is_of_browser(&self) -> bool {
+        self.header("User-Agent").starts_with("Mozilla/5.0 ")
     }
 
     pub fn is_signed(&self) -> bool {
@@ -50,36 +71,110 @@ impl Call {
 /// A server on loopback. Its threads end with the test program.
 pub struct Fake {
     address: SocketAddr,
+    scheme: &'static str,
+}
+
+/// What a fake does with a connection after its answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    Close,
+    /// Waits until the other side closes.
+    Wait,
+}
+
+/// What is wrong with a certificate beside that nobody knows who signed it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Certificate {
+    SelfSigned,
+    Expired,
+    OtherName,
 }
 
 impl Fake {
     /// Answers each call with a whole HTTP answer.
     pub fn start(answer: impl Fn(&Call) -> String + Send + Sync + 'static) -> Self {
+        Self::listen(answer, Then::Close)
+    }
+
+    pub fn listen(answer: impl Fn(&Call) -> String + Send + Sync + 'static, then: Then) -> Self {
+        Self::accept("http", move |mut stream| serve(&mut stream, &answer, then))
+    }
+
+    /// A server that is right in all but its certificate.
+    pub fn secure(certificate: Certificate) -> Self {
+        let config = Arc::new(certificate.config());
+        Self::accept("https", move |stream| {
+            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            serve(
+                &mut StreamOwned::new(connection, stream),
+                &right,
+                Then::Close,
+            )
+        })
+    }
+
+    fn accept(
+        scheme: &'static str,
+        serve: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let answer = Arc::new(answer);
+        let serve = Arc::new(serve);
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let answer = Arc::clone(&answer);
-                thread::spawn(move || {
-                    let mut stream = stream.unwrap();
-                    // Who only tries whether the port is open sends nothing.
-                    if let Some(call) = read(&stream) {
-                        // WeChat may have gone by now.
-                        let _ = stream.write_all(answer(&call).as_bytes());
-                    }
-                });
+                let serve = Arc::clone(&serve);
+                // WeChat may go at any time.
+                thread::spawn(move || serve(stream.unwrap()).unwrap_or_default());
             }
         });
-        Self { address }
+        Self { address, scheme }
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}/wechat", self.address)
+        format!("{}://{}/wechat", self.scheme, self.address)
     }
 }
 
-fn read(stream: &TcpStream) -> Option<Call> {
+impl Certificate {
+    fn config(self) -> ServerConfig {
+        let name = match self {
+            Self::OtherName => "other.example.com",
+            Self::SelfSigned | Self::Expired => "127.0.0.1",
+        };
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        if self == Self::Expired {
+            params.not_after = date_time_ymd(2020, 1, 1);
+        }
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        ServerConfig::builder_with_provider(ring::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap()
+    }
+}
+
+/// Answers one call. Who only tries whether the port is open sends none.
+fn serve(
+    stream: &mut (impl Read + Write),
+    answer: &impl Fn(&Call) -> String,
+    then: Then,
+) -> io::Result<()> {
+    let Some(call) = read(stream) else {
+        return Ok(());
+    };
+    stream.write_all(answer(&call).as_bytes())?;
+    stream.flush()?;
+    if then == Then::Wait {
+        stream.read_to_end(&mut Vec::new())?;
+    }
+    Ok(())
+}
+
+fn read(stream: &mut impl Read) -> Option<Call> {
     let mut lines = BufReader::new(stream);
     let mut head = String::new();
     while lines.read_line(&mut head).is_ok_and(|read| read > 2) {}
@@ -98,6 +193,7 @@ fn read(stream: &TcpStream) -> Option<Call> {
             .split_once('?')
             .map_or("", |(_, query)| query)
             .to_owned(),
+        head: head.clone(),
         body: String::from_utf8(body).unwrap(),
     })
 }
@@ -106,6 +202,21 @@ fn read(stream: &TcpStream) -> Option<Call> {
 pub fn answer(status: &str, body: &str) -> String {
     let length = body.len();
     format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+}
+
+/// A whole answer in chunks of one byte and the rest.
+pub fn chunks(body: &str) -> String {
+    let (first, rest) = body.split_at(1);
+    let length = rest.len();
+    format!(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n\
+         1\r\n{first}\r\n{length:x}\r\n{rest}\r\n0\r\n\r\n"
+    )
+}
+
+/// A whole answer with one more header.
+pub fn with_header(header: &str, answer: &str) -> String {
+    answer.replacen("\r\n", &format!("\r\n{header}\r\n"), 1)
 }
 
 pub fn ok(body: &str) -> String {
@@ -135,6 +246,7 @@ pub fn secure(call: &Call, lets_in: bool) -> String {
     let opened = Call {
         method: call.method.clone(),
         query: call.query.clone(),
+        head: call.head.clone(),
         body: envelope.decrypt(&encrypt),
     };
     let time = now().to_string();

@@ -1,11 +1,14 @@
 //! `say`, `sign` and `chat`, against the real bot.
 
 use std::{
-    fs::OpenOptions,
-    io::{self, Write},
+    fs::{File, OpenOptions},
+    io::{self, Read, Write},
     net::TcpListener,
     process::{Command, Output, Stdio},
 };
+
+use nix::pty::openpty;
+use serde_json::{Value, json};
 
 use crate::{
     fake::{Fake, answer, ok, reply},
@@ -61,7 +64,7 @@ fn with_token(arguments: &[&str]) -> Command {
     command
 }
 
-fn say(bot: &Bot, arguments: &[&str]) -> Outcome {
+fn say_to(bot: &Bot, arguments: &[&str]) -> Outcome {
     let url = format!("http://{}/wechat", bot.address);
     let mut command = with_token(&["say"]);
     command.args(arguments).env("DAOXIAO_URL", url);
@@ -79,15 +82,15 @@ fn printed(out: &str) -> Outcome {
 #[test]
 fn say_prints_the_text_of_the_reply() {
     let bot = Bot::start();
-    assert_eq!(say(&bot, &["上海自来水"]), printed("水来自海上\n"));
-    assert_eq!(say(&bot, &["a", "b", "]]>"]), printed(">]] b a\n"));
-    assert_eq!(say(&bot, &["--", "--raw"]), printed("war--\n"));
+    assert_eq!(say_to(&bot, &["上海自来水"]), printed("水来自海上\n"));
+    assert_eq!(say_to(&bot, &["a", "b", "]]>"]), printed(">]] b a\n"));
+    assert_eq!(say_to(&bot, &["--", "--raw"]), printed("war--\n"));
 }
 
 #[test]
 fn say_prints_the_xml_if_asked_to() {
     let bot = Bot::start();
-    let said = say(&bot, &["--raw", "--user", "o-Me_1", "ab"]);
+    let said = say_to(&bot, &["--raw", "--user", "o-Me_1", "ab"]);
     assert!(
         said.out
             .starts_with("<xml><ToUserName><![CDATA[o-Me_1]]></ToUserName>"),
@@ -100,10 +103,15 @@ fn say_prints_the_xml_if_asked_to() {
 #[test]
 fn say_prints_nothing_where_there_is_no_reply() {
     let bot = Bot::start();
-    assert_eq!(say(&bot, &["--event", "unsubscribe"]), printed(""));
-    let welcome = say(&bot, &["--event", "subscribe"]);
+    let unanswered = Outcome {
+        code: Some(3),
+        out: String::new(),
+        err: "the bot took the message and has no answer to it\n".to_owned(),
+    };
+    assert_eq!(say_to(&bot, &["--event", "unsubscribe"]), unanswered);
+    let welcome = say_to(&bot, &["--event", "subscribe"]);
     assert_eq!((welcome.code, welcome.out.is_empty()), (Some(0), false));
-    let joke = say(&bot, &["--event", "CLICK", "--key", "今日笑话"]);
+    let joke = say_to(&bot, &["--event", "CLICK", "--key", "今日笑话"]);
     assert_eq!((joke.code, joke.out.is_empty()), (Some(0), false));
     assert_ne!(joke.out, welcome.out);
 }
@@ -115,13 +123,16 @@ fn say_encrypts_if_there_is_a_key() {
     let mut command = with_token(&["say", "--url", &url, "秘密"]);
     command.envs(SECRETS);
     assert_eq!(run(command, ""), printed("密秘\n"));
-    let plain = say(&bot, &["秘密"]);
+    let plain = say_to(&bot, &["秘密"]);
     assert_eq!(
         plain,
         Outcome {
             code: Some(1),
             out: String::new(),
-            err: "error: refused with 403: forbidden\n".to_owned(),
+            err: "error: refused with 403: forbidden\nDo this first: set WECHAT_ENCODING_AES_KEY and \
+                  WECHAT_APPID here if the server is in secure mode; if it is not, read the server's \
+                  log.\n"
+                .to_owned(),
         }
     );
 }
@@ -356,6 +367,161 @@ fn what_a_foreign_server_says_cannot_move_the_cursor_or_turn_the_text() {
     let fake = Fake::start(|_| answer("403 Forbidden", "\x1b]0;owned\x07"));
     assert_eq!(
         run(with_token(&["say", "--url", &fake.url(), "a"]), "").err,
-        "error: refused with 403: \\u{1b}]0;owned\\u{7}\n"
+        "error: refused with 403: \\u{1b}]0;owned\\u{7}\nDo this first: use the same Token in \
+         WECHAT_TOKEN here, at the platform and on the server, and let the proxy pass the query on.\n"
     );
+}
+
+#[test]
+fn say_refused_with_403_says_what_to_do() {
+    let bot = Bot::start();
+    let mut command = with_token(&["say", "a"]);
+    command.envs([
+        ("WECHAT_TOKEN", "another"),
+        ("DAOXIAO_URL", &format!("http://{}/wechat", bot.address)),
+    ]);
+    assert_eq!(
+        run(command, "").err,
+        "error: refused with 403: forbidden\nDo this first: use the same Token in WECHAT_TOKEN here, \
+         at the platform and on the server, and let the proxy pass the query on.\n"
+    );
+}
+
+#[test]
+fn say_reads_standard_input() {
+    let bot = Bot::start();
+    let say = |arguments: &[&str], input: &str| {
+        let mut command = with_token(&["say"]);
+        command
+            .args(arguments)
+            .env("DAOXIAO_URL", format!("http://{}/wechat", bot.address));
+        run(command, input)
+    };
+    assert_eq!(say(&[], "上海\n"), printed("海上\n"));
+    assert_eq!(say(&["-"], "ab\ncd"), printed("dc\nba\n"));
+    assert_eq!(say(&["-", "a"], "x"), printed("a -\n"));
+    assert_eq!(say(&["a"], "x"), printed("a\n"));
+    let nothing = say(&[], "\n");
+    assert_eq!((nothing.code, nothing.out.as_str()), (Some(2), ""));
+    assert_eq!(
+        nothing.err,
+        "error: there is nothing to say: give <TEXT>, or write it to standard input\n"
+    );
+}
+
+#[test]
+fn say_prints_json_or_nothing_if_asked_to() {
+    let bot = Bot::with(&["--joke-source", "none"], &SECRETS);
+    let say = |arguments: &[&str]| {
+        let mut command = with_token(&["say", "--json"]);
+        command
+            .args(arguments)
+            .env("DAOXIAO_URL", format!("http://{}/wechat", bot.address))
+            .envs(SECRETS);
+        let outcome = run(command, "");
+        assert_eq!(outcome.err, "");
+        let object: Value = serde_json::from_str(&outcome.out).unwrap();
+        (outcome.code, object)
+    };
+    let (code, mut answered) = say(&["ab"]);
+    let xml = answered["xml"].take();
+    assert!(
+        xml.as_str()
+            .unwrap()
+            .contains("<Content><![CDATA[ba]]></Content>")
+    );
+    let expected = json!({
+        "answered": true, "type": "text", "text": "ba", "encrypted": true, "xml": null,
+    });
+    assert_eq!((code, answered), (Some(0), expected));
+    let unanswered = say(&["--event", "unsubscribe"]);
+    assert_eq!(unanswered, (Some(3), json!({ "answered": false })));
+    let nowhere = format!("http://{}/nowhere", bot.address);
+    let (code, refused) = say(&["--url", &nowhere, "a"]);
+    let expected = json!({
+        "answered": false, "error": "refused with 404: not found", "fix": null,
+    });
+    assert_eq!((code, refused), (Some(1), expected));
+    let (code, refused) = say(&["--lang", "zh", "--url", &closed_port(), "a"]);
+    assert_eq!((code, &refused["answered"]), (Some(1), &json!(false)));
+    assert!(
+        refused["error"]
+            .as_str()
+            .unwrap()
+            .ends_with("端口没有程序在监听")
+    );
+
+    let bot = Bot::start();
+    assert_eq!(say_to(&bot, &["-q", "ab"]), printed(""));
+    let unanswered = say_to(&bot, &["-q", "--event", "unsubscribe"]);
+    assert_eq!(
+        (unanswered.code, unanswered.out + &unanswered.err),
+        (Some(3), String::new())
+    );
+}
+
+#[test]
+fn every_command_that_calls_a_bot_reads_its_url_from_the_environment() {
+    let bot = Bot::start();
+    for (arguments, input) in [(&["chat"][..], "ab\n"), (&["say"], "ab"), (&["doctor"], "")] {
+        let mut command = with_token(arguments);
+        command.env("DAOXIAO_URL", format!("{}/wechat", bot.address));
+        let outcome = run(command, input);
+        assert_eq!(outcome.code, Some(0), "{arguments:?} {outcome:?}");
+        let out = if arguments == ["doctor"] {
+            "✓ text: "
+        } else {
+            "ba\n"
+        };
+        assert!(outcome.out.contains(out), "{outcome:?}");
+    }
+}
+
+/// Starts a talk at a terminal of its own and types each line when it is asked for one.
+fn at_terminal(arguments: &[&str], lines: &[&str]) -> (Option<i32>, String) {
+    let terminal = openpty(None, None).unwrap();
+    let mut command = daoxiao(arguments);
+    command.env("TERM", "xterm");
+    for set in [Command::stdin, Command::stdout, Command::stderr] {
+        set(&mut command, terminal.slave.try_clone().unwrap());
+    }
+    let mut child = command.spawn().unwrap();
+    drop((terminal.slave, command));
+    let mut master = File::from(terminal.master);
+    let mut shown = String::new();
+    let (mut typed, mut some) = (lines.iter(), [0; 4096]);
+    // A terminal that nobody has open any more ends by an error.
+    while let Ok(read @ 1..) = master.read(&mut some) {
+        shown += &String::from_utf8_lossy(&some[..read]);
+        // Where the cursor stands when a line is asked for.
+        if shown.ends_with("> \r\x1b[2C\x1b[?2026l") {
+            let line = typed.next().expect("it asks for one more line");
+            master.write_all(line.as_bytes()).unwrap();
+        }
+    }
+    (child.wait().unwrap().code(), shown)
+}
+
+#[test]
+fn at_a_terminal_chat_says_how_to_leave_and_lines_can_be_edited() {
+    let chat = ["chat", "--joke-source", "none"];
+    for leave in ["quit\r", "退出\r", "exit\r", "\x04"] {
+        // Two letters, back over one, a third between them; then the line before once more.
+        let (code, shown) = at_terminal(&chat, &["ac\x1b[Db\r", "\x1b[A\r", leave]);
+        assert_eq!(code, Some(0), "{shown}");
+        assert!(
+            shown.starts_with("To leave: quit, or Ctrl-D.\r\n"),
+            "{shown}"
+        );
+        assert_eq!(shown.matches("\ncba\r\n").count(), 2, "{shown}");
+    }
+    let (code, shown) = at_terminal(&[&chat[..], &["-q"]].concat(), &["quit\r"]);
+    assert_eq!(
+        (code, shown.contains("Ctrl-D")),
+        (Some(0), false),
+        "{shown}"
+    );
+    // What is piped in is said.
+    let talk = run(daoxiao(&chat), "quit\n退出\n");
+    assert_eq!(talk, printed("tiuq\n出退\n"));
 }

@@ -22,13 +22,15 @@ const READMES: [&str; 2] = ["README.md", "README.zh-CN.md"];
 const DOCS: &str = "docs";
 
 /// Crates that are hidden behind the modules that use them: how the paths of those begin.
-const CRATE_HOMES: [(&str, &[&str]); 6] = [
+const CRATE_HOMES: [(&str, &[&str]); 8] = [
     ("tiny_http", &["server"]),
-    ("clap", &["cli.rs", "commands/"]),
+    ("clap", &["cli.rs", "commands/", "wording/help.rs"]),
     ("env_filter", &["logger.rs"]),
     ("roxmltree", &["wechat/xml.rs"]),
     ("select", &["joke/formats/"]),
-    ("ureq", &["joke/client.rs", "simulator/"]),
+    ("rustls", &["simulator/tls.rs"]),
+    ("rustyline", &["commands/chat.rs"]),
+    ("ureq", &["joke/client.rs", "simulator/url.rs"]),
 ];
 
 /// Modules that decide, by how their paths begin: they touch no socket, clock, environment or

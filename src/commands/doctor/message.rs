@@ -1,9 +1,14 @@
 //! What the answers to messages say about a server.
 
-use super::{handshake::obstacle, report::Finding};
+use super::{
+    finding::{Fault, Finding, Fine, Warning},
+    handshake::obstacle,
+};
 use crate::{
     printable::printable,
-    simulator::{ACCOUNT, Heard, PassiveReply, Push, ReplyError, WeChat, answer::Answer},
+    simulator::{
+        ACCOUNT, Heard, PassiveReply, Push, ReplyError, WeChat, answer::Answer, url::BotUrl,
+    },
     wechat::reply::MAX_CONTENT_BYTES,
 };
 
@@ -17,154 +22,106 @@ const DAY: u64 = 24 * 60 * 60;
 const SHOWN_CHARS: usize = 20;
 
 /// What was heard, if it can be read at all.
-pub(super) fn hear(wechat: &WeChat, answer: &Answer) -> Result<Heard, Finding> {
+pub(super) fn hear(wechat: &WeChat, answer: &Answer, url: &BotUrl) -> Result<Heard, Fault> {
     if answer.status != 200 {
-        return Err(refused(wechat, answer));
+        return Err(
+            obstacle(answer, url).unwrap_or_else(|| Fault::RefusedMessage {
+                status: answer.status,
+                said: answer.first_line(),
+                has_key: wechat.crypt.is_some(),
+            }),
+        );
     }
-    wechat.read(&answer.body).map_err(|error| {
-        let fix = match error {
-            ReplyError::NotUtf8 | ReplyError::NotXml(_) => "answer with well-formed XML, or with the word success: in text, split every ]]> between two CDATA sections",
-            ReplyError::KeyMissing => KEY_MISSING,
-            ReplyError::Missing(_) | ReplyError::MsgSignature => "put Encrypt, MsgSignature, TimeStamp and Nonce into an encrypted reply, and sign Token, TimeStamp, Nonce and Encrypt",
-            ReplyError::Crypt(_) => SAME_KEY,
-        };
-        Finding::wrong(error.to_string(), fix)
+    wechat.read(&answer.body).map_err(|error| match error {
+        ReplyError::NotXml(_) if answer.is_page() && answer.contains("<xml>") => Fault::ReplyInPage,
+        error => Fault::Unreadable(error),
     })
-}
-
-const KEY_MISSING: &str =
-    "set WECHAT_ENCODING_AES_KEY and WECHAT_APPID here: the server is in secure mode";
-
-const SAME_KEY: &str = "use the same EncodingAESKey and AppID here, at the platform and on the server, or none in plaintext mode";
-
-fn refused(wechat: &WeChat, answer: &Answer) -> Finding {
-    if let Some(finding) = obstacle(answer) {
-        return finding;
-    }
-    let fix = match answer.status {
-        404 | 405 | 501 => "let the server answer POST at this path, not only GET",
-        400 if wechat.crypt.is_some() => {
-            "set WECHAT_ENCODING_AES_KEY and WECHAT_APPID on the server: it has no key"
-        }
-        400..=499 if wechat.crypt.is_some() => SAME_KEY,
-        400..=499 => {
-            "set WECHAT_ENCODING_AES_KEY and WECHAT_APPID here if the server is in secure mode; if it is not, read the server's log"
-        }
-        _ => "read the server's log",
-    };
-    Finding::wrong(
-        format!("refused with {}: {}", answer.status, answer.first_line()),
-        fix,
-    )
 }
 
 /// Whether a reply has the form that WeChat takes. `now` in Unix seconds.
-pub(super) fn form(heard: &Heard, wechat: &WeChat, push: &Push, now: u64) -> Finding {
+pub(super) fn form(
+    heard: &Heard,
+    answer: &Answer,
+    wechat: &WeChat,
+    push: &Push,
+    now: u64,
+) -> Finding {
     let Heard::Reply(reply) = heard else {
-        return Finding::fine("received, and no words in return");
+        return Finding::Fine(Fine::NoWords);
     };
-    let encryption = (wechat.crypt.is_some() && !reply.encrypted).then(|| {
-        Finding::wrong(
-            "the reply is not encrypted",
-            "encrypt the replies: in secure mode WeChat takes no other",
-        )
-    });
-    encryption
+    let encryption = (wechat.crypt.is_some() && !reply.encrypted).then_some(Fault::NotEncrypted);
+    let fault = encryption
         .or_else(|| names(reply, push))
         .or_else(|| create_time(reply, now))
-        .or_else(|| content(reply))
-        .unwrap_or_else(|| Finding::fine(format!("answered with {}", summary(reply))))
+        .or_else(|| content(reply));
+    match fault {
+        Some(fault) => Finding::Wrong(fault),
+        None if answer.is_called_page() => Finding::Warning(Warning::CalledPage),
+        None => Finding::Fine(answered(reply)),
+    }
 }
 
-fn names(reply: &PassiveReply, push: &Push) -> Option<Finding> {
+fn names(reply: &PassiveReply, push: &Push) -> Option<Fault> {
     let (to, from) = (reply.field("ToUserName"), reply.field("FromUserName"));
-    (to != Some(push.user.as_str()) || from != Some(ACCOUNT)).then(|| {
-        Finding::wrong(
-            "the reply does not go from the account to the user",
-            "swap the names: ToUserName is the OpenID that wrote, FromUserName the account",
-        )
-    })
+    let is_right = to == Some(push.user.as_str()) && from == Some(ACCOUNT);
+    (!is_right).then_some(Fault::NamesNotSwapped)
 }
 
-fn create_time(reply: &PassiveReply, now: u64) -> Option<Finding> {
+fn create_time(reply: &PassiveReply, now: u64) -> Option<Fault> {
     let text = reply.field("CreateTime").unwrap_or_default().trim();
     match text.parse::<u64>() {
-        Ok(time) if time >= MILLISECONDS => Some(Finding::wrong(
-            "CreateTime is in milliseconds",
-            "give CreateTime in seconds: divide by 1000",
-        )),
+        Ok(time) if time >= MILLISECONDS => Some(Fault::Milliseconds),
         Ok(time) if time.abs_diff(now) <= DAY => None,
-        _ => Some(Finding::wrong(
-            format!("CreateTime is {text:?}, not the current time"),
-            "give CreateTime as the number of seconds since 1970",
-        )),
+        _ => Some(Fault::WrongTime(printable(text, SHOWN_CHARS).to_string())),
     }
 }
 
-fn content(reply: &PassiveReply) -> Option<Finding> {
+fn content(reply: &PassiveReply) -> Option<Fault> {
     let Some(kind) = reply.field("MsgType") else {
-        return Some(Finding::wrong(
-            "the reply has no MsgType",
-            "give the reply a MsgType, such as text",
-        ));
+        return Some(Fault::NoMsgType);
     };
-    let bytes = reply.field("Content").unwrap_or_default().len();
-    match bytes {
+    match reply.field("Content").unwrap_or_default().len() {
         _ if kind != "text" => None,
-        0 => Some(Finding::wrong(
-            "the reply has no Content",
-            "answer success where there is nothing to say: WeChat refuses an empty Content",
-        )),
+        0 => Some(Fault::NoContent),
         1..=MAX_CONTENT_BYTES => None,
-        _ => Some(Finding::wrong(
-            format!("Content has {bytes} bytes"),
-            format!("cut Content to {MAX_CONTENT_BYTES} bytes: WeChat refuses what is longer"),
-        )),
+        bytes => Some(Fault::LongContent(bytes)),
     }
 }
 
-fn summary(reply: &PassiveReply) -> String {
-    let Some(text) = reply.field("Content") else {
-        return format!(
-            "a reply of type {}",
-            printable(reply.field("MsgType").unwrap_or_default(), SHOWN_CHARS)
-        );
-    };
-    format!("\"{}\"", printable(text, SHOWN_CHARS))
+fn answered(reply: &PassiveReply) -> Fine {
+    let shown = |text| printable(text, SHOWN_CHARS).to_string();
+    match reply.field("Content") {
+        Some(text) => Fine::Answered(shown(text)),
+        None => Fine::AnsweredType(shown(reply.field("MsgType").unwrap_or_default())),
+    }
 }
 
 /// Whether a message that WeChat did not sign was turned away. `genuine`: what a signed one got.
 pub(super) fn forged(wechat: &WeChat, answer: &Answer, genuine: &Heard) -> Finding {
-    match unanswered(wechat, answer) {
-        Ok(_) if answer.status == 200 && *genuine == Heard::Acknowledged => Finding::warning(
-            "cannot tell whether the server looks at the signature: it answers no text",
-        ),
-        Ok(how) => Finding::fine(how),
-        Err(seen) => Finding::wrong(
-            seen,
-            "check the signature of every POST too: as it is, anyone can write in a user's name",
-        ),
+    match taken(wechat, answer) {
+        Some(reply) => Finding::Wrong(Fault::Forged(reply)),
+        None if answer.status == 200 && *genuine == Heard::Acknowledged => {
+            Finding::Warning(Warning::CannotTell)
+        }
+        None => Finding::Fine(Fine::TurnedAway(answer.status)),
     }
 }
 
 /// Whether a body without encryption was turned away by a server that has a key.
 pub(super) fn plain(wechat: &WeChat, answer: &Answer) -> Finding {
-    match unanswered(wechat, answer) {
-        Ok(how) => Finding::fine(how),
-        Err(seen) => Finding::wrong(
-            seen,
-            "refuse a body without Encrypt and msg_signature: else the encryption protects nothing",
-        ),
+    match taken(wechat, answer) {
+        Some(reply) => Finding::Wrong(Fault::PlainBody(reply)),
+        None => Finding::Fine(Fine::TurnedAway(answer.status)),
     }
 }
 
-/// How it was turned away, or the reply that it got nonetheless.
-fn unanswered(wechat: &WeChat, answer: &Answer) -> Result<String, String> {
+/// The reply that a message got which should have been turned away.
+fn taken(wechat: &WeChat, answer: &Answer) -> Option<String> {
     match wechat.read(&answer.body) {
         Ok(Heard::Reply(reply)) if answer.status < 400 => {
-            Err(format!("answered with {}", summary(&reply)))
+            Some(printable(&reply.words(), SHOWN_CHARS).to_string())
         }
-        _ => Ok(format!("turned away ({})", answer.status)),
+        _ => None,
     }
 }
 
@@ -175,17 +132,9 @@ pub(super) fn repeat(first: &Heard, again: &Heard) -> Finding {
         Heard::Reply(reply) => Some(reply.field("Content").map(str::to_owned)),
     };
     match (text(first), text(again)) {
-        (first, again) if first == again => {
-            Finding::fine("the same message again, the same answer")
-        }
-        (Some(_), None) => Finding::wrong(
-            "the same message again got no answer",
-            "give a repeated MsgId its first answer again: WeChat repeats because that one was lost",
-        ),
-        _ => Finding::wrong(
-            "the same message again got another answer",
-            "keep each answer for a minute by FromUserName and MsgId, and give it to the repeat",
-        ),
+        (first, again) if first == again => Finding::Fine(Fine::SameAnswer),
+        (Some(_), None) => Finding::Wrong(Fault::RepeatLost),
+        _ => Finding::Wrong(Fault::RepeatDiffers),
     }
 }
 
@@ -224,10 +173,8 @@ mod tests {
     fn answer(status: u16, body: &str) -> Answer {
         Answer {
             status,
-            location: None,
-            content_type: None,
-            date: None,
             body: body.as_bytes().to_vec(),
+            ..Answer::default()
         }
     }
 
@@ -248,94 +195,92 @@ mod tests {
     }
 
     fn form_of(body: &str) -> Finding {
-        form(&heard(body), &plain(), &push(), NOW)
+        form(&heard(body), &answer(200, body), &plain(), &push(), NOW)
     }
 
-    #[track_caller]
-    fn assert_fix(finding: Finding, words: &str) {
-        match finding {
-            Finding::Wrong { fix, .. } => assert!(fix.contains(words), "{fix}"),
-            other => panic!("{other:?}"),
-        }
+    fn hear(wechat: &WeChat, status: u16, body: &str) -> Fault {
+        let url = "http://bot.cn/wechat".parse().unwrap();
+        super::hear(wechat, &answer(status, body), &url).unwrap_err()
     }
 
     #[test]
     fn a_refusal_is_told_by_its_status_and_the_key() {
-        let hear =
-            |wechat: WeChat, status| hear(&wechat, &answer(status, "forbidden")).unwrap_err();
-        assert_fix(hear(plain(), 403), "set WECHAT_ENCODING_AES_KEY");
-        assert_fix(hear(secure(), 403), "same EncodingAESKey");
-        assert_fix(hear(secure(), 400), "on the server: it has no key");
-        assert_fix(hear(plain(), 400), "read the server's log");
-        assert_fix(hear(plain(), 405), "POST at this path");
-        assert_fix(hear(plain(), 500), "server's log");
-        assert_fix(hear(plain(), 302), "follows no redirect");
+        for (wechat, has_key) in [(plain(), false), (secure(), true)] {
+            for status in [400, 403, 405, 500] {
+                let refused = Fault::RefusedMessage {
+                    status,
+                    said: "forbidden".to_owned(),
+                    has_key,
+                };
+                assert_eq!(hear(&wechat, status, "forbidden"), refused);
+            }
+        }
+        assert_eq!(hear(&plain(), 302, ""), Fault::RedirectNowhere(302));
     }
 
     #[test]
     fn what_cannot_be_read_is_told_by_its_reason() {
-        let hear = |wechat: WeChat, body| hear(&wechat, &answer(200, body)).unwrap_err();
+        let unreadable = |wechat: WeChat, body: &str| match hear(&wechat, 200, body) {
+            Fault::Unreadable(error) => error,
+            fault => panic!("{fault:?}"),
+        };
         let broken = text("<![CDATA[]]>]]]]>");
-        assert_fix(hear(plain(), &broken), "split every ]]>");
-        assert_fix(
-            hear(plain(), "<xml><Encrypt>a</Encrypt></xml>"),
-            "here: the server is in secure mode",
-        );
-        assert_fix(
-            hear(secure(), "<xml><Encrypt>a</Encrypt></xml>"),
-            "put Encrypt, MsgSignature",
-        );
+        assert!(matches!(
+            unreadable(plain(), &broken),
+            ReplyError::NotXml(_)
+        ));
+        let encrypted = "<xml><Encrypt>a</Encrypt></xml>";
+        assert_eq!(unreadable(plain(), encrypted), ReplyError::KeyMissing);
+        let missing = ReplyError::Missing("TimeStamp");
+        assert_eq!(unreadable(secure(), encrypted), missing);
+        let page = format!("<html><body>{}</body></html>", text("a"));
+        assert_eq!(hear(&plain(), 200, &page), Fault::ReplyInPage);
     }
 
     #[test]
     fn a_reply_in_the_right_form_is_shown() {
-        assert_eq!(
-            form_of("success"),
-            Finding::fine("received, and no words in return")
-        );
-        assert_eq!(
-            form_of(&text("好你")),
-            Finding::fine("answered with \"好你\"")
-        );
-        let long = text(&"a".repeat(21));
-        let shown = format!("answered with \"{}…\"", "a".repeat(20));
-        assert_eq!(form_of(&long), Finding::fine(shown));
+        let fine = |text: &str| Finding::Fine(Fine::Answered(text.to_owned()));
+        assert_eq!(form_of("success"), Finding::Fine(Fine::NoWords));
+        assert_eq!(form_of(&text("好你")), fine("好你"));
+        let cut = "a".repeat(20) + "…";
+        assert_eq!(form_of(&text(&"a".repeat(21))), fine(&cut));
         let image = xml("oUser", &NOW.to_string(), "<MsgType>image</MsgType>");
+        let image_type = Fine::AnsweredType("image".to_owned());
+        assert_eq!(form_of(&image), Finding::Fine(image_type));
+        let called_page = Answer {
+            content_type: Some("text/html; charset=utf-8".to_owned()),
+            ..answer(200, &text("a"))
+        };
         assert_eq!(
-            form_of(&image),
-            Finding::fine("answered with a reply of type image")
+            form(&heard(&text("a")), &called_page, &plain(), &push(), NOW),
+            Finding::Warning(Warning::CalledPage)
         );
     }
 
     #[test]
     fn each_mistake_in_a_reply_is_told() {
         let rest = "<MsgType>text</MsgType><Content>a</Content>";
-        assert_fix(
-            form_of(&xml("gh_daoxiao", "1700000000", rest)),
-            "swap the names",
-        );
-        assert_fix(
-            form_of(&xml("oUser", "1700000000000", rest)),
-            "divide by 1000",
-        );
-        assert_fix(form_of(&xml("oUser", "", rest)), "seconds since 1970");
-        assert_fix(form_of(&xml("oUser", "1", rest)), "seconds since 1970");
-        assert_fix(form_of(&xml("oUser", "1700000000", "")), "MsgType");
-        assert_fix(form_of(&text("")), "answer success");
+        let long = text(&"a".repeat(2048));
+        for (body, fault) in [
+            (
+                xml("gh_daoxiao", "1700000000", rest),
+                Fault::NamesNotSwapped,
+            ),
+            (xml("oUser", "1700000000000", rest), Fault::Milliseconds),
+            (xml("oUser", "", rest), Fault::WrongTime(String::new())),
+            (xml("oUser", "1", rest), Fault::WrongTime("1".to_owned())),
+            (xml("oUser", "1700000000", ""), Fault::NoMsgType),
+            (text(""), Fault::NoContent),
+            (long, Fault::LongContent(2048)),
+        ] {
+            assert_eq!(form_of(&body), Finding::Wrong(fault));
+        }
+        let longest = form_of(&text(&"a".repeat(2047)));
+        assert!(matches!(longest, Finding::Fine(_)), "{longest:?}");
+        let body = text("a");
         assert_eq!(
-            form_of(&text(&"a".repeat(2048))),
-            Finding::wrong(
-                "Content has 2048 bytes",
-                "cut Content to 2047 bytes: WeChat refuses what is longer",
-            )
-        );
-        assert!(matches!(
-            form_of(&text(&"a".repeat(2047))),
-            Finding::Fine(_)
-        ));
-        assert_fix(
-            form(&heard(&text("a")), &secure(), &push(), NOW),
-            "encrypt the replies",
+            form(&heard(&body), &answer(200, &body), &secure(), &push(), NOW),
+            Finding::Wrong(Fault::NotEncrypted)
         );
     }
 
@@ -344,44 +289,34 @@ mod tests {
         let forged = |status, body: &str, genuine: &str| {
             forged(&plain(), &answer(status, body), &heard(genuine))
         };
+        let turned_away = |status| Finding::Fine(Fine::TurnedAway(status));
         let reply = text("a");
-        assert_eq!(
-            forged(403, "forbidden", &reply),
-            Finding::fine("turned away (403)")
-        );
-        assert_eq!(
-            forged(200, "success", &reply),
-            Finding::fine("turned away (200)")
-        );
-        assert_eq!(
-            forged(200, "error", &reply),
-            Finding::fine("turned away (200)")
-        );
-        assert_fix(
-            forged(200, &reply, &reply),
-            "check the signature of every POST",
-        );
-        assert!(matches!(forged(200, "", "success"), Finding::Warning(_)));
-        assert_eq!(
-            forged(403, "", "success"),
-            Finding::fine("turned away (403)")
-        );
+        assert_eq!(forged(403, "forbidden", &reply), turned_away(403));
+        assert_eq!(forged(200, "success", &reply), turned_away(200));
+        assert_eq!(forged(200, "error", &reply), turned_away(200));
+        let fault = Fault::Forged("a".to_owned());
+        assert_eq!(forged(200, &reply, &reply), Finding::Wrong(fault));
+        let cannot_tell = Finding::Warning(Warning::CannotTell);
+        assert_eq!(forged(200, "", "success"), cannot_tell);
+        assert_eq!(forged(403, "", "success"), turned_away(403));
     }
 
     #[test]
     fn a_body_without_encryption_is_to_get_no_reply() {
         let plain = |status, body: &str| super::plain(&secure(), &answer(status, body));
-        assert_eq!(plain(403, "forbidden"), Finding::fine("turned away (403)"));
-        assert_fix(plain(200, &text("a")), "refuse a body without Encrypt");
+        let turned_away = Finding::Fine(Fine::TurnedAway(403));
+        assert_eq!(plain(403, "forbidden"), turned_away);
+        let fault = Fault::PlainBody("a".to_owned());
+        assert_eq!(plain(200, &text("a")), Finding::Wrong(fault));
     }
 
     #[test]
     fn a_repeated_message_is_to_get_its_first_answer() {
         let (a, b, none) = (heard(&text("a")), heard(&text("b")), Heard::Acknowledged);
-        assert!(matches!(repeat(&a, &a), Finding::Fine(_)));
-        assert!(matches!(repeat(&none, &none), Finding::Fine(_)));
-        assert_fix(repeat(&a, &none), "first answer again");
-        assert_fix(repeat(&a, &b), "keep each answer");
-        assert_fix(repeat(&none, &a), "keep each answer");
+        assert_eq!(repeat(&a, &a), Finding::Fine(Fine::SameAnswer));
+        assert_eq!(repeat(&none, &none), Finding::Fine(Fine::SameAnswer));
+        assert_eq!(repeat(&a, &none), Finding::Wrong(Fault::RepeatLost));
+        assert_eq!(repeat(&a, &b), Finding::Wrong(Fault::RepeatDiffers));
+        assert_eq!(repeat(&none, &a), Finding::Wrong(Fault::RepeatDiffers));
     }
 }

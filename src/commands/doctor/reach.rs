@@ -1,111 +1,106 @@
-//! Whether anything listens where the URL points.
+//! Whether WeChat can get to where the URL points.
 
 use std::{
     io::{self, ErrorKind},
-    net::{IpAddr, TcpStream, ToSocketAddrs},
-    sync::mpsc::channel,
-    thread,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
-use super::report::Finding;
-use crate::simulator::{post::PATIENCE, url::BotUrl};
+use super::finding::{Ending, Fault, Finding, Fine, Warning};
+use crate::simulator::{answer::PostError, url::BotUrl};
 
-/// Connects to the URL's host and port; waits no longer than WeChat would.
-pub(super) fn connect(url: &BotUrl) -> io::Result<()> {
-    let host = url.host().trim_matches(['[', ']']).to_owned();
-    let port = url.port();
-    let (done, result) = channel();
-    // Name servers may take longer than anyone should wait.
-    thread::spawn(move || done.send(connect_to(&host, port)));
-    result
-        .recv_timeout(PATIENCE)
-        .unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
-}
-
-fn connect_to(host: &str, port: u16) -> io::Result<()> {
-    // Whatever the resolver calls it, a name without an address is not found.
-    let addresses = (host, port)
-        .to_socket_addrs()
-        .map_err(|_| io::Error::from(ErrorKind::NotFound))?;
-    let mut last = ErrorKind::NotFound.into();
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
-            Ok(_) => return Ok(()),
-            Err(error) => last = error,
+/// What the addresses of the host mean: WeChat calls public addresses of IPv4.
+pub(super) fn addresses(resolved: &Result<Vec<SocketAddr>, PostError>, url: &BotUrl) -> Finding {
+    let addresses = match resolved {
+        Ok(addresses) => addresses,
+        Err(error) => return Finding::Wrong(Fault::NoAnswer(error.clone())),
+    };
+    let host = url.host().to_owned();
+    let mut ips = addresses.iter().map(SocketAddr::ip);
+    match ips.clone().find(IpAddr::is_ipv4).or_else(|| ips.next()) {
+        Some(address) if is_inner(address) && is_written_near(&host) => {
+            Finding::Fine(Fine::Address(address))
         }
+        Some(IpAddr::V4(ip)) if is_of_proxy(ip) => Finding::Warning(Warning::ProxyAddress(ip)),
+        Some(address @ IpAddr::V4(_)) if is_inner(address) => {
+            Finding::Wrong(Fault::NotPublic { host, address })
+        }
+        Some(address @ IpAddr::V4(_)) => Finding::Fine(Fine::Address(address)),
+        Some(IpAddr::V6(_)) | None => Finding::Wrong(Fault::OnlyIpv6(host)),
     }
-    Err(last)
 }
 
 /// What the attempt to connect means.
-pub(super) fn judge(connected: io::Result<()>, url: &BotUrl) -> Finding {
-    let (host, port) = (url.host(), url.port());
+pub(super) fn connection<T>(connected: io::Result<T>, url: &BotUrl) -> Finding {
+    let (host, port) = (url.host().to_owned(), url.port());
     let Err(error) = connected else {
-        return Finding::fine(format!("something listens on {host}, port {port}"));
+        return Finding::Fine(Fine::Listens { host, port });
     };
-    match error.kind() {
-        ErrorKind::NotFound => Finding::wrong(
-            format!("nobody knows the host {host}"),
-            "fix the host in the URL, or the DNS record of its name",
-        ),
-        ErrorKind::ConnectionRefused => Finding::wrong(
-            format!("nothing listens on {host}, port {port}"),
-            "start the bot on that machine, or fix the port in the URL",
-        ),
-        ErrorKind::TimedOut => Finding::wrong(
-            format!(
-                "no answer from {host}, port {port} in {} s",
-                PATIENCE.as_secs()
-            ),
-            format!(
-                "open port {port} in the machine's firewall and in its provider's security group"
-            ),
-        ),
-        _ => Finding::wrong(
-            format!("{host}, port {port} cannot be reached: {error}"),
-            "fix the network between here and there",
-        ),
-    }
+    Finding::Wrong(match error.kind() {
+        ErrorKind::ConnectionRefused => Fault::NoAnswer(PostError::Refused { host, port }),
+        ErrorKind::TimedOut => Fault::Dropped { host, port },
+        _ => Fault::NoAnswer(PostError::Broken(error.to_string())),
+    })
 }
 
 /// WeChat calls two ports only; a test may use any.
 pub(super) fn port(url: &BotUrl) -> Finding {
-    match url.port() {
-        port @ (80 | 443) => Finding::fine(format!("WeChat calls port {port}")),
-        port => Finding::fine(format!(
-            "{port} is fine for a test, but WeChat calls none but 80 and 443"
-        )),
-    }
+    Finding::Fine(match url.port() {
+        port @ (80 | 443) => Fine::Port(port),
+        port => Fine::TestPort(port),
+    })
 }
 
 /// What to say of a bot that has no fault.
-pub(super) fn praise(url: &BotUrl) -> &'static str {
+pub(super) fn praise(url: &BotUrl) -> Ending {
     match url.port() {
-        _ if is_near(url.host()) => {
-            "All is well from here. WeChat needs the bot's public address: run doctor with that, too."
-        }
-        80 | 443 => "All is well: give this URL to the platform.",
-        _ => "All is well for a test; for WeChat, put the bot on port 80 or 443.",
+        _ if is_near(url.host()) => Ending::WellFromHere,
+        80 | 443 => Ending::Well,
+        _ => Ending::WellForTest,
     }
 }
 
 /// Whether a host is this machine or in its own network, where WeChat cannot come.
 fn is_near(host: &str) -> bool {
-    match host.trim_matches(['[', ']']).parse() {
-        Ok(IpAddr::V4(ip)) => {
-            ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified()
+    // A name without a dot is known in its own network only.
+    let is_near_name = |(_, last)| ["local", "localhost"].contains(&last);
+    match literal(host) {
+        Some(address) => is_inner(address),
+        None => host.rsplit_once('.').is_none_or(is_near_name),
+    }
+}
+
+/// Whether whoever wrote this host knows that it is near.
+fn is_written_near(host: &str) -> bool {
+    let is_of_one_machine = |ip| ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    host == "localhost" || literal(host).is_some_and(is_of_one_machine)
+}
+
+fn literal(host: &str) -> Option<IpAddr> {
+    host.trim_matches(['[', ']']).parse().ok()
+}
+
+/// Whether an address is one that proxies such as Clash make up for every name.
+fn is_of_proxy(ip: Ipv4Addr) -> bool {
+    matches!(ip.octets(), [198, 18 | 19, ..])
+}
+
+/// Whether an address belongs to this machine or to its own network.
+fn is_inner(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(ip) => {
+            let is_shared_by_provider = matches!(ip.octets(), [100, 64..128, ..]);
+            ip.is_loopback()
+                || ip.is_private()
+                || ip.is_link_local()
+                || ip.is_unspecified()
+                || is_shared_by_provider
         }
-        Ok(IpAddr::V6(ip)) => {
+        IpAddr::V6(ip) => {
             ip.is_loopback()
                 || ip.is_unique_local()
                 || ip.is_unicast_link_local()
                 || ip.is_unspecified()
         }
-        // A name without a dot is known in its own network only.
-        Err(_) => match host.rsplit_once('.') {
-            Some((_, last)) => ["local", "localhost"].contains(&last),
-            None => true,
-        },
     }
 }
 
@@ -113,9 +108,13 @@ fn is_near(host: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn url(text: &str) -> BotUrl {
+        text.parse().unwrap()
+    }
+
     #[test]
     fn a_bot_that_wechat_cannot_reach_is_well_from_here_only() {
-        let praise = |url: &str| praise(&url.parse().unwrap());
+        let praise = |text| praise(&url(text));
         for near in [
             "http://localhost/",
             "http://127.0.0.1/",
@@ -126,26 +125,69 @@ mod tests {
             "http://bot/",
             "http://bot.local/",
         ] {
-            assert_eq!(
-                praise(near),
-                "All is well from here. WeChat needs the bot's public address: run doctor with that, too.",
-                "{near}"
-            );
+            assert_eq!(praise(near), Ending::WellFromHere, "{near}");
         }
         for far in [
             "http://bot.example.com/wechat",
             "https://8.8.8.8/",
             "http://[2001:db8::1]/",
         ] {
-            assert_eq!(
-                praise(far),
-                "All is well: give this URL to the platform.",
-                "{far}"
-            );
+            assert_eq!(praise(far), Ending::Well, "{far}");
         }
+        let test = praise("http://bot.example.com:8080/");
+        assert_eq!(test, Ending::WellForTest);
+    }
+
+    #[test]
+    fn a_name_must_lead_to_a_public_address_of_ipv4() {
+        let found = |text, ips: &[&str]| {
+            let ips = ips
+                .iter()
+                .map(|ip| SocketAddr::new(ip.parse().unwrap(), 80));
+            addresses(&Ok(ips.collect()), &url(text))
+        };
+        let fine = |ip: &str| Finding::Fine(Fine::Address(ip.parse().unwrap()));
+        let bot = "http://bot.example.com/";
+        assert_eq!(found(bot, &["8.8.8.8"]), fine("8.8.8.8"));
+        assert_eq!(found(bot, &["2001:db8::1", "8.8.8.8"]), fine("8.8.8.8"));
         assert_eq!(
-            praise("http://bot.example.com:8080/"),
-            "All is well for a test; for WeChat, put the bot on port 80 or 443."
+            found("http://127.0.0.1/", &["127.0.0.1"]),
+            fine("127.0.0.1")
         );
+        assert_eq!(
+            found("http://localhost/", &["127.0.0.1"]),
+            fine("127.0.0.1")
+        );
+        let only_ipv6 = |host: &str| Finding::Wrong(Fault::OnlyIpv6(host.to_owned()));
+        assert_eq!(found("http://[::1]/", &["::1"]), fine("::1"));
+        assert_eq!(found("http://[::]/", &["::"]), only_ipv6("[::]"));
+        assert_eq!(
+            found("http://ip6-localhost/", &["::1"]),
+            only_ipv6("ip6-localhost")
+        );
+        assert_eq!(
+            found("http://[2001:db8::1]/", &["2001:db8::1"]),
+            only_ipv6("[2001:db8::1]")
+        );
+        let of_proxy = |ip: &str| Finding::Warning(Warning::ProxyAddress(ip.parse().unwrap()));
+        assert_eq!(found(bot, &["198.18.0.7"]), of_proxy("198.18.0.7"));
+        assert_eq!(found(bot, &["198.20.0.7"]), fine("198.20.0.7"));
+        assert_eq!(found(bot, &["100.128.0.1"]), fine("100.128.0.1"));
+        for inner in [
+            "100.64.0.1",
+            "100.127.255.255",
+            "127.0.0.1",
+            "10.1.2.3",
+            "192.168.0.9",
+            "169.254.1.1",
+            "0.0.0.0",
+        ] {
+            let fault = Fault::NotPublic {
+                host: "bot.example.com".to_owned(),
+                address: inner.parse().unwrap(),
+            };
+            assert_eq!(found(bot, &[inner]), Finding::Wrong(fault));
+        }
+        assert_eq!(found(bot, &["2001:db8::1"]), only_ipv6("bot.example.com"));
     }
 }

@@ -71,6 +71,11 @@ impl LeftOut {
         *self.0.entry(reason).or_default() += 1;
     }
 
+    /// How many items were left out for each reason.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Reason, usize)> {
+        self.0.iter().map(|(reason, count)| (*reason, *count))
+    }
+
     /// How many items were left out in all.
     pub fn total(&self) -> usize {
         self.0.values().sum()

@@ -1,0 +1,38 @@
+//! `daoxiao man`: the man page.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{Args, Command};
+use clap_mangen::Man;
+
+use super::{CommandError, printed};
+
+pub(super) const HELP: &str = "\
+One page for the program and one for each of its commands, one after the other.
+
+Example: daoxiao man | man -l -";
+
+/// Print the man page
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct ManArgs {}
+
+/// Prints the man page of the program, and of each command after it.
+pub(crate) fn run(_: &ManArgs, cli: Command) -> Result<ExitCode, CommandError> {
+    let name = cli.get_name().to_owned();
+    let commands: Vec<Command> = cli.get_subcommands().cloned().collect();
+    let mut pages = Vec::new();
+    let written = Man::new(cli).render(&mut pages).and_then(|()| {
+        let mut shown = commands
+            .into_iter()
+            .filter(|command| command.get_name() != "help");
+        shown.try_for_each(|command| {
+            let title = format!("{name}-{}", command.get_name());
+            Man::new(command.display_name(title)).render(&mut pages)
+        })
+    });
+    printed(written.and_then(|()| io::stdout().write_all(&pages)))
+}

@@ -1,0 +1,68 @@
+//! Carries messages to a server and reads its replies, as WeChat's server would.
+
+use std::{array, time::SystemTime};
+
+use super::{
+    Call, Heard, Push, ReplyError, Said, Stamp, WeChat,
+    answer::PostError,
+    http::{Client, post},
+    url::BotUrl,
+};
+use crate::wechat::unix_seconds;
+
+/// WeChat's server, for one account at one address.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    /// Where the bot is.
+    pub(crate) url: BotUrl,
+    /// What both sides know.
+    pub(crate) wechat: WeChat,
+}
+
+/// Why a message got no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TalkError {
+    #[error(transparent)]
+    Post(#[from] PostError),
+    /// The server refused the message.
+    #[error("refused with {status}: {said}")]
+    Status { status: u16, said: String },
+    #[error(transparent)]
+    Reply(#[from] ReplyError),
+}
+
+impl Caller {
+    /// Brings a message of now, and reads the reply.
+    pub(crate) fn talk(&self, user: &str, said: Said) -> Result<Heard, TalkError> {
+        let call = self.call(&Push {
+            user: user.to_owned(),
+            create_time: unix_seconds(SystemTime::now()),
+            msg_id: msg_id(),
+            said,
+        });
+        let answer = post(Client::WeChat, &self.url, &call)?;
+        if answer.status == 200 {
+            return Ok(self.wechat.read(&answer.body)?);
+        }
+        Err(TalkError::Status {
+            status: answer.status,
+            said: answer.first_line(),
+        })
+    }
+
+    /// The request that brings a message, signed now.
+    pub(crate) fn call(&self, push: &Push) -> Call {
+        let random = array::from_fn(|_| fastrand::u8(..));
+        self.wechat.push(&stamp(), push, random)
+    }
+}
+
+/// A `MsgId` that no other message has, of as many digits as the platform's.
+pub(crate) fn msg_id() -> u64 {
+    fastrand::u64(10_000_000_000_000_000..100_000_000_000_000_000)
+}
+
+/// Now, with a nonce that nobody has seen.
+pub(crate) fn stamp() -> Stamp {
+    Stamp::new(SystemTime::now(), fastrand::u32(..))
+}

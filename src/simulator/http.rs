@@ -1,0 +1,249 @@
+//! HTTP as WeChat's server speaks it: one request a connection, by 1.1 or 1.0, no redirect
+//! followed, no proxy used.
+
+use std::{
+    io::{self, ErrorKind, Read, Write},
+    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    sync::mpsc::channel,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Call,
+    answer::{Answer, PATIENCE, ParseError, PostError},
+    tls,
+    url::BotUrl,
+};
+
+/// Enough for a port that did not answer to https to answer to http.
+const PROBE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// No more of an answer is read: it may be some web page, and a reply has 2 KiB or so.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// Whom a request seems to come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Client {
+    /// WeChat's server, by HTTP/1.1.
+    WeChat,
+    /// WeChat's server, by HTTP/1.0: it takes no chunks, and its answer ends with the connection.
+    WeChat10,
+    /// A web browser.
+    Browser,
+}
+
+impl Client {
+    fn version(self) -> &'static str {
+        if self == Self::WeChat10 { "1.0" } else { "1.1" }
+    }
+
+    fn headers(self) -> &'static str {
+        match self {
+            Self::WeChat | Self::WeChat10 => "User-Agent: Mozilla/4.0\r\nAccept: */*\r\n",
+            Self::Browser => {
+                "User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 \
+                 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36\r\n\
+                 Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n\
+                 Accept-Language: zh-CN,zh;q=0.9\r\n"
+            }
+        }
+    }
+
+    fn request(self, url: &BotUrl, call: &Call) -> String {
+        let (version, headers) = (self.version(), self.headers());
+        let (target, place) = (url.target(&call.query), url.place());
+        let head =
+            |method| format!("{method} {target} HTTP/{version}\r\nHost: {place}\r\n{headers}");
+        match &call.body {
+            None => head("GET") + "\r\n",
+            Some(xml) => {
+                let length = xml.len();
+                let head = head("POST");
+                format!("{head}Content-Type: text/xml\r\nContent-Length: {length}\r\n\r\n{xml}")
+            }
+        }
+    }
+}
+
+/// Makes the call and takes what comes back within [`PATIENCE`].
+pub(crate) fn post(client: Client, url: &BotUrl, call: &Call) -> Result<Answer, PostError> {
+    let exchanged = exchange(client, url, call, PATIENCE);
+    exchanged.map_err(|error| match error {
+        PostError::TooSlow if is_plain(url) => PostError::NotTls,
+        error => error,
+    })
+}
+
+/// Whether the port of an `https` URL, which says nothing, does answer to http. Where there is
+/// TLS, http is answered with 400 or not at all.
+fn is_plain(url: &BotUrl) -> bool {
+    let plain = format!("http://{}:{}/", url.host(), url.port());
+    let Ok(plain) = plain.parse() else {
+        return false;
+    };
+    let call = Call {
+        query: String::new(),
+        body: None,
+    };
+    let ask = || exchange(Client::WeChat, &plain, &call, PROBE_PATIENCE);
+    url.is_https() && ask().is_ok_and(|answer| answer.status != 400)
+}
+
+fn exchange(
+    client: Client,
+    url: &BotUrl,
+    call: &Call,
+    patience: Duration,
+) -> Result<Answer, PostError> {
+    let end = Instant::now() + patience;
+    let tcp = connect(&resolve(url)?, end);
+    let mut stream = Timed {
+        tcp: tcp.map_err(|error| why(&error, url))?,
+        end,
+    };
+    let request = client.request(url, call);
+    let answer = if url.is_https() {
+        let mut stream = tls::start(url, stream)?;
+        talk(&mut stream, client, &request)
+    } else {
+        talk(&mut stream, client, &request)
+    };
+    answer.map_err(|error| why(&error, url))?
+}
+
+/// The addresses of the URL's host. Name servers may take longer than anyone should wait.
+pub(crate) fn resolve(url: &BotUrl) -> Result<Vec<SocketAddr>, PostError> {
+    let host = url.host().trim_matches(['[', ']']).to_owned();
+    let port = url.port();
+    let (done, result) = channel();
+    thread::spawn(move || {
+        let addresses = (host.as_str(), port).to_socket_addrs();
+        done.send(addresses.map(Iterator::collect).unwrap_or_default())
+    });
+    let addresses: Vec<_> = result
+        .recv_timeout(PATIENCE)
+        .map_err(|_| PostError::TooSlow)?;
+    // Whatever the resolver calls it, a name without an address is not known.
+    if addresses.is_empty() {
+        return Err(PostError::UnknownHost(url.host().to_owned()));
+    }
+    Ok(addresses)
+}
+
+/// Connects to the first address that takes it.
+pub(crate) fn connect(addresses: &[SocketAddr], end: Instant) -> io::Result<TcpStream> {
+    let mut last = ErrorKind::TimedOut.into();
+    for address in addresses {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        match TcpStream::connect_timeout(address, left) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// A connection on which nothing lasts longer than until the end.
+#[derive(Debug)]
+struct Timed {
+    tcp: TcpStream,
+    end: Instant,
+}
+
+impl Timed {
+    fn left(&self) -> io::Result<Duration> {
+        let left = self.end.saturating_duration_since(Instant::now());
+        (!left.is_zero())
+            .then_some(left)
+            .ok_or_else(|| ErrorKind::TimedOut.into())
+    }
+}
+
+impl Read for Timed {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.tcp.set_read_timeout(Some(self.left()?))?;
+        self.tcp.read(bytes)
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.tcp.set_write_timeout(Some(self.left()?))?;
+        self.tcp.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.tcp.flush()
+    }
+}
+
+/// Sends the request and reads the answer, which by HTTP/1.0 the connection's end ends.
+fn talk(
+    stream: &mut (impl Read + Write),
+    client: Client,
+    request: &str,
+) -> io::Result<Result<Answer, PostError>> {
+    // A server that refuses may close before it has read all of it; its answer counts.
+    let sent = stream
+        .write_all(request.as_bytes())
+        .and_then(|()| stream.flush());
+    let (mut bytes, mut some) = (Vec::new(), [0; 8192]);
+    while bytes.len() < MAX_ANSWER_BYTES {
+        let read = match stream.read(&mut some) {
+            Ok(read) => read,
+            Err(error) => return late(&bytes, error, client),
+        };
+        bytes.extend(some.iter().take(read));
+        match Answer::parse(&bytes, read == 0) {
+            Ok(answer) if read == 0 || client != Client::WeChat10 => return Ok(Ok(answer)),
+            Err(ParseError::NotHttp) => return Ok(Err(PostError::NotHttp)),
+            Err(ParseError::Partial) if read == 0 => {
+                sent?;
+                let ended = ErrorKind::UnexpectedEof;
+                return if bytes.is_empty() {
+                    Err(ended.into())
+                } else {
+                    Ok(Err(PostError::NotHttp))
+                };
+            }
+            _ => {}
+        }
+    }
+    Ok(Answer::parse(&bytes, true).map_err(|_| PostError::NotHttp))
+}
+
+/// What an error in the middle of an answer means. A connection that is not ended properly ends an
+/// answer as well. By HTTP/1.0, one that is not ended at all was waited for in vain.
+fn late(bytes: &[u8], error: io::Error, client: Client) -> io::Result<Result<Answer, PostError>> {
+    let is_open = matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock);
+    if bytes.is_empty() || is_open && client != Client::WeChat10 {
+        return Err(error);
+    }
+    match Answer::parse(bytes, true) {
+        Ok(answer) => Ok(Ok(Answer {
+            kept_open: is_open,
+            ..answer
+        })),
+        Err(_) => Err(error),
+    }
+}
+
+/// Why a call to this URL got no answer.
+fn why(error: &io::Error, url: &BotUrl) -> PostError {
+    if let Some(error) = tls::why(error) {
+        return error;
+    }
+    match error.kind() {
+        ErrorKind::ConnectionRefused => PostError::Refused {
+            host: url.host().to_owned(),
+            port: url.port(),
+        },
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => PostError::TooSlow,
+        ErrorKind::UnexpectedEof => PostError::NotHttp,
+        _ => PostError::Broken(error.to_string()),
+    }
+}

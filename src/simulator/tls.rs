@@ -1,0 +1,110 @@
+//! https as WeChat's server speaks it, and which fault a certificate has.
+
+use std::{
+    io::{self, Read, Write},
+    sync::Arc,
+};
+
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, InvalidMessage,
+    RootCertStore, SignatureScheme, StreamOwned,
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_name,
+    },
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    server::ParsedCertificate,
+};
+
+use super::{answer::PostError, url::BotUrl};
+
+/// Verifies as browsers do, and tells a wrong name before an authority that is not known.
+#[derive(Debug)]
+struct Verifier(Arc<WebPkiServerVerifier>);
+
+/// Begins a secure connection; its handshake takes place with the first write.
+pub(super) fn start<S: Read + Write>(
+    url: &BotUrl,
+    stream: S,
+) -> Result<StreamOwned<ClientConnection, S>, PostError> {
+    let broken = |error: Error| PostError::Tls(error.to_string());
+    let host = url.host().trim_matches(['[', ']']).to_owned();
+    let name = ServerName::try_from(host).map_err(|error| PostError::Tls(error.to_string()))?;
+    let roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.into(),
+    };
+    let verifier = WebPkiServerVerifier::builder(roots.into()).build();
+    let verifier = verifier.map_err(|error| PostError::Tls(error.to_string()))?;
+    let config = ClientConfig::builder()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Verifier(verifier)))
+        .with_no_client_auth();
+    let connection = ClientConnection::new(config.into(), name).map_err(broken)?;
+    Ok(StreamOwned::new(connection, stream))
+}
+
+/// What an error of a secure connection means; `None` for one of the connection below it.
+pub(super) fn why(error: &io::Error) -> Option<PostError> {
+    let error = error.get_ref()?.downcast_ref::<Error>()?;
+    Some(match error {
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => PostError::NotTls,
+        Error::InvalidCertificate(fault) => match fault {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                PostError::ExpiredCertificate
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                PostError::OtherCertificate
+            }
+            CertificateError::UnknownIssuer | CertificateError::Other(_) => {
+                PostError::UntrustedCertificate
+            }
+            fault => PostError::Tls(fault.to_string()),
+        },
+        error => PostError::Tls(error.to_string()),
+    })
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verified =
+            self.0
+                .verify_server_cert(certificate, intermediates, name, ocsp_response, now);
+        if let Err(Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::Other(_),
+        )) = verified
+        {
+            verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+        }
+        verified
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}

@@ -1,0 +1,266 @@
+//! All Chinese: of errors and notices here, of findings and jokes and the help below.
+
+/// Words for each case of a type.
+macro_rules! chinese {
+    ($type:ty: $($case:pat => $words:literal;)*) => {
+        impl Say for $type {
+            fn chinese(&self) -> String {
+                match self {
+                    $($case => format!($words),)*
+                }
+            }
+        }
+    };
+}
+
+mod doctor;
+pub(super) mod help;
+mod joke;
+
+use std::io::{self, ErrorKind};
+
+use crate::{
+    commands::{
+        CommandError, InputError, Notice, OutputError, StartError, args::ValueError,
+        doctor::finding::Fix, say::SayError, secrets::EnvironmentError,
+    },
+    language::{LanguageError, Say},
+    simulator::{ReplyError, answer::PostError, caller::TalkError, url::UrlError},
+    survival::{
+        socket::ListenError,
+        supervisor::SupervisorError,
+        worker::{NoSupervisor, VARIABLE},
+    },
+    wechat::{
+        crypt::{AppIdError, CryptError, EncodingAesKeyError},
+        signature::TokenError,
+    },
+};
+
+impl Say for Notice<'_> {
+    fn chinese(&self) -> String {
+        match self {
+            Self::Error(error) => format!("错误：{}", error.chinese()),
+            Self::TokenMadeUp => "没有设置 Token，这是本次运行随机生成的：把它填到公众平台的表单里；想以后继续用，就把它设成环境变量。".to_owned(),
+            Self::NoAnswer => "（没有回复）".to_owned(),
+            Self::Taken => "机器人收到了，但没有回复".to_owned(),
+            Self::HowToLeave => "输入“退出”或按 Ctrl-D 结束。".to_owned(),
+            Self::SayEnds => "请输入消息，按 Ctrl-D 结束。".to_owned(),
+        }
+    }
+}
+
+impl Say for CommandError {
+    fn chinese(&self) -> String {
+        match self {
+            Self::Usage(error) | Self::Failure(error) => error.chinese(),
+        }
+    }
+}
+
+chinese! { LanguageError:
+    Self => "可用的值是 zh 和 en";
+}
+
+chinese! { ValueError:
+    Self::Number { min, max } => "应为 {min} 到 {max} 之间的整数";
+    Self::Address => "应为端口或“地址:端口”，例如 8080、0.0.0.0:8080 或 [::1]:8080";
+    Self::Path => "应为 / 或 /wechat 这样的路径，只含可见的 ASCII 字符，不含 ? 和 #";
+    Self::HealthPath => "/healthz 是机器人自己的健康检查路径，不能占用";
+    Self::Level => "应为 off、error、warn、info、debug 或 trace";
+    Self::RustLog(value) => "RUST_LOG={value}：应为 off、error、warn、info、debug、trace，或 daoxiao=debug 这样的过滤规则";
+}
+
+impl Say for EnvironmentError {
+    fn chinese(&self) -> String {
+        match self {
+            Self::Invalid { variable, expected } => {
+                format!("{variable} 的值不能用：{}", expected.chinese())
+            }
+            Self::NoToken => {
+                "没有设置 WECHAT_TOKEN：请设成机器人的 Token，也就是公众平台表单里填的那个"
+                    .to_owned()
+            }
+            Self::NoAppId => {
+                "没有设置 WECHAT_APPID：已经设了 WECHAT_ENCODING_AES_KEY，加密要两个都有".to_owned()
+            }
+            Self::NoRequest => {
+                "没有设置 REQUEST_METHOD：这个命令由 Web 服务器来运行，请求写在环境变量里"
+                    .to_owned()
+            }
+            Self::NoRandomness(error) => {
+                format!("无法随机生成 Token（{error}），请用 WECHAT_TOKEN 指定一个")
+            }
+            Self::Unreadable {
+                variable,
+                path,
+                error,
+            } => {
+                format!(
+                    "{variable}：读不了文件 {}：{}",
+                    path.display(),
+                    system(error)
+                )
+            }
+            Self::Twice { variable } => {
+                format!("{variable} 和 {variable}_FILE 都设了，只能设一个")
+            }
+            Self::OnCommandLine { flag, variable } => {
+                format!("{flag}：密钥写在命令行里，别的程序也看得到；请设置环境变量 {variable}")
+            }
+        }
+    }
+}
+
+chinese! { TokenError:
+    Self => "Token 应为 3 到 32 个字母或数字";
+}
+
+chinese! { EncodingAesKeyError:
+    Self => "EncodingAESKey 应为 43 个字母或数字";
+}
+
+chinese! { AppIdError:
+    Self => "AppID 应为 1 到 64 个字母或数字，例如 wxb11529c136998cb6";
+}
+
+chinese! { UrlError:
+    Self => "应为 http://127.0.0.1:8080/wechat 这样的 URL，只含 ASCII 字符，端口从 1 到 65535，也可以不写";
+}
+
+impl Say for OutputError {
+    fn chinese(&self) -> String {
+        format!("写不了标准输出：{}", system(&self.0))
+    }
+}
+
+impl Say for InputError {
+    fn chinese(&self) -> String {
+        format!("读不了标准输入：{}", system(&self.0))
+    }
+}
+
+impl Say for StartError {
+    fn chinese(&self) -> String {
+        let error = self.0.downcast_ref::<io::Error>();
+        error.map_or_else(|| self.to_string(), system)
+    }
+}
+
+impl Say for io::Error {
+    fn chinese(&self) -> String {
+        system(self)
+    }
+}
+
+impl Say for ListenError {
+    fn chinese(&self) -> String {
+        let Self { address, source } = self;
+        let port = address.port();
+        let advice = match source.kind() {
+            ErrorKind::AddrInUse => format!(
+                "端口已被占用；请停掉占用它的程序（用 ss -ltnp 'sport = :{port}' 查看），或用 --listen 换一个端口"
+            ),
+            ErrorKind::PermissionDenied => "监听 1024 以下的端口需要 CAP_NET_BIND_SERVICE；请运行一次 sudo setcap cap_net_bind_service=+ep 程序路径，或用 --listen 换成 1024 以上的端口".to_owned(),
+            ErrorKind::AddrNotAvailable => {
+                format!("本机没有这个地址；0.0.0.0:{port} 表示本机的所有地址")
+            }
+            _ => system(source),
+        };
+        format!("无法监听 {address}：{advice}")
+    }
+}
+
+impl Say for SupervisorError {
+    fn chinese(&self) -> String {
+        match self {
+            Self::Signals(error) => format!("无法接收信号：{error}"),
+            Self::Worker(reason) => format!("工作进程启动失败：{reason}"),
+        }
+    }
+}
+
+chinese! { NoSupervisor:
+    Self => "{VARIABLE} 是程序自己用的变量，不能设置";
+}
+
+impl Say for SayError {
+    fn chinese(&self) -> String {
+        match self {
+            Self::NoWords => "没有消息内容：请写上 TEXT，或从标准输入传入".to_owned(),
+            Self::Input(error) => error.chinese(),
+            Self::Talk(error) => error.chinese(),
+            Self::Refused { error, fault } => {
+                format!(
+                    "{}\n先做这一步：{}。",
+                    error.chinese(),
+                    Fix(fault).chinese()
+                )
+            }
+        }
+    }
+}
+
+impl Say for PostError {
+    fn chinese(&self) -> String {
+        match self {
+            Self::UnknownHost(host) => format!("找不到主机 {host}"),
+            Self::Refused { host, port } => format!("{host} 的 {port} 端口没有程序在监听"),
+            Self::TooSlow => "5 秒内没有响应".to_owned(),
+            Self::UntrustedCertificate => "证书是自签名的，或者证书链不完整".to_owned(),
+            Self::ExpiredCertificate => "证书已过期".to_owned(),
+            Self::OtherCertificate => "证书不是发给这个域名的".to_owned(),
+            Self::Tls(error) => format!("TLS 连接失败：{error}"),
+            Self::NotTls => "这个端口是 http，不是 https".to_owned(),
+            Self::Broken(error) => format!("连接中断：{error}"),
+            Self::NotHttp => "响应的不是 HTTP，或者没有发完".to_owned(),
+        }
+    }
+}
+
+impl Say for TalkError {
+    fn chinese(&self) -> String {
+        match self {
+            Self::Post(error) => error.chinese(),
+            Self::Status { status, said } => format!("被拒绝，状态码 {status}：{said}"),
+            Self::Reply(error) => error.chinese(),
+        }
+    }
+}
+
+impl Say for ReplyError {
+    fn chinese(&self) -> String {
+        match self {
+            Self::NotUtf8 => "回复不是 UTF-8 编码".to_owned(),
+            Self::NotXml(error) => format!("回复不是合法的 XML（{error}）"),
+            Self::KeyMissing => "回复是加密的，而这里没有密钥".to_owned(),
+            Self::Missing(name) => format!("加密的回复缺少 {name}"),
+            Self::MsgSignature => "回复的 MsgSignature 不对".to_owned(),
+            Self::Crypt(error) => format!("回复无法解密：{}", error.chinese()),
+        }
+    }
+}
+
+chinese! { CryptError:
+    Self::Base64 => "密文不是 base64";
+    Self::Length => "密文的长度不是 32 字节的整数倍";
+    Self::Padding => "填充不对，WECHAT_ENCODING_AES_KEY 是这个公众号的吗？";
+    Self::MessageLength => "声明的长度超出了实际内容";
+    Self::AppId => "消息是发给另一个 AppID 的，WECHAT_APPID 是这个公众号的吗？";
+    Self::Utf8 => "解密出来的内容不是 UTF-8 编码";
+}
+
+/// What the system says of a failure.
+fn system(error: &io::Error) -> String {
+    let known = match error.kind() {
+        ErrorKind::NotFound => "文件不存在",
+        ErrorKind::PermissionDenied => "没有权限",
+        ErrorKind::IsADirectory => "这是一个目录",
+        ErrorKind::InvalidData => "内容不是 UTF-8 文本",
+        ErrorKind::AddrInUse => "端口已被占用",
+        ErrorKind::AddrNotAvailable => "本机没有这个地址",
+        ErrorKind::StorageFull => "磁盘已满",
+        _ => return error.to_string(),
+    };
+    known.to_owned()
+}

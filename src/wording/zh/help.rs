@@ -1,0 +1,180 @@
+//! The help texts of commands and flags.
+
+/// What a command does, in a line.
+pub(crate) fn about(command: &str) -> Option<&'static str> {
+    Some(match command {
+        "daoxiao" => {
+            "微信公众号机器人：把你的话倒过来说，要笑话就讲笑话。\n不写命令就是启动服务；daoxiao chat 可以马上跟它聊天。"
+        }
+        "serve" => "响应微信的请求；不写命令时默认执行它",
+        "chat" => "在终端里跟机器人聊天，不需要公众号，也不需要联网",
+        "say" => "像微信服务器那样给机器人发一条消息，打印它的回复",
+        "sign" => "打印签好名的查询字符串，给 curl 用：signature=…&timestamp=…&nonce=…",
+        "doctor" => "模拟微信服务器，找出微信和你的服务器为什么连不通",
+        "joke" => "现在就抓取笑话并打印，用来试一个来源或选择器",
+        "cgi" => "作为 CGI 程序，响应 Web 服务器的一个请求",
+        "completions" => "打印命令行补全脚本",
+        "man" => "打印手册页",
+        "help" => "显示帮助，或某个命令的帮助",
+        _ => return None,
+    })
+}
+
+/// What a flag or argument of a command means.
+pub(crate) fn argument(command: &str, id: &str) -> Option<&'static str> {
+    Some(match (command, id) {
+        ("help", "subcommand") => "哪个命令",
+        ("serve", "listen") => "监听的端口，或地址和端口；端口 0 表示自动选一个空闲端口",
+        ("serve", "path") => "微信请求的路径；多个路径可重复这个参数，或用逗号隔开",
+        ("serve", "max_connections") => "最多同时保持多少个连接",
+        ("serve", "max_memory") => "内存上限（MiB），超过就重新启动",
+        ("chat", "url") => "跟这个地址上的机器人聊天，而不是临时启动一个",
+        ("say", "url") => "机器人的地址",
+        ("say", "text") => "消息的文字，多个词用空格连起来；不写或写 - 则从标准输入读",
+        ("say", "event") => "不发文字，发一个事件：subscribe、unsubscribe、CLICK、VIEW、SCAN……",
+        ("say", "key") => "事件的 EventKey，例如被点的菜单项的 key",
+        ("say", "user") => "发消息的用户的 OpenID",
+        ("say", "raw") => "打印回复的 XML（已解密），而不是文字",
+        ("say", "json") => "不论结果如何，打印一个 JSON 对象",
+        ("say", "quiet") => "什么也不打印，只看退出码",
+        ("doctor", "url") => "公众平台表单里填的、或要填的 URL",
+        ("doctor", "json") => "打印一个 JSON 对象，而不是一行一行的文字",
+        ("doctor", "quiet") => "只打印有问题的",
+        ("joke", "all") => "问遍所有来源，打印全部笑话，而不是问到有笑话为止",
+        ("joke", "count") => "随机打印几条；用了 --all 则是每个来源几条；默认 1",
+        ("completions", "shell") => "哪种 shell：bash、elvish、fish、powershell 或 zsh",
+        _ => return shared(id),
+    })
+}
+
+/// What a flag means that several commands have.
+fn shared(id: &str) -> Option<&'static str> {
+    Some(match id {
+        "help" => "显示帮助",
+        "version" => "显示版本",
+        "lang" => "用哪种语言显示：zh 或 en，默认看 LC_ALL、LC_MESSAGES、LANG",
+        "log" => {
+            "标准错误上记哪些日志：off、error、warn、info、debug 或 trace；默认看变量 RUST_LOG，没有则为 info"
+        }
+        "quiet" => "只记需要你处理的日志，与 --log warn 相同",
+        "max_age" => "请求的时间戳与现在最多相差几秒；0 表示不限",
+        "joke_source" => {
+            "依次尝试哪些来源，或 none：qiushidabaike、zol、biedoul、60s；可重复这个参数，或用逗号隔开，默认全部"
+        }
+        "joke_url" => "不用内置的来源，改用你选的笑话网页；{1-50} 代表页码",
+        "joke_item" => "那个网页上每条笑话的选择器；纯文本（text/plain）不需要",
+        "joke_title" => "一条笑话里标题的选择器",
+        "joke_content" => "一条笑话里正文的选择器",
+        "joke_charset" => "那个网页的编码，仅在网页自己声明错了的时候需要",
+        "joke_skip" => "含有这个词的笑话不要；可重复这个参数，或用逗号隔开",
+        "jokes" => "你自己的笑话文件，两条之间一行 %，代替内置的笑话",
+        "joke_budget" => "要笑话的人最多等几毫秒",
+        "joke_ttl" => "抓来的笑话保留几秒，之后再抓新的",
+        _ => return None,
+    })
+}
+
+/// What stands below the flags of a command.
+pub(crate) fn after_help(command: &str) -> Option<&'static str> {
+    Some(match command {
+        "daoxiao" => DAOXIAO,
+        "serve" => SERVE,
+        "chat" => CHAT,
+        "say" => SAY,
+        "sign" => SIGN,
+        "doctor" => DOCTOR,
+        "joke" => JOKE,
+        "cgi" => CGI,
+        "completions" => COMPLETIONS,
+        "man" => MAN,
+        _ => return None,
+    })
+}
+
+const DAOXIAO: &str = "\
+不写命令、只写参数，就是启动服务：daoxiao --listen 0.0.0.0:80 等于
+daoxiao serve --listen 0.0.0.0:80。参数和环境变量见 daoxiao serve --help。
+
+例：WECHAT_TOKEN=mysecrettoken daoxiao --listen 0.0.0.0:80";
+
+const SERVE: &str = "\
+密钥只从环境变量读，或从 …_FILE 变量指定的文件读（例如 WECHAT_TOKEN_FILE）：
+  WECHAT_TOKEN             公众平台表单里填的 Token，3 到 32 个字母或数字；
+                           不设则每次启动随机生成，并打印出来
+  WECHAT_ENCODING_AES_KEY  EncodingAESKey，43 个字母或数字：设了就启用加密
+  WECHAT_APPID             与它配套的 AppID
+
+例：WECHAT_TOKEN=mysecrettoken daoxiao --listen 0.0.0.0:80";
+
+const CHAT: &str = "\
+每一行作为一条微信消息发给机器人，回复打印出来；没有回复时显示（没有回复）。
+在终端里可以编辑这一行，方向键找回前面输入过的；输入 quit、“退出”或按 Ctrl-D 结束。
+也可以用管道输入。被拒绝或发不到的那一行，原因打印在标准错误上，聊天继续，最后退出码为 1。
+日志只显示错误，除非用 --log 另行指定。用 --url 时，WECHAT_TOKEN 要设成那个机器人的
+Token（有密钥和 AppID 的也要设）。
+
+例：daoxiao chat
+    echo 笑话 | daoxiao chat
+    WECHAT_TOKEN=mysecrettoken daoxiao chat --url http://127.0.0.1:8080/wechat";
+
+const SAY: &str = "\
+不写 TEXT，或写 -，则从标准输入读消息。
+WECHAT_TOKEN 是机器人的 Token；设了 WECHAT_ENCODING_AES_KEY 和 WECHAT_APPID，
+消息就会加密，跟安全模式下的微信一样。
+退出码：0 有回复，1 被拒绝或连不上，2 用法不对，3 收到了但没有回复，此时标准输出没有内容。
+--json 的字段见 docs/json.md。
+
+例：WECHAT_TOKEN=mysecrettoken daoxiao say 你好
+    date | WECHAT_TOKEN=mysecrettoken daoxiao say
+    WECHAT_TOKEN=mysecrettoken daoxiao say --event CLICK --key 笑话";
+
+const SIGN: &str = "\
+WECHAT_TOKEN 是机器人的 Token。签名几分钟内有效
+（见 daoxiao serve --help 里的 --max-age）。
+
+例：curl \"http://127.0.0.1:8080/wechat?$(daoxiao sign)&echostr=hello\"";
+
+const DOCTOR: &str = "\
+WECHAT_TOKEN 是公众平台表单里填的 Token；安全模式的公众号还要设 WECHAT_ENCODING_AES_KEY
+和 WECHAT_APPID。每项检查一行，✓ 或 ✗，最后告诉你先做什么。不只是 daoxiao，任何服务器都能查。
+退出码：0 一切正常，1 有问题要改，2 用法不对。--json 的字段见 docs/json.md。
+
+例：WECHAT_TOKEN=mysecrettoken daoxiao doctor http://bot.example.com/wechat";
+
+const JOKE: &str = "\
+笑话打印在标准输出，两条之间一行 %，可以直接作为 --jokes 的文件；来源、舍去几条、
+为什么舍去，打印在标准错误。
+
+选择器像 CSS 那样选元素，每一段中间没有空格：标签名（或 *）、.class、#id、[attr]、
+[attr=value]、[attr^=开头]、[attr*=中间]；含有 ] 的值要加引号。
+  dl.joke dd      class 是 joke 的 dl 里面任意一层的 dd
+  dl.joke > dd    它的直接下一层的 dd
+  > dd            用于标题或正文：一条笑话的直接下一层
+不写 --joke-content，则除了标题以外的全部文字都是笑话。
+URL 里的 {1-50} 代表 1 到 50 之间的一个数，每次抓取都换一个。
+只有抓来的笑话是乱码时才需要 --joke-charset，例如网页是 GBK，却说自己是 UTF-8，或者什么都没说。
+纯文本不需要选择器，笑话之间用空行隔开。
+
+例：daoxiao joke --joke-url 'https://60s.viki.moe/v2/duanzi?encoding=text'
+    daoxiao joke --all --joke-url 'https://example.com/jokes/{1-50}.html' \\
+      --joke-item 'li.joke' --joke-title h3 --joke-content 'div.text'";
+
+const CGI: &str = "\
+Web 服务器每收到一个请求就运行它一次，路径由 Web 服务器决定。请求写在环境变量
+REQUEST_METHOD、QUERY_STRING、CONTENT_LENGTH 里，请求体在标准输入；
+回答写到标准输出，日志写到标准错误。必须设 WECHAT_TOKEN（有密钥和 AppID 的也要设）。
+serve 记在内存里的东西，这里不会留到下一个请求：每次要笑话都现抓，微信重发的消息重新回答。
+
+例，放在 cgi-bin 里的脚本：
+  #!/bin/sh
+  WECHAT_TOKEN=mysecrettoken exec daoxiao cgi";
+
+const COMPLETIONS: &str = "\
+支持 bash、elvish、fish、powershell、zsh。
+
+例：daoxiao completions bash > ~/.local/share/bash-completion/completions/daoxiao";
+
+const MAN: &str = "\
+先是整个程序的一页，然后每个命令一页。
+
+例：daoxiao man | man -l -";

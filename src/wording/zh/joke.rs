@@ -1,0 +1,166 @@
+//! What is said about sources of jokes.
+
+use super::system;
+use crate::{
+    commands::{
+        joke::{JokeError, Report},
+        joke_args::JokeArgsError,
+    },
+    joke::{
+        CharsetError, FetchError, LeftOut, Mistake, PageError, Reason, SelectorError, SourceError,
+        TooComplex, UrlError,
+    },
+    language::Say,
+};
+
+chinese! { JokeError:
+    Self::NoSource => "没有笑话：没有可问的来源";
+    Self::NoJoke => "没有笑话：各个来源的情况见上面";
+}
+
+impl Say for Report<'_> {
+    fn chinese(&self) -> String {
+        let result = self.0;
+        let said = match &result.outcome {
+            Ok(found) => {
+                let left_out = match found.left_out.total() {
+                    0 => "没有舍去的".to_owned(),
+                    total => format!("舍去 {total} 条：{}", found.left_out.chinese()),
+                };
+                let (matched, jokes) = (found.matched, found.jokes.len());
+                format!("选中 {matched} 条，笑话 {jokes} 条，{left_out}")
+            }
+            Err(error) => error.chinese(),
+        };
+        format!("{}：{}：{said}", result.source, result.url)
+    }
+}
+
+impl Say for JokeArgsError {
+    fn chinese(&self) -> String {
+        match self {
+            Self::NoSuchSource(names) => format!("应为 {} 或 none", names.join("、")),
+            Self::NoneOfSome(names) => {
+                format!("--joke-source {names}：none 表示不用任何来源，不能和别的一起写")
+            }
+            Self::SourceTwice(name) => format!("--joke-source {name}：写了两次，每个来源只写一次"),
+            Self::File { path, source } => {
+                format!("--jokes {}：读不了文件：{}", path.display(), system(source))
+            }
+            Self::NoJokes(path) => format!(
+                "--jokes {}：文件里没有笑话；每两条笑话之间要有一行 %",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl Say for SourceError {
+    fn chinese(&self) -> String {
+        match self {
+            Self::Fetch(error) => error.chinese(),
+            Self::Page(error) => error.chinese(),
+            Self::Panic => "daoxiao 有缺陷，读不了它的网页".to_owned(),
+            Self::NoThread => "没有可用的线程来抓取".to_owned(),
+        }
+    }
+}
+
+impl Say for FetchError {
+    fn chinese(&self) -> String {
+        match self {
+            Self::TimedOut => "没有在限定时间内返回".to_owned(),
+            Self::Status(status) => format!("网站响应的状态码是 {status}"),
+            Self::TooLarge => "网页太大".to_owned(),
+            Self::TooManyRedirects => "跳转次数太多".to_owned(),
+            Self::Location(url) => format!("跳转到了 {url}，那不是网页的 URL"),
+            Self::NotHttps => "从 https 跳转到了别的协议".to_owned(),
+            Self::NotPublic => "从公网地址跳转到了非公网地址".to_owned(),
+            Self::NoSuchHost => "找不到主机".to_owned(),
+            Self::Url(error) => error.chinese(),
+            Self::Connection(error) => format!("连接失败：{error}"),
+            Self::Other(error) => format!("抓取失败：{error}"),
+        }
+    }
+}
+
+impl Say for PageError {
+    fn chinese(&self) -> String {
+        match self {
+            Self::Empty => "网页是空的".to_owned(),
+            Self::NoSelector(kind) => {
+                format!("网页的类型是 {kind}，需要用选择器（--joke-item）选出每条笑话")
+            }
+            Self::NoMarkup => "网页是纯文本，没有元素可选；纯文本不需要选择器".to_owned(),
+            Self::NoSelectorForMarkup => {
+                "网页以“<”开头，像是 HTML，需要用选择器（--joke-item）选出每条笑话".to_owned()
+            }
+            Self::TooComplex(error) => format!("网页太复杂：{}", error.chinese()),
+            Self::TooDeep => "网页的嵌套太深".to_owned(),
+            Self::NoItems => "选择器（--joke-item）在网页上什么也没选中".to_owned(),
+            Self::NothingLeft(left_out) => {
+                format!(
+                    "选中 {} 条，全部舍去：{}",
+                    left_out.total(),
+                    left_out.chinese()
+                )
+            }
+        }
+    }
+}
+
+chinese! { TooComplex:
+    Self::Tags => "标签太多";
+    Self::Levels => "起始标签太多";
+    Self::Attributes => "有的标签属性太多";
+}
+
+impl Say for LeftOut {
+    fn chinese(&self) -> String {
+        let counts = self.iter();
+        let counts = counts.map(|(reason, count)| format!("{} {count} 条", reason.chinese()));
+        counts.collect::<Vec<_>>().join("，")
+    }
+}
+
+chinese! { Reason:
+    Self::Empty => "没有文字的";
+    Self::Short => "太短的";
+    Self::Long => "太长、放不进一条回复的";
+    Self::Lines => "行数太多的";
+    Self::Cut => "网站没有给全的";
+    Self::Skipped => "含有要跳过的词的";
+    Self::Garbled => "有乱码的（编码对吗？）";
+    Self::Twice => "重复的";
+    Self::More => "已经够多、用不上的";
+}
+
+chinese! { UrlError:
+    Self::Scheme => "URL 要以 http:// 或 https:// 开头";
+    Self::Pages => "大括号里只能写一个页码范围，从小到大，前面不加 0，例如 {{1-50}}";
+    Self::Parse(error) => "不是正确的 URL（{error}）";
+}
+
+chinese! { CharsetError:
+    Self => "没有这种编码；可用的有 utf-8、gb2312、gbk、gb18030、big5，以及 WHATWG 编码标准里的其他名称";
+}
+
+impl Say for SelectorError {
+    fn chinese(&self) -> String {
+        let Self { at, mistake } = self;
+        format!(
+            "第 {at} 个字符：{}；选择器由标签名、*、.class、#id、[attr]、[attr=value]、[attr^=value]、\
+             [attr*=value] 组成，中间用空格（里面任意一层）或 >（直接的下一层）连接",
+            mistake.chinese()
+        )
+    }
+}
+
+chinese! { Mistake:
+    Self::NothingHere => "缺少元素";
+    Self::Unexpected(char) => "{char:?} 在这里没有意义";
+    Self::NoName(char) => "{char:?} 后面要有名称";
+    Self::Unclosed(char) => "{char:?} 没有配对";
+    Self::NoValue => "后面要有值";
+    Self::LeadingChild => "只有在一条笑话里面选，才能以 > 开头";
+}
