@@ -1,11 +1,14 @@
 //! What stands in the READMEs and in `docs/`, run as it stands.
 
 use std::{
+    collections::BTreeSet,
     fs,
     net::SocketAddr,
     path::Path,
     process::{Command, Stdio},
 };
+
+use serde_json::Value;
 
 use crate::{
     owner::{closed_port, run},
@@ -17,11 +20,12 @@ use crate::{
 };
 
 /// Pages that say the same in two languages.
-const PAIRS: [[&str; 2]; 4] = [
+const PAIRS: [[&str; 2]; 5] = [
     ["README.md", "README.zh-CN.md"],
     ["docs/scripts.md", "docs/zh/scripts.md"],
     ["docs/settings.md", "docs/zh/settings.md"],
     ["docs/measured.md", "docs/zh/measured.md"],
+    ["docs/json.md", "docs/zh/json.md"],
 ];
 
 /// Stands for cargo, which built what is tested: the same commands, without building it again.
@@ -304,4 +308,52 @@ fn behind_the_readmes_caddy_all_is_well() {
         .stderr(Stdio::null());
     let text = format!("{{\nadmin off\n}}\n{site}");
     assert_well_behind(caddy, &directory.join("Caddyfile"), &text, address);
+}
+
+/// The fields in the tables of a page of JSON objects: those of doctor, of a check, and of say.
+fn fields(page: &str) -> Vec<BTreeSet<String>> {
+    let text = read(page);
+    let tables = text.split("|---|---|\n").skip(1);
+    let names = tables.map(|table| {
+        let rows = table.lines().take_while(|row| row.starts_with('|'));
+        let cells = rows.filter_map(|row| row.split('`').nth(1));
+        cells.map(str::to_owned).collect()
+    });
+    names.collect()
+}
+
+/// The fields of the objects that these arguments make the program print, one after the other.
+fn printed_fields(url: &str, calls: &[&[&str]]) -> Vec<Value> {
+    let objects = calls.iter().map(|arguments| {
+        let mut command = daoxiao(arguments);
+        command.envs([("WECHAT_TOKEN", TOKEN), ("DAOXIAO_URL", url)]);
+        serde_json::from_str(&run(command, "").out).unwrap()
+    });
+    objects.collect()
+}
+
+#[test]
+fn the_fields_of_json_are_the_ones_on_its_pages() {
+    let bot = Bot::start();
+    let url = format!("http://{}/wechat", bot.address);
+    let keys =
+        |object: &Value| -> Vec<String> { object.as_object().unwrap().keys().cloned().collect() };
+    let doctor = printed_fields(&url, &[&["doctor", "--json"]]).remove(0);
+    let nowhere = closed_port();
+    let say = printed_fields(
+        &url,
+        &[
+            &["say", "--json", "a"],
+            &["say", "--json", "--url", &nowhere, "a"],
+        ],
+    );
+    let say: BTreeSet<String> = say.iter().flat_map(keys).collect();
+    let expected: Vec<BTreeSet<String>> = vec![
+        keys(&doctor).into_iter().collect(),
+        keys(&doctor["checks"][0]).into_iter().collect(),
+        say,
+    ];
+    for page in ["docs/json.md", "docs/zh/json.md"] {
+        assert_eq!(fields(page), expected, "{page}");
+    }
 }
