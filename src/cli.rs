@@ -89,7 +89,7 @@ pub fn run() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Serve(args) => serve::run(*args),
-        Command::Chat(args) => chat::run(*args),
+        Command::Chat(args) => chat::run(*args, cli.lang),
         Command::Say(args) => say::run(&args),
         Command::Sign(args) => sign::run(&args),
         Command::Doctor(args) => doctor::run(args),

@@ -6,7 +6,10 @@ use std::{
     io::{self, Write},
     mem,
     os::fd::AsFd,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, OnceLock, PoisonError,
+        mpsc::{Receiver, Sender, channel},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -49,6 +52,24 @@ pub(crate) fn start(level: Option<LevelFilter>) {
     let logger = FilteredLog::new(Lines::to(io::stderr(), takes_bytes), filter);
     // Every command starts the log once.
     let _ = log::set_boxed_logger(Box::new(logger));
+}
+
+/// Where lines go beside standard error.
+static COPIES: OnceLock<Sender<Copied>> = OnceLock::new();
+
+/// A line of the log, for somebody else to show.
+pub(crate) struct Copied {
+    pub(crate) is_about_request: bool,
+    /// Without the line's end.
+    pub(crate) line: String,
+}
+
+/// Has each line from now on copied.
+pub(crate) fn copy() -> Receiver<Copied> {
+    let (sender, receiver) = channel();
+    // A process has one page that shows its log.
+    let _ = COPIES.set(sender);
+    receiver
 }
 
 /// Writes lines. One about a request waits for a flush, for a line of another kind, or until
@@ -102,12 +123,20 @@ impl<W: Write + Send> Log for Lines<W> {
         let mut line = String::with_capacity(USUAL_LINE_BYTES);
         // Nothing fails that is written into memory.
         let _ = writeln!(line, "{now} {:5} {}", record.level(), record.args());
+        let is_about_request = record.target() == access_log::TARGET;
+        if let Some(copies) = COPIES.get() {
+            let line = line.trim_end().to_owned();
+            let _ = copies.send(Copied {
+                is_about_request,
+                line,
+            });
+        }
         let mut page = self.page();
         if page.waiting.len() + line.len() > MAX_WAITING_BYTES {
             page.write_out();
         }
         page.waiting.push_str(&line);
-        if record.target() != access_log::TARGET {
+        if !is_about_request {
             page.write_out();
         }
     }

@@ -6,6 +6,7 @@
 pub(crate) mod answer;
 pub(crate) mod caller;
 pub(crate) mod http;
+pub(crate) mod signing;
 mod tls;
 pub(crate) mod url;
 
@@ -26,6 +27,14 @@ use crate::{
 
 /// The official account that messages are addressed to, in the form of the platform's names.
 pub(crate) const ACCOUNT: &str = "gh_daoxiao";
+
+/// Where the picture of a message is said to be, and by what name its media can be fetched.
+const PICTURE: &str = "http://mmbiz.qpic.cn/mmbiz_jpg/daoxiao/0";
+const MEDIA: &str = "daoxiao_media_id";
+
+/// Where the place of a message is: the middle of Shanghai.
+const PLACE: &str =
+    "<Location_X>31.2304</Location_X><Location_Y>121.4737</Location_Y><Scale>15</Scale>";
 
 /// What stands in a query as it is; an OpenID has `-` and `_`.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
@@ -64,6 +73,12 @@ pub(crate) struct Push {
 pub(crate) enum Said {
     /// Typed words.
     Text(String),
+    /// A picture.
+    Image,
+    /// Spoken words, as WeChat recognized them; `None` if speech recognition is off.
+    Voice(Option<String>),
+    /// A place, by its name.
+    Location(String),
     /// Something done, such as `subscribe`, or `CLICK` with the menu item's key.
     Event {
         /// Its name, as the platform writes it.
@@ -205,21 +220,34 @@ impl WeChat {
 }
 
 impl Push {
-    fn to_xml(&self) -> String {
-        let said = match &self.said {
-            Said::Text(text) => {
-                let id = format!("<MsgId>{}</MsgId>", self.msg_id);
-                element("MsgType", "text") + &element("Content", text) + &id
+    /// The message as the platform writes it, before any encryption.
+    pub(crate) fn to_xml(&self) -> String {
+        let (msg_type, elements) = match &self.said {
+            Said::Text(text) => ("text", element("Content", text)),
+            Said::Image => (
+                "image",
+                element("PicUrl", PICTURE) + &element("MediaId", MEDIA),
+            ),
+            Said::Voice(words) => {
+                let recognition = words.as_deref().map(|words| element("Recognition", words));
+                let format = element("MediaId", MEDIA) + &element("Format", "amr");
+                ("voice", format + &recognition.unwrap_or_default())
             }
+            Said::Location(label) => ("location", PLACE.to_owned() + &element("Label", label)),
             Said::Event { name, key } => {
-                element("MsgType", "event") + &element("Event", name) + &element("EventKey", key)
+                ("event", element("Event", name) + &element("EventKey", key))
             }
         };
+        let id = match self.said {
+            Said::Event { .. } => String::new(),
+            _ => format!("<MsgId>{}</MsgId>", self.msg_id),
+        };
         format!(
-            "<xml>{}{}<CreateTime>{}</CreateTime>{said}</xml>",
+            "<xml>{}{}<CreateTime>{}</CreateTime>{}{elements}{id}</xml>",
             element("ToUserName", ACCOUNT),
             element("FromUserName", &self.user),
-            self.create_time
+            self.create_time,
+            element("MsgType", msg_type),
         )
     }
 }
@@ -335,6 +363,39 @@ mod tests {
              <MsgId>7</MsgId></xml>"
         );
         assert!(call.query.ends_with("&nonce=42&openid=o_User-1"));
+    }
+
+    #[test]
+    fn what_is_no_text_has_the_platforms_elements() {
+        let xml = |said| {
+            let push = Push { said, ..text("") };
+            let xml = push.to_xml();
+            let (_, said) = xml.split_once("</CreateTime>").unwrap();
+            said.to_owned()
+        };
+        assert_eq!(
+            xml(Said::Image),
+            "<MsgType><![CDATA[image]]></MsgType>\
+             <PicUrl><![CDATA[http://mmbiz.qpic.cn/mmbiz_jpg/daoxiao/0]]></PicUrl>\
+             <MediaId><![CDATA[daoxiao_media_id]]></MediaId><MsgId>7</MsgId></xml>"
+        );
+        let voice = "<MsgType><![CDATA[voice]]></MsgType>\
+                     <MediaId><![CDATA[daoxiao_media_id]]></MediaId>\
+                     <Format><![CDATA[amr]]></Format>";
+        assert_eq!(
+            xml(Said::Voice(None)),
+            format!("{voice}<MsgId>7</MsgId></xml>")
+        );
+        assert_eq!(
+            xml(Said::Voice(Some("你好".to_owned()))),
+            format!("{voice}<Recognition><![CDATA[你好]]></Recognition><MsgId>7</MsgId></xml>")
+        );
+        assert_eq!(
+            xml(Said::Location("广场".to_owned())),
+            "<MsgType><![CDATA[location]]></MsgType><Location_X>31.2304</Location_X>\
+             <Location_Y>121.4737</Location_Y><Scale>15</Scale>\
+             <Label><![CDATA[广场]]></Label><MsgId>7</MsgId></xml>"
+        );
     }
 
     #[test]

@@ -3,25 +3,33 @@
 use std::{
     error::Error,
     io::{self, BufRead, IsTerminal, Write},
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     process::ExitCode,
     sync::Arc,
     thread,
     time::Duration,
 };
 
+pub(crate) mod web;
+
 use clap::Args;
 use rustyline::{Config, Editor, error::ReadlineError, history::MemHistory};
 
+use self::web::Bot;
 use super::{
-    CommandError, FAILED, InputError, Notice, StartError, args::LogArgs, complain,
-    joke_args::JokeArgs, printed, secrets,
+    CommandError, FAILED, InputError, Notice, StartError,
+    args::{LogArgs, MaxAgeArg, address},
+    complain,
+    joke_args::JokeArgs,
+    printed, secrets,
 };
 use crate::{
-    callback::Callback,
-    language::{Say, say, spoken},
+    callback::{Account, Callback},
+    language::{Language, Say, say, spoken},
+    logger,
     server::{Server, Service},
     simulator::{Heard, Said, WeChat, caller::Caller, url::BotUrl},
+    survival::health::Health,
 };
 
 /// The OpenID of whoever sits at the terminal.
@@ -40,7 +48,11 @@ is refused or not heard is explained on standard error, the talk goes on, and th
 is 1 in the end. Of the log only errors are shown, unless --log says otherwise. With --url,
 WECHAT_TOKEN must be the Token of the bot that runs there (and the key and AppID, if it has them).
 
+With --web the talk is a page, served to this machine only: open it on a phone with
+--listen 0.0.0.0:8081 and the printed address, this machine's in place of 0.0.0.0.
+
 Examples: daoxiao chat
+          daoxiao chat --web
           echo 笑话 | daoxiao chat
           WECHAT_TOKEN=mysecrettoken daoxiao chat --url http://127.0.0.1:8080/wechat";
 
@@ -57,56 +69,110 @@ pub(crate) struct ChatArgs {
     )]
     url: Option<BotUrl>,
     #[command(flatten)]
+    web: WebArgs,
+    #[command(flatten)]
+    max_age: MaxAgeArg,
+    #[command(flatten)]
     jokes: JokeArgs,
     #[command(flatten)]
     log: LogArgs,
 }
 
+/// Where and how the page is shown.
+#[derive(Debug, Args)]
+struct WebArgs {
+    /// Talk in the browser, on a page that also shows what WeChat really sends
+    #[arg(long)]
+    web: bool,
+    /// Address and port of the page; port 0 takes a free one. An address that is not loopback's
+    /// gets a key that stands in the page's address
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8081",
+        requires = "web",
+        value_parser = spoken(address)
+    )]
+    listen: SocketAddr,
+}
+
 /// Talks until standard input ends: to the bot at this URL, or to one of its own.
-pub(crate) fn run(args: ChatArgs) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: ChatArgs, language: Option<Language>) -> Result<ExitCode, CommandError> {
+    if args.web.web {
+        return show(args, language);
+    }
     // What the bot logs would stand between the lines of the talk.
     args.log.start_quietly();
-    let caller = match args.url {
-        Some(url) => Caller {
-            url,
-            wechat: secrets::wechat()?,
-        },
-        None => bot_of_its_own(args.jokes)?,
-    };
-    Talk {
-        caller,
-        is_quiet: args.log.quiet,
-        failed: false,
+    if let Some(url) = args.url {
+        let wechat = secrets::wechat()?;
+        return Talk::with(Caller { url, wechat }, args.log.quiet).run();
     }
-    .run()
+    let wechat = own_wechat()?;
+    let bot = Running::start(&wechat, args.max_age.max_age, &args.jokes)?;
+    let url = bot.url.clone();
+    Talk::with(Caller { url, wechat }, args.log.quiet).run()
 }
 
-/// Starts the server on a loopback port; it ends with this process.
-fn bot_of_its_own(jokes: JokeArgs) -> Result<Caller, CommandError> {
-    let token = secrets::run_token()?.token;
-    let account = secrets::account(token, Duration::ZERO)?;
-    let wechat = WeChat {
-        token: account.token.clone(),
-        crypt: account.crypt.clone(),
-    };
-    let jokes = jokes.settings()?;
-    let service = Service {
-        paths: vec!["/".to_owned()],
-        callback: Callback::new(account),
-        jokes,
-    };
-    let url = start(service).map_err(|error| CommandError::failure(StartError(error)))?;
-    Ok(Caller { url, wechat })
+/// Shows the talk as a page, with all that the bot logs.
+fn show(args: ChatArgs, language: Option<Language>) -> Result<ExitCode, CommandError> {
+    args.log.start()?;
+    let listen = args.web.listen;
+    if let Some(url) = args.url {
+        return web::run(listen, language, Bot::elsewhere(url, secrets::wechat()?));
+    }
+    let wechat = own_wechat()?;
+    let account = wechat.clone();
+    let start = move || Running::start(&account, args.max_age.max_age, &args.jokes);
+    let bot = Bot::start(wechat, None, logger::copy(), start)?;
+    web::run(listen, language, bot)
 }
 
-fn start(service: Service) -> Result<BotUrl, Box<dyn Error + Send + Sync>> {
-    let listener = TcpListener::bind(("127.0.0.1", 0))?;
-    let url = format!("http://{}/", listener.local_addr()?).parse()?;
-    let mut server = Server::open(listener, service, Arc::default())?;
-    thread::Builder::new()
-        .name("bot".to_owned())
-        .spawn(move || server.run())?;
-    Ok(url)
+/// The account of a bot that is started here, with a Token that is made up unless one is set.
+fn own_wechat() -> Result<WeChat, CommandError> {
+    let account = secrets::account(secrets::run_token()?.token, Duration::ZERO)?;
+    Ok(WeChat {
+        token: account.token,
+        crypt: account.crypt,
+    })
+}
+
+/// A bot in this process, on a loopback port, until it is dropped.
+struct Running {
+    url: BotUrl,
+    health: Arc<Health>,
+}
+
+impl Running {
+    fn start(wechat: &WeChat, max_age: Duration, jokes: &JokeArgs) -> Result<Self, CommandError> {
+        let account = Account {
+            token: wechat.token.clone(),
+            crypt: wechat.crypt.clone(),
+            max_age: Some(max_age),
+        };
+        let service = Service {
+            paths: vec!["/".to_owned()],
+            callback: Callback::new(account),
+            jokes: jokes.clone().settings()?,
+        };
+        Self::serve(service).map_err(|error| CommandError::failure(StartError(error)))
+    }
+
+    fn serve(service: Service) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let url = format!("http://{}/", listener.local_addr()?).parse()?;
+        let health = Arc::<Health>::default();
+        let mut server = Server::open(listener, service, Arc::clone(&health))?;
+        thread::Builder::new()
+            .name("bot".to_owned())
+            .spawn(move || server.run())?;
+        Ok(Self { url, health })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.health.leave(0);
+    }
 }
 
 /// One line, one answer.
@@ -118,6 +184,14 @@ struct Talk {
 }
 
 impl Talk {
+    fn with(caller: Caller, is_quiet: bool) -> Self {
+        Self {
+            caller,
+            is_quiet,
+            failed: false,
+        }
+    }
+
     fn run(mut self) -> Result<ExitCode, CommandError> {
         let mut out = io::stdout();
         let talked = if io::stdin().is_terminal() {

@@ -3,8 +3,8 @@
 //! Each check is a function from an answer to a `Finding`; the order of checks is here.
 
 pub(crate) mod finding;
-mod handshake;
-mod message;
+pub(super) mod handshake;
+pub(super) mod message;
 mod reach;
 mod report;
 
@@ -349,7 +349,7 @@ impl Doctor<'_> {
 }
 
 /// Somebody who has made the Token up.
-fn stranger(crypt: Option<MsgCrypt>) -> WeChat {
+pub(super) fn stranger(crypt: Option<MsgCrypt>) -> WeChat {
     WeChat {
         token: Token::random(array::from_fn(|_| fastrand::u8(..))),
         crypt,

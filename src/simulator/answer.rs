@@ -33,6 +33,8 @@ pub(crate) struct Answer {
     pub(crate) chunked: bool,
     /// Whether the connection was still open when nobody waited any longer.
     pub(crate) kept_open: bool,
+    /// All headers, by name.
+    pub(crate) headers: Vec<(String, String)>,
     /// The body, at most 1 MiB of it.
     pub(crate) body: Vec<u8>,
 }
@@ -96,7 +98,13 @@ impl Answer {
             None if has_ended || matches!(head.code, Some(204 | 304)) => rest.to_vec(),
             None => return Err(ParseError::Partial),
         };
+        let headers = head.headers.iter();
+        let headers = headers.map(|header| {
+            let value = String::from_utf8_lossy(header.value);
+            (header.name.to_owned(), value.into_owned())
+        });
         Ok(Self {
+            headers: headers.collect(),
             status: head.code.unwrap_or_default(),
             location: header("Location").map(|url| printable(&url, MAX_LOCATION_CHARS).to_string()),
             content_type: header("Content-Type"),

@@ -117,7 +117,7 @@ impl Health {
 
     /// Tells the loop to answer what it has, and the process to end with this code; the first
     /// counts.
-    pub(super) fn leave(&self, exit_code: i32) {
+    pub(crate) fn leave(&self, exit_code: i32) {
         let _ = self.exit_code.set(exit_code);
         self.close_connections();
         self.wake_watch();

@@ -221,6 +221,8 @@ english_faults! {
         "cut Content to 2047 bytes: WeChat refuses what is longer";
     Fault::Forged(text) => "answered with \"{text}\"",
         "check the signature of every POST too: as it is, anyone can write in a user's name";
+    Fault::Replayed(text) => "answered with \"{text}\"",
+        "refuse a timestamp that is more than minutes from now: whoever saw one request can use it for ever";
     Fault::PlainBody(text) => "answered with \"{text}\"",
         "refuse a body without Encrypt and msg_signature: else the encryption protects nothing";
     Fault::RepeatLost => "the same message again got no answer",

@@ -22,7 +22,7 @@ use std::io::{self, ErrorKind};
 use crate::{
     commands::{
         CommandError, InputError, Notice, OutputError, StartError, args::ValueError,
-        doctor::finding::Fix, say::SayError, secrets::EnvironmentError,
+        chat::web::WebError, doctor::finding::Fix, say::SayError, secrets::EnvironmentError,
     },
     language::{LanguageError, Say},
     simulator::{ReplyError, answer::PostError, caller::TalkError, url::UrlError},
@@ -168,6 +168,16 @@ impl Say for ListenError {
             _ => system(source),
         };
         format!("无法监听 {address}：{advice}")
+    }
+}
+
+impl Say for WebError {
+    fn chinese(&self) -> String {
+        match self {
+            Self::Listen(error) => error.chinese(),
+            Self::Serve(error) => format!("页面无法继续提供：{error}"),
+            Self::NoRandomness(error) => format!("无法为页面随机生成密钥：{error}"),
+        }
     }
 }
 

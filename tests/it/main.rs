@@ -38,3 +38,4 @@ mod support;
 mod survival;
 mod tidy;
 mod tools;
+mod web;

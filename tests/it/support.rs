@@ -21,6 +21,7 @@ use nix::{
 };
 
 pub mod abuse;
+pub mod browser;
 pub mod envelope;
 pub mod generator;
 pub mod site;
@@ -320,8 +321,8 @@ impl Reply {
     /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
-            let (field, value) = line.split_once(": ")?;
-            field.eq_ignore_ascii_case(name).then_some(value)
+            let (field, value) = line.split_once(':')?;
+            field.eq_ignore_ascii_case(name).then_some(value.trim())
         })
     }
 

@@ -23,7 +23,7 @@ const DOCS: &str = "docs";
 
 /// Crates that are hidden behind the modules that use them: how the paths of those begin.
 const CRATE_HOMES: [(&str, &[&str]); 8] = [
-    ("tiny_http", &["server"]),
+    ("tiny_http", &["commands/chat/web", "server"]),
     ("clap", &["cli.rs", "commands/", "wording/help.rs"]),
     ("env_filter", &["logger.rs"]),
     ("roxmltree", &["wechat/xml.rs"]),
@@ -373,9 +373,10 @@ fn the_readmes_speak_of_each_other() {
     }
 }
 
-/// The READMEs and all below `docs`: path and text.
+/// The READMEs and all below `docs` that is written: path and text.
 fn pages() -> Vec<(String, String)> {
     let docs = files_below(&root().join(DOCS)).into_iter();
+    let docs = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
     let docs = docs.map(|path| {
         path.strip_prefix(root())
             .unwrap()

@@ -157,6 +157,8 @@ pub(crate) enum Fault {
     LongContent(usize),
     /// A forged message got this answer.
     Forged(String),
+    /// A message of long ago got this answer.
+    Replayed(String),
     /// A message without encryption got this answer.
     PlainBody(String),
     RepeatLost,

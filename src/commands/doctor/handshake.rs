@@ -62,7 +62,7 @@ fn redirect(answer: &Answer, url: &BotUrl) -> Fault {
 }
 
 /// Whether `echostr` came back as it was sent. `drift`: how far the clocks are apart.
-pub(super) fn echo(answer: &Answer, echostr: &str, drift: Option<u64>) -> Finding {
+pub(in crate::commands) fn echo(answer: &Answer, echostr: &str, drift: Option<u64>) -> Finding {
     if is_echoed(answer, echostr) {
         return Finding::Fine(Fine::Echoed);
     }
@@ -137,7 +137,7 @@ fn echoes(answer: &Answer, echostr: &str) -> bool {
 }
 
 /// How far the server's clock is from this one, in seconds, if it says what time it is.
-pub(super) fn drift(answer: &Answer, now: SystemTime) -> Option<u64> {
+pub(in crate::commands) fn drift(answer: &Answer, now: SystemTime) -> Option<u64> {
     answer
         .date
         .map(|date| unix_seconds(date).abs_diff(unix_seconds(now)))

@@ -22,7 +22,11 @@ const DAY: u64 = 24 * 60 * 60;
 const SHOWN_CHARS: usize = 20;
 
 /// What was heard, if it can be read at all.
-pub(super) fn hear(wechat: &WeChat, answer: &Answer, url: &BotUrl) -> Result<Heard, Fault> {
+pub(in crate::commands) fn hear(
+    wechat: &WeChat,
+    answer: &Answer,
+    url: &BotUrl,
+) -> Result<Heard, Fault> {
     if answer.status != 200 {
         return Err(
             obstacle(answer, url).unwrap_or_else(|| Fault::RefusedMessage {
@@ -39,7 +43,7 @@ pub(super) fn hear(wechat: &WeChat, answer: &Answer, url: &BotUrl) -> Result<Hea
 }
 
 /// Whether a reply has the form that WeChat takes. `now` in Unix seconds.
-pub(super) fn form(
+pub(in crate::commands) fn form(
     heard: &Heard,
     answer: &Answer,
     wechat: &WeChat,
@@ -97,12 +101,20 @@ fn answered(reply: &PassiveReply) -> Fine {
 }
 
 /// Whether a message that WeChat did not sign was turned away. `genuine`: what a signed one got.
-pub(super) fn forged(wechat: &WeChat, answer: &Answer, genuine: &Heard) -> Finding {
+pub(in crate::commands) fn forged(wechat: &WeChat, answer: &Answer, genuine: &Heard) -> Finding {
     match taken(wechat, answer) {
         Some(reply) => Finding::Wrong(Fault::Forged(reply)),
         None if answer.status == 200 && *genuine == Heard::Acknowledged => {
             Finding::Warning(Warning::CannotTell)
         }
+        None => Finding::Fine(Fine::TurnedAway(answer.status)),
+    }
+}
+
+/// Whether a message that was signed too long ago was turned away.
+pub(in crate::commands) fn replayed(wechat: &WeChat, answer: &Answer) -> Finding {
+    match taken(wechat, answer) {
+        Some(reply) => Finding::Wrong(Fault::Replayed(reply)),
         None => Finding::Fine(Fine::TurnedAway(answer.status)),
     }
 }
@@ -126,7 +138,7 @@ fn taken(wechat: &WeChat, answer: &Answer) -> Option<String> {
 }
 
 /// Whether the same message again got the same answer.
-pub(super) fn repeat(first: &Heard, again: &Heard) -> Finding {
+pub(in crate::commands) fn repeat(first: &Heard, again: &Heard) -> Finding {
     let text = |heard: &Heard| match heard {
         Heard::Acknowledged => None,
         Heard::Reply(reply) => Some(reply.field("Content").map(str::to_owned)),

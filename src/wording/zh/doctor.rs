@@ -197,6 +197,8 @@ chinese_faults! {
         "把 Content 截到 2047 字节以内：太长的微信不接受";
     Fault::Forged(text) => "回复了“{text}”",
         "每个 POST 请求也要校验签名：现在谁都可以冒用别人的名义发消息";
+    Fault::Replayed(text) => "回复了“{text}”",
+        "timestamp 与现在相差几分钟以上的请求一律拒绝：否则谁截获了一个请求，谁就能一直用下去";
     Fault::PlainBody(text) => "回复了“{text}”",
         "没有 Encrypt 和 msg_signature 的请求一律拒绝：否则加密形同虚设";
     Fault::RepeatLost => "重发同一条消息，没有得到回复",

@@ -29,6 +29,10 @@ pub(crate) fn argument(command: &str, id: &str) -> Option<&'static str> {
         ("serve", "max_connections") => "最多同时保持多少个连接",
         ("serve", "max_memory") => "内存上限（MiB），超过就重新启动",
         ("chat", "url") => "跟这个地址上的机器人聊天，而不是临时启动一个",
+        ("chat", "web") => "在浏览器里聊天，页面上还能看到微信实际发送的内容",
+        ("chat", "listen") => {
+            "页面的地址和端口；端口 0 表示自动选一个空闲端口。不是本机回环地址时，页面的网址里会带一个密钥"
+        }
         ("say", "url") => "机器人的地址",
         ("say", "text") => "消息的文字，多个词用空格连起来；不写或写 - 则从标准输入读",
         ("say", "event") => "不发文字，发一个事件：subscribe、unsubscribe、CLICK、VIEW、SCAN……",
@@ -113,7 +117,11 @@ const CHAT: &str = "\
 日志只显示错误，除非用 --log 另行指定。用 --url 时，WECHAT_TOKEN 要设成那个机器人的
 Token（有密钥和 AppID 的也要设）。
 
+用 --web 时聊天显示成网页，只有本机能打开；想在手机上打开，就用 --listen 0.0.0.0:8081，
+再把打印出来的网址里的 0.0.0.0 换成本机的地址。
+
 例：daoxiao chat
+    daoxiao chat --web
     echo 笑话 | daoxiao chat
     WECHAT_TOKEN=mysecrettoken daoxiao chat --url http://127.0.0.1:8080/wechat";
 

@@ -1,0 +1,294 @@
+//! `daoxiao chat --web`: the conversation as a page, and beside it what WeChat sends.
+//!
+//! The page is one file, and asks for JSON from three paths. Whoever can reach it can write to the
+//! bot in a user's name and read the Token, so it is served on loopback, or else only to those who
+//! have the key in its address; and a page of another site must not drive it through the browser.
+
+mod bot;
+mod conversation;
+
+use std::{
+    env, fmt,
+    io::{self, Cursor, Write},
+    mem,
+    net::{IpAddr, SocketAddr, TcpListener},
+    process::{Command, ExitCode, Stdio},
+    thread,
+};
+
+use serde_json::{Value, json};
+use subtle::ConstantTimeEq;
+use tiny_http::{Header, Method, Request, Response, Server};
+
+pub(super) use self::bot::Bot;
+use self::conversation::Conversation;
+use crate::{commands::CommandError, entropy, language::Language, survival::socket::ListenError};
+
+/// The page as it is written; of its placeholders, each answer has a value of its own.
+const PAGE: &str = include_str!("../../../web/chat.html");
+
+/// Stands in the page for what marks its style and its script as its own.
+const NONCE: &str = "{{nonce}}";
+
+/// What the page asks for is a message, and no message is longer.
+const MAX_ASKED_BYTES: usize = 64 * 1024;
+
+/// The page cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WebError {
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error("the page cannot be served: {0}")]
+    Serve(Box<dyn std::error::Error + Send + Sync>),
+    #[error("no key for the page can be made up: {0}")]
+    NoRandomness(#[from] getrandom::Error),
+}
+
+/// Why a request gets no answer but its status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    BadRequest,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    Broken,
+}
+
+type HttpResponse = Response<Cursor<Vec<u8>>>;
+
+/// Shows the page until the process is ended.
+pub(super) fn run(
+    listen: SocketAddr,
+    language: Option<Language>,
+    bot: Bot,
+) -> Result<ExitCode, CommandError> {
+    let conversation = Conversation::with(bot);
+    let page = Page::open(listen, language, conversation).map_err(CommandError::failure)?;
+    page.announce();
+    page.serve()
+}
+
+struct Page {
+    http: Server,
+    address: SocketAddr,
+    key: Option<String>,
+    conversation: Conversation,
+    language: Option<Language>,
+}
+
+impl Page {
+    fn open(
+        listen: SocketAddr,
+        language: Option<Language>,
+        conversation: Conversation,
+    ) -> Result<Self, WebError> {
+        let failed = |source| ListenError {
+            address: listen,
+            source,
+        };
+        let listener = TcpListener::bind(listen).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let key = (!address.ip().is_loopback())
+            .then(entropy::token)
+            .transpose()?;
+        Ok(Self {
+            http: Server::from_listener(listener, None).map_err(WebError::Serve)?,
+            address,
+            key: key.map(|key| key.as_str().to_owned()),
+            conversation,
+            language,
+        })
+    }
+
+    /// Prints the page's address, and opens it in the browser where there is one. An address with
+    /// a key is only printed: the command line of a browser can be read by everyone on the machine.
+    fn announce(&self) {
+        let address = self.address;
+        if let Some(key) = &self.key {
+            print_line(format_args!("listening on http://{address}/?key={key}"));
+        } else {
+            print_line(format_args!("listening on http://{address}"));
+            open_browser(&format!("http://{address}/"));
+        }
+    }
+
+    fn serve(mut self) -> Result<ExitCode, CommandError> {
+        loop {
+            match self.http.recv() {
+                Ok(request) => self.answer(request),
+                Err(error) => return Err(CommandError::failure(WebError::Serve(error.into()))),
+            }
+        }
+    }
+
+    fn answer(&mut self, mut request: Request) {
+        if request
+            .body_length()
+            .is_some_and(|length| length > MAX_ASKED_BYTES)
+        {
+            // When it is dropped, `tiny_http` allocates as much as it declares.
+            return mem::forget(request);
+        }
+        match self.admit(&request).and_then(|()| self.route(&mut request)) {
+            // A browser that is gone needs no answer.
+            Ok(response) => drop(request.respond(response)),
+            // The body of what is refused may never come, and is waited for behind the answer.
+            Err(refusal) => drop(thread::spawn(move || request.respond(refusal.response()))),
+        }
+    }
+
+    /// Lets in what comes from the page itself, or from somebody who typed its address.
+    fn admit(&self, request: &Request) -> Result<(), Refusal> {
+        let header = |name: &'static str| {
+            let found = request
+                .headers()
+                .iter()
+                .find(|header| header.field.equiv(name));
+            found.map(|header| header.value.as_str())
+        };
+        let host = header("Host")
+            .filter(|host| self.is_own_host(host))
+            .ok_or(Refusal::Forbidden)?;
+        let origin = header("Origin").is_none_or(|origin| origin == format!("http://{host}"));
+        let key = self.key.as_deref().is_none_or(|key| {
+            let given = query_of(request.url())
+                .split('&')
+                .find_map(|field| field.strip_prefix("key="));
+            given.is_some_and(|given| given.as_bytes().ct_eq(key.as_bytes()).into())
+        });
+        if origin && key {
+            Ok(())
+        } else {
+            Err(Refusal::Forbidden)
+        }
+    }
+
+    /// Whether a Host header names this page by an address. By a name anyone could lead a browser
+    /// here from a site of their own, but for the one name that means this machine.
+    fn is_own_host(&self, host: &str) -> bool {
+        let port = self.address.port();
+        let name = host.strip_suffix(&format!(":{port}"));
+        let name = name.or((port == 80).then_some(host)).unwrap_or_default();
+        let bare = name.trim_start_matches('[').trim_end_matches(']');
+        match bare.parse::<IpAddr>() {
+            Ok(address) => self.key.is_some() || address.is_loopback(),
+            Err(_) => name == "localhost",
+        }
+    }
+
+    fn route(&mut self, request: &mut Request) -> Result<HttpResponse, Refusal> {
+        match (request.method(), path_of(request.url())) {
+            (Method::Get, "/") => page(),
+            (Method::Get, "/api/talk") => Ok(json_response(&self.conversation.json(self.language))),
+            (Method::Post, "/api/token") => {
+                Ok(json_response(&json!({"token": self.conversation.token()})))
+            }
+            (Method::Post, "/api/send") => {
+                let asked = asked(request)?;
+                let exchange = self
+                    .conversation
+                    .send(&asked)
+                    .map_err(|_| Refusal::BadRequest)?;
+                Ok(json_response(&exchange))
+            }
+            (_, "/" | "/api/talk" | "/api/token" | "/api/send") => Err(Refusal::MethodNotAllowed),
+            _ => Err(Refusal::NotFound),
+        }
+    }
+}
+
+impl Refusal {
+    fn response(self) -> HttpResponse {
+        let (status, phrase) = match self {
+            Self::BadRequest => (400, "bad request"),
+            Self::Forbidden => (403, "forbidden"),
+            Self::NotFound => (404, "not found"),
+            Self::MethodNotAllowed => (405, "method not allowed"),
+            Self::Broken => (500, "internal error"),
+        };
+        response(status, "text/plain", format!("{phrase}\n"))
+    }
+}
+
+fn path_of(url: &str) -> &str {
+    url.split_once('?').map_or(url, |(path, _)| path)
+}
+
+fn query_of(url: &str) -> &str {
+    url.split_once('?').map_or("", |(_, query)| query)
+}
+
+/// The JSON that the page sends. It comes from the user's own browser, which sends all of it.
+fn asked(request: &mut Request) -> Result<Value, Refusal> {
+    serde_json::from_reader(request.as_reader()).map_err(|_| Refusal::BadRequest)
+}
+
+/// The page, which runs no script and shows no style but its own, loads nothing from anywhere, and
+/// stands in no frame of another page.
+fn page() -> Result<HttpResponse, Refusal> {
+    let nonce = entropy::token().map_err(|_| Refusal::Broken)?;
+    let nonce = nonce.as_str();
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
+         connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'"
+    );
+    let page = response(200, "text/html; charset=utf-8", PAGE.replace(NONCE, nonce));
+    Ok(with_header(page, "Content-Security-Policy", &policy))
+}
+
+fn json_response(value: &Value) -> HttpResponse {
+    response(200, "application/json", value.to_string())
+}
+
+fn response(status: u16, content_type: &str, body: String) -> HttpResponse {
+    let headers = [
+        ("Content-Type", content_type),
+        ("Cache-Control", "no-store"),
+        ("Referrer-Policy", "no-referrer"),
+        ("X-Content-Type-Options", "nosniff"),
+    ];
+    let response = Response::from_string(body)
+        .with_status_code(status)
+        .with_chunked_threshold(usize::MAX);
+    headers
+        .into_iter()
+        .fold(response, |response, (field, value)| {
+            with_header(response, field, value)
+        })
+}
+
+fn with_header(response: HttpResponse, field: &str, value: &str) -> HttpResponse {
+    match Header::from_bytes(field, value) {
+        Ok(header) => response.with_header(header),
+        // Every header is one of ours, in ASCII.
+        Err(()) => response,
+    }
+}
+
+/// Whoever waited for the line may be gone; the page is still there.
+fn print_line(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Opens the browser, if this machine has a screen.
+fn open_browser(address: &str) {
+    let has_screen = ["DISPLAY", "WAYLAND_DISPLAY"]
+        .iter()
+        .any(|name| env::var_os(name).is_some());
+    let opener = if cfg!(target_os = "macos") {
+        "open"
+    } else {
+        "xdg-open"
+    };
+    if has_screen || cfg!(target_os = "macos") {
+        let mut command = Command::new(opener);
+        command
+            .arg(address)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        // Its address has been printed.
+        let _ = command.spawn();
+    }
+}

@@ -1,0 +1,159 @@
+//! How a request is signed, step by step, for people to see.
+
+use percent_encoding::percent_decode_str;
+
+use super::{Call, Stamp, WeChat, field, fields};
+use crate::wechat::signature::sign;
+
+/// One signature of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Signing {
+    /// The query's field that has it.
+    pub(crate) name: &'static str,
+    /// What is signed, by name, in the order in which it is joined.
+    pub(crate) parts: Vec<(&'static str, String)>,
+    /// The signature that the account's Token makes.
+    pub(crate) right: String,
+    /// The one that stands in the query.
+    pub(crate) given: String,
+}
+
+impl WeChat {
+    /// The signatures of a request that was stamped so.
+    pub(crate) fn signings(&self, stamp: &Stamp, call: &Call) -> Vec<Signing> {
+        let token = self.token.as_str();
+        let Stamp { timestamp, nonce } = stamp;
+        let signing = |name, parts, right| {
+            let query = query_fields(&call.query);
+            let given = query.into_iter().find(|(found, _)| found == name);
+            Signing {
+                name,
+                parts: sorted(parts),
+                right,
+                given: given.map(|(_, value)| value).unwrap_or_default(),
+            }
+        };
+        let three = [("Token", token), ("timestamp", timestamp), ("nonce", nonce)];
+        let mut signings = vec![signing(
+            "signature",
+            three.to_vec(),
+            sign(&three.map(|(_, text)| text)),
+        )];
+        if let Some(encrypt) = call.body.as_deref().and_then(encrypt_of) {
+            let [token, timestamp, nonce] = three;
+            let four = [token, timestamp, nonce, ("Encrypt", encrypt.as_str())];
+            signings.push(signing(
+                "msg_signature",
+                four.to_vec(),
+                sign(&four.map(|(_, text)| text)),
+            ));
+        }
+        signings
+    }
+}
+
+/// The fields of a query, decoded.
+pub(crate) fn query_fields(query: &str) -> Vec<(String, String)> {
+    let fields = query.split('&').filter_map(|field| field.split_once('='));
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    fields
+        .map(|(name, value)| (name.to_owned(), decoded(value)))
+        .collect()
+}
+
+fn sorted(mut parts: Vec<(&'static str, &str)>) -> Vec<(&'static str, String)> {
+    parts.sort_unstable_by_key(|(_, text)| *text);
+    let owned = parts.into_iter();
+    owned.map(|(name, text)| (name, text.to_owned())).collect()
+}
+
+fn encrypt_of(body: &str) -> Option<String> {
+    field(&fields(body).ok()?, "Encrypt").map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::{
+        simulator::{Push, Said},
+        wechat::crypt::MsgCrypt,
+    };
+
+    fn stamp() -> Stamp {
+        Stamp::new(UNIX_EPOCH + Duration::from_secs(1_700_000_000), 42)
+    }
+
+    fn plain(token: &str) -> WeChat {
+        WeChat {
+            token: token.parse().unwrap(),
+            crypt: None,
+        }
+    }
+
+    #[test]
+    fn three_strings_are_sorted_and_hashed() {
+        let wechat = plain("testtoken");
+        let call = wechat.verification(&stamp(), "1");
+        let signature = "9c0a6be3b285fa6a347ea3c22ba94bf205b123dd";
+        let parts = [
+            ("timestamp", "1700000000"),
+            ("nonce", "42"),
+            ("Token", "testtoken"),
+        ];
+        assert_eq!(
+            wechat.signings(&stamp(), &call),
+            [Signing {
+                name: "signature",
+                parts: parts.map(|(name, text)| (name, text.to_owned())).to_vec(),
+                right: signature.to_owned(),
+                given: signature.to_owned(),
+            }]
+        );
+    }
+
+    #[test]
+    fn a_forged_signature_is_not_the_right_one() {
+        let call = plain("othertoken").verification(&stamp(), "1");
+        let signings = plain("testtoken").signings(&stamp(), &call);
+        assert_ne!(signings[0].given, signings[0].right);
+        assert_eq!(
+            signings[0].given,
+            plain("othertoken").signings(&stamp(), &call)[0].right
+        );
+    }
+
+    #[test]
+    fn an_encrypted_message_is_signed_too() {
+        let key = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+        let app_id = "wx1234567890abcdef".parse().unwrap();
+        let wechat = WeChat {
+            crypt: Some(MsgCrypt::new(key.parse().unwrap(), app_id)),
+            ..plain("testtoken")
+        };
+        let push = Push {
+            user: "o".to_owned(),
+            create_time: 1,
+            msg_id: 1,
+            said: Said::Image,
+        };
+        let signings = wechat.signings(&stamp(), &wechat.push(&stamp(), &push, [0; 16]));
+        let names: Vec<&str> = signings.iter().map(|signing| signing.name).collect();
+        assert_eq!(names, ["signature", "msg_signature"]);
+        assert_eq!(signings[1].parts.len(), 4);
+        for signing in signings {
+            assert_eq!(signing.given, signing.right);
+        }
+    }
+
+    #[test]
+    fn a_query_is_shown_decoded() {
+        let fields = query_fields("a=b%20c&echostr=%E7%AC%91&d");
+        let expected = [("a", "b c"), ("echostr", "笑")];
+        assert_eq!(
+            fields,
+            expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
+    }
+}
