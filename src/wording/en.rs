@@ -114,7 +114,7 @@ english_faults! {
     Fault::NoAnswer(error @ PostError::Refused { .. }) => "{error}",
         "start the bot on that machine, or fix the port in the URL";
     Fault::NoAnswer(error @ PostError::TooSlow) => "{error}",
-        "make the server answer within 5 s: WeChat waits no longer";
+        "see whether the server runs (systemctl status daoxiao) and what keeps it busy: WeChat waits no longer than 5 s";
     Fault::NoAnswer(error @ PostError::UntrustedCertificate) => "{error}",
         "use a certificate of a known authority with its whole chain (fullchain.pem), or http on port 80";
     Fault::NoAnswer(error @ PostError::ExpiredCertificate) => "{error}",
@@ -137,6 +137,8 @@ english_faults! {
         "use the address that it leads to: WeChat follows no redirect";
     Fault::RedirectNowhere(status) => "it sends the caller away and does not say where ({status})",
         "answer with status 200: WeChat follows no redirect";
+    Fault::EmptyRefusal(status) => "refused with {status} and not a word",
+        "let the proxy pass requests on by plain HTTP/1.1, without the PROXY protocol; if there is none, read the server's log";
     Fault::WantsHttps(status) => "this port speaks https, not http ({status})",
         "write https:// in the URL";
     Fault::WantsPassword(status) => "a password is asked for ({status})",

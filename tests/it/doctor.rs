@@ -1,7 +1,8 @@
 //! `doctor` against servers that are well, and against each illness it knows.
 
 use std::{
-    net::{SocketAddr, TcpStream},
+    io::{self, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
     sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
@@ -72,8 +73,8 @@ const SAME_TOKEN: [&str; 2] = [
 ];
 
 const IN_TIME: [&str; 2] = [
-    "make the server answer within 5 s: WeChat waits no longer",
-    "让服务器在 5 秒内回复：微信只等这么久",
+    "see whether the server runs (systemctl status daoxiao) and what keeps it busy: WeChat waits no longer than 5 s",
+    "看看服务器是不是在运行（systemctl status daoxiao）、在忙什么：微信只等 5 秒",
 ];
 
 const SAME_KEY: [&str; 2] = [
@@ -480,6 +481,40 @@ fn a_port_without_tls() {
     .assert(&format!("https://{}/wechat", bot.address));
 }
 
+/// A proxy that tells the peer's address by the PROXY protocol, which the bot does not know.
+fn proxy_protocol(bot: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (mut client, mut server) = (client.unwrap(), TcpStream::connect(bot).unwrap());
+            let head = b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n";
+            server.write_all(head).unwrap();
+            let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            // Either side may go first.
+            thread::spawn(move || io::copy(&mut from, &mut to).unwrap_or_default());
+            thread::spawn(move || io::copy(&mut server, &mut client).unwrap_or_default());
+        }
+    });
+    address
+}
+
+#[test]
+fn a_proxy_that_speaks_the_proxy_protocol() {
+    let bot = Bot::start();
+    Told {
+        english: [
+            "path: refused with 400 and not a word",
+            "let the proxy pass requests on by plain HTTP/1.1, without the PROXY protocol; if there is none, read the server's log",
+        ],
+        chinese: [
+            "路径：被拒绝，状态码 400，没有说原因",
+            "让反向代理用普通的 HTTP/1.1 转发，不要加 PROXY protocol；没有反向代理，就查看服务器的日志",
+        ],
+    }
+    .assert(&format!("http://{}/wechat", proxy_protocol(bot.address)));
+}
+
 #[test]
 fn a_port_that_a_firewall_drops() {
     // One connection waits to be accepted; the kernel drops the calls of those that come after it.
@@ -528,7 +563,7 @@ impl Told {
     }
 }
 
-/// How a server answers.
+/// What a server answers.
 type Answer = fn(&Call) -> String;
 
 /// Of servers with a fault, each with what is told of it.
@@ -571,204 +606,205 @@ fn reply_with(call: &Call, from: &str, to: &str) -> String {
     })
 }
 
+const SOMETHING_ELSE: &[(Answer, Told)] = &[
+    (
+        |_| redirect("/wechat/?signature=1"),
+        Told {
+            english: [
+                "path: it sends the caller to the same address with a slash: /wechat/ (301)",
+                "write the slash into the URL, too: WeChat follows no redirect",
+            ],
+            chinese: [
+                "路径：跳转到了同一个地址，只是末尾多了斜杠：/wechat/（状态码 301）",
+                "URL 末尾也写上斜杠：微信不跟随跳转",
+            ],
+        },
+    ),
+    (
+        |_| redirect("https://a/"),
+        Told {
+            english: [
+                "path: it sends the caller to https://a/ (301)",
+                "use the address that it leads to: WeChat follows no redirect",
+            ],
+            chinese: [
+                "路径：跳转到了 https://a/（状态码 301）",
+                "直接填跳转后的地址：微信不跟随跳转",
+            ],
+        },
+    ),
+    (
+        |_| answer("302 Found", ""),
+        Told {
+            english: [
+                "path: it sends the caller away and does not say where (302)",
+                "answer with status 200: WeChat follows no redirect",
+            ],
+            chinese: [
+                "路径：要求跳转，却没有说跳到哪里（状态码 302）",
+                "用状态码 200 响应：微信不跟随跳转",
+            ],
+        },
+    ),
+    (
+        |_| {
+            page(
+                "400 Bad Request",
+                "400 The plain HTTP request was sent to HTTPS port",
+            )
+        },
+        Told {
+            english: [
+                "path: this port speaks https, not http (400)",
+                "write https:// in the URL",
+            ],
+            chinese: [
+                "路径：这个端口是 https，不是 http（状态码 400）",
+                "把 URL 改成 https://",
+            ],
+        },
+    ),
+    (
+        |_| answer("401 Unauthorized", ""),
+        Told {
+            english: [
+                "path: a password is asked for (401)",
+                "let WeChat in without a password at this path: it has none",
+            ],
+            chinese: [
+                "路径：要求输入密码（状态码 401）",
+                "这个路径不要设密码：微信没有密码",
+            ],
+        },
+    ),
+    (
+        |_| answer("502 Bad Gateway", ""),
+        Told {
+            english: [
+                "path: the proxy reaches no bot (502)",
+                "start the bot behind the proxy, or fix its address in the proxy's settings",
+            ],
+            chinese: [
+                "路径：反向代理连不上机器人（状态码 502）",
+                "启动反向代理后面的机器人，或者改正代理里填的地址",
+            ],
+        },
+    ),
+    (
+        |_| page("403 Forbidden", "403"),
+        Told {
+            english: [
+                "path: a web server or a firewall answers, not the bot (403)",
+                "let the web server or the firewall pass this host and path on to the bot, or fix them in the URL",
+            ],
+            chinese: [
+                "路径：响应的是 Web 服务器或防火墙，不是机器人（状态码 403）",
+                "让 Web 服务器或防火墙把这个域名和路径转给机器人，或者改正 URL",
+            ],
+        },
+    ),
+    (
+        |call| {
+            if call.is_of_browser() {
+                right(call)
+            } else {
+                answer("403 Forbidden", "blocked")
+            }
+        },
+        Told {
+            english: [
+                "path: a web firewall lets browsers pass and turns WeChat away (403)",
+                "let the firewall pass this path whoever calls: WeChat is no browser and calls itself Mozilla/4.0",
+            ],
+            chinese: [
+                "路径：Web 防火墙（WAF）放行浏览器，却拦下微信（状态码 403）",
+                "让防火墙对这个路径一律放行：微信不是浏览器，它的 User-Agent 是 Mozilla/4.0",
+            ],
+        },
+    ),
+    (
+        |call| {
+            if call.is_of_browser() {
+                right(call)
+            } else {
+                String::new()
+            }
+        },
+        Told {
+            english: [
+                "path: a web firewall lets browsers pass and cuts WeChat's connection",
+                "let the firewall pass this path whoever calls: WeChat is no browser and calls itself Mozilla/4.0",
+            ],
+            chinese: [
+                "路径：Web 防火墙（WAF）放行浏览器，却切断微信的连接",
+                "让防火墙对这个路径一律放行：微信不是浏览器，它的 User-Agent 是 Mozilla/4.0",
+            ],
+        },
+    ),
+    (
+        |_| answer("404 Not Found", ""),
+        Told {
+            english: [
+                "path: there is nothing at this path (404)",
+                "fix the path in the URL: daoxiao answers at / and /wechat unless --path says otherwise",
+            ],
+            chinese: [
+                "路径：这个路径下什么也没有（状态码 404）",
+                "改正 URL 里的路径：daoxiao 默认响应 / 和 /wechat，可以用 --path 修改",
+            ],
+        },
+    ),
+    (
+        |_| answer("405 Method Not Allowed", ""),
+        Told {
+            english: [
+                "path: GET is not taken here (405)",
+                "let the server answer GET and POST at this path",
+            ],
+            chinese: [
+                "路径：不接受 GET 请求（状态码 405）",
+                "让服务器在这个路径上同时响应 GET 和 POST",
+            ],
+        },
+    ),
+    (
+        |_| answer("500 Internal Server Error", ""),
+        Told {
+            english: ["path: the server fails (500)", "read the server's log"],
+            chinese: ["路径：服务器出错（状态码 500）", "查看服务器的日志"],
+        },
+    ),
+    (
+        |_| "SSH-2.0-OpenSSH_9.2\r\n".to_owned(),
+        Told {
+            english: [
+                "path: what answers does not speak HTTP, or not to the end",
+                "find out what listens on this port",
+            ],
+            chinese: [
+                "路径：响应的不是 HTTP，或者没有发完",
+                "查一查是什么程序在监听这个端口",
+            ],
+        },
+    ),
+    (
+        |_| "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n1".to_owned(),
+        Told {
+            english: [
+                "path: what answers does not speak HTTP, or not to the end",
+                "find out what listens on this port",
+            ],
+            chinese: [
+                "路径：响应的不是 HTTP，或者没有发完",
+                "查一查是什么程序在监听这个端口",
+            ],
+        },
+    ),
+];
+
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table of faults")]
 fn where_something_else_answers() {
-    assert_each(&[
-        (
-            |_| redirect("/wechat/?signature=1"),
-            Told {
-                english: [
-                    "path: it sends the caller to the same address with a slash: /wechat/ (301)",
-                    "write the slash into the URL, too: WeChat follows no redirect",
-                ],
-                chinese: [
-                    "路径：跳转到了同一个地址，只是末尾多了斜杠：/wechat/（状态码 301）",
-                    "URL 末尾也写上斜杠：微信不跟随跳转",
-                ],
-            },
-        ),
-        (
-            |_| redirect("https://a/"),
-            Told {
-                english: [
-                    "path: it sends the caller to https://a/ (301)",
-                    "use the address that it leads to: WeChat follows no redirect",
-                ],
-                chinese: [
-                    "路径：跳转到了 https://a/（状态码 301）",
-                    "直接填跳转后的地址：微信不跟随跳转",
-                ],
-            },
-        ),
-        (
-            |_| answer("302 Found", ""),
-            Told {
-                english: [
-                    "path: it sends the caller away and does not say where (302)",
-                    "answer with status 200: WeChat follows no redirect",
-                ],
-                chinese: [
-                    "路径：要求跳转，却没有说跳到哪里（状态码 302）",
-                    "用状态码 200 响应：微信不跟随跳转",
-                ],
-            },
-        ),
-        (
-            |_| {
-                page(
-                    "400 Bad Request",
-                    "400 The plain HTTP request was sent to HTTPS port",
-                )
-            },
-            Told {
-                english: [
-                    "path: this port speaks https, not http (400)",
-                    "write https:// in the URL",
-                ],
-                chinese: [
-                    "路径：这个端口是 https，不是 http（状态码 400）",
-                    "把 URL 改成 https://",
-                ],
-            },
-        ),
-        (
-            |_| answer("401 Unauthorized", ""),
-            Told {
-                english: [
-                    "path: a password is asked for (401)",
-                    "let WeChat in without a password at this path: it has none",
-                ],
-                chinese: [
-                    "路径：要求输入密码（状态码 401）",
-                    "这个路径不要设密码：微信没有密码",
-                ],
-            },
-        ),
-        (
-            |_| answer("502 Bad Gateway", ""),
-            Told {
-                english: [
-                    "path: the proxy reaches no bot (502)",
-                    "start the bot behind the proxy, or fix its address in the proxy's settings",
-                ],
-                chinese: [
-                    "路径：反向代理连不上机器人（状态码 502）",
-                    "启动反向代理后面的机器人，或者改正代理里填的地址",
-                ],
-            },
-        ),
-        (
-            |_| page("403 Forbidden", "403"),
-            Told {
-                english: [
-                    "path: a web server or a firewall answers, not the bot (403)",
-                    "let the web server or the firewall pass this host and path on to the bot, or fix them in the URL",
-                ],
-                chinese: [
-                    "路径：响应的是 Web 服务器或防火墙，不是机器人（状态码 403）",
-                    "让 Web 服务器或防火墙把这个域名和路径转给机器人，或者改正 URL",
-                ],
-            },
-        ),
-        (
-            |call| {
-                if call.is_of_browser() {
-                    right(call)
-                } else {
-                    answer("403 Forbidden", "blocked")
-                }
-            },
-            Told {
-                english: [
-                    "path: a web firewall lets browsers pass and turns WeChat away (403)",
-                    "let the firewall pass this path whoever calls: WeChat is no browser and calls itself Mozilla/4.0",
-                ],
-                chinese: [
-                    "路径：Web 防火墙（WAF）放行浏览器，却拦下微信（状态码 403）",
-                    "让防火墙对这个路径一律放行：微信不是浏览器，它的 User-Agent 是 Mozilla/4.0",
-                ],
-            },
-        ),
-        (
-            |call| {
-                if call.is_of_browser() {
-                    right(call)
-                } else {
-                    String::new()
-                }
-            },
-            Told {
-                english: [
-                    "path: a web firewall lets browsers pass and cuts WeChat's connection",
-                    "let the firewall pass this path whoever calls: WeChat is no browser and calls itself Mozilla/4.0",
-                ],
-                chinese: [
-                    "路径：Web 防火墙（WAF）放行浏览器，却切断微信的连接",
-                    "让防火墙对这个路径一律放行：微信不是浏览器，它的 User-Agent 是 Mozilla/4.0",
-                ],
-            },
-        ),
-        (
-            |_| answer("404 Not Found", ""),
-            Told {
-                english: [
-                    "path: there is nothing at this path (404)",
-                    "fix the path in the URL: daoxiao answers at / and /wechat unless --path says otherwise",
-                ],
-                chinese: [
-                    "路径：这个路径下什么也没有（状态码 404）",
-                    "改正 URL 里的路径：daoxiao 默认响应 / 和 /wechat，可以用 --path 修改",
-                ],
-            },
-        ),
-        (
-            |_| answer("405 Method Not Allowed", ""),
-            Told {
-                english: [
-                    "path: GET is not taken here (405)",
-                    "let the server answer GET and POST at this path",
-                ],
-                chinese: [
-                    "路径：不接受 GET 请求（状态码 405）",
-                    "让服务器在这个路径上同时响应 GET 和 POST",
-                ],
-            },
-        ),
-        (
-            |_| answer("500 Internal Server Error", ""),
-            Told {
-                english: ["path: the server fails (500)", "read the server's log"],
-                chinese: ["路径：服务器出错（状态码 500）", "查看服务器的日志"],
-            },
-        ),
-        (
-            |_| "SSH-2.0-OpenSSH_9.2\r\n".to_owned(),
-            Told {
-                english: [
-                    "path: what answers does not speak HTTP, or not to the end",
-                    "find out what listens on this port",
-                ],
-                chinese: [
-                    "路径：响应的不是 HTTP，或者没有发完",
-                    "查一查是什么程序在监听这个端口",
-                ],
-            },
-        ),
-        (
-            |_| "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n1".to_owned(),
-            Told {
-                english: [
-                    "path: what answers does not speak HTTP, or not to the end",
-                    "find out what listens on this port",
-                ],
-                chinese: [
-                    "路径：响应的不是 HTTP，或者没有发完",
-                    "查一查是什么程序在监听这个端口",
-                ],
-            },
-        ),
-    ]);
+    assert_each(SOMETHING_ELSE);
 }
 
 #[test]
@@ -788,180 +824,183 @@ fn where_the_same_address_is_wanted_by_https() {
     .assert(&url);
 }
 
+const OTHER_ECHOSTR: &[(Answer, Told)] = &[
+    (
+        |call| ok(&format!("\u{feff}{}", call.field("echostr"))),
+        Told {
+            english: [
+                "handshake: a byte order mark (BOM) stands before echostr",
+                "save the server's files as UTF-8 without BOM",
+            ],
+            chinese: [
+                "验证 URL：echostr 前面有 BOM（字节顺序标记）",
+                "把服务器的代码文件存成不带 BOM 的 UTF-8",
+            ],
+        },
+    ),
+    (
+        |call| ok(&format!("\"{}\"", call.field("echostr"))),
+        Told {
+            english: [
+                "handshake: echostr came back in quotes",
+                "answer with the bare text of echostr, not with JSON",
+            ],
+            chinese: [
+                "验证 URL：返回的 echostr 带了引号",
+                "直接返回 echostr 的文本，不要转成 JSON",
+            ],
+        },
+    ),
+    (
+        |call| ok(&format!("{}\n", call.field("echostr"))),
+        Told {
+            english: [
+                "handshake: whitespace stands around echostr",
+                "write echostr without a line break, and leave nothing outside the program's code",
+            ],
+            chinese: [
+                "验证 URL：echostr 前后有空白",
+                "输出 echostr 时不要换行，代码之外也不要留空行",
+            ],
+        },
+    ),
+    (
+        |call| page("200 OK", call.field("echostr")),
+        Told {
+            english: [
+                "handshake: echostr came back inside a web page",
+                "answer with the bare text of echostr, without a template around it",
+            ],
+            chinese: [
+                "验证 URL：返回的 echostr 外面套了网页",
+                "只返回 echostr 的文本，不要套网页模板",
+            ],
+        },
+    ),
+    (
+        |call| ok(&format!("1{}", call.field("echostr")).replace(call.field("echostr"), "2")),
+        Told {
+            english: [
+                "handshake: \"12\" came back, not echostr",
+                "use the same Token in WECHAT_TOKEN here, at the platform and on the server, and let the proxy pass the query on",
+            ],
+            chinese: [
+                "验证 URL：返回的是“12”，不是 echostr",
+                "让这里的 WECHAT_TOKEN、公众平台和服务器三处的 Token 一致，并让反向代理保留查询字符串",
+            ],
+        },
+    ),
+    (
+        |_| page("200 OK", "Welcome to nginx!"),
+        Told {
+            english: [
+                "handshake: a web page came back, not echostr",
+                "let the URL lead to the bot: this address, path or proxy leads to a website",
+            ],
+            chinese: [
+                "验证 URL：返回的是网页，不是 echostr",
+                "让 URL 指向机器人：这个地址、路径或反向代理指向的是网站",
+            ],
+        },
+    ),
+    (
+        |call| match call.method.as_str() {
+            "GET" if call.is_signed() => answer("201 Created", call.field("echostr")),
+            _ => right(call),
+        },
+        Told {
+            english: [
+                "handshake: echostr came back with status 201",
+                "answer with status 200: WeChat may take no other",
+            ],
+            chinese: [
+                "验证 URL：echostr 返回了，但状态码是 201",
+                "用状态码 200 响应：别的状态码微信未必接受",
+            ],
+        },
+    ),
+    (
+        |call| match call.method.as_str() {
+            "GET" => ok(call.field("echostr")),
+            _ => ok("success"),
+        },
+        Told {
+            english: [
+                "wrong Token: a wrong Token is taken for right",
+                "check the signature on the server: as it is, anyone can pose as WeChat",
+            ],
+            chinese: [
+                "错误的 Token：Token 不对也能通过验证",
+                "在服务器上校验签名：现在谁都可以冒充微信",
+            ],
+        },
+    ),
+];
+
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table of faults")]
 fn where_echostr_does_not_come_back_as_it_was_sent() {
-    assert_each(&[
-        (
-            |call| ok(&format!("\u{feff}{}", call.field("echostr"))),
-            Told {
-                english: [
-                    "handshake: a byte order mark (BOM) stands before echostr",
-                    "save the server's files as UTF-8 without BOM",
-                ],
-                chinese: [
-                    "验证 URL：echostr 前面有 BOM（字节顺序标记）",
-                    "把服务器的代码文件存成不带 BOM 的 UTF-8",
-                ],
-            },
-        ),
-        (
-            |call| ok(&format!("\"{}\"", call.field("echostr"))),
-            Told {
-                english: [
-                    "handshake: echostr came back in quotes",
-                    "answer with the bare text of echostr, not with JSON",
-                ],
-                chinese: [
-                    "验证 URL：返回的 echostr 带了引号",
-                    "直接返回 echostr 的文本，不要转成 JSON",
-                ],
-            },
-        ),
-        (
-            |call| ok(&format!("{}\n", call.field("echostr"))),
-            Told {
-                english: [
-                    "handshake: whitespace stands around echostr",
-                    "write echostr without a line break, and leave nothing outside the program's code",
-                ],
-                chinese: [
-                    "验证 URL：echostr 前后有空白",
-                    "输出 echostr 时不要换行，代码之外也不要留空行",
-                ],
-            },
-        ),
-        (
-            |call| page("200 OK", call.field("echostr")),
-            Told {
-                english: [
-                    "handshake: echostr came back inside a web page",
-                    "answer with the bare text of echostr, without a template around it",
-                ],
-                chinese: [
-                    "验证 URL：返回的 echostr 外面套了网页",
-                    "只返回 echostr 的文本，不要套网页模板",
-                ],
-            },
-        ),
-        (
-            |call| ok(&format!("1{}", call.field("echostr")).replace(call.field("echostr"), "2")),
-            Told {
-                english: [
-                    "handshake: \"12\" came back, not echostr",
-                    "use the same Token in WECHAT_TOKEN here, at the platform and on the server, and let the proxy pass the query on",
-                ],
-                chinese: [
-                    "验证 URL：返回的是“12”，不是 echostr",
-                    "让这里的 WECHAT_TOKEN、公众平台和服务器三处的 Token 一致，并让反向代理保留查询字符串",
-                ],
-            },
-        ),
-        (
-            |_| page("200 OK", "Welcome to nginx!"),
-            Told {
-                english: [
-                    "handshake: a web page came back, not echostr",
-                    "let the URL lead to the bot: this address, path or proxy leads to a website",
-                ],
-                chinese: [
-                    "验证 URL：返回的是网页，不是 echostr",
-                    "让 URL 指向机器人：这个地址、路径或反向代理指向的是网站",
-                ],
-            },
-        ),
-        (
-            |call| match call.method.as_str() {
-                "GET" if call.is_signed() => answer("201 Created", call.field("echostr")),
-                _ => right(call),
-            },
-            Told {
-                english: [
-                    "handshake: echostr came back with status 201",
-                    "answer with status 200: WeChat may take no other",
-                ],
-                chinese: [
-                    "验证 URL：echostr 返回了，但状态码是 201",
-                    "用状态码 200 响应：别的状态码微信未必接受",
-                ],
-            },
-        ),
-        (
-            |call| match call.method.as_str() {
-                "GET" => ok(call.field("echostr")),
-                _ => ok("success"),
-            },
-            Told {
-                english: [
-                    "wrong Token: a wrong Token is taken for right",
-                    "check the signature on the server: as it is, anyone can pose as WeChat",
-                ],
-                chinese: [
-                    "错误的 Token：Token 不对也能通过验证",
-                    "在服务器上校验签名：现在谁都可以冒充微信",
-                ],
-            },
-        ),
-    ]);
+    assert_each(OTHER_ECHOSTR);
 }
+
+const NO_HTTP10: &[(Answer, Told)] = &[
+    (
+        |call| match call.method.as_str() {
+            "GET" if call.is_signed() && call.is_new() => chunks(call.field("echostr")),
+            _ => right(call),
+        },
+        Told {
+            english: [
+                "handshake by HTTP/1.0: the answer came in chunks, which HTTP/1.0 does not have",
+                "answer with Content-Length and without chunks where the request is HTTP/1.0: WeChat calls by both versions",
+            ],
+            chinese: [
+                "用 HTTP/1.0 验证 URL：响应是分块传输的，而 HTTP/1.0 没有分块传输",
+                "请求是 HTTP/1.0 时，用 Content-Length 响应，不要分块：两种版本微信都会用",
+            ],
+        },
+    ),
+    (
+        |call| {
+            if call.is_http10() {
+                answer("505 HTTP Version Not Supported", "only 1.1")
+            } else {
+                right(call)
+            }
+        },
+        Told {
+            english: [
+                "handshake by HTTP/1.0: HTTP/1.0 is refused with 505: only 1.1",
+                "let the server and the proxy take HTTP/1.0, too: WeChat calls by both versions",
+            ],
+            chinese: [
+                "用 HTTP/1.0 验证 URL：拒绝了 HTTP/1.0 请求，状态码 505：only 1.1",
+                "让服务器和反向代理也接受 HTTP/1.0：两种版本微信都会用",
+            ],
+        },
+    ),
+    (
+        |call| match call.method.as_str() {
+            "POST" if call.is_http10() => {
+                chunks(&reply(call, &now().to_string(), &cdata(&content(call))))
+            }
+            _ => right(call),
+        },
+        Told {
+            english: [
+                "text by HTTP/1.0: the answer came in chunks, which HTTP/1.0 does not have",
+                "answer with Content-Length and without chunks where the request is HTTP/1.0: WeChat calls by both versions",
+            ],
+            chinese: [
+                "用 HTTP/1.0 发文本消息：响应是分块传输的，而 HTTP/1.0 没有分块传输",
+                "请求是 HTTP/1.0 时，用 Content-Length 响应，不要分块：两种版本微信都会用",
+            ],
+        },
+    ),
+];
 
 #[test]
 fn where_http_1_0_is_not_answered_as_it_should_be() {
-    assert_each(&[
-        (
-            |call| match call.method.as_str() {
-                "GET" if call.is_signed() && call.is_new() => chunks(call.field("echostr")),
-                _ => right(call),
-            },
-            Told {
-                english: [
-                    "handshake by HTTP/1.0: the answer came in chunks, which HTTP/1.0 does not have",
-                    "answer with Content-Length and without chunks where the request is HTTP/1.0: WeChat calls by both versions",
-                ],
-                chinese: [
-                    "用 HTTP/1.0 验证 URL：响应是分块传输的，而 HTTP/1.0 没有分块传输",
-                    "请求是 HTTP/1.0 时，用 Content-Length 响应，不要分块：两种版本微信都会用",
-                ],
-            },
-        ),
-        (
-            |call| {
-                if call.is_http10() {
-                    answer("505 HTTP Version Not Supported", "only 1.1")
-                } else {
-                    right(call)
-                }
-            },
-            Told {
-                english: [
-                    "handshake by HTTP/1.0: HTTP/1.0 is refused with 505: only 1.1",
-                    "let the server and the proxy take HTTP/1.0, too: WeChat calls by both versions",
-                ],
-                chinese: [
-                    "用 HTTP/1.0 验证 URL：拒绝了 HTTP/1.0 请求，状态码 505：only 1.1",
-                    "让服务器和反向代理也接受 HTTP/1.0：两种版本微信都会用",
-                ],
-            },
-        ),
-        (
-            |call| match call.method.as_str() {
-                "POST" if call.is_http10() => {
-                    chunks(&reply(call, &now().to_string(), &cdata(&content(call))))
-                }
-                _ => right(call),
-            },
-            Told {
-                english: [
-                    "text by HTTP/1.0: the answer came in chunks, which HTTP/1.0 does not have",
-                    "answer with Content-Length and without chunks where the request is HTTP/1.0: WeChat calls by both versions",
-                ],
-                chinese: [
-                    "用 HTTP/1.0 发文本消息：响应是分块传输的，而 HTTP/1.0 没有分块传输",
-                    "请求是 HTTP/1.0 时，用 Content-Length 响应，不要分块：两种版本微信都会用",
-                ],
-            },
-        ),
-    ]);
+    assert_each(NO_HTTP10);
 }
 
 #[test]
@@ -987,91 +1026,103 @@ fn a_server_that_keeps_a_connection_of_http_1_0_open() {
     told.assert(&Fake::listen(without_length, Then::Wait).url());
 }
 
-/// A fault of every reply; the first one is to be told first.
-#[test]
-#[expect(clippy::too_many_lines, reason = "a table of faults")]
-fn where_a_reply_is_not_in_the_right_form() {
-    let faults: &[(Answer, [&str; 2], [&str; 2])] = &[
-        (
-            |call| {
-                right_but(call, || {
-                    format!("<!DOCTYPE html>\n{}", reply(call, &now().to_string(), "a"))
-                })
-            },
-            [
+/// Faults of every reply; the first one is to be told first.
+const WRONG_REPLIES: &[(Answer, Told)] = &[
+    (
+        |call| {
+            right_but(call, || {
+                format!("<!DOCTYPE html>\n{}", reply(call, &now().to_string(), "a"))
+            })
+        },
+        Told {
+            english: [
                 "text: the reply stands inside a web page (text/html)",
                 "answer with the XML and nothing around it, as application/xml",
             ],
-            [
+            chinese: [
                 "文本消息：回复外面套了网页（text/html）",
                 "只返回 XML，前后不要有别的内容，Content-Type 用 application/xml",
             ],
-        ),
-        (
-            |call| {
-                reply_with(
-                    call,
-                    "<ToUserName>oDaoxiaoDoctor<",
-                    "<ToUserName>gh_daoxiao<",
-                )
-            },
-            [
+        },
+    ),
+    (
+        |call| {
+            reply_with(
+                call,
+                "<ToUserName>oDaoxiaoDoctor<",
+                "<ToUserName>gh_daoxiao<",
+            )
+        },
+        Told {
+            english: [
                 "text: the reply does not go from the account to the user",
                 "swap the names: ToUserName is the OpenID that wrote, FromUserName the account",
             ],
-            [
+            chinese: [
                 "文本消息：回复的收发双方不对",
                 "把两个名字对调：ToUserName 是发消息者的 OpenID，FromUserName 是公众号",
             ],
-        ),
-        (
-            |call| right_but(call, || reply(call, &format!("{}000", now()), "a")),
-            [
+        },
+    ),
+    (
+        |call| right_but(call, || reply(call, &format!("{}000", now()), "a")),
+        Told {
+            english: [
                 "text: CreateTime is in milliseconds",
                 "give CreateTime in seconds: divide by 1000",
             ],
-            [
+            chinese: [
                 "文本消息：CreateTime 用的是毫秒",
                 "CreateTime 要用秒：除以 1000",
             ],
-        ),
-        (
-            |call| right_but(call, || reply(call, "now", "a")),
-            [
+        },
+    ),
+    (
+        |call| right_but(call, || reply(call, "now", "a")),
+        Told {
+            english: [
                 "text: CreateTime is \"now\", not the current time",
                 "give CreateTime as the number of seconds since 1970",
             ],
-            [
+            chinese: [
                 "文本消息：CreateTime 是“now”，不是当前时间",
                 "CreateTime 要用 Unix 时间戳，单位是秒",
             ],
-        ),
-        (
-            |call| reply_with(call, "<MsgType>text</MsgType>", ""),
-            [
+        },
+    ),
+    (
+        |call| reply_with(call, "<MsgType>text</MsgType>", ""),
+        Told {
+            english: [
                 "text: the reply has no MsgType",
                 "give the reply a MsgType, such as text",
             ],
-            [
+            chinese: [
                 "文本消息：回复没有 MsgType",
                 "给回复加上 MsgType，例如 text",
             ],
-        ),
-        (
-            |call| right_but(call, || reply(call, &now().to_string(), "")),
-            [
+        },
+    ),
+    (
+        |call| right_but(call, || reply(call, &now().to_string(), "")),
+        Told {
+            english: [
                 "text: the reply has no Content",
                 "answer success where there is nothing to say: WeChat refuses an empty Content",
             ],
-            [
+            chinese: [
                 "文本消息：回复没有 Content",
                 "没有话说就回复 success：微信不接受空的 Content",
             ],
-        ),
-    ];
-    for (answer, english, chinese) in faults {
+        },
+    ),
+];
+
+#[test]
+fn where_a_reply_is_not_in_the_right_form() {
+    for (answer, told) in WRONG_REPLIES {
         let fake = Fake::start(*answer);
-        for (language, [line, first]) in [("en", english), ("zh", chinese)] {
+        for (language, [line, first]) in [("en", told.english), ("zh", told.chinese)] {
             let verdict = examine_in(language, &fake.url(), &[]);
             assert_eq!(verdict.code, Some(1), "{verdict:#?}");
             assert_eq!(verdict.wrong()[0], format!("✗ {line}"), "{verdict:#?}");
@@ -1080,108 +1131,112 @@ fn where_a_reply_is_not_in_the_right_form() {
     }
 }
 
+const REFUSED_MESSAGES: &[(Answer, Told)] = &[
+    (
+        |call| match call.method.as_str() {
+            "GET" => right(call),
+            _ => answer("405 Method Not Allowed", "GET only"),
+        },
+        Told {
+            english: [
+                "text: refused with 405: GET only",
+                "let the server answer POST at this path, not only GET",
+            ],
+            chinese: [
+                "文本消息：被拒绝，状态码 405：GET only",
+                "让服务器在这个路径上也响应 POST，不能只有 GET",
+            ],
+        },
+    ),
+    (
+        |call| match call.method.as_str() {
+            "GET" => right(call),
+            _ => page("403 Forbidden", "403"),
+        },
+        Told {
+            english: [
+                "text: a web server or a firewall answers, not the bot (403)",
+                "let the web server or the firewall pass this host and path on to the bot, or fix them in the URL",
+            ],
+            chinese: [
+                "文本消息：响应的是 Web 服务器或防火墙，不是机器人（状态码 403）",
+                "让 Web 服务器或防火墙把这个域名和路径转给机器人，或者改正 URL",
+            ],
+        },
+    ),
+    (
+        |call| match call.method.as_str() {
+            "GET" => right(call),
+            _ => redirect("/login"),
+        },
+        Told {
+            english: [
+                "text: it sends the caller to /login (301)",
+                "use the address that it leads to: WeChat follows no redirect",
+            ],
+            chinese: [
+                "文本消息：跳转到了 /login（状态码 301）",
+                "直接填跳转后的地址：微信不跟随跳转",
+            ],
+        },
+    ),
+    (
+        |call| match call.method.as_str() {
+            "GET" => right(call),
+            _ => answer("500 Internal Server Error", "oops"),
+        },
+        Told {
+            english: ["text: refused with 500: oops", "read the server's log"],
+            chinese: ["文本消息：被拒绝，状态码 500：oops", "查看服务器的日志"],
+        },
+    ),
+];
+
 #[test]
 fn a_message_that_is_refused_where_the_handshake_is_not() {
-    assert_each(&[
-        (
-            |call| match call.method.as_str() {
-                "GET" => right(call),
-                _ => answer("405 Method Not Allowed", "GET only"),
-            },
-            Told {
-                english: [
-                    "text: refused with 405: GET only",
-                    "let the server answer POST at this path, not only GET",
-                ],
-                chinese: [
-                    "文本消息：被拒绝，状态码 405：GET only",
-                    "让服务器在这个路径上也响应 POST，不能只有 GET",
-                ],
-            },
-        ),
-        (
-            |call| match call.method.as_str() {
-                "GET" => right(call),
-                _ => page("403 Forbidden", "403"),
-            },
-            Told {
-                english: [
-                    "text: a web server or a firewall answers, not the bot (403)",
-                    "let the web server or the firewall pass this host and path on to the bot, or fix them in the URL",
-                ],
-                chinese: [
-                    "文本消息：响应的是 Web 服务器或防火墙，不是机器人（状态码 403）",
-                    "让 Web 服务器或防火墙把这个域名和路径转给机器人，或者改正 URL",
-                ],
-            },
-        ),
-        (
-            |call| match call.method.as_str() {
-                "GET" => right(call),
-                _ => redirect("/login"),
-            },
-            Told {
-                english: [
-                    "text: it sends the caller to /login (301)",
-                    "use the address that it leads to: WeChat follows no redirect",
-                ],
-                chinese: [
-                    "文本消息：跳转到了 /login（状态码 301）",
-                    "直接填跳转后的地址：微信不跟随跳转",
-                ],
-            },
-        ),
-        (
-            |call| match call.method.as_str() {
-                "GET" => right(call),
-                _ => answer("500 Internal Server Error", "oops"),
-            },
-            Told {
-                english: ["text: refused with 500: oops", "read the server's log"],
-                chinese: ["文本消息：被拒绝，状态码 500：oops", "查看服务器的日志"],
-            },
-        ),
-    ]);
+    assert_each(REFUSED_MESSAGES);
 }
+
+const WRONG_ANSWERS: &[(Answer, Told)] = &[
+    (
+        |call| match call.method.as_str() {
+            "GET" => right(call),
+            _ => ok(&reply(call, &now().to_string(), &cdata(&content(call)))),
+        },
+        Told {
+            english: [
+                "forged message: answered with \"你好 daoxiao\"",
+                "check the signature of every POST too: as it is, anyone can write in a user's name",
+            ],
+            chinese: [
+                "伪造的消息：回复了“你好 daoxiao”",
+                "每个 POST 请求也要校验签名：现在谁都可以冒用别人的名义发消息",
+            ],
+        },
+    ),
+    (
+        |call| {
+            right_but(call, || {
+                let words = format!("You said: {}", content(call));
+                reply(call, &now().to_string(), &cdata(&words))
+            })
+        },
+        Told {
+            english: [
+                "long text: Content has 2056 bytes",
+                "cut Content to 2047 bytes: WeChat refuses what is longer",
+            ],
+            chinese: [
+                "长文本：Content 有 2056 字节",
+                "把 Content 截到 2047 字节以内：太长的微信不接受",
+            ],
+        },
+    ),
+];
 
 #[test]
 fn where_a_message_is_answered_that_should_not_be_or_otherwise() {
-    assert_each(&[
-        (
-            |call| match call.method.as_str() {
-                "GET" => right(call),
-                _ => ok(&reply(call, &now().to_string(), &cdata(&content(call)))),
-            },
-            Told {
-                english: [
-                    "forged message: answered with \"你好 daoxiao\"",
-                    "check the signature of every POST too: as it is, anyone can write in a user's name",
-                ],
-                chinese: [
-                    "伪造的消息：回复了“你好 daoxiao”",
-                    "每个 POST 请求也要校验签名：现在谁都可以冒用别人的名义发消息",
-                ],
-            },
-        ),
-        (
-            |call| {
-                right_but(call, || {
-                    let words = format!("You said: {}", content(call));
-                    reply(call, &now().to_string(), &cdata(&words))
-                })
-            },
-            Told {
-                english: [
-                    "long text: Content has 2056 bytes",
-                    "cut Content to 2047 bytes: WeChat refuses what is longer",
-                ],
-                chinese: [
-                    "长文本：Content 有 2056 字节",
-                    "把 Content 截到 2047 字节以内：太长的微信不接受",
-                ],
-            },
-        ),
-    ]);
+    assert_each(WRONG_ANSWERS);
 }
 
 #[test]

@@ -106,6 +106,8 @@ pub(crate) enum Fault {
     },
     RedirectNowhere(u16),
     WantsHttps(u16),
+    /// As the bot answers what is no HTTP, such as the PROXY protocol before a request.
+    EmptyRefusal(u16),
     WantsPassword(u16),
     ProxyWithoutBot(u16),
     WebServer(u16),

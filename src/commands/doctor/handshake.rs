@@ -35,6 +35,7 @@ pub(super) fn obstacle(answer: &Answer, url: &BotUrl) -> Option<Fault> {
         400 if answer.contains("plain http request was sent to https port") => {
             Fault::WantsHttps(status)
         }
+        400 if answer.body.is_empty() => Fault::EmptyRefusal(status),
         401 | 407 => Fault::WantsPassword(status),
         502..=504 => Fault::ProxyWithoutBot(status),
         // Frameworks say 405 by a page, too.
@@ -207,6 +208,8 @@ mod tests {
         assert_eq!(told(502, page), Some(Fault::ProxyWithoutBot(502)));
         let nginx = "<html><title>400 The plain HTTP request was sent to HTTPS port</title>";
         assert_eq!(told(400, nginx), Some(Fault::WantsHttps(400)));
+        assert_eq!(told(400, ""), Some(Fault::EmptyRefusal(400)));
+        assert_eq!(told(400, "bad request"), None);
     }
 
     #[test]

@@ -86,7 +86,7 @@ chinese_faults! {
     Fault::NoAnswer(PostError::Refused { host, port }) => "{host} 的 {port} 端口没有程序在监听",
         "在那台机器上启动机器人，或者改正 URL 里的端口";
     Fault::NoAnswer(PostError::TooSlow) => "5 秒内没有响应",
-        "让服务器在 5 秒内回复：微信只等这么久";
+        "看看服务器是不是在运行（systemctl status daoxiao）、在忙什么：微信只等 5 秒";
     Fault::NoAnswer(PostError::UntrustedCertificate) => "证书是自签名的，或者证书链不完整",
         "换用正规机构签发的证书，并配上完整的证书链（fullchain.pem），或者改用 80 端口的 http";
     Fault::NoAnswer(PostError::ExpiredCertificate) => "证书已过期",
@@ -109,6 +109,8 @@ chinese_faults! {
         "直接填跳转后的地址：微信不跟随跳转";
     Fault::RedirectNowhere(status) => "要求跳转，却没有说跳到哪里（状态码 {status}）",
         "用状态码 200 响应：微信不跟随跳转";
+    Fault::EmptyRefusal(status) => "被拒绝，状态码 {status}，没有说原因",
+        "让反向代理用普通的 HTTP/1.1 转发，不要加 PROXY protocol；没有反向代理，就查看服务器的日志";
     Fault::WantsHttps(status) => "这个端口是 https，不是 http（状态码 {status}）",
         "把 URL 改成 https://";
     Fault::WantsPassword(status) => "要求输入密码（状态码 {status}）",
