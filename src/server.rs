@@ -24,16 +24,13 @@ use std::{
 
 use tiny_http::{Method, Request};
 
-use self::{
-    connection::{Shutdown, shut_down},
-    request::{Body, Call, RequestInfo, send},
-};
+use self::request::{Body, Call, RequestInfo, send};
 use crate::{
     access_log::{self, REFUSED_LINES, RateLimit},
     callback::{Callback, Rejection},
     exchange::{self, Outcome, Response, read_body},
     joke::{JokeSettings, Jokes},
-    survival::{health::Health, worker::DRAIN},
+    survival::{health::Health, socket::USER_TIMEOUT, worker::DRAIN},
 };
 
 /// Path that says whether the bot is there, for load balancers and monitors.
@@ -42,9 +39,9 @@ pub(crate) const HEALTH_PATH: &str = "/healthz";
 /// From one look to the next for what arrives while the loop is to end.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Requests of a closed connection that still arrive come within this time. After that, another
-/// peer may have the port.
-const MUTE: Duration = Duration::from_secs(2);
+/// A peer that has left answers unread gets no more for this long: then the system has given the
+/// connection up.
+const MUTE: Duration = USER_TIMEOUT;
 
 /// Stack of a thread that reads one body or sends one response.
 const STACK_BYTES: usize = 128 * 1024;
@@ -70,7 +67,7 @@ pub(crate) struct Server {
     callback: Callback,
     jokes: Jokes,
     health: Arc<Health>,
-    /// Peers whose connections were closed, and when.
+    /// Peers that have left answers unread, and since when.
     muted: HashMap<SocketAddr, Instant>,
     /// Requests that are never dropped, because that would take for ever or end the process.
     kept: Vec<Call>,
@@ -250,10 +247,8 @@ impl Server {
         });
     }
 
-    /// Closes the connection of a peer that has left answers unread, and has those of its requests
-    /// dropped that have arrived.
+    /// Has the requests of a peer dropped that has left answers unread.
     fn mute(&mut self, peer: Option<SocketAddr>) {
-        shut_down(peer, Shutdown::Both);
         self.muted.retain(|_, since| since.elapsed() < MUTE);
         self.muted.extend(peer.map(|peer| (peer, Instant::now())));
     }

@@ -2,10 +2,9 @@
 
 use std::net::SocketAddr;
 
-pub(super) use nix::sys::socket::Shutdown;
 use nix::sys::{
     resource::{Resource, getrlimit},
-    socket::{SockaddrStorage, getpeername, shutdown},
+    socket::{Shutdown, SockaddrStorage, getpeername, shutdown},
 };
 use tiny_http::Request;
 
@@ -98,7 +97,7 @@ fn first<'a>(request: &'a Request, name: &'static str) -> Option<&'a str> {
 /// Ends reading from a peer or writing to it. `tiny_http` keeps its sockets to itself, so the
 /// descriptor is looked for by the peer's address. A connection has two; whoever holds a request or
 /// its writer holds one, and the other may be closed in the midst of this.
-pub(super) fn shut_down(peer: Option<SocketAddr>, how: Shutdown) {
+fn shut_down(peer: Option<SocketAddr>, how: Shutdown) {
     let Some(peer) = peer.map(SockaddrStorage::from) else {
         return;
     };

@@ -26,7 +26,7 @@ const KEEPALIVE_PROBES: u32 = 3;
 const SEND_TIMEOUT: Duration = Duration::from_millis(1);
 
 /// How long a peer may leave what was sent unconfirmed or unread, until its connection is dropped.
-const USER_TIMEOUT: Duration = Duration::from_secs(20);
+pub(crate) const USER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long a connection to the own port may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(50);

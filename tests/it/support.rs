@@ -4,7 +4,7 @@
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Read, Write},
-    net::{Shutdown, SocketAddr, TcpStream},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{self, Child, Command, ExitStatus, Stdio},
     sync::{
@@ -380,9 +380,7 @@ pub struct Connection(TcpStream);
 
 impl Connection {
     pub fn open(bot: &Bot) -> Self {
-        let stream = TcpStream::connect(bot.address).unwrap();
-        stream.set_read_timeout(Some(LIMIT)).unwrap();
-        Self(stream)
+        Self(connect(bot.address))
     }
 
     /// Sends all but the last byte of a request, and nothing more.
@@ -395,17 +393,76 @@ impl Connection {
     pub fn post(&mut self, target: &str, body: impl AsRef<[u8]>) -> Reply {
         let request = post_kept(target, body.as_ref());
         self.0.write_all(&request).unwrap();
-        let mut answer = Vec::new();
-        loop {
-            let mut some = [0; 4096];
-            let read = self.0.read(&mut some).unwrap();
-            assert_ne!(read, 0, "the connection ended");
-            answer.extend_from_slice(&some[..read]);
-            if let Some(reply) = parse_reply(&answer) {
-                return reply;
-            }
+        read_reply(&mut self.0).unwrap()
+    }
+}
+
+/// A connection whose peer is waited for as long as a test may take.
+pub fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream
+}
+
+/// Reads one answer of a connection that may stay open.
+pub fn read_reply(stream: &mut TcpStream) -> std::io::Result<Reply> {
+    let mut answer = Vec::new();
+    loop {
+        let mut some = [0; 4096];
+        let read = stream.read(&mut some)?;
+        if read == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        answer.extend_from_slice(&some[..read]);
+        if let Some(reply) = parse_reply(&answer) {
+            return Ok(reply);
         }
     }
+}
+
+/// Stands between a client and a server that are far from each other: every byte and the end of
+/// what is sent take this long.
+pub fn delaying_proxy(server: SocketAddr, delay: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for near in listener.incoming() {
+            let near = near.unwrap();
+            let far = TcpStream::connect(server).unwrap();
+            for stream in [&near, &far] {
+                stream.set_nodelay(true).unwrap();
+            }
+            pass_on(near.try_clone().unwrap(), far.try_clone().unwrap(), delay);
+            pass_on(far, near, delay);
+        }
+    });
+    address
+}
+
+fn pass_on(mut from: TcpStream, mut to: TcpStream, delay: Duration) {
+    let (send, receive) = mpsc::channel::<(Instant, Vec<u8>)>();
+    thread::spawn(move || {
+        for (due, bytes) in receive {
+            while let Some(left) = due.checked_duration_since(Instant::now()) {
+                thread::park_timeout(left);
+            }
+            if bytes.is_empty() {
+                let _ = to.shutdown(Shutdown::Write);
+            } else if to.write_all(&bytes).is_err() {
+                return;
+            }
+        }
+    });
+    thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        loop {
+            let read = from.read(&mut bytes).unwrap_or(0);
+            let piece = (Instant::now() + delay, bytes[..read].to_vec());
+            if send.send(piece).is_err() || read == 0 {
+                return;
+            }
+        }
+    });
 }
 
 /// Sends bytes on a new connection and reads one answer.

@@ -17,9 +17,13 @@ use nix::{
 };
 use socket2::SockRef;
 
-use crate::support::{
-    Bot, LIMIT, TOKEN, daoxiao, exchange, poll, post_request, signal, signed, signed_with,
-    site::Site, status_number, text_message,
+use crate::{
+    support::{
+        Bot, LIMIT, TOKEN, children, connect, daoxiao, exchange, poll, post_kept, post_request,
+        read_reply, signal, signed, signed_at, signed_with, site::Site, status_number,
+        text_message,
+    },
+    tools::find,
 };
 
 /// A copy of the program that a test may replace.
@@ -155,6 +159,167 @@ fn a_hangup_reads_the_file_of_jokes_anew_and_does_not_lose_them() {
     let builtin = daoxiao::joke::builtin();
     assert!(builtin.contains(&bot.answer_to("笑话")));
     assert_eq!(bot.stop().0.code(), Some(0));
+}
+
+#[test]
+fn a_connection_that_was_idle_over_a_reload_is_answered_and_told_to_close() {
+    let bot = Bot::start();
+    let mut kept = connect(bot.address);
+    let mut say = |words: &str| {
+        let request = post_kept(&signed("/wechat"), text_message(words).as_bytes());
+        kept.write_all(&request).unwrap();
+        read_reply(&mut kept).unwrap()
+    };
+    assert_eq!(say("一二").header("Connection"), None);
+    let old = bot.worker_pid();
+    bot.signal("HUP");
+    bot.wait_for_log("takes over");
+    // The new worker serves, and the old one is there for this connection.
+    assert_eq!(bot.answer_to("你好"), "好你");
+    let closed = poll(Instant::now() + LIMIT, || {
+        let reply = say("三四");
+        assert_eq!(reply.content(), "四三");
+        (reply.header("Connection") == Some("close")).then_some(())
+    });
+    assert_eq!(closed, Some(()), "the old worker keeps the connection");
+    let ended = poll(Instant::now() + LIMIT, || {
+        (!children(bot.pid()).contains(&old)).then_some(())
+    });
+    assert_eq!(ended, Some(()), "the old worker is still there");
+}
+
+#[test]
+fn a_bot_on_all_addresses_of_both_kinds_is_replaced() {
+    let mut command = daoxiao(&["--listen", "[::]:0", "--joke-source", "none"]);
+    command.env("WECHAT_TOKEN", TOKEN);
+    if TcpListener::bind("[::]:0").is_err() {
+        return;
+    }
+    let bot = Bot::spawn(command);
+    let here = SocketAddr::from(([127, 0, 0, 1], bot.address.port()));
+    bot.reload();
+    let request = post_request(&signed("/"), text_message("你好").as_bytes());
+    assert_eq!(exchange(here, request).content(), "好你");
+}
+
+#[test]
+fn the_supervisor_has_one_thread_and_little_memory_of_its_own() {
+    let bot = Bot::start();
+    assert_eq!(bot.answer_to("你好"), "好你");
+    assert_eq!(status_number(bot.pid(), "Threads:"), Some(1));
+    let kib = status_number(bot.pid(), "RssAnon:").unwrap();
+    assert!(kib <= 3 * 1024, "{kib} KiB");
+}
+
+#[test]
+fn an_idle_bot_is_idle() {
+    let bot = Bot::start();
+    assert_eq!(bot.answer_to("你好"), "好你");
+    // It looks less and less often.
+    wait(Duration::from_secs(4));
+    let processes = [bot.pid(), bot.worker_pid()];
+    let before = processes.map(work_of);
+    let time = Duration::from_secs(5);
+    wait(time);
+    let after = processes.map(work_of);
+    let sum = |work: [(u64, u64); 2]| (work[0].0 + work[1].0, work[0].1 + work[1].1);
+    let ((wakes, cpu), (wakes_before, cpu_before)) = (sum(after), sum(before));
+    let wakes = wakes - wakes_before;
+    assert!(wakes <= 2 * time.as_secs(), "{wakes} times awake");
+    // In a test's build, beside other tests; the benchmark measures the real one.
+    let cpu = Duration::from_nanos(cpu - cpu_before);
+    assert!(cpu < time / 200, "{cpu:?}");
+    let port = format!(":{:04X}", bot.address.port());
+    let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
+    let to_itself = sockets.lines().filter(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let (_local, remote) = (fields.next(), fields.next());
+        remote.is_some_and(|remote| remote.ends_with(&port))
+    });
+    assert_eq!(to_itself.count(), 0, "{sockets}");
+}
+
+fn wait(time: Duration) {
+    let end = Instant::now() + time;
+    while let Some(left) = end.checked_duration_since(Instant::now()) {
+        std::thread::park_timeout(left);
+    }
+}
+
+/// How often all threads of a process have been woken, and their time on a processor in
+/// nanoseconds.
+fn work_of(pid: u32) -> (u64, u64) {
+    let mut work = (0, 0);
+    for thread in fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
+        let thread = thread.unwrap().path();
+        let status = fs::read_to_string(thread.join("status")).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        work.0 += line.unwrap().trim().parse::<u64>().unwrap();
+        let times = fs::read_to_string(thread.join("schedstat")).unwrap();
+        work.1 += times.split(' ').next().unwrap().parse::<u64>().unwrap();
+    }
+    work
+}
+
+#[test]
+fn the_log_of_refused_requests_is_bounded_also_where_the_signature_was_right() {
+    let bot = Bot::start();
+    let begun = Instant::now();
+    let request = format!("GET {}&echostr=1 HTTP/1.1\r\n", signed_at("/", 1));
+    let requests = format!("{request}\r\n").repeat(2_999) + &request;
+    let requests = requests + "Connection: close\r\n\r\n";
+    let mut stream = connect(bot.address);
+    let mut reader = stream.try_clone().unwrap();
+    let reading = std::thread::spawn(move || {
+        let mut answers = String::new();
+        reader.read_to_string(&mut answers).unwrap();
+        answers.matches("HTTP/1.1 403 ").count()
+    });
+    stream.write_all(requests.as_bytes()).unwrap();
+    assert_eq!(reading.join().unwrap(), 3_000);
+    let windows = begun.elapsed().as_secs() + 1;
+    let lines = bot.log().matches("s in the past").count();
+    assert!((1..=200 * windows).contains(&(lines as u64)), "{lines}");
+}
+
+/// Runs the bot by a shell, which first does something to itself.
+fn bot_behind(shell: &str) -> Option<Bot> {
+    let unshare = find("unshare")?;
+    let can = Command::new(&unshare).args(["-Urmpf", "true"]).status();
+    if !can.is_ok_and(|status| status.success()) {
+        return None;
+    }
+    let bot = env!("CARGO_BIN_EXE_daoxiao");
+    let script = format!("{shell} exec '{bot}' --listen 127.0.0.1:0 --joke-source none");
+    let mut command = Command::new(unshare);
+    command
+        .args(["-Urmpf", "--kill-child", "sh", "-c", &script])
+        .env("WECHAT_TOKEN", TOKEN);
+    Some(Bot::spawn(command))
+}
+
+#[test]
+fn process_1_without_proc_or_with_little_address_space_serves_and_ends() {
+    for shell in ["", "mount -t tmpfs none /proc &&", "ulimit -v 400000 &&"] {
+        let Some(mut bot) = bot_behind(shell) else {
+            return;
+        };
+        let supervisor = children(bot.pid())[0];
+        for _ in 0..2 {
+            assert_eq!(bot.answer_to("你好"), "好你", "{shell}");
+            let worker = children(supervisor)[0];
+            signal(worker, "SIGKILL").unwrap();
+            let replaced = poll(Instant::now() + LIMIT, || {
+                (*children(supervisor).first()? != worker).then_some(())
+            });
+            assert_eq!(replaced, Some(()), "{shell}");
+        }
+        signal(supervisor, "SIGTERM").unwrap();
+        let status = poll(Instant::now() + LIMIT, || bot.exit_status());
+        assert_eq!(status.unwrap().code(), Some(0), "{shell}");
+    }
 }
 
 #[test]

@@ -8,13 +8,13 @@ use std::{
 
 use socket2::SockRef;
 
-use super::signed;
+use super::{signed, signed_at};
 
 /// Sends one abusive request; the connection is to be held as long as the flood lasts.
 pub type Abuse = fn(SocketAddr) -> std::io::Result<TcpStream>;
 
 /// All kinds, by name.
-pub const KINDS: [(&str, Abuse); 21] = [
+pub const KINDS: [(&str, Abuse); 26] = [
     ("idle", |bot| send(bot, "")),
     ("slow header", |bot| send(bot, "POST /wechat HT")),
     ("bomb", |bot| {
@@ -103,16 +103,47 @@ pub const KINDS: [(&str, Abuse); 21] = [
         let _ = stream.read(&mut [0; 4096]);
         Ok(stream)
     }),
-    ("pipeline, unread", |bot| unread_pipeline(bot, 500)),
+    ("pipeline, unread", |bot| unread_pipeline(bot, 100)),
+    ("signed pipeline, unread", |bot| {
+        let echostr = "x".repeat(1000);
+        let target = format!("{}&echostr={echostr}", signed("/"));
+        unread(bot, &format!("GET {target} HTTP/1.1\r\n\r\n").repeat(100))
+    }),
+    ("headers without end", |bot| {
+        send(
+            bot,
+            format!("GET / HTTP/1.1\r\n{}", "a:\r\n".repeat(16_000)),
+        )
+    }),
+    ("signed body of many elements", |bot| {
+        let elements: Vec<String> = (0..2_000).map(|n| format!("<e{n}/>")).collect();
+        let body = format!("<xml>{}</xml>", elements.concat());
+        let length = format!("Content-Length: {}", body.len());
+        send(bot, signed_post(&length, &body))
+    }),
+    ("query signed long ago", |bot| {
+        let request = format!("GET {}&echostr=1 HTTP/1.1\r\n\r\n", signed_at("/", 1));
+        send(bot, request.repeat(20))
+    }),
+    ("chunked, signed", |bot| {
+        send(
+            bot,
+            signed_post("Transfer-Encoding: chunked", "5\r\nhello\r\n0\r\n\r\n"),
+        )
+    }),
 ];
 
 /// Sends so many requests on one connection and reads no answer.
 pub fn unread_pipeline(bot: SocketAddr, requests: usize) -> std::io::Result<TcpStream> {
+    unread(bot, &"GET /healthz HTTP/1.1\r\n\r\n".repeat(requests))
+}
+
+fn unread(bot: SocketAddr, requests: &str) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect(bot)?;
     // The peer that takes nothing: the answers fill the bot's side at once.
     SockRef::from(&stream).set_recv_buffer_size(1)?;
     stream.set_write_timeout(Some(Duration::from_millis(200)))?;
-    let _ = (&stream).write_all("GET /healthz HTTP/1.1\r\n\r\n".repeat(requests).as_bytes());
+    let _ = (&stream).write_all(requests.as_bytes());
     Ok(stream)
 }
 
