@@ -56,7 +56,7 @@ impl CgiRequest {
     ) -> Response {
         let declared = self.length.unwrap_or_default();
         let body = read_in_time(body, declared.min(MAX_READ_BYTES));
-        let joke = || jokes.wait(now);
+        let joke = || Some(jokes.wait(now));
         let answered = match self.method.as_str() {
             "GET" => exchange::shake_hands(callback, &self.query, now),
             "POST" => exchange::answer(
@@ -69,7 +69,8 @@ impl CgiRequest {
             )
             .and_then(|outcome| match outcome {
                 Outcome::Respond(response) => Ok(response),
-                Outcome::AwaitBody(_) => Err(Rejection::BodyEndsEarly),
+                // Both are there when they are asked for.
+                Outcome::AwaitBody(_) | Outcome::AwaitJoke(_) => Err(Rejection::BodyEndsEarly),
             }),
             _ => Err(Rejection::MethodNotAllowed { allow: "GET, POST" }),
         };

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    callback::{Answer, Callback, Rejection, check_length, handshake},
+    callback::{self, Answer, Callback, Pending, Rejection, check_length, handshake},
     entropy,
 };
 
@@ -30,6 +30,8 @@ pub(crate) enum Outcome {
     Respond(Response),
     /// The query was admitted, and the body is of this length and still to come.
     AwaitBody(usize),
+    /// A joke is still to come; with it, the message is finished.
+    AwaitJoke(Pending),
 }
 
 /// Answers a handshake.
@@ -43,13 +45,13 @@ pub(crate) fn shake_hands(
 }
 
 /// Answers a message, whose body is not touched before its query has proved to be WeChat's. `body`
-/// gives so many bytes, or none if they are still to come.
+/// gives so many bytes, `joke` a joke, or none if it is still to come.
 pub(crate) fn answer(
     callback: &mut Callback,
     query: &str,
     length: Option<usize>,
     body: impl FnOnce(usize) -> Result<Option<Vec<u8>>, Rejection>,
-    joke: impl FnOnce() -> String,
+    joke: impl FnOnce() -> Option<String>,
     now: SystemTime,
 ) -> Result<Outcome, Rejection> {
     let query = callback.admit(query, now)?;
@@ -57,9 +59,24 @@ pub(crate) fn answer(
     let Some(body) = body(length)? else {
         return Ok(Outcome::AwaitBody(length));
     };
-    callback
-        .answer_with(&query, &body, now, joke, entropy::randomness)
-        .map(|answer| Outcome::Respond(answer.into()))
+    match callback.answer(&query, &body, now, entropy::randomness)? {
+        callback::Outcome::Answer(answer) => Ok(Outcome::Respond(answer.into())),
+        callback::Outcome::AwaitJoke(pending) => match joke() {
+            Some(joke) => finish(callback, pending, || joke, now).map(Outcome::Respond),
+            None => Ok(Outcome::AwaitJoke(pending)),
+        },
+    }
+}
+
+/// Answers a message that was waiting for a joke.
+pub(crate) fn finish(
+    callback: &mut Callback,
+    pending: Pending,
+    joke: impl FnOnce() -> String,
+    now: SystemTime,
+) -> Result<Response, Rejection> {
+    let answer = callback.finish(pending, joke, now, entropy::randomness)?;
+    Ok(answer.into())
 }
 
 /// Reads a body of this length.

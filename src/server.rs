@@ -5,13 +5,14 @@
 //! that is still on the socket is waited for by a thread of its own, which wakes the loop when it
 //! is there.
 
+mod askers;
 mod connection;
 mod request;
 
 use std::{
     collections::HashMap,
     error::Error,
-    io,
+    io, mem,
     net::{SocketAddr, TcpListener},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -24,7 +25,10 @@ use std::{
 
 use tiny_http::{Method, Request};
 
-use self::request::{Body, Call, RequestInfo, send};
+use self::{
+    askers::Askers,
+    request::{Body, Call, RequestInfo, send},
+};
 use crate::{
     access_log::{self, REFUSED_LINES, RateLimit},
     callback::{Callback, Rejection},
@@ -72,6 +76,7 @@ pub(crate) struct Server {
     /// Requests that are never dropped, because that would take for ever or end the process.
     kept: Vec<Call>,
     rate_limit: RateLimit,
+    askers: Askers,
     awaited: Receiver<Awaited>,
     bodies: Sender<Awaited>,
 }
@@ -97,6 +102,7 @@ impl Server {
             kept: Vec::new(),
             health,
             rate_limit: RateLimit::new(REFUSED_LINES),
+            askers: Askers::default(),
             awaited,
             bodies,
         })
@@ -109,7 +115,10 @@ impl Server {
             let next = if is_quiet {
                 // Watched like a request: nobody may read what is written.
                 self.attend(|_| log::logger().flush());
-                self.http.recv().map(Some)
+                match self.askers.time_left() {
+                    Some(time) => self.http.recv_timeout(time),
+                    None => self.http.recv().map(Some),
+                }
             } else {
                 self.http.try_recv()
             };
@@ -118,6 +127,8 @@ impl Server {
             is_quiet = matches!(next, Ok(None));
             self.handle(next);
         }
+        // Nobody waits for a joke any more.
+        self.attend(Self::answer_askers);
         self.drain();
         log::logger().flush();
     }
@@ -149,7 +160,10 @@ impl Server {
         while let Ok((call, body)) = self.awaited.try_recv() {
             self.attend(|server| server.take_message(call, Some(body)));
         }
-        self.jokes.collect(SystemTime::now());
+        if self.jokes.collect(SystemTime::now()) || self.askers.time_left() == Some(Duration::ZERO)
+        {
+            self.attend(Self::answer_askers);
+        }
     }
 
     /// Does what there is to do about one request. A panic costs only this request: `tiny_http`
@@ -164,6 +178,9 @@ impl Server {
     fn receive(&mut self, request: Request) {
         if self.is_muted(&request) {
             return drop(request.into_writer());
+        }
+        if self.askers.are_before(&request) {
+            return self.askers.behind.push(request);
         }
         let call = Call::from(request);
         let RequestInfo { method, time, .. } = &call.info;
@@ -197,15 +214,40 @@ impl Server {
             (None, Body::Read) => read_body(request.as_reader(), length).map(Some),
             _ => Ok(None),
         };
-        let joke = || jokes.wait(info.time);
+        let may_wait = self.health.exit_code().is_none() && self.askers.have_room();
+        let joke = || match jokes.ask(info.time) {
+            None if !may_wait => Some(jokes.deal()),
+            joke => joke,
+        };
         match exchange::answer(callback, info.query(), length, body, joke, info.time) {
             Ok(Outcome::AwaitBody(length)) => self.await_body(call, length),
+            Ok(Outcome::AwaitJoke(pending)) => {
+                self.askers.add(call, pending, self.jokes.budget());
+            }
             Ok(Outcome::Respond(response)) => {
                 let now = info.time;
                 self.respond(call, Ok(response));
                 self.jokes.refresh(now);
             }
             Err(rejection) => self.respond(call, Err(rejection)),
+        }
+    }
+
+    /// Answers all who wait for a joke, each with one of their own, and then what has arrived
+    /// behind them on their connections.
+    fn answer_askers(&mut self) {
+        let Askers {
+            waiting, behind, ..
+        } = mem::take(&mut self.askers);
+        let now = SystemTime::now();
+        for (call, pending) in waiting {
+            let joke = || self.jokes.deal();
+            let finished = exchange::finish(&mut self.callback, pending, joke, now);
+            self.respond(call, finished);
+            self.jokes.refresh(now);
+        }
+        for request in behind {
+            self.attend(|server| server.receive(request));
         }
     }
 

@@ -26,8 +26,8 @@ use crate::{
     wechat::signature::Token,
 };
 
-/// What the loop may need for a request beyond waiting for a joke, before it counts as stuck.
-const REQUEST_ROOM: Duration = Duration::from_millis(1500);
+/// What the loop, which waits for nobody, may need for a request before it counts as stuck.
+const LONGEST_REQUEST: Duration = Duration::from_millis(1500);
 
 pub(super) const HELP: &str = "\
 Secrets come from the environment only:
@@ -68,7 +68,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, CommandError> {
     let limits = Limits {
         connections: args.max_connections,
         memory_mib: args.max_memory,
-        request: args.jokes.joke_budget + REQUEST_ROOM,
+        request: LONGEST_REQUEST,
     };
     match Worker::adopt(limits).map_err(CommandError::usage)? {
         Some(worker) => serve(args, worker),

@@ -3,17 +3,12 @@
 use std::{
     io::{Read, Write},
     net::{Shutdown, TcpStream},
-    sync::{
-        Mutex,
-        mpsc::{Sender, channel},
-    },
     time::Instant,
 };
 
-use crate::support::{
-    Bot, LIMIT, parse_reply, poll, post_kept, post_request, signed,
-    site::{Site, http_ok},
-    text_message,
+use crate::{
+    askers::bot_with_held_jokes,
+    support::{Bot, LIMIT, parse_reply, poll, post_kept, post_request, signed, text_message},
 };
 
 /// So many messages that come one right after the other, as on a busy server.
@@ -32,21 +27,6 @@ fn burst(bot: &Bot, messages: usize) {
     let mut answers = String::new();
     connection.read_to_string(&mut answers).unwrap();
     assert_eq!(answers.matches("<![CDATA[好你]]>").count(), messages);
-}
-
-/// A bot whose joke site answers when the sender is used.
-fn bot_with_a_held_joke() -> (Bot, Site, Sender<()>) {
-    let (release, gate) = channel::<()>();
-    let gate = Mutex::new(gate);
-    let site = Site::start(move |_, stream| {
-        let _ = gate.lock().unwrap().recv_timeout(LIMIT);
-        let _ = stream.write_all(&http_ok("text/plain", "一个很长的笑话".as_bytes()));
-    });
-    let bot = Bot::with(
-        &["--joke-url", &site.url("/"), "--joke-budget", "4000"],
-        &[],
-    );
-    (bot, site, release)
 }
 
 fn lines(log: &str) -> usize {
@@ -70,7 +50,7 @@ fn each_request_has_its_line_also_when_the_bot_is_replaced_or_ended_at_once() {
 
 #[test]
 fn what_comes_before_a_joke_is_written_before_the_joke_is_waited_for() {
-    let (bot, site, release) = bot_with_a_held_joke();
+    let (bot, site, release) = bot_with_held_jokes(&["一个很长的笑话"], "4000");
     let mut connection = TcpStream::connect(bot.address).unwrap();
     connection.set_read_timeout(Some(LIMIT)).unwrap();
     let mut requests = post_kept(&signed("/wechat"), text_message("你好").as_bytes());
@@ -106,7 +86,7 @@ fn a_refusal_by_another_thread_is_written_while_the_loop_waits() {
 
 #[test]
 fn what_is_answered_on_the_way_out_has_its_line() {
-    let (bot, site, release) = bot_with_a_held_joke();
+    let (bot, site, _release) = bot_with_held_jokes(&["一个很长的笑话"], "4000");
     let ask = |words: &str, times| {
         let mut connection = TcpStream::connect(bot.address).unwrap();
         connection.set_read_timeout(Some(LIMIT)).unwrap();
@@ -118,11 +98,8 @@ fn what_is_answered_on_the_way_out_has_its_line() {
     };
     let asker = ask("笑话", 1);
     poll(Instant::now() + LIMIT, || (site.hits() == 1).then_some(())).unwrap();
-    // The loop waits for the joke, and these wait for the loop.
     let others = ask("你好", 20);
     bot.signal("TERM");
-    bot.wait_for_log("ending");
-    release.send(()).unwrap();
     let answers = [asker, others].map(|mut connection| {
         let mut answers = Vec::new();
         // What was not answered when the bot ended is cut off.

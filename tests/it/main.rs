@@ -14,6 +14,7 @@
     reason = "a test may panic, and says why on standard error"
 )]
 
+mod askers;
 mod cgi;
 mod cli;
 mod connections;

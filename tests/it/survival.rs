@@ -20,8 +20,7 @@ use socket2::SockRef;
 use crate::{
     support::{
         Bot, LIMIT, TOKEN, children, connect, daoxiao, exchange, poll, post_kept, post_request,
-        read_reply, signal, signed, signed_at, signed_with, site::Site, status_number,
-        text_message,
+        read_reply, signal, signed, signed_at, signed_with, status_number, text_message,
     },
     tools::find,
 };
@@ -338,36 +337,6 @@ fn a_socket_that_is_handed_in_is_served() {
     let bot = Bot::spawn(command);
     assert_eq!(bot.address, address);
     assert_eq!(bot.answer_to("你好"), "好你");
-}
-
-#[test]
-fn a_signal_lets_the_request_in_hand_end() {
-    for signal in ["TERM", "INT"] {
-        let (hit, was_hit) = std::sync::mpsc::channel();
-        let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
-        let may_go_on = std::sync::Mutex::new(may_go_on);
-        let site = Site::start(move |_, stream| {
-            hit.send(()).unwrap();
-            let _ = may_go_on.lock().unwrap().recv();
-            let answer = crate::support::site::http_ok("text/plain", "一个很好笑的笑话".as_bytes());
-            drop(stream.write_all(&answer));
-        });
-        let mut bot = Bot::with(&["--joke-url", &site.url("/")], &[]);
-        let address = bot.address;
-        let asker = std::thread::spawn(move || {
-            exchange(
-                address,
-                post_request(&signed("/"), text_message("笑话").as_bytes()),
-            )
-        });
-        was_hit.recv_timeout(LIMIT).unwrap();
-        bot.signal(signal);
-        bot.wait_for_log("ending");
-        go_on.send(()).unwrap();
-        assert_eq!(asker.join().unwrap().content(), "一个很好笑的笑话");
-        let status = poll(Instant::now() + LIMIT, || bot.exit_status()).unwrap();
-        assert_eq!(status.code(), Some(0), "SIG{signal}");
-    }
 }
 
 #[test]
