@@ -27,7 +27,7 @@ pub enum Connections {
 pub enum Mix {
     /// Texts of 20 characters.
     Texts,
-    /// The same, and one message in so many asks for a joke; its wait is not counted.
+    /// The same, and one message in so many asks for a joke; its wait is counted apart.
     Jokes { one_in: usize },
 }
 
@@ -35,15 +35,38 @@ pub enum Mix {
 pub struct Report {
     /// Messages a second.
     pub throughput: f64,
-    /// Microseconds, sorted.
-    waits: Vec<f64>,
+    texts: Waits,
+    askers: Waits,
+}
+
+/// Microseconds, sorted.
+struct Waits(Vec<f64>);
+
+impl Waits {
+    fn of(waits: impl Iterator<Item = Duration>) -> Self {
+        let mut waits: Vec<f64> = waits.map(|wait| wait.as_secs_f64() * 1e6).collect();
+        waits.sort_by(f64::total_cmp);
+        Self(waits)
+    }
+
+    fn share(&self, share: f64) -> f64 {
+        let last = self.0.len().saturating_sub(1);
+        self.0
+            .get((share * last as f64) as usize)
+            .copied()
+            .unwrap_or(0.0)
+    }
 }
 
 impl Report {
     /// What this share of the texts waited less than, in microseconds.
     pub fn wait(&self, share: f64) -> f64 {
-        let last = self.waits.len() - 1;
-        self.waits[(share * last as f64) as usize]
+        self.texts.share(share)
+    }
+
+    /// What the one who asked for a joke and waited longest waited, in microseconds.
+    pub fn longest_asker(&self) -> f64 {
+        self.askers.share(1.0)
     }
 }
 
@@ -56,20 +79,31 @@ pub fn run(address: SocketAddr, connections: Connections, messages: usize, mix: 
             thread::spawn(move || talk(address, connections, share, mix))
         })
         .collect();
-    let mut waits: Vec<f64> = clients
+    let waits: Vec<(bool, Duration)> = clients
         .into_iter()
         .flat_map(|client| client.join().unwrap())
-        .map(|wait| wait.as_secs_f64() * 1e6)
         .collect();
     let throughput = messages as f64 / begun.elapsed().as_secs_f64();
-    waits.sort_by(f64::total_cmp);
-    if waits.is_empty() {
-        waits.push(0.0);
+    let of = |askers: bool| {
+        let some = waits
+            .iter()
+            .filter(move |(is_asker, _)| *is_asker == askers);
+        Waits::of(some.map(|(_, wait)| *wait))
+    };
+    Report {
+        throughput,
+        texts: of(false),
+        askers: of(true),
     }
-    Report { throughput, waits }
 }
 
-fn talk(address: SocketAddr, connections: Connections, messages: usize, mix: Mix) -> Vec<Duration> {
+/// What each message waited for its answer, and whether it asked for a joke.
+fn talk(
+    address: SocketAddr,
+    connections: Connections,
+    messages: usize,
+    mix: Mix,
+) -> Vec<(bool, Duration)> {
     let mut waits = Vec::with_capacity(messages);
     let mut kept = None;
     for number in 1..=messages {
@@ -88,9 +122,7 @@ fn talk(address: SocketAddr, connections: Connections, messages: usize, mix: Mix
         });
         stream.write_all(request.as_bytes()).unwrap();
         read_answer(&mut stream);
-        if !is_joke {
-            waits.push(begun.elapsed());
-        }
+        waits.push((is_joke, begun.elapsed()));
         if connections == Connections::Kept {
             kept = Some(stream);
         }

@@ -60,16 +60,53 @@ impl Program {
         }
     }
 
-    /// Memory in use.
-    pub fn resident_mb(&self) -> f64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .unwrap();
-        let kib: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-        kib * 1024.0 / 1e6
+    /// The process that serves: a child of the one that was started, or that one.
+    fn server(&self) -> u32 {
+        let pid = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        let child = children.split_whitespace().next_back();
+        child.map_or(pid, |child| child.parse().unwrap())
     }
+
+    /// Resident memory of the process that serves.
+    pub fn resident_mb(&self) -> f64 {
+        kib(&format!("/proc/{}/status", self.server()), "VmRSS:") * 1024.0 / 1e6
+    }
+
+    /// Memory of the process that was started, of which what it shares counts in part.
+    pub fn supervisor_mb(&self) -> f64 {
+        kib(&format!("/proc/{}/smaps_rollup", self.child.id()), "Pss:") * 1024.0 / 1e6
+    }
+
+    /// How often all threads have been woken, and their seconds on a processor.
+    pub fn work(&self) -> (u64, f64) {
+        let (mut wakes, mut nanoseconds) = (0, 0);
+        for pid in [self.child.id(), self.server()] {
+            for thread in fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
+                let thread = thread.unwrap().path();
+                let status = fs::read_to_string(thread.join("status")).unwrap();
+                let line = status
+                    .lines()
+                    .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+                wakes += line.unwrap().trim().parse::<u64>().unwrap();
+                let times = fs::read_to_string(thread.join("schedstat")).unwrap();
+                nanoseconds += times.split(' ').next().unwrap().parse::<u64>().unwrap();
+            }
+        }
+        (wakes, nanoseconds as f64 / 1e9)
+    }
+}
+
+fn kib(file: &str, field: &str) -> f64 {
+    let text = fs::read_to_string(file).unwrap();
+    let value = text.lines().find_map(|line| line.strip_prefix(field));
+    value
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap()
 }
 
 impl Drop for Program {

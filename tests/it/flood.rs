@@ -7,7 +7,7 @@
 use std::{
     collections::VecDeque,
     env,
-    io::{ErrorKind, Write},
+    io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -21,6 +21,7 @@ use crate::support::{
     Bot, LIMIT,
     abuse::{Abuse, KINDS, unread_pipeline},
     children, connect, delaying_proxy, poll, post_kept, post_request, read_reply, signal, signed,
+    site::Site,
     text_message, try_exchange,
 };
 
@@ -65,8 +66,16 @@ impl Tally {
 
 /// Sends one message as WeChat does; at which try it was answered, and after how long.
 fn honest_message(bot: SocketAddr) -> (Option<usize>, Duration) {
+    honest_try(bot, "你好", |answer| answer == "好你")
+}
+
+fn honest_try(
+    bot: SocketAddr,
+    text: &str,
+    is_right: impl Fn(&str) -> bool,
+) -> (Option<usize>, Duration) {
     let begun = Instant::now();
-    let request = post_request(&signed("/wechat"), text_message("你好").as_bytes());
+    let request = post_request(&signed("/wechat"), text_message(text).as_bytes());
     let tries = (1..=TRIES).find(|_| {
         let tried = Instant::now();
         let reply = try_exchange(bot, &request);
@@ -75,11 +84,25 @@ fn honest_message(bot: SocketAddr) -> (Option<usize>, Duration) {
             wait_until(tried + BETWEEN_TRIES);
         }
         reply.is_ok_and(|reply| {
-            assert_eq!((reply.status, reply.content().as_str()), (200, "好你"));
+            assert!(
+                reply.status == 200 && is_right(&reply.content()),
+                "{reply:?}"
+            );
             true
         })
     });
     (tries, begun.elapsed())
+}
+
+/// Asks for jokes one after the other, 8 a second, for as long as it is told to.
+fn honest_askers(bot: SocketAddr, seconds: f64) -> Tally {
+    let mut tally = Tally::default();
+    let begun = Instant::now();
+    while begun.elapsed().as_secs_f64() < seconds {
+        tally.add(honest_try(bot, "讲个笑话", |joke| !joke.is_empty()));
+        pace(begun, tally.sent, 8);
+    }
+    tally
 }
 
 /// Sends honest messages one after the other, 80 a second, for as long as it is told to.
@@ -206,6 +229,31 @@ fn a_flood_of_all_kinds_mixed_loses_no_honest_message() {
     // In a quick run one start over weighs as much as five in a long one.
     let least = if is_long() { 97 } else { 90 };
     assert!(tally.at_first_try * 100 >= tally.sent * least, "{tally:?}");
+}
+
+#[test]
+fn a_flood_while_jokes_are_asked_for_and_their_site_hangs_loses_no_honest_message() {
+    let _alone = alone();
+    let site = Site::start(|_, stream| drop(stream.read(&mut [0])));
+    let bot = Bot::with(&["--joke-url", &site.url("/")], &[]);
+    let (address, seconds) = (bot.address, seconds(3.0));
+    let stop = Arc::default();
+    let rate = if is_long() { 100 } else { 50 };
+    let abusers: Vec<_> = (0..4)
+        .map(|_| abuse(address, all_kinds(), rate, &stop))
+        .collect();
+    let askers = thread::spawn(move || honest_askers(address, seconds));
+    let texts = honest_traffic(address, seconds);
+    let askers = askers.join().unwrap();
+    stop.store(true, Ordering::Relaxed);
+    for abuser in abusers {
+        abuser.join().unwrap();
+    }
+    println!("all kinds mixed, and jokes: texts {texts:?}, askers {askers:?}");
+    assert_eq!((texts.answered, askers.answered), (texts.sent, askers.sent));
+    assert!(texts.slowest < slowest_allowed(), "{texts:?}");
+    assert!(askers.slowest < Duration::from_secs(5), "{askers:?}");
+    assert_eq!(bot.stop().0.code(), Some(0));
 }
 
 #[test]
