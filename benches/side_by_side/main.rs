@@ -180,8 +180,8 @@ fn wait(time: Duration) {
     }
 }
 
-/// What a text waits while one message in twenty asks for a joke, from a cold start, beside the same
-/// without any; and what the asker waits.
+/// What a text waits while one message in twenty asks for a joke, from a cold start, beside the
+/// same without any; and what the asker waits.
 fn jokes(name: &str, delay: Duration) {
     let site = program::joke_site(delay);
     let url = format!("http://{site}/");
