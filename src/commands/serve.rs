@@ -88,19 +88,20 @@ fn supervise(args: ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> 
     args.jokes.settings()?;
     let listener = socket::listen(args.listen).map_err(CommandError::failure)?;
     let address = listener.local_addr().map_err(CommandError::failure)?;
-    let mut supervisor =
-        Supervisor::new(listener, limits, variables).map_err(CommandError::failure)?;
-    supervisor.begin().map_err(CommandError::failure)?;
-    // Whoever waited for the line may be gone; WeChat is not.
-    let _ = writeln!(io::stdout(), "listening on http://{address}");
-    supervisor.run().map_err(CommandError::failure)?;
+    let announce = || {
+        // Whoever waited for the line may be gone; WeChat is not.
+        let _ = writeln!(io::stdout(), "listening on http://{address}");
+    };
+    Supervisor::new(listener, limits, variables)
+        .and_then(|supervisor| supervisor.run(announce))
+        .map_err(CommandError::failure)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Serves until the supervisor or the worker's own trouble ends the process. Returns only when it
 /// cannot begin.
 fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
-    let health = worker.health();
+    let health = Arc::clone(&worker.health);
     let token = secrets::required_token()?;
     let service = Service {
         paths: args.path,

@@ -133,12 +133,9 @@ impl Health {
 
     /// Descriptors beyond those of a worker without a connection.
     pub(crate) fn busy_descriptors(&self) -> usize {
+        let open = || descriptors::open().unwrap_or(usize::MAX);
         let idle = self.idle_descriptors.get();
-        idle.map_or(0, |idle| {
-            descriptors::open()
-                .unwrap_or(usize::MAX)
-                .saturating_sub(*idle)
-        })
+        idle.map_or(0, |idle| open().saturating_sub(*idle))
     }
 
     /// Has the watch, which calls this, wait for so long or until something happens; if the wait is

@@ -62,47 +62,37 @@ fn advice(address: &SocketAddr, error: &io::Error) -> String {
 /// The socket that was handed in (`LISTEN_FDS`, the first one counts), or else a new one bound
 /// to `address`.
 pub fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    adopt()
-        .and_then(|adopted| match adopted {
-            Some(listener) => Ok(listener),
-            None => bind(address),
-        })
-        .and_then(|listener| {
-            set_options(&listener)?;
-            Ok(listener)
-        })
-        .map_err(|source| ListenError { address, source })
+    let open = || {
+        let listener = match adopt()? {
+            Some(listener) => listener,
+            None => bind(address)?,
+        };
+        set_options(&listener)?;
+        Ok(listener)
+    };
+    open().map_err(|source| ListenError { address, source })
 }
 
 fn adopt() -> io::Result<Option<TcpListener>> {
     let mut handed_in = ListenFd::from_env();
-    if handed_in.len() > 1 {
-        log::warn!(
-            "{} sockets were handed in; the first one is served",
-            handed_in.len()
-        );
-    }
-    if handed_in.len() == 0 {
-        return Ok(None);
+    let count = handed_in.len();
+    if count > 1 {
+        log::warn!("{count} sockets were handed in; the first one is served");
     }
     let Some(listener) = handed_in.take_tcp_listener(0)? else {
         return Ok(None);
     };
     if !SockRef::from(&listener).is_listener()? {
-        return Err(io::Error::other(
-            "the socket that was handed in does not listen",
-        ));
+        let reason = "the socket that was handed in does not listen";
+        return Err(io::Error::other(reason));
     }
     listener.set_nonblocking(false)?;
     Ok(Some(listener))
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     // A port whose last connections are still in TIME_WAIT can be had again at once.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
@@ -116,12 +106,9 @@ fn set_options(listener: &TcpListener) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     socket.set_write_timeout(Some(SEND_TIMEOUT))?;
     socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
-    socket.set_tcp_keepalive(
-        &TcpKeepalive::new()
-            .with_time(KEEPALIVE_IDLE)
-            .with_interval(KEEPALIVE_INTERVAL)
-            .with_retries(KEEPALIVE_PROBES),
-    )
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE);
+    let keepalive = keepalive.with_interval(KEEPALIVE_INTERVAL);
+    socket.set_tcp_keepalive(&keepalive.with_retries(KEEPALIVE_PROBES))
 }
 
 /// Connects to the own port, and hangs up: an `accept` that waits returns.

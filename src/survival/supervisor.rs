@@ -9,7 +9,7 @@ use std::{
         unix::{net::UnixStream, process::CommandExt},
     },
     path::{Path, PathBuf},
-    process::Command,
+    process::{self, Command},
     time::{Duration, Instant},
 };
 
@@ -17,11 +17,10 @@ use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
-        signal::{SigSet, Signal, kill},
+        signal::{SigSet, Signal},
         signalfd::{SfdFlags, SignalFd},
         wait::{WaitPidFlag, WaitStatus, waitpid},
     },
-    unistd::Pid,
 };
 
 use super::{
@@ -43,10 +42,10 @@ const END_ROOM: Duration = Duration::from_secs(1);
 /// reload waits for one of them to end where there are more.
 const MAX_WORKERS: usize = 8;
 
-/// A life so short that several fit into a second …
-const SHORT_LIFE: Duration = Duration::from_millis(100);
+/// A worker that ends so soon that several fit into a second …
+const QUICK_EXIT: Duration = Duration::from_millis(100);
 /// … of which so many in a row are followed at once by the next worker …
-const FREE_LIVES: u32 = 4;
+const FREE_EXITS: u32 = 4;
 /// … and each further one by a pause twice as long as the one before …
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// … up to this.
@@ -83,7 +82,7 @@ enum State {
 
 /// A worker.
 struct Child {
-    pid: Pid,
+    process: process::Child,
     link: UnixStream,
     state: State,
     /// Since when it prepares itself, or serves.
@@ -109,9 +108,9 @@ pub(crate) struct Supervisor {
     children: Vec<Child>,
     has_served: bool,
     wants_reload: bool,
-    short_lives: u32,
+    quick_exits: u32,
     pause_end: Instant,
-    death_lines: RateLimit,
+    exit_lines: RateLimit,
     /// When the children that have not ended are killed.
     ending: Option<Instant>,
     interval: Duration,
@@ -142,33 +141,27 @@ impl Supervisor {
             children: Vec::new(),
             has_served: false,
             wants_reload: false,
-            short_lives: 0,
+            quick_exits: 0,
             pause_end: Instant::now(),
-            death_lines: RateLimit::new(1),
+            exit_lines: RateLimit::new(1),
             ending: None,
             interval: SHORTEST_INTERVAL,
             next_look: Instant::now(),
         })
     }
 
-    /// Returns when the first worker serves.
-    pub(crate) fn begin(&mut self) -> Result<(), SupervisorError> {
-        while !self.has_served && !self.has_ended() {
+    /// Has workers serve until a signal ends it; `announce` is called when the first one does.
+    pub(crate) fn run(mut self, announce: impl FnOnce()) -> Result<(), SupervisorError> {
+        let mut announce = Some(announce);
+        while self.ending.is_none() || !self.children.is_empty() {
             self.turn()?;
+            if self.has_served
+                && let Some(announce) = announce.take()
+            {
+                announce();
+            }
         }
         Ok(())
-    }
-
-    /// Returns when a signal has ended it all.
-    pub(crate) fn run(&mut self) -> Result<(), SupervisorError> {
-        while !self.has_ended() {
-            self.turn()?;
-        }
-        Ok(())
-    }
-
-    fn has_ended(&self) -> bool {
-        self.ending.is_some() && self.children.is_empty()
     }
 
     /// Does what there is to do, then waits for a signal, a worker's line, or the next look.
@@ -180,9 +173,7 @@ impl Supervisor {
             self.take(Signal::try_from(number));
             self.next_look = Instant::now();
         }
-        for child in &mut self.children {
-            listen(child);
-        }
+        self.children.iter_mut().for_each(Child::listen);
         self.reap()?;
         if Instant::now() >= self.next_look {
             let is_busy = self.look();
@@ -217,6 +208,8 @@ impl Supervisor {
                 if let Err(error) = self.listener.set_nonblocking(false) {
                     log::error!("the socket cannot be set to wait: {error}");
                 }
+                let is_reload = |child: &Child| child.state == State::Ready && child.is_reload;
+                self.has_program_failed &= !self.children.iter().any(is_reload);
                 self.set(State::Ready, State::Serving, GO);
                 self.has_served = true;
             }
@@ -255,7 +248,7 @@ impl Supervisor {
             .stdout(OwnedFd::from(theirs))
             .spawn()?;
         Ok(Child {
-            pid: Pid::from_raw(i32::try_from(process.id()).map_err(io::Error::other)?),
+            process,
             link,
             state: State::Starting,
             since: Instant::now(),
@@ -275,18 +268,18 @@ impl Supervisor {
             let program = self.program.display();
             log::error!("SIGHUP: {program} {reason}; the running worker goes on");
         } else {
-            self.mourn(Duration::ZERO, &reason);
+            self.note_exit(Duration::ZERO, &reason);
         }
         Ok(())
     }
 
-    /// A worker has died after serving for so long.
-    fn mourn(&mut self, life: Duration, reason: &str) {
+    /// A worker has ended after serving for so long.
+    fn note_exit(&mut self, life: Duration, reason: &str) {
         let now = Instant::now();
-        let is_short = life < SHORT_LIFE;
-        self.short_lives = if is_short { self.short_lives + 1 } else { 0 };
-        self.pause_end = now + pause_after(self.short_lives);
-        match self.death_lines.admit(now) {
+        let is_quick = life < QUICK_EXIT;
+        self.quick_exits = if is_quick { self.quick_exits + 1 } else { 0 };
+        self.pause_end = now + pause_after(self.quick_exits);
+        match self.exit_lines.admit(now) {
             (true, 0) => log::warn!("the worker {reason}"),
             (true, more) => log::warn!("the worker {reason}, after {more} more that ended"),
             (false, _) => {}
@@ -330,15 +323,19 @@ impl Supervisor {
                 Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return Ok(()),
                 _ => continue,
             };
-            if let Some(position) = self.children.iter().position(|child| child.pid == pid) {
-                let child = self.children.remove(position);
-                let is_early = child.state == State::Starting && self.ending.is_none();
-                match child.reason.or(reason) {
-                    Some(reason) if is_early => self.give_up(child.is_reload, reason)?,
-                    None if is_early => self.give_up(child.is_reload, "ended".to_owned())?,
-                    Some(reason) => self.mourn(child.since.elapsed(), &reason),
-                    None => {}
-                }
+            let is_it = |child: &Child| i32::try_from(child.process.id()) == Ok(pid.as_raw());
+            let Some(position) = self.children.iter().position(is_it) else {
+                continue;
+            };
+            let child = self.children.remove(position);
+            let reason = child.reason.or(reason);
+            if child.state == State::Starting && self.ending.is_none() {
+                self.give_up(
+                    child.is_reload,
+                    reason.unwrap_or_else(|| "ended".to_owned()),
+                )?;
+            } else if let Some(reason) = reason {
+                self.note_exit(child.since.elapsed(), &reason);
             }
         }
     }
@@ -374,54 +371,52 @@ impl Supervisor {
 }
 
 impl Child {
-    fn kill(&self) {
+    fn kill(&mut self) {
         // It was not waited for yet, so no other process can have its number.
-        let _ = kill(self.pid, Signal::SIGKILL);
+        let _ = self.process.kill();
+    }
+
+    fn listen(&mut self) {
+        match hear(&self.link) {
+            Ok(lines) => lines.iter().for_each(|line| self.obey(line)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            // It ends, or can be told nothing any more.
+            Err(_) => self.kill(),
+        }
+    }
+
+    fn obey(&mut self, line: &str) {
+        match (self.state, line.strip_prefix(READY)) {
+            (State::Starting, Some(version)) => {
+                self.state = State::Ready;
+                if self.is_reload {
+                    log::info!("SIGHUP: {version} takes over");
+                }
+            }
+            (State::Starting, None) => {
+                self.reason = Some("is not daoxiao".to_owned());
+                self.kill();
+            }
+            _ if line == NOT_ACCEPTING => self.state = State::Retired,
+            // What a later version says is nothing to this one.
+            _ => {}
+        }
     }
 
     /// Measures its resident memory; where the system does not tell it as Linux does, only the
     /// system's own bound is left.
     fn measure(&mut self) {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
         self.memory_kib = number.unwrap_or(0);
     }
 }
 
-/// Does what a worker's lines mean.
-fn listen(child: &mut Child) {
-    match hear(&child.link) {
-        Ok(lines) => lines.iter().for_each(|line| obey(child, line)),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-        // It ends, or can be told nothing any more.
-        Err(_) => child.kill(),
-    }
-}
-
-fn obey(child: &mut Child, line: &str) {
-    match (child.state, line.strip_prefix(READY)) {
-        (State::Starting, Some(version)) => {
-            child.state = State::Ready;
-            if child.is_reload {
-                log::info!("SIGHUP: {version} takes over");
-            }
-        }
-        (State::Starting, None) => {
-            child.reason = Some("is not daoxiao".to_owned());
-            child.kill();
-        }
-        (State::Serving | State::Retiring, None) if line == NOT_ACCEPTING => {
-            child.state = State::Retired;
-        }
-        // What a later version says is nothing to this one.
-        _ => {}
-    }
-}
-
-/// The time from the last of so many short lives to the next worker.
-fn pause_after(short_lives: u32) -> Duration {
-    let doubled = short_lives.checked_sub(FREE_LIVES + 1);
+/// The time from the last of so many quick exits to the next worker.
+fn pause_after(quick_exits: u32) -> Duration {
+    let doubled = quick_exits.checked_sub(FREE_EXITS + 1);
     doubled.map_or(Duration::ZERO, |times| {
         LONGEST_PAUSE.min(FIRST_PAUSE * 2_u32.pow(times.min(8)))
     })
@@ -432,7 +427,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_with_the_number_of_short_lives() {
+    fn pauses_grow_with_the_number_of_quick_exits() {
         let pauses = [0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 99].map(|it| pause_after(it).as_millis());
         assert_eq!(pauses, [0, 0, 0, 20, 40, 80, 160, 320, 640, 1000, 1000]);
     }

@@ -45,7 +45,7 @@ pub(crate) struct Worker {
     listener: TcpListener,
     link: UnixStream,
     limits: Limits,
-    health: Arc<Health>,
+    pub(crate) health: Arc<Health>,
     /// Whether it gives up rather than do without something that its owner wants.
     pub(crate) is_reload: bool,
 }
@@ -77,23 +77,17 @@ impl Worker {
         }
     }
 
-    pub(crate) fn health(&self) -> Arc<Health> {
-        Arc::clone(&self.health)
-    }
-
     /// Says that everything is prepared, and waits to be told to serve.
     pub(crate) fn wait_for_go(self) -> io::Result<TcpListener> {
         let listener = self.listener.try_clone()?;
         let (go, told) = channel();
-        let health = self.health();
-        note_panics(self.health());
+        let health = Arc::clone(&self.health);
+        note_panics(Arc::clone(&self.health));
         let obeying = Arc::new(self);
         let watching = Arc::clone(&obeying);
         let thread = |name: &str| thread::Builder::new().name(name.to_owned());
-        say(
-            &obeying.link,
-            &format!("{READY}daoxiao {}", env!("CARGO_PKG_VERSION")),
-        );
+        let version = env!("CARGO_PKG_VERSION");
+        say(&obeying.link, &format!("{READY}daoxiao {version}"));
         thread("link").spawn(move || obeying.obey(&go))?;
         thread("watch").spawn(move || watching.watch())?;
         // Without a word, there is nothing to serve for.
