@@ -83,13 +83,15 @@ impl Worker {
         let (go, told) = channel();
         let health = Arc::clone(&self.health);
         note_panics(Arc::clone(&self.health));
-        let obeying = Arc::new(self);
-        let watching = Arc::clone(&obeying);
+        let this = Arc::new(self);
+        let (obeying, watching) = (Arc::clone(&this), Arc::clone(&this));
         let thread = |name: &str| thread::Builder::new().name(name.to_owned());
+        thread("link")
+            .spawn(move || obeying.obey(&go))
+            .and_then(|_| thread("watch").spawn(move || watching.watch()))
+            .map_err(|error| io::Error::other(format!("no thread can be started: {error}")))?;
         let version = env!("CARGO_PKG_VERSION");
-        say(&obeying.link, &format!("{READY}daoxiao {version}"));
-        thread("link").spawn(move || obeying.obey(&go))?;
-        thread("watch").spawn(move || watching.watch())?;
+        say(&this.link, &format!("{READY}daoxiao {version}"));
         // Without a word, there is nothing to serve for.
         told.recv().unwrap_or_else(|_| process::exit(0));
         health.count_idle_descriptors();
