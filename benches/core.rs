@@ -16,6 +16,7 @@ use daoxiao::{
     wechat::message::Message,
     wechat::reply::Content,
     wechat::signature::sign,
+    words::Words,
 };
 use divan::{AllocProfiler, Bencher, black_box};
 
@@ -60,6 +61,22 @@ fn reply_as_xml(bencher: Bencher<'_, '_>, length: usize) {
 #[divan::bench(args = LENGTHS)]
 fn whole_callback_in_plaintext_mode(bencher: Bencher<'_, '_>, length: usize) {
     let mut callback = callback(None);
+    let (query, text) = (signed_query(""), text(length));
+    bencher
+        .with_inputs(|| message(&text))
+        .bench_local_values(|body| answer(&mut callback, &query, &body));
+}
+
+/// What 200 rules of 5 words each cost that all don't fit.
+#[divan::bench(args = LENGTHS)]
+fn whole_callback_with_200_replies(bencher: Bencher<'_, '_>, length: usize) {
+    let reply = |number: usize| {
+        let words = ["问", "几点", "明月", "地", "光"].map(|word| format!("\"{word}{number}\""));
+        let words = words.join(", ");
+        format!("[[reply]]\nwords = [{words}]\nsay = \"第{number}条\"\n")
+    };
+    let replies: String = (0..200).map(reply).collect();
+    let mut callback = callback_with(None, Words::parse(&replies).unwrap());
     let (query, text) = (signed_query(""), text(length));
     bencher
         .with_inputs(|| message(&text))
@@ -112,12 +129,16 @@ fn answer(callback: &mut Callback, query: &str, body: &str) -> Answer {
 }
 
 fn callback(crypt: Option<MsgCrypt>) -> Callback {
+    callback_with(crypt, Words::default())
+}
+
+fn callback_with(crypt: Option<MsgCrypt>, words: Words) -> Callback {
     let account = Account {
         token: TOKEN.parse().unwrap(),
         crypt,
         max_age: Some(Duration::from_secs(300)),
     };
-    Callback::new(account)
+    Callback::new(account, words)
 }
 
 fn crypt() -> MsgCrypt {

@@ -22,7 +22,7 @@ pub use self::{
     rejection::Rejection,
 };
 use crate::{
-    bot::{Action, decide},
+    bot::decide,
     wechat::{
         message::Message,
         query::CallbackQuery,
@@ -30,6 +30,7 @@ use crate::{
         signature::check_signature,
         unix_seconds,
     },
+    words::{Action, Words},
 };
 
 /// The longest body that is read. The longest that WeChat sends is a text of 2,048 characters of
@@ -45,10 +46,19 @@ pub struct Randomness {
     pub nonce: String,
 }
 
+impl Randomness {
+    /// One of so many, from 0.
+    fn pick(&self, count: usize) -> usize {
+        let number = u128::from_le_bytes(self.bytes) % u128::try_from(count).unwrap_or(1).max(1);
+        usize::try_from(number).unwrap_or_default()
+    }
+}
+
 /// Answers callbacks.
 #[derive(Debug)]
 pub struct Callback {
     account: Account,
+    words: Words,
     recent: Recent,
 }
 
@@ -83,9 +93,10 @@ pub struct Answer {
 impl Callback {
     /// A callback of the account that has answered nothing yet.
     #[must_use]
-    pub fn new(account: Account) -> Self {
+    pub fn new(account: Account, words: Words) -> Self {
         Self {
             account,
+            words,
             recent: Recent::default(),
         }
     }
@@ -125,24 +136,27 @@ impl Callback {
 
     /// Answers the message in the body of an admitted request, or says that a joke is wanted first.
     ///
-    /// What is random is asked for by an encrypted reply only: the system takes longer to give it
-    /// than a plain one.
+    /// What is random is asked for by an encrypted reply and by a choice among answers only: the
+    /// system takes longer to give it than a plain reply takes.
     pub fn answer<E>(
         &mut self,
         query: &CallbackQuery<'_>,
         body: &[u8],
         now: SystemTime,
-        random: impl FnOnce() -> Result<Randomness, E>,
+        random: impl Fn() -> Result<Randomness, E>,
     ) -> Result<Outcome, Rejection> {
         let message = self.account.read(query, body)?;
         let kept = self.recent.find(message.fingerprint, now).cloned();
-        let (said, word) = match kept {
-            Some(kept) => (Some(kept), "repeat"),
-            None => match decide(&message) {
+        let (said, word) = if kept.is_some() {
+            (kept, "repeat")
+        } else {
+            let after_joke = self.recent.is_after_joke(&message.from_user_name, now);
+            let pick = |count| random().map_or(0, |random| random.pick(count));
+            match decide(&message, &self.words, after_joke, pick) {
                 Action::TellJoke => return Ok(Outcome::AwaitJoke(Pending { message })),
                 Action::Reply(content) => (Some(self.keep(&message, content, now)), "text"),
                 Action::Acknowledge => (None, "success"),
-            },
+            }
         };
         self.reply(&message, said, word, now, random)
             .map(Outcome::Answer)
@@ -162,8 +176,9 @@ impl Callback {
         let (said, word) = if kept.is_some() {
             (kept, "repeat")
         } else {
-            let content = Content::new(joke());
+            let content = self.words.tell(joke());
             let said = content.map(|content| self.keep(&message, content, now));
+            self.recent.told_joke(message.from_user_name.clone(), now);
             (said, "joke")
         };
         self.reply(&message, said, word, now, random)
@@ -188,6 +203,7 @@ impl Callback {
     fn keep(&mut self, message: &Message, content: Content, now: SystemTime) -> Answered {
         let answered = Answered { content, at: now };
         self.recent.keep(message.fingerprint, answered.clone());
+        self.recent.told_something(&message.from_user_name);
         answered
     }
 

@@ -21,6 +21,8 @@ pub(crate) mod say;
 pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod sign;
+pub(crate) mod words;
+pub(crate) mod words_arg;
 
 /// Exit code of a command that could not do what it was asked to.
 pub(crate) const FAILED: u8 = 1;

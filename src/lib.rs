@@ -13,7 +13,7 @@
 //! 3. `callback`: one call from its query to the body of the answer. `wechat::query` reads the
 //!    query, `wechat::signature` proves it to be WeChat's, `wechat::crypt` decrypts the body,
 //!    `wechat::message` reads it by `wechat::xml`, and a repeat gets the answer that was kept.
-//! 4. `bot`: what to do with the message: words backwards by `reverse`, or a joke. Jokes are
+//! 4. `bot`: what to do with the message, by `words`: the owner's, `reverse`, or a joke. Jokes are
 //!    `joke`'s, and whoever runs the callback brings them.
 //! 5. `wechat::reply`: the answer as XML.
 //!
@@ -41,3 +41,4 @@ mod simulator;
 pub mod survival;
 pub mod wechat;
 mod wording;
+pub mod words;

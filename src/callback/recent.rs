@@ -18,6 +18,11 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// rounded up.
 const BYTES_BESIDE_TEXT: usize = 256;
 
+/// For so long "another one" means a joke to who was told one.
+const LISTENS_FOR: Duration = Duration::from_secs(5 * 60);
+/// Users who may have been told a joke in that time; more are not remembered.
+const MAX_LISTENERS: usize = 4_096;
+
 /// The answers to recent messages, by the messages' fingerprints.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
@@ -25,6 +30,8 @@ pub(super) struct Recent {
     /// The oldest first.
     order: VecDeque<u64>,
     bytes: usize,
+    /// Users whose last answer was a joke, and when they were told it.
+    listeners: HashMap<String, SystemTime>,
 }
 
 /// What was answered to a message, and when.
@@ -40,7 +47,7 @@ impl Recent {
     /// What was answered to the same message in the last 60 s.
     pub(super) fn find(&self, fingerprint: u64, now: SystemTime) -> Option<&Answered> {
         let answered = self.answers.get(&fingerprint)?;
-        (!answered.is_over(now)).then_some(answered)
+        (!is_over(answered.at, now, KEPT_FOR)).then_some(answered)
     }
 
     /// Keeps an answer, and forgets those that are too old or too many.
@@ -59,19 +66,39 @@ impl Recent {
         }
     }
 
+    /// Whether the user's last answer in the last 5 minutes was a joke.
+    pub(super) fn is_after_joke(&self, user: &str, now: SystemTime) -> bool {
+        let told = self.listeners.get(user);
+        told.is_some_and(|at| !is_over(*at, now, LISTENS_FOR))
+    }
+
+    pub(super) fn told_joke(&mut self, user: String, now: SystemTime) {
+        if self.listeners.len() >= MAX_LISTENERS {
+            self.listeners
+                .retain(|_, at| !is_over(*at, now, LISTENS_FOR));
+        }
+        if self.listeners.len() < MAX_LISTENERS {
+            self.listeners.insert(user, now);
+        }
+    }
+
+    pub(super) fn told_something(&mut self, user: &str) {
+        self.listeners.remove(user);
+    }
+
     fn oldest_to_go(&self, now: SystemTime) -> Option<u64> {
         let oldest = *self.order.front()?;
         let is_full = self.order.len() > MAX_ANSWERS || self.bytes > MAX_BYTES;
-        (is_full || self.answers.get(&oldest)?.is_over(now)).then_some(oldest)
+        (is_full || is_over(self.answers.get(&oldest)?.at, now, KEPT_FOR)).then_some(oldest)
     }
 }
 
-impl Answered {
-    /// A clock that was set back makes no answer older.
-    fn is_over(&self, now: SystemTime) -> bool {
-        now.duration_since(self.at).is_ok_and(|age| age > KEPT_FOR)
-    }
+/// A clock that was set back makes nothing older.
+fn is_over(at: SystemTime, now: SystemTime, kept_for: Duration) -> bool {
+    now.duration_since(at).is_ok_and(|age| age > kept_for)
+}
 
+impl Answered {
     fn size(&self) -> usize {
         BYTES_BESIDE_TEXT + self.content.as_str().len()
     }
@@ -105,6 +132,31 @@ mod tests {
         assert_eq!(recent.find(1, at(60)), Some(&answered("a", 0)));
         assert_eq!(recent.find(1, at(61)), None);
         assert_eq!(recent.find(2, at(0)), None);
+    }
+
+    #[test]
+    fn another_joke_is_for_whose_last_answer_was_one_5_minutes_ago_at_most() {
+        let mut recent = Recent::default();
+        recent.told_joke("o1".to_owned(), at(0));
+        recent.told_joke("o2".to_owned(), at(0));
+        assert!(recent.is_after_joke("o1", at(300)));
+        assert!(!recent.is_after_joke("o1", at(301)));
+        assert!(!recent.is_after_joke("o3", at(0)));
+        recent.told_something("o2");
+        assert!(!recent.is_after_joke("o2", at(0)));
+    }
+
+    #[test]
+    fn who_was_told_a_joke_is_remembered_within_bounds() {
+        let mut recent = Recent::default();
+        for number in 0..5_000 {
+            recent.told_joke(format!("o{number}"), at(0));
+        }
+        assert_eq!(recent.listeners.len(), MAX_LISTENERS);
+        assert!(!recent.is_after_joke("o4999", at(0)));
+        recent.told_joke("late".to_owned(), at(301));
+        assert!(recent.is_after_joke("late", at(301)));
+        assert_eq!(recent.listeners.len(), 1);
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn callback(crypt: Option<MsgCrypt>) -> Callback {
         crypt,
         max_age: Some(Duration::from_secs(300)),
     };
-    Callback::new(account)
+    Callback::new(account, Words::default())
 }
 
 fn plain() -> Callback {
@@ -520,7 +520,7 @@ fn a_message_of_the_sdks_vectors_is_opened_in_its_envelope() {
             sign(&[field("token"), timestamp, nonce]),
             field("msg_signature"),
         );
-        let mut callback = Callback::new(account);
+        let mut callback = Callback::new(account, Words::default());
         let answer = post(&mut callback, &query, field("outer_xml"), now()).unwrap();
         assert_eq!((answer.msg_type, answer.answered), ("text", "text"));
     }

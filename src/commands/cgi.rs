@@ -14,6 +14,7 @@ use super::{
     joke_args::JokeArgs,
     printed,
     secrets::{self, EnvironmentError},
+    words_arg::WordsArg,
 };
 use crate::{
     access_log::Line,
@@ -41,6 +42,8 @@ pub(crate) struct CgiArgs {
     #[command(flatten)]
     age: MaxAgeArg,
     #[command(flatten)]
+    words: WordsArg,
+    #[command(flatten)]
     jokes: JokeArgs,
     #[command(flatten)]
     log: LogArgs,
@@ -60,7 +63,10 @@ pub(crate) fn run(args: CgiArgs) -> Result<ExitCode, CommandError> {
         ..args.jokes.settings()?
     };
     let mut jokes = Jokes::new(settings, || ());
-    let mut callback = Callback::new(secrets::account(token, args.age.max_age)?);
+    let mut callback = Callback::new(
+        secrets::account(token, args.age.max_age)?,
+        args.words.read()?,
+    );
     let response = request.answer(io::stdin(), &mut callback, &mut jokes, SystemTime::now());
     let written = cgi::write(&response, io::stdout().lock());
     let line = Line {

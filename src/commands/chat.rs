@@ -22,6 +22,7 @@ use super::{
     complain,
     joke_args::JokeArgs,
     printed, secrets,
+    words_arg::WordsArg,
 };
 use crate::{
     callback::{Account, Callback},
@@ -73,6 +74,8 @@ pub(crate) struct ChatArgs {
     #[command(flatten)]
     max_age: MaxAgeArg,
     #[command(flatten)]
+    words: WordsArg,
+    #[command(flatten)]
     jokes: JokeArgs,
     #[command(flatten)]
     log: LogArgs,
@@ -108,7 +111,7 @@ pub(crate) fn run(args: ChatArgs, language: Option<Language>) -> Result<ExitCode
         return Talk::with(Caller { url, wechat }, args.log.quiet).run();
     }
     let wechat = own_wechat()?;
-    let bot = Running::start(&wechat, args.max_age.max_age, &args.jokes)?;
+    let bot = Running::start(&wechat, args.max_age.max_age, &args.words, &args.jokes)?;
     let url = bot.url.clone();
     Talk::with(Caller { url, wechat }, args.log.quiet).run()
 }
@@ -122,7 +125,7 @@ fn show(args: ChatArgs, language: Option<Language>) -> Result<ExitCode, CommandE
     }
     let wechat = own_wechat()?;
     let account = wechat.clone();
-    let start = move || Running::start(&account, args.max_age.max_age, &args.jokes);
+    let start = move || Running::start(&account, args.max_age.max_age, &args.words, &args.jokes);
     let bot = Bot::start(wechat, None, logger::copy(), start)?;
     web::run(listen, language, bot)
 }
@@ -143,7 +146,12 @@ struct Running {
 }
 
 impl Running {
-    fn start(wechat: &WeChat, max_age: Duration, jokes: &JokeArgs) -> Result<Self, CommandError> {
+    fn start(
+        wechat: &WeChat,
+        max_age: Duration,
+        words: &WordsArg,
+        jokes: &JokeArgs,
+    ) -> Result<Self, CommandError> {
         let account = Account {
             token: wechat.token.clone(),
             crypt: wechat.crypt.clone(),
@@ -151,7 +159,7 @@ impl Running {
         };
         let service = Service {
             paths: vec!["/".to_owned()],
-            callback: Callback::new(account),
+            callback: Callback::new(account, words.read()?),
             jokes: jokes.clone().settings()?,
         };
         Self::serve(service).map_err(|error| CommandError::failure(StartError(error)))

@@ -16,6 +16,7 @@ use super::{
     complain,
     joke_args::JokeArgs,
     secrets::{self, RunToken, TOKEN},
+    words_arg::WordsArg,
 };
 use crate::{
     callback::Callback,
@@ -24,10 +25,15 @@ use crate::{
     server::{Server, Service},
     survival::{Limits, socket, supervisor::Supervisor, worker::Worker},
     wechat::signature::Token,
+    words::Words,
 };
 
 /// What the loop, which waits for nobody, may need for a request before it counts as stuck.
 const LONGEST_REQUEST: Duration = Duration::from_millis(1500);
+
+/// Has a worker give back what it needs while it reads a large file of words: by default, glibc
+/// keeps twice as much as the largest piece ever freed.
+const GIVE_MEMORY_BACK: (&str, &str) = ("MALLOC_TRIM_THRESHOLD_", "131072");
 
 pub(super) const HELP: &str = "\
 Secrets come from the environment only:
@@ -57,6 +63,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "DAOXIAO_MAX_MEMORY", value_name = "MIB", default_value = "200", value_parser = spoken(number::<u64, 32, 1_048_576>))]
     max_memory: u64,
     #[command(flatten)]
+    words: WordsArg,
+    #[command(flatten)]
     jokes: JokeArgs,
     #[command(flatten)]
     log: LogArgs,
@@ -79,12 +87,14 @@ pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, CommandError> {
 /// Checks the settings, opens the socket, and has workers serve until a signal ends it.
 fn supervise(args: ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> {
     let RunToken { token, made_up } = secrets::run_token()?;
-    let mut variables = Vec::new();
+    let (variable, bytes) = GIVE_MEMORY_BACK;
+    let mut variables = vec![(variable, bytes.to_owned())];
     if made_up {
         announce(&token);
         variables.push((TOKEN, token.as_str().to_owned()));
     }
     secrets::account(token, args.age.max_age)?;
+    args.words.read()?;
     args.jokes.settings()?;
     let listener = socket::listen(args.listen).map_err(CommandError::failure)?;
     let address = listener.local_addr().map_err(CommandError::failure)?;
@@ -103,9 +113,10 @@ fn supervise(args: ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> 
 fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
     let health = Arc::clone(&worker.health);
     let token = secrets::required_token()?;
+    let words = words(&args.words, worker.is_reload)?;
     let service = Service {
         paths: args.path,
-        callback: Callback::new(secrets::account(token, args.age.max_age)?),
+        callback: Callback::new(secrets::account(token, args.age.max_age)?, words),
         jokes: joke_settings(args.jokes, worker.is_reload)?,
     };
     let listener = worker.wait_for_go().map_err(CommandError::failure)?;
@@ -113,6 +124,18 @@ fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
         .map_err(|error| CommandError::failure(StartError(error)))?;
     server.run();
     process::exit(health.exit_code().unwrap_or_default())
+}
+
+/// What the bot says. As with jokes, a bot that has served does not end because its owner's file
+/// is broken; a reload that would lose it does.
+fn words(arg: &WordsArg, is_reload: bool) -> Result<Words, CommandError> {
+    arg.read().or_else(|error| {
+        if is_reload {
+            return Err(error);
+        }
+        log::error!("{error}; going on with the default words");
+        Ok(Words::default())
+    })
 }
 
 /// Where jokes come from. A bot that has served does not end because its owner's file cannot be

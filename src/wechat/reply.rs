@@ -66,7 +66,7 @@ impl Content {
 
 /// Whether a text of such characters alone shows nothing: blanks, marks of direction, of joining,
 /// of variation, fillers.
-fn is_invisible(char: char) -> bool {
+pub(crate) fn is_invisible(char: char) -> bool {
     char.is_whitespace()
         || matches!(
             char,

@@ -23,6 +23,7 @@ use crate::{
     commands::{
         CommandError, InputError, Notice, OutputError, StartError, args::ValueError,
         chat::web::WebError, doctor::finding::Fix, say::SayError, secrets::EnvironmentError,
+        words_arg::WordsFileError,
     },
     language::{LanguageError, Say},
     simulator::{ReplyError, answer::PostError, caller::TalkError, url::UrlError},
@@ -35,6 +36,7 @@ use crate::{
         crypt::{AppIdError, CryptError, EncodingAesKeyError},
         signature::TokenError,
     },
+    words::{Reason, WordsError},
 };
 
 impl Say for Notice<'_> {
@@ -69,6 +71,32 @@ chinese! { ValueError:
     Self::HealthPath => "/healthz 是机器人自己的健康检查路径，不能占用";
     Self::Level => "应为 off、error、warn、info、debug 或 trace";
     Self::RustLog(value) => "RUST_LOG={value}：应为 off、error、warn、info、debug、trace，或 daoxiao=debug 这样的过滤规则";
+}
+
+impl Say for WordsFileError {
+    fn chinese(&self) -> String {
+        match self {
+            Self::Unreadable { path, error } => {
+                format!("{}：文件读不了：{}", path.display(), system(error))
+            }
+            Self::Wrong { path, error } => format!("{}：{}", path.display(), error.chinese()),
+        }
+    }
+}
+
+impl Say for WordsError {
+    fn chinese(&self) -> String {
+        format!("第 {} 行：{}", self.line, self.reason.chinese())
+    }
+}
+
+chinese! { Reason:
+    Self::Toml(reason) => "{reason}";
+    Self::Empty => "文字是空的，应有看得见的字";
+    Self::TooLong(bytes) => "文字有 {bytes} 字节，微信最多收 2047 字节";
+    Self::EmptyWord => "词是空的，应有看得见的字";
+    Self::NoWords => "这条规则没有词；应有 words = [\"…\"] 或 exactly = [\"…\"]";
+    Self::OneAnswer => "应有且只有一个回答：say = \"…\"、do = \"joke\" 或 do = \"nothing\"";
 }
 
 impl Say for EnvironmentError {

@@ -40,3 +40,4 @@ mod survival;
 mod tidy;
 mod tools;
 mod web;
+mod words;

@@ -71,7 +71,7 @@ fn say_to(bot: &Bot, arguments: &[&str]) -> Outcome {
     run(command, "")
 }
 
-fn printed(out: &str) -> Outcome {
+pub fn printed(out: &str) -> Outcome {
     Outcome {
         code: Some(0),
         out: out.to_owned(),

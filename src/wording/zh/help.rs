@@ -12,6 +12,7 @@ pub(crate) fn about(command: &str) -> Option<&'static str> {
         "sign" => "打印签好名的查询字符串，给 curl 用：signature=…&timestamp=…&nonce=…",
         "doctor" => "模拟微信服务器，找出微信和你的服务器为什么连不通",
         "joke" => "现在就抓取笑话并打印，用来试一个来源或选择器",
+        "words" => "检查写着你自己的话的文件，看看对什么答什么",
         "cgi" => "作为 CGI 程序，响应 Web 服务器的一个请求",
         "completions" => "打印命令行补全脚本",
         "man" => "打印手册页",
@@ -46,6 +47,7 @@ pub(crate) fn argument(command: &str, id: &str) -> Option<&'static str> {
         ("doctor", "quiet") => "只打印有问题的",
         ("joke", "all") => "问遍所有来源，打印全部笑话，而不是问到有笑话为止",
         ("joke", "count") => "随机打印几条；用了 --all 则是每个来源几条；默认 1",
+        ("words", "file") => "文件，跟 --words 用的一样",
         ("completions", "shell") => "哪种 shell：bash、elvish、fish、powershell 或 zsh",
         _ => return shared(id),
     })
@@ -62,6 +64,7 @@ fn shared(id: &str) -> Option<&'static str> {
         }
         "quiet" => "只记需要你处理的日志，与 --log warn 相同",
         "max_age" => "请求的时间戳与现在最多相差几秒；0 表示不限",
+        "words" => "写着你自己的话的文件（TOML）：对什么说什么，见 docs/zh/words.md",
         "joke_source" => {
             "依次尝试哪些来源，或 none：qiushidabaike、zol、biedoul、60s；可重复这个参数，或用逗号隔开，默认全部"
         }
@@ -88,6 +91,7 @@ pub(crate) fn after_help(command: &str) -> Option<&'static str> {
         "sign" => SIGN,
         "doctor" => DOCTOR,
         "joke" => JOKE,
+        "words" => WORDS,
         "cgi" => CGI,
         "completions" => COMPLETIONS,
         "man" => MAN,
@@ -135,6 +139,13 @@ WECHAT_TOKEN 是机器人的 Token；设了 WECHAT_ENCODING_AES_KEY 和 WECHAT_A
 例：WECHAT_TOKEN=mysecrettoken daoxiao say 你好
     date | WECHAT_TOKEN=mysecrettoken daoxiao say
     WECHAT_TOKEN=mysecrettoken daoxiao say --event CLICK --key 笑话";
+
+const WORDS: &str = "\
+标准输入的每一行，当作用户发来的话回答：先是回答，再是一个制表符和决定它的规则：
+第几条 reply、在文件第几行，或 joke_words、help_words、no_words、banned、otherwise。
+退出码：0 文件没有问题，2 有问题，错误里说明是哪一行。
+
+例：echo 几点开门 | daoxiao words words.toml";
 
 const SIGN: &str = "\
 WECHAT_TOKEN 是机器人的 Token。签名几分钟内有效

@@ -10,6 +10,7 @@ use std::{
 use daoxiao::{
     callback::{Account, Answer, Callback, Randomness, Rejection},
     wechat::crypt::MsgCrypt,
+    words::Words,
 };
 use percent_encoding::percent_decode_str;
 
@@ -277,7 +278,7 @@ fn callback(is_secure: bool) -> Callback {
         crypt: is_secure.then_some(crypt),
         max_age: Some(Duration::from_secs(300)),
     };
-    Callback::new(account)
+    Callback::new(account, Words::default())
 }
 
 fn answer(

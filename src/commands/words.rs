@@ -1,0 +1,60 @@
+//! `daoxiao words`: what the bot would answer by the owner's file, and why.
+
+use std::{
+    io::{self, BufRead, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::Args;
+
+use super::{CommandError, InputError, printed, words_arg};
+use crate::{
+    printable::printable,
+    wechat::reply::MAX_CONTENT_BYTES,
+    words::{Action, How},
+};
+
+const HELP: &str = "\
+Each line of standard input is answered as if a user had written it: the answer, a tab, and what
+decided on it: the reply with its line in the file, or joke_words, help_words, no_words, banned,
+otherwise. Exit code: 0 the file is all right, 2 it is not; the error says where.
+
+Example: echo 几点开门 | daoxiao words words.toml";
+
+/// Check a file of your own words, and show what answers what
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct WordsCommand {
+    /// The file, as --words takes it
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+pub(crate) fn run(command: &WordsCommand) -> Result<ExitCode, CommandError> {
+    let words = words_arg::read(&command.file)?;
+    let mut out = io::stdout().lock();
+    let mut after_joke = false;
+    for line in io::stdin().lock().lines() {
+        let line = line.map_err(|error| CommandError::failure(InputError(error)))?;
+        let (action, rule) = words.hear(How::Written, &line, after_joke, |count| {
+            fastrand::usize(..count)
+        });
+        after_joke = action == Action::TellJoke;
+        let written = match action {
+            Action::Reply(content) => {
+                writeln!(
+                    out,
+                    "{}\t{rule}",
+                    printable(content.as_str(), MAX_CONTENT_BYTES)
+                )
+            }
+            Action::TellJoke => writeln!(out, "(a joke)\t{rule}"),
+            Action::Acknowledge => writeln!(out, "(no answer)\t{rule}"),
+        };
+        if written.is_err() {
+            return printed(written);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,245 @@
+use super::*;
+
+const FIRST: fn(usize) -> usize = |_| 0;
+
+fn hear(words: &Words, text: &str) -> (Action, Rule) {
+    words.hear(How::Written, text, false, FIRST)
+}
+
+fn says(text: &str) -> Action {
+    Action::Reply(Content::new(text.to_owned()).unwrap())
+}
+
+fn parse(text: &str) -> Words {
+    Words::parse(text).unwrap()
+}
+
+fn error(text: &str) -> String {
+    Words::parse(text).unwrap_err().to_string()
+}
+
+/// A reply that says this to these words.
+fn reply(words: &str, say: &str) -> String {
+    format!("[[reply]]\nwords = [\"{words}\"]\nsay = \"{say}\"\n")
+}
+
+#[test]
+fn without_a_file_words_come_back_backwards_and_jokes_and_help_are_given() {
+    let words = Words::default();
+    for (text, expected) in [
+        ("你好/::)", says("/::)好你")),
+        (" a", says("a ")),
+        ("??", says("??")),
+        ("笑 话", says("话 笑")),
+        ("help me", says("em pleh")),
+        (" \n", Action::Acknowledge),
+        ("\u{1}", Action::Acknowledge),
+    ] {
+        assert_eq!(hear(&words, text), (expected, Rule::Otherwise), "{text}");
+    }
+    for text in [
+        "笑话",
+        "讲个笑話吧",
+        "JoKe",
+        "help me, a joke?",
+        "ＪＯＫＥ",
+        "a\njokes",
+    ] {
+        assert_eq!(
+            hear(&words, text),
+            (Action::TellJoke, Rule::JokeWords),
+            "{text}"
+        );
+    }
+    for text in [
+        "帮助",
+        "幫助",
+        "help",
+        "HELP",
+        "?",
+        "？",
+        " Help\n",
+        "\u{3000}帮助",
+        "帮助。",
+        "help!",
+        "怎么用？",
+        "菜单",
+        "Ｈｅｌｐ！",
+    ] {
+        assert_eq!(hear(&words, text), (says(HELP), Rule::HelpWords), "{text}");
+    }
+    assert_eq!(HELP.lines().count(), 2);
+    assert_eq!(words.welcome(), says(HELP));
+    assert_eq!(words.no_words(), says(NO_WORDS));
+    assert_eq!(NO_WORDS.lines().count(), 1);
+    for sticker in STICKERS {
+        assert_eq!(hear(&words, sticker), (says(NO_WORDS), Rule::NoWords));
+    }
+}
+
+#[test]
+fn a_refusal_is_no_wish_for_a_joke() {
+    let words = Words::default();
+    for refusal in [
+        "不要笑话我",
+        "别笑话我",
+        "你别跟我讲笑话",
+        "我不想再听什么笑话了",
+        "不用给我讲个笑话",
+        "我不听笑话",
+        "don't tell me a joke",
+        "Don’t joke",
+        "no jokes",
+        "please, no more jokes",
+    ] {
+        assert_eq!(
+            hear(&words, refusal),
+            (says(&reverse(refusal)), Rule::Otherwise),
+            "{refusal}"
+        );
+    }
+    for wish in [
+        "要不要讲个笑话",
+        "想不想听笑话",
+        "何不讲个笑话",
+        "要不讲个笑话",
+        "特别笑话",
+        "讲个别的笑话",
+        "别说了，讲笑话",
+        "casino jokes",
+        "不要笑话我，讲个笑话",
+        "I want a joke",
+    ] {
+        assert_eq!(hear(&words, wish).0, Action::TellJoke, "{wish}");
+    }
+}
+
+#[test]
+fn another_joke_is_told_to_who_was_just_told_one() {
+    let words = Words::default();
+    for again in ["再讲一个", "换一个", " 再来一个！"] {
+        let after = words.hear(How::Written, again, true, FIRST);
+        assert_eq!(after, (Action::TellJoke, Rule::Again), "{again}");
+        assert_eq!(hear(&words, again).1, Rule::Otherwise);
+    }
+    assert_eq!(
+        words.hear(How::Written, "换一个吧", true, FIRST).1,
+        Rule::Otherwise
+    );
+}
+
+#[test]
+fn the_first_reply_in_the_file_wins_wherever_its_words_stand() {
+    let words = parse(
+        "[[reply]]\nexactly = [\"地址\"]\nsay = [\"成都\", \"重庆\"]\n\
+         [[reply]]\nwords = [\"Ｏpen \", \"营业时间\"]\nsay = \"9:00\"\n\
+         [[reply]]\nwords = [\"地址\", \"open now\", \"笑话\"]\ndo = \"nothing\"\n\
+         [[reply]]\nwords = [\"乐一个\"]\nexactly = [\"帮助\"]\ndo = \"joke\"\n",
+    );
+    let rule = |number, line| Rule::Reply { number, line };
+    for (text, expected) in [
+        (" 地址\u{3000}", (says("成都"), rule(1, 1))),
+        ("地址？", (Action::Acknowledge, rule(3, 7))),
+        ("are you OPEN now", (says("9:00"), rule(2, 4))),
+        ("今天的营业时间是？笑话", (says("9:00"), rule(2, 4))),
+        ("讲个笑话", (Action::Acknowledge, rule(3, 7))),
+        ("来乐一个吧", (Action::TellJoke, rule(4, 10))),
+        ("帮助", (Action::TellJoke, rule(4, 10))),
+        ("帮助。", (says(HELP), Rule::HelpWords)),
+        ("op en", (says("ne po"), Rule::Otherwise)),
+    ] {
+        assert_eq!(hear(&words, text), expected, "{text}");
+    }
+    let second = words.hear(How::Written, "地址", false, |count| count - 1);
+    assert_eq!(second, (says("重庆"), rule(1, 1)));
+}
+
+#[test]
+fn speech_and_menu_items_follow_the_same_rules() {
+    let words = parse(&format!(
+        "{}[[reply]]\nexactly = [\"地址\"]\nsay = \"成都\"",
+        reply("V1_TIME", "9:00")
+    ));
+    let hear = |how, text| words.hear(how, text, true, FIRST).0;
+    assert_eq!(hear(How::Spoken, "地址。"), says("成都"));
+    assert_eq!(hear(How::Spoken, "你好。"), says("。好你"));
+    assert_eq!(hear(How::Spoken, "来个笑话。"), Action::TellJoke);
+    assert_eq!(hear(How::Chosen, "v1_time"), says("9:00"));
+    assert_eq!(hear(How::Chosen, "地址"), says("成都"));
+    assert_eq!(hear(How::Chosen, "JOKE_1"), Action::TellJoke);
+    assert_eq!(hear(How::Chosen, "帮助"), says(HELP));
+    for other in ["V1_MENU", "地址。", "换一个"] {
+        assert_eq!(hear(How::Chosen, other), Action::Acknowledge, "{other}");
+    }
+}
+
+#[test]
+fn every_text_of_the_bots_can_be_the_owners() {
+    let words = parse(
+        "\u{feff}welcome = \"欢迎\"\r\nhelp = \"帮\"\nno_words = \"字\"\notherwise = \"听不懂\"\n\
+         joke_words = [\"段子\"]\nhelp_words = [\"救命\"]\n",
+    );
+    assert_eq!(words.welcome(), says("欢迎"));
+    assert_eq!(words.no_words(), says("字"));
+    assert_eq!(hear(&words, "你好").0, says("听不懂"));
+    assert_eq!(hear(&words, "笑话").0, says("听不懂"));
+    assert_eq!(hear(&words, "帮助").0, says("听不懂"));
+    assert_eq!(hear(&words, "来个段子").0, Action::TellJoke);
+    assert_eq!(hear(&words, "救命!").0, says("帮"));
+    let words = parse("help = \"帮\"\notherwise = \"backwards\"\njoke_words = []");
+    assert_eq!(
+        words.welcome(),
+        says("帮"),
+        "who says no other, welcomes with the help"
+    );
+    assert_eq!(hear(&words, "笑话").0, says("话笑"));
+}
+
+#[test]
+fn what_is_banned_is_never_said() {
+    let words = parse(&format!(
+        "banned = [\"某词\", \"ＢＡＤ\"]\n{}",
+        reply("问", "某 词")
+    ));
+    for text in ["词某", "dab", "d a\u{200b}B", "ｄａｂ", "词\n某", "问"] {
+        assert_eq!(hear(&words, text), (says(REFUSAL), Rule::Banned), "{text}");
+    }
+    assert_eq!(
+        hear(&words, "某词").0,
+        says("词某"),
+        "this is not said, but heard"
+    );
+    let tell = |joke: &str| words.tell(joke.to_owned()).map(Action::Reply);
+    assert_eq!(tell("a bad joke"), Some(says(REFUSAL)));
+    assert_eq!(tell("a good joke"), Some(says("a good joke")));
+    assert!(words.is_banned("x某 词x") && !words.is_banned("词某"));
+    let words = parse("banned = [\"a\"]\nrefusal = \"不\"\nwelcome = \"a\"");
+    assert_eq!(words.welcome(), says("不"));
+    let words = parse("banned = [\"a\", \"不\"]\nrefusal = \"不\"");
+    assert_eq!(hear(&words, "a").0, Action::Acknowledge);
+    let nothing = parse("banned = []");
+    assert_eq!(hear(&nothing, "词某").0, says("某词"));
+}
+
+#[test]
+fn an_error_says_the_line_and_what_is_expected() {
+    let long = "长".repeat(683);
+    for (text, expected) in [
+        ("a = 1", "line 1: unknown field `a`, expected one of `welcome`, `help`, `no_words`, `otherwise`, `joke_words`, `help_words`, `banned`, `refusal`, `reply`".to_owned()),
+        ("\nhelp = 3", "line 2: invalid type: integer `3`, expected a string".to_owned()),
+        ("help = \"", "line 1: invalid basic string, expected `\"`".to_owned()),
+        ("\n\nwelcome = \" \"", "line 3: the text is empty; expected one that can be seen".to_owned()),
+        (&format!("help = \"{long}\""), "line 1: the text has 2049 bytes; expected at most 2047, which WeChat takes".to_owned()),
+        ("banned = [\"a\",\n\" \"]", "line 2: the word is empty; expected one that can be seen".to_owned()),
+        ("[[reply]]\nsay = \"a\"", "line 1: the reply answers to nothing; expected words = [\"…\"] or exactly = [\"…\"]".to_owned()),
+        ("\n[[reply]]\nwords = [\"a\"]", "line 2: expected one answer: say = \"…\", do = \"joke\" or do = \"nothing\"".to_owned()),
+        ("[[reply]]\nwords = [\"a\"]\nsay = \"b\"\ndo = \"joke\"", "line 1: expected one answer: say = \"…\", do = \"joke\" or do = \"nothing\"".to_owned()),
+        ("[[reply]]\nwords = [\"a\"]\nsay = []", "line 3: the text is empty; expected one that can be seen".to_owned()),
+        ("[[reply]]\nwords = [\"a\"]\nsay = 1", "line 3: expected a text or a list of texts".to_owned()),
+        ("[[reply]]\nwords = [\"a\"]\ndo = \"dance\"", "line 3: unknown variant `dance`, expected `joke` or `nothing`".to_owned()),
+        ("[[reply]]\nwords = [\"a\"]\nsays = \"b\"", "line 3: unknown field `says`, expected one of `words`, `exactly`, `say`, `do`".to_owned()),
+    ] {
+        assert_eq!(error(text), expected, "{text}");
+    }
+    assert!(Words::parse(&format!("help = \"{}\"", "长".repeat(682))).is_ok());
+}

@@ -1,0 +1,451 @@
+//! The owner's own words: what `--words` sets, what it refuses, and when it is read anew.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    thread,
+    time::Instant,
+};
+
+use crate::{
+    owner::{Outcome, printed, run},
+    support::{
+        Bot, LIMIT, TOKEN, Temporary, daoxiao, message, poll, signed, status_number, text_message,
+    },
+};
+
+/// What the bot tells who asks for help, unless its owner says otherwise.
+const HELP: &str = "发我一句话，我倒着说给你听。\n发「笑话」，我给你讲一个笑话。";
+const REFUSAL: &str = "换句话说吧。";
+
+/// A bot with this file of words.
+fn bot_with(name: &str, words: &str) -> (Bot, Temporary) {
+    bot_with_flags(name, words, &[])
+}
+
+fn bot_with_flags(name: &str, words: &str, flags: &[&str]) -> (Bot, Temporary) {
+    let file = Temporary::write(name, words);
+    let arguments = [
+        &["--joke-source", "none", "--words", file.path()][..],
+        flags,
+    ];
+    (Bot::with(&arguments.concat(), &[]), file)
+}
+
+fn check(bot: &Bot, cases: &[(&str, &str)]) {
+    for (text, answer) in cases {
+        assert_eq!(bot.answer_to(text), *answer, "{text:?}");
+    }
+}
+
+fn event(name: &str, key: &str) -> String {
+    let key = format!("<EventKey><![CDATA[{key}]]></EventKey>");
+    message("event", &format!("<Event>{name}</Event>{key}"))
+}
+
+fn voice(words: &str) -> String {
+    let recognition = format!("<Recognition><![CDATA[{words}]]></Recognition>");
+    message("voice", &recognition)
+}
+
+#[test]
+fn everything_that_the_bot_says_of_its_own_can_be_set() {
+    let (bot, _file) = bot_with(
+        "every-word",
+        "welcome = \"欢迎！发「帮助」看我会什么。\"\nhelp = \"第一行\\n第二行\"\nno_words = \"只认字\"\n\
+         otherwise = \"听不懂 <a href=\\\"https://a.example/\\\">看这里</a>\"\n\
+         joke_words = [\"段子\"]\nhelp_words = [\"救命\"]\n\
+         [[reply]]\nwords = [\"段子手\"]\nsay = \"weixin://bizmsgmenu?msgmenucontent=a&msgmenuid=1\"\n",
+    );
+    let otherwise = "听不懂 <a href=\"https://a.example/\">看这里</a>";
+    assert_eq!(
+        bot.say(event("subscribe", "")).content(),
+        "欢迎！发「帮助」看我会什么。"
+    );
+    for wordless in [
+        message("image", ""),
+        voice(""),
+        text_message("[Unsupported Message]"),
+    ] {
+        assert_eq!(bot.say(wordless).content(), "只认字");
+    }
+    check(
+        &bot,
+        &[
+            ("救命！", "第一行\n第二行"),
+            ("帮助", otherwise),
+            ("笑话", otherwise),
+            ("你好", otherwise),
+            ("段子手", "weixin://bizmsgmenu?msgmenucontent=a&msgmenuid=1"),
+        ],
+    );
+    assert!(!bot.answer_to("来个段子").contains("听不懂"));
+    bot.wait_for_log("POST /wechat text joke 200");
+}
+
+#[test]
+fn without_a_file_the_help_is_the_welcome_and_words_come_back_backwards() {
+    let (bot, _file) = bot_with("no-words", "help = \"帮\"\n");
+    assert_eq!(bot.say(event("subscribe", "")).content(), "帮");
+    check(&bot, &[("帮助", "帮"), ("你好", "好你")]);
+}
+
+#[test]
+fn the_first_reply_that_knows_the_words_answers_before_joke_help_and_backwards() {
+    let (bot, _file) = bot_with(
+        "replies",
+        "[[reply]]\nexactly = [\"地址\"]\nsay = \"成都\"\n\
+         [[reply]]\nwords = [\"Ｏpen Hours\", \"营业时间\"]\nsay = \"9:00–18:00\"\n\
+         [[reply]]\nwords = [\"地址\", \"笑话\", \"营业\"]\nsay = \"第三条\"\n\
+         [[reply]]\nwords = [\"乐一个\"]\nexactly = [\"帮助\"]\ndo = \"joke\"\n\
+         [[reply]]\nwords = [\"闭嘴\"]\ndo = \"nothing\"\n",
+    );
+    check(
+        &bot,
+        &[
+            (" 地址\u{3000}\n", "成都"),
+            ("地址？", "第三条"),
+            ("你的ＯＰＥＮ　hours呢", "9:00–18:00"),
+            ("笑话，营业时间", "9:00–18:00"),
+            ("讲个笑话", "第三条"),
+            ("你好", "好你"),
+            ("菜单", HELP),
+        ],
+    );
+    for asks in ["来乐一个吧", "帮助"] {
+        bot.say(text_message(asks));
+        bot.wait_for_log("POST /wechat text joke 200");
+    }
+    assert_eq!(bot.say(text_message("请闭嘴")).text(), "success");
+    for (xml, answer) in [
+        (event("CLICK", "V1_营业时间"), "9:00–18:00"),
+        (event("click", "地址"), "成都"),
+        (event("CLICK", "菜单"), HELP),
+        (voice("地址。"), "成都"),
+        (voice("营业时间？"), "9:00–18:00"),
+    ] {
+        assert_eq!(bot.say(&xml).content(), answer, "{xml}");
+    }
+    assert_eq!(bot.say(event("CLICK", "V1_NEWS")).text(), "success");
+    assert_eq!(bot.say(event("VIEW", "营业时间")).text(), "success");
+}
+
+#[test]
+fn one_of_several_answers_is_said_by_chance_and_a_repeat_gets_the_same() {
+    let say = "[[reply]]\nwords = [\"地址\"]\nsay = [\"成都\", \"重庆\", \"北京\"]\n";
+    let (bot, _file) = bot_with("several", say);
+    let mut answers = BTreeSet::new();
+    for id in 0..200 {
+        let elements = format!("<Content>地址</Content><MsgId>{id}</MsgId>");
+        let xml = message("text", &elements);
+        let answer = bot.say(&xml).content();
+        assert_eq!(bot.say(&xml).content(), answer);
+        answers.insert(answer);
+    }
+    // Each is missed by 200 throws in one of 10^35 runs.
+    let all = ["北京", "成都", "重庆"].map(str::to_owned);
+    assert_eq!(answers, BTreeSet::from(all));
+}
+
+#[test]
+fn what_is_banned_is_said_in_no_way() {
+    let jokes = Temporary::write("banned-jokes", "一个有某 词的笑话\n");
+    let (bot, _file) = bot_with_flags(
+        "banned",
+        "banned = [\"某词\", \"Ｂad\"]\nwelcome = \"某词\"\n\
+         [[reply]]\nwords = [\"问\"]\nsay = \"b a d\"\n",
+        &["--jokes", jokes.path()],
+    );
+    for text in ["词某", "词 \n某", "dab", "ＤＡＢ", "xd a\u{200b}bx", "问"] {
+        assert_eq!(bot.answer_to(text), REFUSAL, "{text:?}");
+    }
+    assert_eq!(bot.answer_to("某词"), "词某", "it is heard, and not said");
+    assert_eq!(bot.say(event("subscribe", "")).content(), REFUSAL);
+    for _ in 0..5 {
+        let joke = bot.answer_to("笑话");
+        assert!(!joke.contains("某 词"), "{joke}");
+    }
+    let (bot, _file) = bot_with(
+        "banned-refusal",
+        "banned = [\"坏\", \"不\"]\nrefusal = \"不说\"\n",
+    );
+    assert_eq!(bot.say(text_message("坏")).text(), "success");
+    let (bot, _file) = bot_with("own-refusal", "banned = [\"坏\"]\nrefusal = \"不说\"\n");
+    check(&bot, &[("真坏", "不说"), ("好", "好")]);
+    let (bot, _file) = bot_with("nothing-banned", "banned = []\n");
+    check(&bot, &[("词某", "某词")]);
+}
+
+#[test]
+fn the_default_words_are_what_people_write() {
+    let bot = Bot::start();
+    for help in ["怎么用", "怎么用？", "菜单", "帮助。", "help!", "ＨＥＬＰ"] {
+        assert_eq!(bot.answer_to(help), HELP, "{help}");
+    }
+    check(
+        &bot,
+        &[
+            ("不要笑话我", "我话笑要不"),
+            ("别笑话我了", "了我话笑别"),
+            ("我不想听笑话", "话笑听想不我"),
+            ("Don't joke", "ekoj t'noD"),
+            ("怎么用微信", "信微用么怎"),
+        ],
+    );
+    bot.answer_to("要不要讲个笑话");
+    bot.wait_for_log("POST /wechat text joke 200");
+}
+
+#[test]
+fn another_joke_is_for_whose_last_answer_was_one() {
+    let jokes: Vec<String> = (1..=20).map(|n| format!("第{n}个笑话\n")).collect();
+    let jokes = Temporary::write("more-jokes", &jokes.join("%\n"));
+    let bot = Bot::with(&["--joke-source", "none", "--jokes", jokes.path()], &[]);
+    let says = |user: &str, text: &str| {
+        let user = format!("[{user}]");
+        bot.say(text_message(text).replace("[oUser]", &user))
+            .content()
+    };
+    assert_eq!(says("o1", "换一个"), "个一换");
+    let mut told = BTreeSet::new();
+    for text in ["笑话", "换一个", "再讲一个。", "再来一个！"] {
+        let joke = says("o1", text);
+        assert!(
+            joke.ends_with("个笑话") && told.insert(joke.clone()),
+            "{text}: {joke}"
+        );
+    }
+    assert_eq!(says("o2", "换一个"), "个一换");
+    assert_eq!(says("o1", "你好"), "好你");
+    assert_eq!(says("o1", "再讲一个"), "个一讲再");
+}
+
+/// What is wrong with files, and what is said of each.
+const WRONG: [(&str, &str); 8] = [
+    (
+        "welcom = \"a\"\n",
+        "line 1: unknown field `welcom`, expected one of `welcome`, ",
+    ),
+    (
+        "\nhelp = 3\n",
+        "line 2: invalid type: integer `3`, expected a string",
+    ),
+    (
+        "[[reply]]\nwords = [\"a\"\n",
+        "line 2: unclosed array, expected `]`",
+    ),
+    (
+        "\n\nhelp = \" \"\n",
+        "line 3: the text is empty; expected one that can be seen",
+    ),
+    (
+        "[[reply]]\nsay = \"a\"\n",
+        "line 1: the reply answers to nothing; expected words = [\"…\"] or exactly = [\"…\"]",
+    ),
+    (
+        "\n[[reply]]\nwords = [\"a\"]\n",
+        "line 2: expected one answer: say = \"…\", do = \"joke\" or do = \"nothing\"",
+    ),
+    (
+        "[[reply]]\nwords = [\"\"]\nsay = \"a\"\n",
+        "line 2: the word is empty; expected one that can be seen",
+    ),
+    (
+        "[[reply]]\nwords = [\"a\"]\ndo = \"dance\"\n",
+        "line 3: unknown variant `dance`, expected `joke` or `nothing`",
+    ),
+];
+
+#[test]
+fn a_wrong_file_is_refused_at_the_start_with_its_place() {
+    let long = format!("help = \"{}\"\n", "长".repeat(683));
+    let too_long = "line 1: the text has 2049 bytes; expected at most 2047, which WeChat takes";
+    let wrong = WRONG.into_iter().chain([(long.as_str(), too_long)]);
+    for (number, (text, reason)) in wrong.enumerate() {
+        let file = Temporary::write(&format!("wrong-{number}"), text);
+        let path = file.path();
+        for command in [
+            &["serve", "--listen", "127.0.0.1:0", "--words", path][..],
+            &["chat", "--words", path],
+            &["words", path],
+        ] {
+            let mut command = daoxiao(command);
+            command.env("WECHAT_TOKEN", TOKEN);
+            let outcome = run(command, "");
+            let begin = format!("error: {path}: {reason}");
+            assert!(
+                outcome.err.starts_with(&begin),
+                "{begin} is not in {outcome:?}"
+            );
+            assert_eq!((outcome.code, outcome.err.lines().count()), (Some(2), 1));
+        }
+    }
+    let missing = run(daoxiao(&["words", "/nowhere/words.toml"]), "");
+    let reason = "the file cannot be read: No such file or directory (os error 2)";
+    let expected = format!("error: /nowhere/words.toml: {reason}\n");
+    assert_eq!((missing.code, missing.err), (Some(2), expected));
+    let gbk = Temporary::write("gbk", "");
+    fs::write(gbk.path(), b"help = \"\xb0\xef\"\n").unwrap();
+    let outcome = run(daoxiao(&["words", gbk.path()]), "");
+    assert!(
+        outcome.err.contains("did not contain valid UTF-8"),
+        "{outcome:?}"
+    );
+    assert_eq!(outcome.code, Some(2));
+}
+
+#[test]
+fn the_command_shows_what_answers_what() {
+    let file = Temporary::write(
+        "shown",
+        "banned = [\"坏\"]\n\n[[reply]]\nwords = [\"几点\"]\nsay = \"9:00\\n18:00\"\n\n\
+         [[reply]]\nexactly = [\"乐\"]\ndo = \"joke\"\n\n[[reply]]\nwords = [\"嘘\"]\ndo = \"nothing\"\n",
+    );
+    let lines =
+        "几点开门\n乐\n换一个\n换一个吧\n嘘\n笑话\n帮助。\n[Unsupported Message]\n很坏\n你好\n\n";
+    let expected = format!(
+        "9:00\\n18:00\treply 1, line 3\n(a joke)\treply 2, line 7\n(a joke)\tanother joke\n\
+         吧个一换\totherwise\n(no answer)\treply 3, line 11\n(a joke)\tjoke_words\n{}\thelp_words\n\
+         我只认得字，发句话给我吧。\tno_words\n{REFUSAL}\tbanned\n好你\totherwise\n(no answer)\totherwise\n",
+        HELP.replace('\n', "\\n"),
+    );
+    assert_eq!(
+        run(daoxiao(&["words", file.path()]), lines),
+        printed(&expected)
+    );
+}
+
+#[test]
+fn chat_and_cgi_take_the_same_file() {
+    let file = Temporary::write("shared", "otherwise = \"嗯\"\n");
+    let talk = run(daoxiao(&["chat", "--words", file.path()]), "你好\n");
+    assert_eq!(talk, printed("嗯\n"));
+    let (target, xml) = (signed("/"), text_message("你好"));
+    let mut command = daoxiao(&["cgi", "--log", "off"]);
+    command.envs([
+        ("DAOXIAO_WORDS", file.path()),
+        ("WECHAT_TOKEN", TOKEN),
+        ("REQUEST_METHOD", "POST"),
+        ("QUERY_STRING", target.split_once('?').unwrap().1),
+        ("CONTENT_LENGTH", &xml.len().to_string()),
+    ]);
+    let Outcome { out, code, .. } = run(command, &xml);
+    assert!(out.contains("<Content><![CDATA[嗯]]></Content>"), "{out}");
+    assert_eq!(code, Some(0));
+}
+
+#[test]
+fn a_hangup_under_load_switches_the_words_and_loses_no_message() {
+    let (bot, file) = bot_with("switched", "otherwise = \"一\"\n");
+    let (is_over, count) = (AtomicBool::new(false), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        let ask = || {
+            let mut answers = Vec::new();
+            while !is_over.load(SeqCst) {
+                answers.push(bot.answer_to("你好"));
+                count.fetch_add(1, SeqCst);
+            }
+            answers
+        };
+        let askers = [(); 3].map(|()| scope.spawn(ask));
+        let wait_for_more = || {
+            let enough = count.load(SeqCst) + 100;
+            let has_enough = || (count.load(SeqCst) > enough).then_some(());
+            poll(Instant::now() + LIMIT, has_enough).unwrap();
+        };
+        wait_for_more();
+        fs::write(file.path(), "otherwise = \"二\"\n").unwrap();
+        bot.reload();
+        wait_for_more();
+        is_over.store(true, SeqCst);
+        for asker in askers {
+            let answers = asker.join().unwrap();
+            let switch = answers.iter().position(|answer| answer == "二").unwrap();
+            assert!(answers[..switch].iter().all(|answer| answer == "一"));
+            assert!(answers[switch..].iter().all(|answer| answer == "二"));
+        }
+    });
+}
+
+#[test]
+fn a_broken_file_at_a_hangup_keeps_the_words_that_were_in_force() {
+    let jokes = Temporary::write("kept-jokes", "我的笑话");
+    let (bot, file) = bot_with_flags("kept", "otherwise = \"一\"\n", &["--jokes", jokes.path()]);
+    assert_eq!(bot.answer_to("你好"), "一");
+    let mut refused = 0;
+    let mut hang_up_in_vain = |reason: &str| {
+        bot.signal("HUP");
+        bot.wait_for_log(reason);
+        refused += 1;
+        let goes_on = "ended: its settings or files are refused; the running worker goes on";
+        let is_told = || (bot.log().matches(goes_on).count() == refused).then_some(());
+        poll(Instant::now() + LIMIT, is_told).unwrap();
+    };
+    for (text, reason) in WRONG {
+        fs::write(file.path(), text).unwrap();
+        hang_up_in_vain(&format!("{}: {reason}", file.path()));
+        assert_eq!(bot.answer_to("你好"), "一");
+    }
+    fs::write(file.path(), "otherwise = \"二\"\n").unwrap();
+    fs::remove_file(jokes.path()).unwrap();
+    hang_up_in_vain("the file cannot be read: No such file");
+    check(&bot, &[("你好", "一"), ("笑话", "我的笑话")]);
+    fs::write(jokes.path(), "新笑话").unwrap();
+    bot.reload();
+    check(&bot, &[("你好", "二"), ("笑话", "新笑话")]);
+}
+
+#[test]
+fn a_large_file_takes_no_more_than_five_times_its_size() {
+    let mut text = String::new();
+    for number in 0..20_000 {
+        let words: Vec<String> = (0..5)
+            .map(|word| format!("\"关键词{number}之{word}\""))
+            .collect();
+        let say = format!("say = \"第{number}条：周一到周五 9:00–18:00\"");
+        text.extend(["[[reply]]\nwords = [", &words.join(", "), "]\n", &say, "\n"]);
+    }
+    let memory = |bot: &Bot| {
+        assert_eq!(bot.answer_to("你好"), "好你");
+        status_number(bot.worker_pid(), "VmRSS:").unwrap()
+    };
+    let before = memory(&Bot::start());
+    let (bot, _file) = bot_with("large", &text);
+    let after = memory(&bot);
+    let size = u64::try_from(text.len()).unwrap() / 1024;
+    println!("{size} KiB of words: {before} to {after} KiB");
+    assert!(
+        after <= before + 5 * size,
+        "{before} to {after} KiB for {size}"
+    );
+    assert_eq!(
+        bot.answer_to("有关键词19999之4吗"),
+        "第19999条：周一到周五 9:00–18:00"
+    );
+}
+
+#[test]
+fn the_readmes_file_of_words_works_as_it_stands() {
+    for (number, readme) in ["README.md", "README.zh-CN.md"].into_iter().enumerate() {
+        let text = fs::read_to_string(format!("{}/{readme}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let (_, rest) = text.split_once("```toml\n").unwrap();
+        let (words, _) = rest.split_once("```").unwrap();
+        assert_eq!(words.lines().count(), 15, "{readme}");
+        let (bot, _file) = bot_with(&format!("readme-{number}"), words);
+        check(
+            &bot,
+            &[
+                ("请问几点开门？", "周一到周五 9:00–18:00"),
+                ("菜单", HELP),
+                ("词某", REFUSAL),
+                ("你好", "好你"),
+            ],
+        );
+        assert!(["成都", "重庆"].contains(&bot.answer_to("地址").as_str()));
+        let welcome = bot.say(event("subscribe", "")).content();
+        assert_eq!(welcome, "欢迎！发「帮助」看我会什么。");
+        bot.answer_to("乐一个");
+        bot.wait_for_log("POST /wechat text joke 200");
+    }
+}
