@@ -4,6 +4,7 @@
 //! back plain strings through a channel and then wake the one that waits for them.
 
 use std::{
+    fmt,
     sync::{
         Arc,
         mpsc::{self, Receiver, Sender},
@@ -28,26 +29,32 @@ pub(crate) use self::{
     client::FetchError,
     fetch::{SourceError, SourceResult, try_sources},
     formats::{
-        charset::{Charset, CharsetError},
+        charset::{Charset, CharsetError, CharsetReason},
+        own_jokes,
         selector::{Mistake, Selector, SelectorError},
     },
-    fortune::{fortune, fortune_entry},
-    source::Rules,
-    url::{PageUrl, UrlError},
+    fortune::fortune_entry,
+    url::{PageUrl, UrlError, shown},
 };
 pub use self::{
-    formats::{Extracted, LeftOut, Page, PageError, Reason, TooComplex, extract},
-    source::Source,
+    formats::{Extracted, LeftOut, Page, PageError, PageText, Reason, TooComplex},
+    source::{Rules, Source},
 };
 
 use self::{
     backoff::Backoff,
+    client::Request,
     deck::{Deck, Pile},
     fetch::{Get, fetch},
+    formats::rules::has_word,
+    fortune::fortune,
 };
 
 /// A small deck is not fetched anew more often than this, however fast it is used up.
 const BETWEEN_SMALL_DECKS: Duration = Duration::from_secs(10);
+
+/// One joke in so many is the owner's while there are fetched ones.
+const OWN_SHARE: u8 = 3;
 
 /// The jokes that the program brings along.
 pub fn builtin() -> Vec<String> {
@@ -59,16 +66,45 @@ pub fn builtin() -> Vec<String> {
 pub struct JokeSettings {
     /// The sources, tried in turn; none means own jokes only.
     pub sources: Vec<Source>,
-    /// The owner's jokes, told while there is no deck; none means the built-in ones.
+    /// The owner's jokes, dealt together with the fetched ones; none means the built-in ones, and
+    /// these only while there is no deck.
     pub own: Vec<String>,
     /// Words that a fetched joke must not have.
     pub skip: Vec<String>,
+    /// What no joke may have, wherever it comes from.
+    pub banned: Banned,
     /// The longest time an asker waits.
     pub budget: Duration,
     /// The age at which a deck is due to be replaced.
     pub ttl: Duration,
     /// Whether a proxy that the environment names is used.
     pub use_proxy: bool,
+}
+
+/// Says whether a text must never be said. By default, any may be.
+#[derive(Clone)]
+pub struct Banned(pub Arc<dyn Fn(&str) -> bool + Send + Sync>);
+
+impl Default for Banned {
+    fn default() -> Self {
+        Self(Arc::new(|_| false))
+    }
+}
+
+impl fmt::Debug for Banned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Banned")
+    }
+}
+
+impl JokeSettings {
+    /// Why a fetched joke is not wanted, if it is not.
+    fn unwanted(&self, joke: &str) -> Option<Reason> {
+        if has_word(joke, &self.skip) {
+            return Some(Reason::Skipped);
+        }
+        (self.banned.0)(joke).then_some(Reason::Banned)
+    }
 }
 
 /// Deals jokes, and fetches new ones when they are due.
@@ -97,7 +133,7 @@ impl Jokes {
     /// when there is something to [`Jokes::collect`].
     pub fn new(settings: JokeSettings, wake: impl Fn() + Send + Sync + 'static) -> Jokes {
         let use_proxy = settings.use_proxy;
-        let get = move |url: &str, time| client::get(url, time, use_proxy);
+        let get = move |request: &Request| client::get(request, use_proxy);
         Self::with(settings, Arc::new(get), Arc::new(wake), Rng::new())
     }
 
@@ -107,10 +143,11 @@ impl Jokes {
         wake: Arc<dyn Fn() + Send + Sync>,
         mut rng: Rng,
     ) -> Jokes {
-        let own = match settings.own.as_slice() {
+        let mut own = match settings.own.as_slice() {
             [] => builtin(),
             own => own.to_vec(),
         };
+        own.retain(|joke| !(settings.banned.0)(joke));
         Jokes {
             settings: Arc::new(settings),
             get,
@@ -154,11 +191,16 @@ impl Jokes {
         true
     }
 
-    /// A joke at once: from the deck, or without one, of our own.
+    /// A joke at once: from the deck, or without one, of our own. One in three is the owner's, if
+    /// there are any.
     pub fn deal(&mut self) -> String {
+        let last = self.last.as_deref();
+        let is_owners_turn = !self.settings.own.is_empty()
+            && self.rng.u8(0..OWN_SHARE) == 0
+            && self.own.has_other_than(last);
         let pile = match &mut self.deck {
-            Some(deck) => &mut deck.pile,
-            None => &mut self.own,
+            Some(deck) if !is_owners_turn => &mut deck.pile,
+            _ => &mut self.own,
         };
         self.last = pile.deal(self.last.as_deref(), &mut self.rng);
         self.dealt = true;
@@ -252,7 +294,12 @@ impl Jokes {
                 }
                 Err(error) => {
                     warn!("jokes: none from {source}: {error}");
-                    self.backoff.failed(source, now);
+                    if self.backoff.failed(source, now) {
+                        warn!(
+                            "jokes: {source} has given nothing for a day: try it by `daoxiao \
+                             joke`, and name others by --joke-source or --joke-url if it is gone"
+                        );
+                    }
                 }
             }
         }
@@ -281,7 +328,8 @@ mod tests {
         fn will_tell(&self, jokes: &[&str]) {
             self.answers.lock().unwrap().push(Ok(Page {
                 content_type: Some("text/plain".to_owned()),
-                body: jokes.join("\n\n").into_bytes(),
+                body: jokes.join("\n%\n").into_bytes(),
+                ..Page::default()
             }));
         }
 
@@ -313,7 +361,7 @@ mod tests {
 
         fn jokes(&self, budget: Duration) -> Jokes {
             let site = self.clone();
-            let get = move |url: &str, _: Duration| site.answer(url);
+            let get = move |request: &Request| site.answer(&request.url);
             Jokes::with(
                 settings(budget),
                 Arc::new(get),
@@ -328,11 +376,12 @@ mod tests {
             sources: vec![Source {
                 name: "custom",
                 url: "http://x/".parse().unwrap(),
-                rules: None,
+                rules: Rules::default(),
                 charset: None,
             }],
-            own: vec!["our own joke".to_owned()],
+            own: Vec::new(),
             skip: vec!["bad word".to_owned()],
+            banned: Banned::default(),
             budget,
             ttl: Duration::from_secs(600),
             use_proxy: false,
@@ -377,10 +426,47 @@ mod tests {
     fn without_a_source_our_own_jokes_are_told() {
         let mut settings = settings(LONG);
         settings.sources.clear();
-        let mut jokes = Jokes::new(settings.clone(), || ());
+        assert!(builtin().contains(&Jokes::new(settings.clone(), || ()).wait(at(0))));
+        settings.own = vec!["our own joke".to_owned()];
+        let mut jokes = Jokes::new(settings, || ());
         assert_eq!(jokes.wait(at(0)), "our own joke");
-        settings.own.clear();
-        assert!(builtin().contains(&Jokes::new(settings, || ()).wait(at(0))));
+        assert_eq!(jokes.wait(at(1)), "our own joke");
+    }
+
+    #[test]
+    fn one_joke_in_three_is_the_owners_and_none_comes_twice_in_a_row() {
+        for own in [vec!["our own joke"], vec!["our own joke", "our other joke"]] {
+            let site = Site::default();
+            site.will_tell(&SIX);
+            let mut settings = settings(LONG);
+            settings.own = own.iter().map(|joke| (*joke).to_owned()).collect();
+            let get = move |request: &Request| site.answer(&request.url);
+            let mut jokes =
+                Jokes::with(settings, Arc::new(get), Arc::new(|| ()), Rng::with_seed(1));
+            let told: Vec<String> = (0..600).map(|_| jokes.wait(at(0))).collect();
+            for pair in told.windows(2) {
+                assert_ne!(pair[0], pair[1]);
+            }
+            let owners = told
+                .iter()
+                .filter(|joke| own.contains(&joke.as_str()))
+                .count();
+            assert!((120..=240).contains(&owners), "{owners} of 600");
+        }
+    }
+
+    #[test]
+    fn what_is_banned_is_told_from_nowhere() {
+        let site = Site::default();
+        site.will_tell(&["this one is banned", "this one is fine"]);
+        let mut settings = settings(LONG);
+        settings.own = vec!["our own banned joke".to_owned()];
+        settings.banned = Banned(Arc::new(|joke| joke.contains("banned")));
+        let get = move |request: &Request| site.answer(&request.url);
+        let mut jokes = Jokes::with(settings, Arc::new(get), Arc::new(|| ()), Rng::with_seed(1));
+        for time in 0..9 {
+            assert_eq!(jokes.wait(at(time)), "this one is fine");
+        }
     }
 
     #[test]
@@ -484,12 +570,12 @@ mod tests {
         let site = Site::default();
         let mut jokes = site.jokes(LONG);
         for (time, hits) in [(0, 1), (1, 1), (59, 1), (60, 2), (179, 2), (180, 3)] {
-            assert_eq!(jokes.wait(at(time)), "our own joke");
+            assert!(builtin().contains(&jokes.wait(at(time))));
             jokes.refresh(at(time));
             assert_eq!(site.hits(), hits, "at {time}");
         }
         site.will_tell(&SIX);
-        assert_eq!(jokes.wait(at(419)), "our own joke");
+        assert!(builtin().contains(&jokes.wait(at(419))));
         assert!(SIX.contains(&jokes.wait(at(420)).as_str()));
     }
 
@@ -498,7 +584,7 @@ mod tests {
         let site = Site::default();
         let mut jokes = site.jokes(LONG);
         for time in [0, 60] {
-            assert_eq!(jokes.wait(at(time)), "our own joke");
+            assert!(builtin().contains(&jokes.wait(at(time))));
         }
         site.will_tell(&SIX);
         // From 180 on it answers; at 781 its jokes are stale and it fails again, for 1 minute.
@@ -515,10 +601,10 @@ mod tests {
         let site = Site::default();
         let open = site.shut();
         let mut jokes = site.jokes(Duration::from_millis(20));
-        assert_eq!(jokes.wait(at(0)), "our own joke");
+        assert!(builtin().contains(&jokes.wait(at(0))));
         let begin = Instant::now();
         for time in 1..100 {
-            assert_eq!(jokes.wait(at(time)), "our own joke");
+            assert!(builtin().contains(&jokes.wait(at(time))));
         }
         assert!(begin.elapsed() < Duration::from_secs(1));
         assert_eq!(site.hits(), 1);
@@ -536,7 +622,7 @@ mod tests {
         site.will_tell(&SIX);
         let (woken, wake) = mpsc::channel();
         let asked = site.clone();
-        let get = move |url: &str, _: Duration| asked.answer(url);
+        let get = move |request: &Request| asked.answer(&request.url);
         let wake_up = move || woken.send(()).unwrap();
         let wake_up = Arc::new(wake_up);
         let mut jokes = Jokes::with(settings(LONG), Arc::new(get), wake_up, Rng::with_seed(1));
@@ -561,7 +647,7 @@ mod tests {
         let mut settings = settings(LONG);
         settings.own = vec!["our own bad word".to_owned()];
         let asked = site.clone();
-        let get = move |url: &str, _: Duration| asked.answer(url);
+        let get = move |request: &Request| asked.answer(&request.url);
         let mut jokes = Jokes::with(settings, Arc::new(get), Arc::new(|| ()), Rng::with_seed(1));
         assert_eq!(jokes.wait(at(0)), "this one is fine");
         assert_eq!(jokes.wait(at(1)), "this one is fine");
@@ -575,8 +661,8 @@ mod tests {
         let site = Site::default();
         site.will_tell(&SIX);
         let asked = site.clone();
-        let get = move |url: &str, _: Duration| {
-            let answer = asked.answer(url);
+        let get = move |request: &Request| {
+            let answer = asked.answer(&request.url);
             assert!(asked.hits() > 1, "a panic that the test wants");
             answer
         };
@@ -586,8 +672,8 @@ mod tests {
             Arc::new(|| ()),
             Rng::with_seed(1),
         );
-        assert_eq!(jokes.wait(at(0)), "our own joke");
-        assert_eq!(jokes.wait(at(59)), "our own joke");
+        assert!(builtin().contains(&jokes.wait(at(0))));
+        assert!(builtin().contains(&jokes.wait(at(59))));
         assert_eq!(site.hits(), 1);
         site.will_tell(&SIX);
         assert!(SIX.contains(&jokes.wait(at(60)).as_str()));

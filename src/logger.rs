@@ -47,6 +47,10 @@ pub(crate) fn start(level: Option<LevelFilter>) {
         (None, Some(value)) => builder.parse(&value),
         _ => builder.filter_module(env!("CARGO_CRATE_NAME"), level.unwrap_or(LevelFilter::Info)),
     };
+    // The URLs that these fetch may have keys in them.
+    for library in ["ureq", "ureq_proto"] {
+        builder.filter_module(library, LevelFilter::Warn);
+    }
     let filter = builder.build();
     log::set_max_level(filter.filter());
     let logger = FilteredLog::new(Lines::to(io::stderr(), takes_bytes), filter);

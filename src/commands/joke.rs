@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -15,25 +16,29 @@ use super::{
     printed,
 };
 use crate::{
-    joke::{Extracted, SourceResult, fortune_entry, try_sources},
+    joke::{SourceResult, fortune_entry, try_sources},
     language::{say, spoken},
 };
 
 pub(super) const HELP: &str = "\
 The jokes are on standard output, a line % between two, as --jokes FILE takes them; where they
-come from, and how many were left out and why, is on standard error.
+come from, what the answer was taken for, and how many were left out and why, is on standard error.
+--jokes FILE --joke-source none prints the jokes in a file.
 
-A selector names elements as in CSS, by parts without a space between them: tag (or *), .class,
-#id, [attr], [attr=value], [attr^=beginning], [attr*=part]; a value with a ] in it is quoted.
+Plain text, feeds and the usual JSON need no selector. In HTML and XML a selector names elements as
+in CSS, by parts without a space between them: tag (or *), .class, #id, [attr], [attr=value],
+[attr^=beginning], [attr*=part]; a value with a ] in it is quoted; a comma stands between two.
   dl.joke dd      a dd anywhere inside a dl of the class joke
   dl.joke > dd    a dd directly inside it
   > dd            as title or content: directly inside the item
-Without --joke-content all of the item but its title is the joke.
-{1-50} in the URL stands for a number from 1 to 50, another one for each fetch.
---joke-charset is needed only where the jokes come out garbled, as from a GBK page that says it
-is in UTF-8, or nothing. Plain text needs no selector: jokes with blank lines between.
+In JSON it is a path, such as data.list or, inside the item, content; several are joined by lines,
+as setup,punchline. Without --joke-content all of the item but its title is the joke.
+--joke-link follows a link on the page, and --joke-content says what the joke is there.
+{1-50} in the URL stands for a number from 1 to 50 ({01-50}: two digits), another one for each fetch.
+--joke-charset is needed only where the jokes come out garbled. A URL with a key in it is better
+set as DAOXIAO_JOKE_URL: others on the machine can read a command line.
 
-Examples: daoxiao joke --joke-url 'https://60s.viki.moe/v2/duanzi?encoding=text'
+Examples: daoxiao joke --joke-url 'https://60s.viki.moe/v2/duanzi'
           daoxiao joke --all --joke-url 'https://example.com/jokes/{1-50}.html' \\
              --joke-item 'li.joke' --joke-title h3 --joke-content 'div.text'";
 
@@ -62,15 +67,34 @@ pub(crate) enum JokeError {
     NoJoke,
 }
 
+/// How many jokes are in the owner's file.
+#[derive(Debug)]
+pub(crate) struct FileReport {
+    pub(crate) path: PathBuf,
+    pub(crate) jokes: usize,
+}
+
 /// What a source gave, as a line says it.
 #[derive(Debug)]
 pub(crate) struct Report<'a>(pub(crate) &'a SourceResult);
 
 /// Asks the sources in turn until one has jokes, or all of them, and prints jokes of each that has
-/// some on standard output, in fortune format; and on standard error where they came from.
+/// some on standard output, in fortune format; and on standard error where they came from. Without
+/// sources, prints the owner's own.
 pub(crate) fn run(args: JokeCommand) -> Result<ExitCode, CommandError> {
     args.log.start()?;
+    let file = args.jokes.file();
     let settings = args.jokes.settings()?;
+    if let Some(file) = file {
+        complain(say(&FileReport {
+            path: file,
+            jokes: settings.own.len(),
+        }));
+        if settings.sources.is_empty() {
+            let jokes = choose(settings.own, args.count);
+            return printed(print(&mut io::stdout().lock(), &jokes));
+        }
+    }
     if settings.sources.is_empty() {
         return Err(CommandError::failure(JokeError::NoSource));
     }
@@ -79,19 +103,16 @@ pub(crate) fn run(args: JokeCommand) -> Result<ExitCode, CommandError> {
     for result in &results {
         complain(say(&Report(result)));
     }
-    let found = results
-        .iter()
-        .filter_map(|result| result.outcome.as_ref().ok());
-    let jokes: Vec<String> = found.flat_map(|found| choose(found, count)).collect();
+    let found = results.into_iter().filter_map(|result| result.outcome.ok());
+    let jokes: Vec<String> = found.flat_map(|found| choose(found.jokes, count)).collect();
     if jokes.is_empty() {
         return Err(CommandError::failure(JokeError::NoJoke));
     }
     printed(print(&mut io::stdout().lock(), &jokes))
 }
 
-/// Some at random, or all in the page's order.
-fn choose(found: &Extracted, count: Option<usize>) -> Vec<String> {
-    let mut jokes = found.jokes.clone();
+/// Some at random, or all in their order.
+fn choose(mut jokes: Vec<String>, count: Option<usize>) -> Vec<String> {
     if let Some(count) = count {
         fastrand::shuffle(&mut jokes);
         jokes.truncate(count);
@@ -109,19 +130,15 @@ fn print(out: &mut impl Write, jokes: &[String]) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn found() -> Extracted {
-        Extracted {
-            jokes: (1..=9).map(|n| format!("joke {n}\n%")).collect(),
-            matched: 10,
-            ..Extracted::default()
-        }
+    fn jokes() -> Vec<String> {
+        (1..=9).map(|n| format!("joke {n}\n%")).collect()
     }
 
     #[test]
     fn all_jokes_come_in_order_and_some_at_random() {
-        assert_eq!(choose(&found(), None), found().jokes);
-        assert_eq!(choose(&found(), Some(99)).len(), 9);
-        let mut two = choose(&found(), Some(2));
+        assert_eq!(choose(jokes(), None), jokes());
+        assert_eq!(choose(jokes(), Some(99)).len(), 9);
+        let mut two = choose(jokes(), Some(2));
         two.dedup();
         assert_eq!(two.len(), 2);
     }

@@ -2,20 +2,24 @@
 
 use std::{
     collections::HashSet,
+    ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use clap::Args;
-use thiserror::Error;
+use clap::{
+    Arg, Args, Command, Error,
+    builder::{StringValueParser, TypedValueParser},
+    error::{ContextKind, ContextValue},
+};
 
 use super::{
     CommandError,
     args::{DAY, ValueError, number, seconds},
 };
 use crate::{
-    joke::{Charset, JokeSettings, PageUrl, Rules, Selector, Source, fortune},
+    joke::{Banned, Charset, JokeSettings, PageUrl, Rules, Selector, Source, own_jokes, shown},
     language::spoken,
 };
 
@@ -38,16 +42,20 @@ pub(crate) struct JokeArgs {
     joke_source: Vec<String>,
     /// A page of jokes of your own choice, instead of the known sources; {1-50} stands for a page
     /// number
-    #[arg(long, env = "DAOXIAO_JOKE_URL", value_name = "URL", value_parser = spoken(str::parse::<PageUrl>))]
+    #[arg(long, env = "DAOXIAO_JOKE_URL", value_name = "URL", value_parser = UrlParser)]
     joke_url: Option<PageUrl>,
-    /// Selector of one joke on that page; a text/plain answer needs none
+    /// Selector of links on that page: one of them is followed, and the joke is looked for there
+    #[arg(long, env = "DAOXIAO_JOKE_LINK", value_name = "SELECTOR", requires = "joke_url", conflicts_with = "joke_item", value_parser = spoken(Selector::for_page))]
+    joke_link: Option<Selector>,
+    /// Selector of one joke on that page, in JSON a path such as data.list; plain text and feeds
+    /// need none
     #[arg(long, env = "DAOXIAO_JOKE_ITEM", value_name = "SELECTOR", requires = "joke_url", value_parser = spoken(Selector::for_page))]
     joke_item: Option<Selector>,
     /// Selector of the title inside a joke
-    #[arg(long, env = "DAOXIAO_JOKE_TITLE", value_name = "SELECTOR", requires = "joke_item", value_parser = spoken(Selector::for_item))]
+    #[arg(long, env = "DAOXIAO_JOKE_TITLE", value_name = "SELECTOR", requires = "joke_url", value_parser = spoken(Selector::for_item))]
     joke_title: Option<Selector>,
-    /// Selector of the text inside a joke
-    #[arg(long, env = "DAOXIAO_JOKE_CONTENT", value_name = "SELECTOR", requires = "joke_item", value_parser = spoken(Selector::for_item))]
+    /// Selector of the text inside a joke; several are separated by commas
+    #[arg(long, env = "DAOXIAO_JOKE_CONTENT", value_name = "SELECTOR", requires = "joke_url", value_parser = spoken(Selector::for_item))]
     joke_content: Option<Selector>,
     /// Charset of that page, where the page itself says it wrongly
     #[arg(long, env = "DAOXIAO_JOKE_CHARSET", value_name = "NAME", requires = "joke_url", value_parser = spoken(str::parse::<Charset>))]
@@ -55,7 +63,7 @@ pub(crate) struct JokeArgs {
     /// Word; a fetched joke with it is left out; several are repeated or separated by commas
     #[arg(long, env = "DAOXIAO_JOKE_SKIP", value_name = "WORD")]
     joke_skip: Vec<String>,
-    /// Your own jokes, a line % between two, instead of the built-in ones
+    /// Your own jokes, a line % or an empty line between two; one in three that are told is yours
     #[arg(long, env = "DAOXIAO_JOKES", value_name = "FILE")]
     pub(crate) jokes: Option<PathBuf>,
     /// How long someone who asks for a joke may wait, in milliseconds
@@ -67,7 +75,7 @@ pub(crate) struct JokeArgs {
 }
 
 /// Flags about jokes that cannot be used.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum JokeArgsError {
     #[error("expected {} or {NONE}", .0.join(", "))]
     NoSuchSource(Vec<&'static str>),
@@ -77,34 +85,43 @@ pub(crate) enum JokeArgsError {
     SourceTwice(String),
     #[error("--jokes {}: the file cannot be read: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
+    #[error("--jokes {}: the file is neither in UTF-8 nor in GBK", .0.display())]
+    Charset(PathBuf),
     #[error(
-        "--jokes {}: there is no joke in the file; expected jokes with a line % between two",
+        "--jokes {}: there is no joke in the file; expected jokes with a line % or an empty line between two",
         .0.display()
     )]
     NoJokes(PathBuf),
 }
 
 impl JokeArgs {
+    /// The file of the owner's jokes.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        self.jokes.clone()
+    }
+
     /// Where jokes come from, with the owner's file read.
     pub(crate) fn settings(self) -> Result<JokeSettings, CommandError> {
         let sources = match self.joke_url {
             Some(url) => vec![Source {
                 name: "custom",
                 url,
-                rules: self.joke_item.map(|item| Rules {
-                    item,
+                rules: Rules {
+                    link: self.joke_link,
+                    item: self.joke_item,
                     title: self.joke_title,
                     content: self.joke_content,
-                }),
+                },
                 charset: self.joke_charset,
             }],
             None => known_sources(&self.joke_source).map_err(CommandError::usage)?,
         };
-        let own = self.jokes.as_deref().map(own_jokes).transpose();
+        let own = self.jokes.as_deref().map(read_own_jokes).transpose();
         Ok(JokeSettings {
             sources,
             own: own.map_err(CommandError::usage)?.unwrap_or_default(),
             skip: words(&self.joke_skip),
+            banned: Banned::default(),
             budget: self.joke_budget,
             ttl: self.joke_ttl,
             use_proxy: true,
@@ -112,11 +129,12 @@ impl JokeArgs {
     }
 }
 
-fn own_jokes(path: &Path) -> Result<Vec<String>, JokeArgsError> {
+fn read_own_jokes(path: &Path) -> Result<Vec<String>, JokeArgsError> {
     let path = path.to_owned();
-    match fs::read_to_string(&path).map(|text| fortune(&text)) {
-        Ok(jokes) if jokes.is_empty() => Err(JokeArgsError::NoJokes(path)),
-        Ok(jokes) => Ok(jokes),
+    match fs::read(&path).map(|bytes| own_jokes(&bytes)) {
+        Ok(Some(jokes)) if jokes.is_empty() => Err(JokeArgsError::NoJokes(path)),
+        Ok(Some(jokes)) => Ok(jokes),
+        Ok(None) => Err(JokeArgsError::Charset(path)),
         Err(source) => Err(JokeArgsError::File { path, source }),
     }
 }
@@ -154,6 +172,29 @@ fn source_name(text: &str) -> Result<String, JokeArgsError> {
     match text.trim() {
         name if name == NONE || names.contains(&name) => Ok(name.to_owned()),
         _ => Err(JokeArgsError::NoSuchSource(names)),
+    }
+}
+
+/// Parses a URL; an error about it shows no secret that it has.
+#[derive(Clone)]
+struct UrlParser;
+
+impl TypedValueParser for UrlParser {
+    type Value = PageUrl;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<PageUrl, Error> {
+        let parse = spoken(str::parse::<PageUrl>);
+        let parser = StringValueParser::new().try_map(move |text| parse(&text));
+        parser.parse_ref(command, arg, value).map_err(|mut error| {
+            let shown = ContextValue::String(shown(&value.to_string_lossy()));
+            error.insert(ContextKind::InvalidValue, shown);
+            error
+        })
     }
 }
 

@@ -9,6 +9,9 @@ use std::{
 /// The longest pause. A site that is down for hours is tried 48 times a day.
 const MAX_MINUTES: u64 = 30;
 
+/// A source that has given nothing for so long is probably gone.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Which sources failed last, by name.
 #[derive(Debug, Default)]
 pub(super) struct Backoff(BTreeMap<&'static str, Pause>);
@@ -17,20 +20,28 @@ pub(super) struct Backoff(BTreeMap<&'static str, Pause>);
 struct Pause {
     begun: SystemTime,
     minutes: u64,
+    /// When the source failed for the first time in a row.
+    first: SystemTime,
+    /// Whether it was said that this is long ago.
+    is_said: bool,
 }
 
 impl Backoff {
     /// The source failed: it is not asked for 1 minute, and each time in a row twice as long.
-    pub(super) fn failed(&mut self, source: &'static str, now: SystemTime) {
-        let before = self.0.get(source).map_or(0, |pause| pause.minutes);
-        let minutes = (before * 2).clamp(1, MAX_MINUTES);
-        self.0.insert(
-            source,
-            Pause {
-                begun: now,
-                minutes,
-            },
-        );
+    /// Whether it is to be said that it has given nothing for a day, which is once.
+    pub(super) fn failed(&mut self, source: &'static str, now: SystemTime) -> bool {
+        let pause = self.0.entry(source).or_insert(Pause {
+            begun: now,
+            minutes: 0,
+            first: now,
+            is_said: false,
+        });
+        pause.begun = now;
+        pause.minutes = (pause.minutes * 2).clamp(1, MAX_MINUTES);
+        let is_dead = now
+            .duration_since(pause.first)
+            .is_ok_and(|failing| failing >= DAY);
+        is_dead && !std::mem::replace(&mut pause.is_said, is_dead)
     }
 
     /// The source answered: its next failure is a first one.
@@ -88,5 +99,18 @@ mod tests {
         backoff.failed("zol", at(1_000_000));
         assert!(!backoff.is_over("zol", at(1_000_000)));
         assert!(backoff.is_over("zol", at(999_999)));
+    }
+
+    #[test]
+    fn a_source_that_gives_nothing_for_a_day_is_told_once() {
+        let mut backoff = Backoff::default();
+        let hours = |hours: u64| at(hours * 3_600);
+        let told: Vec<bool> = [0, 23, 24, 25, 60]
+            .map(|hour| backoff.failed("zol", hours(hour)))
+            .into();
+        assert_eq!(told, [false, false, true, false, false]);
+        backoff.succeeded("zol");
+        assert!(!backoff.failed("zol", hours(70)));
+        assert!(backoff.failed("zol", hours(94)));
     }
 }

@@ -1,7 +1,8 @@
 //! Fetching a page, along redirects.
 
 use std::{
-    io,
+    borrow::Cow,
+    io::{self, Read},
     net::IpAddr,
     sync::{
         Arc,
@@ -10,6 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use percent_encoding::{CONTROLS, percent_encode};
 use thiserror::Error;
 use ureq::{
     Agent, Body, Proxy,
@@ -24,14 +27,15 @@ use url::{Host, Url};
 
 use super::{
     formats::Page,
-    url::{UrlError, parse},
+    url::{UrlError, parse, shown},
 };
 use crate::printable::printable;
 
 mod address;
 
-/// The largest page, in bytes after decompression. List pages have 30 to 200 KB.
-const MAX_PAGE_BYTES: u64 = 1 << 20;
+/// The largest answer, in bytes after decompression: a page may have pictures inside it. What is
+/// left of it without them may have a quarter of this.
+const MAX_BODY_BYTES: u64 = 4 << 20;
 
 /// Redirects in a row: http to https, to `www.`, to a newer path, and two to spare.
 const MAX_REDIRECTS: u32 = 5;
@@ -46,47 +50,85 @@ const USER_AGENT: &str = concat!(
     env!("CARGO_PKG_VERSION")
 );
 
-/// Fetches a page within a time, which covers names, connections, redirects and the body; by the
-/// proxy that the environment names, if it may be used.
+/// What a joke is looked for in, best first: with selectors for it, and without.
+const ACCEPT_MARKUP: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+const ACCEPT_TEXT: &str = "text/plain,application/json;q=0.9,application/rss+xml;q=0.8,\
+                           application/atom+xml;q=0.8,application/xml;q=0.7,text/html;q=0.5,*/*;q=0.1";
+
+/// What to fetch.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) url: String,
+    /// How long it may take: names, connections, redirects and the body.
+    pub(crate) time: Duration,
+    /// Whether something is to be looked for in it by selectors.
+    pub(crate) has_selectors: bool,
+    /// Whether a page at a public address has led there.
+    pub(crate) is_from_public: bool,
+}
+
+/// Fetches a page, by the proxy that the environment names, if it may be used.
 ///
 /// The agent lives as long as the fetch, so that an idle bot keeps neither connections nor
 /// certificates.
-pub(super) fn get(url: &str, time: Duration, use_proxy: bool) -> Result<Page, FetchError> {
-    let end = Instant::now() + time;
+pub(super) fn get(request: &Request, use_proxy: bool) -> Result<Page, FetchError> {
+    let end = Instant::now() + request.time;
     let hops = Arc::new(Hops::default());
-    let agent = agent(use_proxy, Arc::clone(&hops));
+    hops.admit(request.is_from_public)?;
+    let agent = agent(request, use_proxy, Arc::clone(&hops));
     let by_proxy = agent.config().proxy().is_some();
-    let mut url = parse(url)?;
+    let mut url = parse(&request.url)?;
+    let mut cookies = Cookies::default();
     for _ in 0..=MAX_REDIRECTS {
         if by_proxy {
             // The proxy resolves names; they count as those of public addresses.
             hops.admit(is_public(&url))?;
         }
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(FetchError::TimedOut);
-        }
-        let request = agent
-            .get(url.as_str())
-            .config()
-            .timeout_global(Some(left))
-            .build();
-        let response = request.call()?;
+        let response = ask(&agent, &url, &cookies, end)?;
+        cookies.note(&url, &response);
         match location(&response) {
             Some(location) => url = redirected(&url, location)?,
-            None => return read(response),
+            None => {
+                return Ok(Page {
+                    url: url.into(),
+                    is_public: hops.seen_public.load(Ordering::Relaxed),
+                    ..read(response)?
+                });
+            }
         }
     }
     Err(FetchError::TooManyRedirects)
 }
 
-fn agent(use_proxy: bool, hops: Arc<Hops>) -> Agent {
+fn ask(
+    agent: &Agent,
+    url: &Url,
+    cookies: &Cookies,
+    end: Instant,
+) -> Result<Response<Body>, FetchError> {
+    let left = end.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(FetchError::TimedOut);
+    }
+    let mut request = agent.get(url.as_str());
+    if let Some(cookies) = cookies.of(url) {
+        request = request.header("Cookie", cookies);
+    }
+    Ok(request.config().timeout_global(Some(left)).build().call()?)
+}
+
+fn agent(request: &Request, use_proxy: bool, hops: Arc<Hops>) -> Agent {
+    let accept = if request.has_selectors {
+        ACCEPT_MARKUP
+    } else {
+        ACCEPT_TEXT
+    };
     let mut config = Config::builder()
         .max_redirects(0)
         // Sites that redirect often hang up then without a word.
         .max_idle_connections(0)
         .user_agent(USER_AGENT)
-        .accept("text/html,text/plain;q=0.9,*/*;q=0.5");
+        .accept(accept);
     if !use_proxy {
         config = config.proxy(None);
     }
@@ -98,13 +140,53 @@ fn agent(use_proxy: bool, hops: Arc<Hops>) -> Agent {
 }
 
 fn read(mut response: Response<Body>) -> Result<Page, FetchError> {
-    let content_type = response.headers().get("content-type");
-    let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()).into());
-    let body = response.body_mut().with_config().limit(MAX_PAGE_BYTES);
+    let header = |name| {
+        let value = response.headers().get(name);
+        value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    let content_type = header("content-type");
+    let encoding = header("content-encoding").unwrap_or_default();
+    let body = response
+        .body_mut()
+        .with_config()
+        .limit(MAX_BODY_BYTES)
+        .read_to_vec()?;
+    let body = match encoding.as_str() {
+        // `ureq` has unpacked it.
+        "gzip" | "br" => body,
+        encoding => unpack(body, encoding)?,
+    };
     Ok(Page {
         content_type,
-        body: body.read_to_vec()?,
+        body,
+        ..Page::default()
     })
+}
+
+/// Unpacks what a server packed in a way that it was not asked for.
+fn unpack(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, FetchError> {
+    let packed = body.as_slice();
+    let mut reader: Box<dyn Read + '_> = match encoding.trim().to_ascii_lowercase().as_str() {
+        "" | "identity" => return Ok(body),
+        "gzip" | "x-gzip" => Box::new(MultiGzDecoder::new(packed)),
+        // With the header that belongs to it, or without as some servers understand the name.
+        "deflate" if packed.first().is_some_and(|first| first & 0x0f == 8) => {
+            Box::new(ZlibDecoder::new(packed))
+        }
+        "deflate" => Box::new(DeflateDecoder::new(packed)),
+        _ => {
+            return Err(FetchError::Packed(
+                printable(encoding, MAX_SHOWN).to_string(),
+            ));
+        }
+    };
+    let mut unpacked = Vec::new();
+    let mut limited = reader.by_ref().take(MAX_BODY_BYTES + 1);
+    match limited.read_to_end(&mut unpacked) {
+        Ok(_) if limited.limit() == 0 => Err(FetchError::TooLarge),
+        Ok(_) => Ok(unpacked),
+        Err(error) => Err(FetchError::Connection(error.to_string())),
+    }
 }
 
 /// Where a response redirects to, if it does.
@@ -117,16 +199,50 @@ fn location(response: &Response<Body>) -> Option<&[u8]> {
 }
 
 fn redirected(from: &Url, location: &[u8]) -> Result<Url, FetchError> {
-    let location = String::from_utf8_lossy(location);
+    let location = match str::from_utf8(location) {
+        Ok(location) => Cow::Borrowed(location),
+        // Bytes of another charset are meant as they are.
+        Err(_) => percent_encode(location, CONTROLS).into(),
+    };
     let to = from
         .join(&location)
         .ok()
         .and_then(|url| parse(url.as_str()).ok());
-    let to = to.ok_or_else(|| FetchError::Location(printable(&location, MAX_SHOWN).to_string()))?;
+    let to = to
+        .ok_or_else(|| FetchError::Location(printable(&shown(&location), MAX_SHOWN).to_string()))?;
     if from.scheme() == "https" && to.scheme() != "https" {
         return Err(FetchError::NotHttps);
     }
     Ok(to)
+}
+
+/// Cookies that a site sets on the way to its page, some of which send back whoever has none.
+#[derive(Default)]
+struct Cookies(Vec<(String, String)>);
+
+impl Cookies {
+    fn note(&mut self, url: &Url, response: &Response<Body>) {
+        let host = url.host_str().unwrap_or_default();
+        for cookie in response.headers().get_all("set-cookie") {
+            let cookie = cookie.to_str().unwrap_or_default().split(';').next();
+            if let Some((name, value)) = cookie.and_then(|cookie| cookie.split_once('=')) {
+                let start = format!("{}=", name.trim());
+                self.0
+                    .retain(|(of, old)| of != host || !old.starts_with(&start));
+                self.0.push((host.to_owned(), start + value.trim()));
+            }
+        }
+    }
+
+    /// Those for a site, as a header's value.
+    fn of(&self, url: &Url) -> Option<String> {
+        let own = self
+            .0
+            .iter()
+            .filter(|(host, _)| Some(host.as_str()) == url.host_str());
+        let cookies: Vec<&str> = own.map(|(_, cookie)| cookie.as_str()).collect();
+        (!cookies.is_empty()).then(|| cookies.join("; "))
+    }
 }
 
 /// Whether a URL's host is, or may be, a public address.
@@ -200,9 +316,12 @@ pub(crate) enum FetchError {
     /// The site answered with this status.
     #[error("the site answered with status {0}")]
     Status(u16),
-    /// The page is larger than 1 MiB.
-    #[error("the page is larger than {} KiB", MAX_PAGE_BYTES >> 10)]
+    /// The page is larger than 4 MiB.
+    #[error("the page is larger than {} KiB", MAX_BODY_BYTES >> 10)]
     TooLarge,
+    /// The answer is packed in a way that is not understood.
+    #[error("the answer is packed as {0}, which is not understood")]
+    Packed(String),
     /// One redirect led to the next, more than 5 times.
     #[error("more than {MAX_REDIRECTS} redirects")]
     TooManyRedirects,
@@ -236,6 +355,8 @@ impl From<ureq::Error> for FetchError {
             ureq::Error::StatusCode(status) => FetchError::Status(status),
             ureq::Error::BodyExceedsLimit(_) => FetchError::TooLarge,
             ureq::Error::HostNotFound => FetchError::NoSuchHost,
+            // The URL, which may have a key in it, is not repeated.
+            ureq::Error::BadUri(_) => FetchError::Other("the URL cannot be used".to_owned()),
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
                 FetchError::TimedOut
             }
@@ -283,7 +404,13 @@ mod tests {
 
     /// Past any proxy that the environment names.
     fn get_directly(url: &str, time: Duration) -> Result<Page, FetchError> {
-        get(url, time, false)
+        let request = Request {
+            url: url.to_owned(),
+            time,
+            has_selectors: false,
+            is_from_public: false,
+        };
+        get(&request, false)
     }
 
     fn redirect(stream: &mut TcpStream, to: &str) -> io::Result<()> {
@@ -327,13 +454,8 @@ mod tests {
             )?;
             stream.write_all(&body)
         });
-        assert_eq!(
-            get_directly(&url, LONG).unwrap(),
-            Page {
-                content_type: None,
-                body: b"a joke".to_vec()
-            }
-        );
+        let page = get_directly(&url, LONG).unwrap();
+        assert_eq!((page.content_type, page.body), (None, b"a joke".to_vec()));
     }
 
     #[test]
@@ -391,12 +513,12 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_exactly_1_mib_is_taken() {
+    fn a_page_of_exactly_4_mib_is_taken() {
         let url = site(|stream, _| {
-            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\n\r\n")?;
-            stream.write_all(&vec![b'x'; 1 << 20])
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4194304\r\n\r\n")?;
+            stream.write_all(&vec![b'x'; 4 << 20])
         });
-        assert_eq!(get_directly(&url, LONG).unwrap().body.len(), 1 << 20);
+        assert_eq!(get_directly(&url, LONG).unwrap().body.len(), 4 << 20);
     }
 
     #[test]

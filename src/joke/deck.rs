@@ -32,6 +32,11 @@ impl Pile {
         Some(card)
     }
 
+    /// Whether it has a card that is not the `last` one.
+    pub(super) fn has_other_than(&self, last: Option<&str>) -> bool {
+        self.cards.iter().any(|card| Some(card.as_str()) != last)
+    }
+
     /// Makes the next card one that is not `last`, if any that is left is not.
     fn bring_up_other_than(&mut self, last: Option<&str>) -> bool {
         let mut left = self.cards.iter().skip(self.dealt);

@@ -7,7 +7,7 @@ use std::{
         mpsc::{self, Sender},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use fastrand::Rng;
@@ -15,24 +15,27 @@ use thiserror::Error;
 
 use super::{
     JokeSettings,
-    client::{self, FetchError},
-    formats::{Extracted, Page, PageError, extract},
+    client::{self, FetchError, Request},
+    formats::{Extracted, Page, PageError, PageText, ReadAs},
     source::Source,
+    url::{same_host, shown},
 };
 
 /// The stack of a thread that parses; `formats/limits.rs` refuses what would need more.
 pub(super) const STACK_BYTES: usize = 16 << 20;
 
 /// How a page is fetched: what [`super::client::get`] does, or a stand-in for it.
-pub(super) type Get = dyn Fn(&str, Duration) -> Result<Page, FetchError> + Send + Sync;
+pub(super) type Get = dyn Fn(&Request) -> Result<Page, FetchError> + Send + Sync;
 
 /// What one source gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SourceResult {
     /// The source's name.
     pub(crate) source: &'static str,
-    /// The URL that was fetched.
+    /// The URL that was fetched, as it can be shown.
     pub(crate) url: String,
+    /// What the page was taken for, if there was one.
+    pub(crate) read_as: Option<ReadAs>,
     /// The jokes, or why there are none.
     pub(crate) outcome: Result<Extracted, SourceError>,
 }
@@ -46,6 +49,9 @@ pub(crate) enum SourceError {
     /// There is no joke on the page.
     #[error(transparent)]
     Page(#[from] PageError),
+    /// Links were to be followed, and none leads to a page of the same site.
+    #[error("the links that were found lead to no other page of the same host")]
+    ForeignLinks,
     /// Its page made this program panic.
     #[error("its page cannot be read because of a defect in daoxiao")]
     Panic,
@@ -98,22 +104,24 @@ fn ask_beside(
     rng: &mut Rng,
     results: &Sender<SourceResult>,
 ) {
+    let mut rng = rng.fork();
     let url = source.url.page(|pages| rng.u32(pages));
     let result = SourceResult {
         source: source.name,
-        url: url.clone(),
+        url: shown(&url),
+        read_as: None,
         outcome: Err(SourceError::NoThread),
     };
     let (mut answer, send) = (result.clone(), results.clone());
     let (settings, get) = (Arc::clone(settings), Arc::clone(get));
     let thread = thread::Builder::new().stack_size(STACK_BYTES);
     let started = thread.spawn(move || {
-        let ask = || {
-            let page = get(&url, settings.budget)?;
-            Ok(extract(&page, &source, &settings.skip)?)
-        };
         // The panic hook has told the log.
-        let asked = catch_unwind(AssertUnwindSafe(ask));
+        let asked = catch_unwind(AssertUnwindSafe(|| {
+            let content = read(&source, url, settings.budget, &*get, &mut rng)?;
+            answer.read_as = Some(content.read_as());
+            Ok(content.jokes(&source.rules, &|joke| settings.unwanted(joke))?)
+        }));
         answer.outcome = asked.unwrap_or(Err(SourceError::Panic));
         // Nobody listens any more where another source was faster.
         let _ = send.send(answer);
@@ -123,12 +131,40 @@ fn ask_beside(
     }
 }
 
+/// The page on which the jokes of a source are: the one at the URL, or one that it links to.
+fn read(
+    source: &Source,
+    url: String,
+    time: Duration,
+    get: &Get,
+    rng: &mut Rng,
+) -> Result<PageText, SourceError> {
+    let end = Instant::now() + time;
+    let rules = &source.rules;
+    let mut request = Request {
+        url,
+        time,
+        has_selectors: rules.item.is_some() || rules.link.is_some(),
+        is_from_public: false,
+    };
+    let page = get(&request)?;
+    let content = PageText::read(&page, source)?;
+    let Some(link) = &rules.link else {
+        return Ok(content);
+    };
+    let links = same_host(&page.url, &content.links(link)?);
+    request.url = rng.choice(links).ok_or(SourceError::ForeignLinks)?;
+    request.time = end.saturating_duration_since(Instant::now());
+    request.is_from_public = page.is_public;
+    Ok(PageText::read(&get(&request)?, source)?)
+}
+
 /// Fetches now, for somebody who tries the sources out: from each in turn until one has jokes, as
 /// the bot does, or from `all` of them, one after the other.
 pub(crate) fn try_sources(settings: JokeSettings, all: bool) -> Vec<SourceResult> {
     let settings = Arc::new(settings);
     let use_proxy = settings.use_proxy;
-    let get: Arc<Get> = Arc::new(move |url, time| client::get(url, time, use_proxy));
+    let get: Arc<Get> = Arc::new(move |request| client::get(request, use_proxy));
     let together = if all {
         1
     } else {
@@ -145,6 +181,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::joke::{Banned, source::Rules};
 
     const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -152,13 +189,14 @@ mod tests {
         let source = |url: &&str| Source {
             name: "custom",
             url: url.parse().unwrap(),
-            rules: None,
+            rules: Rules::default(),
             charset: None,
         };
         Arc::new(JokeSettings {
             sources: urls.iter().map(source).collect(),
             own: Vec::new(),
             skip: Vec::new(),
+            banned: Banned::default(),
             budget,
             ttl: HOUR,
             use_proxy: false,
@@ -171,7 +209,7 @@ mod tests {
         get: impl Fn(&str) -> Result<Page, FetchError> + Send + Sync + 'static,
     ) -> Vec<(String, Result<usize, SourceError>)> {
         let settings = settings(urls, budget);
-        let get: Arc<Get> = Arc::new(move |url, _| get(url));
+        let get: Arc<Get> = Arc::new(move |request| get(&request.url));
         let sources = settings.sources.clone();
         fetch(sources, &settings, &get, &mut Rng::with_seed(1))
             .into_iter()
@@ -184,6 +222,7 @@ mod tests {
             "http://ok/" => Ok(Page {
                 content_type: Some("text/plain".to_owned()),
                 body: b"a short joke".to_vec(),
+                ..Page::default()
             }),
             "http://empty/" => Ok(Page::default()),
             _ => Err(FetchError::Status(500)),

@@ -6,7 +6,7 @@ pub(crate) fn fortune(text: &str) -> Vec<String> {
     let text = text.trim_start_matches('\u{feff}');
     let mut jokes = vec![String::new()];
     for line in text.lines().map(str::trim_end) {
-        if line == "%" {
+        if is_divider(line) {
             jokes.push(String::new());
         } else if let Some(joke) = jokes.last_mut() {
             joke.push_str(line);
@@ -20,13 +20,18 @@ pub(crate) fn fortune(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Whether a line ends a joke.
+pub(super) fn is_divider(line: &str) -> bool {
+    line.trim_end() == "%"
+}
+
 /// One joke as it stands in a text in fortune format: a line that is only `%` would end it, so its
 /// percent sign is written in full width.
 #[must_use]
 pub(crate) fn fortune_entry(joke: &str) -> String {
     let lines: Vec<&str> = joke
         .lines()
-        .map(|line| if line.trim_end() == "%" { "％" } else { line })
+        .map(|line| if is_divider(line) { "％" } else { line })
         .collect();
     lines.join("\n")
 }

@@ -1,10 +1,7 @@
 //! Where jokes come from: the known sources and a custom one.
 
 use super::{
-    formats::{
-        charset::Charset,
-        selector::{Selector, SelectorError},
-    },
+    formats::{charset::Charset, selector::Selector},
     url::PageUrl,
 };
 
@@ -15,17 +12,19 @@ pub struct Source {
     pub(crate) name: &'static str,
     /// Where its pages are.
     pub(crate) url: PageUrl,
-    /// How to find jokes on them; without, only plain text can be read.
-    pub(crate) rules: Option<Rules>,
+    /// How to find jokes on them.
+    pub rules: Rules,
     /// The charset of its pages, where they say it wrongly.
     pub(crate) charset: Option<Charset>,
 }
 
 /// What is a joke on a page.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Rules {
-    /// Selects each item on the page.
-    pub(crate) item: Selector,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Selects links on the page, of which one is followed.
+    pub(crate) link: Option<Selector>,
+    /// Selects each item on the page; without, only plain text, feeds and JSON can be read.
+    pub(crate) item: Option<Selector>,
     /// Selects the title in an item.
     pub(crate) title: Option<Selector>,
     /// Selects the text in an item; without, all of it but the title is the joke.
@@ -33,56 +32,52 @@ pub(crate) struct Rules {
 }
 
 /// The known sources, in the order in which they are tried: name, URL, and the selectors of item,
-/// title and content; none of them for plain text.
-const KNOWN: [(&str, &str, Option<[&str; 3]>); 4] = [
+/// title and content.
+const KNOWN: [(&str, &str, [&str; 3]); 4] = [
     (
         "qiushidabaike",
         "https://qiushidabaike.com/text_{1-50}.html",
-        Some(["dl.main-list", "dt span.title a", "dd.content"]),
+        ["dl.main-list", "dt span.title a", "dd.content"],
     ),
     (
         "zol",
         "https://xiaohua.zol.com.cn/lengxiaohua/{1-50}.html",
-        Some([
+        [
             "li.article-summary",
             "span.article-title a",
             "div.summary-text",
-        ]),
+        ],
     ),
     (
         "biedoul",
         "https://www.biedoul.com/wenzi/{1-50}/",
-        Some(["dl.xhlist", "strong", "> dd"]),
+        ["dl.xhlist", "strong", "> dd"],
     ),
-    ("60s", "https://60s.viki.moe/v2/duanzi?encoding=text", None),
+    (
+        "60s",
+        "https://60s.viki.moe/v2/duanzi?encoding=json",
+        ["data.duanzi", "", ""],
+    ),
 ];
 
 impl Source {
     /// All known sources, in the order in which they are tried.
     pub fn known() -> Vec<Source> {
-        let source = |(name, url, selectors): (_, &str, Option<[&str; 3]>)| {
+        let source = |(name, url, [item, title, content]): (_, &str, [&str; 3])| {
             Some(Source {
                 name,
                 url: url.parse().ok()?,
-                rules: match selectors {
-                    Some(selectors) => Some(Rules::parse(selectors).ok()?),
-                    None => None,
+                rules: Rules {
+                    link: None,
+                    item: Selector::for_page(item).ok(),
+                    title: Selector::for_item(title).ok(),
+                    content: Selector::for_item(content).ok(),
                 },
                 charset: None,
             })
         };
         // A test sees to it that each can be parsed.
         KNOWN.into_iter().filter_map(source).collect()
-    }
-}
-
-impl Rules {
-    fn parse([item, title, content]: [&str; 3]) -> Result<Rules, SelectorError> {
-        Ok(Rules {
-            item: Selector::for_page(item)?,
-            title: Some(Selector::for_item(title)?),
-            content: Some(Selector::for_item(content)?),
-        })
     }
 }
 

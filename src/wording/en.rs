@@ -9,7 +9,7 @@ use crate::{
     commands::{
         Notice,
         doctor::finding::{Check, Ending, Fault, Finding, Fine, Fix, Line, Warning},
-        joke::Report,
+        joke::{FileReport, Report},
     },
     simulator::{ReplyError, answer::PostError},
 };
@@ -270,10 +270,19 @@ impl Display for Line {
     }
 }
 
+impl Display for FileReport {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(f, "{}: jokes: {}", self.path.display(), self.jokes)
+    }
+}
+
 impl Display for Report<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let result = self.0;
         write!(f, "{}: {}: ", result.source, result.url)?;
+        if let Some(read_as) = result.read_as {
+            write!(f, "{read_as}: ")?;
+        }
         match &result.outcome {
             Ok(found) => {
                 let (matched, jokes) = (found.matched, found.jokes.len());

@@ -183,7 +183,7 @@ fn a_file_of_jokes_must_be_readable_and_have_jokes() {
     );
     assert_eq!(
         error,
-        "error: --jokes /dev/null: there is no joke in the file; expected jokes with a line % between two\n"
+        "error: --jokes /dev/null: there is no joke in the file; expected jokes with a line % or an empty line between two\n"
     );
 }
 
@@ -296,22 +296,11 @@ fn settings_that_contradict_each_other_are_named() {
         let error = refused(&["joke"], &[(&variable, value)]);
         assert!(
             error.starts_with(
-                "error: the following required arguments were not provided:\n  --joke-"
+                "error: the following required arguments were not provided:\n  --joke-url <URL>\n"
             ),
             "{part}: {error}"
         );
-        assert!(error.contains("  --joke-url <URL>\n"), "{part}: {error}");
     }
-    let error = refused(
-        &["joke", "--joke-url", "http://a/", "--joke-title", "b"],
-        &[],
-    );
-    assert!(
-        error.starts_with(
-            "error: the following required arguments were not provided:\n  --joke-item <SELECTOR>\n"
-        ),
-        "{error}"
-    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{
     process::{Output, Stdio},
 };
 
-use crate::support::{daoxiao, site::Site};
+use crate::support::{Temporary, daoxiao, site::Site};
 
 fn joke(arguments: &[&str]) -> Output {
     let mut command = daoxiao(&[&["joke"], arguments].concat());
@@ -35,8 +35,8 @@ fn all_jokes_are_printed_and_where_they_are_from_and_what_was_left_out() {
             Some(0),
             "一号笑话在此\n%\n二号笑话在此\n%\n四号笑话在此\n",
             &*format!(
-                "custom: {url}: items matched: 5, jokes: 3, 2 left out: 1 under 6 characters, 1 \
-                 cut short by the site\n"
+                "custom: {url}: HTML in UTF-8 (as its Content-Type says): items matched: 5, jokes: 3, \
+                 2 left out: 1 under 6 characters, 1 cut short by the site\n"
             ),
         )
     );
@@ -65,7 +65,7 @@ fn a_page_range_is_filled_in_and_the_page_is_named() {
     assert_eq!(
         said,
         format!(
-            "custom: {}: items matched: 1, jokes: 1, none left out\n",
+            "custom: {}: plain text in UTF-8 (as its Content-Type says): items matched: 1, jokes: 1, none left out\n",
             site.url("/7")
         )
     );
@@ -78,20 +78,20 @@ fn without_a_joke_the_reason_is_told_and_the_exit_code_is_1() {
             "text/html",
             "<p>x",
             "li",
-            "the item selector matches nothing on the page",
+            "HTML in UTF-8 (which is the default): the item selector matches nothing on the page",
         ),
         ("text/html", "", "li", "the page is empty"),
         (
             "text/html",
             "<li>x",
             "li",
-            "1 items matched and all were left out: 1 under 6 characters",
+            "HTML in UTF-8 (which is the default): 1 items matched and all were left out: 1 under 6 characters",
         ),
         (
             "text/html",
             "<li>x",
             "",
-            "the page is \"text/html\", which needs an item selector",
+            "HTML in UTF-8 (which is the default): the page is HTML: --joke-item has to say what holds a joke, as li.joke does",
         ),
     ] {
         let site = Site::page(content_type, body);
@@ -132,7 +132,7 @@ fn a_flag_that_cannot_be_used_is_exit_2_with_the_place() {
     for (flags, said) in [
         (
             vec!["--joke-item", "li:first-child"],
-            "'li:first-child' for '--joke-item <SELECTOR>': at character 3: ':' has no meaning here; a selector is made of ",
+            "'li:first-child' for '--joke-item <SELECTOR>': at character 3: `:first-child` is not known; ",
         ),
         (
             vec!["--joke-item", "> li"],
@@ -223,6 +223,54 @@ fn a_reader_who_has_enough_is_no_error() {
 }
 
 #[test]
+fn the_jokes_in_a_file_are_printed_and_counted() {
+    let gbk = encoding_rs::GBK
+        .encode("第一个笑话，\n有两行。\n\n短的\n\n\n第三个。\n")
+        .0;
+    let file = Temporary::write("jokes-to-look-at", gbk);
+    let flags = ["--jokes", file.path(), "--joke-source", "none"];
+    let said = format!("{}: jokes: 3\n", file.path());
+    let output = joke(&flags);
+    let jokes = "第一个笑话，\n有两行。\n%\n短的\n%\n第三个。\n";
+    assert_eq!(texts(&output), (Some(0), jokes, &*said));
+    let output = joke(&[&flags[..], &["--count", "1"]].concat());
+    let (code, jokes, error) = texts(&output);
+    assert_eq!((code, error), (Some(0), &*said));
+    assert_eq!(jokes.split("\n%\n").count(), 1);
+    let site = Site::page("text/plain", "笑话来自网站");
+    let url = site.url("/");
+    let output = joke(&["--jokes", file.path(), "--joke-url", &url]);
+    let said = format!(
+        "{said}custom: {url}: plain text in UTF-8 (which is the default): items matched: 1, jokes: 1, none left out\n"
+    );
+    assert_eq!(texts(&output), (Some(0), "笑话来自网站\n", &*said));
+}
+
+#[test]
+fn a_file_of_jokes_is_read_as_it_is_written() {
+    for (text, jokes) in [
+        ("一\n\n二\n%\n三", "一\n\n二\n%\n三\n"),
+        ("\u{feff}一\r\n\r\n二\r\n", "一\n%\n二\n"),
+        ("只有一个，\n两行", "只有一个，\n两行\n"),
+        (
+            "1、电梯坏了，我走楼梯上班。\n2、医生说要多喝水，我去海边了。\n",
+            "电梯坏了，我走楼梯上班。\n%\n医生说要多喝水，我去海边了。\n",
+        ),
+    ] {
+        let file = Temporary::write("jokes-as-written", text);
+        let output = joke(&["--jokes", file.path(), "--joke-source", "none"]);
+        assert_eq!(texts(&output).1, jokes, "{text:?}");
+    }
+    let file = Temporary::write("jokes-in-nothing", b"\xff\xfe\xfd jokes \x80");
+    let output = joke(&["--jokes", file.path(), "--joke-source", "none"]);
+    let said = format!(
+        "error: --jokes {}: the file is neither in UTF-8 nor in GBK\n",
+        file.path()
+    );
+    assert_eq!(texts(&output), (Some(2), "", &*said));
+}
+
+#[test]
 fn the_proxy_of_the_environment_is_asked_for_the_page() {
     let proxy = Site::start(|target, stream| {
         assert_eq!(target, "jokes.invalid:80");
@@ -244,7 +292,7 @@ fn the_help_tells_what_selectors_are_made_of() {
         "  > dd ",
         "{1-50} in the URL stands for",
         "--joke-charset is needed only where",
-        "Plain text needs no selector",
+        "Plain text, feeds and the usual JSON need no selector",
     ] {
         assert!(help.contains(told), "{told} in {help}");
     }

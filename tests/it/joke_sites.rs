@@ -27,7 +27,7 @@ const MEMORY_MIB: u64 = 200;
 type Serve = fn(&str, &mut TcpStream) -> io::Result<()>;
 
 /// Each kind of bad site, by name.
-const BAD_SITES: [(&str, Serve); 24] = [
+const BAD_SITES: [(&str, Serve); 38] = [
     ("stalls before it answers", |_, _| {
         wait();
         Ok(())
@@ -125,6 +125,90 @@ const BAD_SITES: [(&str, Serve); 24] = [
         let page = format!("{}{}", "<span>".repeat(11_000), "</p></i>".repeat(9_000));
         send(stream, page.as_bytes())
     }),
+    ("nests 500,000 brackets", |_, stream| {
+        send_as("application/json", stream, &b"[".repeat(500_000))
+    }),
+    ("sends a JSON number of 30 MB", |_, stream| {
+        send_as(
+            "application/json",
+            stream,
+            &[&b"[1"[..], &[b'2'; 30_000_000], b"]"].concat(),
+        )
+    }),
+    ("sends a JSON number of 1 MB", |_, stream| {
+        send_as(
+            "application/json",
+            stream,
+            &[&b"[1"[..], &[b'2'; 1_000_000], b"]"].concat(),
+        )
+    }),
+    ("sends JSON with a million keys", |_, stream| {
+        let keys = (0..1_000_000).map(|n| format!("\"{n}\":0,"));
+        let object = format!("{{{}\"z\":0}}", keys.collect::<String>());
+        send_as("application/json", stream, object.as_bytes())
+    }),
+    ("sends JSON with all the keys that are read", |_, stream| {
+        let keys = (0..95_000).map(|n| format!("\"{n}\":[],"));
+        let object = format!("{{{}\"z\":0}}", keys.collect::<String>());
+        send_as("application/json", stream, object.as_bytes())
+    }),
+    ("sends a list of 500,000 numbers", |_, stream| {
+        send_as(
+            "application/json",
+            stream,
+            &[b"[", &b"0,".repeat(500_000)[..], b"0]"].concat(),
+        )
+    }),
+    ("nests XML", |_, stream| {
+        let xml = [&b"<?xml version='1.0'?>"[..], &b"<item>".repeat(11_000)].concat();
+        send_as("application/xml", stream, &xml)
+    }),
+    ("nests XML and closes it", |_, stream| {
+        let xml = [
+            &b"<rss>"[..],
+            &b"<li>".repeat(6_000),
+            &b"</li>".repeat(6_000),
+            b"</rss>",
+        ];
+        send_as("application/xml", stream, &xml.concat())
+    }),
+    ("defines XML entities by others", |_, stream| {
+        let define = |n: u32| format!("<!ENTITY e{n} \"{}\">", format!("&e{};", n - 1).repeat(10));
+        let entities: String = (1..20).map(define).collect();
+        let xml =
+            format!("<!DOCTYPE rss [<!ENTITY e0 \"ha\">{entities}]><rss><item>&e19;</item></rss>");
+        send_as("application/xml", stream, xml.as_bytes())
+    }),
+    (
+        "has an XML tag with 900 attributes, a thousand times",
+        |_, stream| {
+            let attributes: Vec<String> = (0..900).map(|n| format!(" a{n}=''")).collect();
+            let attributes = attributes.concat();
+            let xml = format!("<rss>{}</rss>", format!("<p{attributes}/>").repeat(100));
+            send_as("application/xml", stream, xml.as_bytes())
+        },
+    ),
+    ("escapes tags in tags", |_, stream| {
+        let tags = "&lt;div&gt;".repeat(60_000);
+        send_as(
+            "application/xml",
+            stream,
+            format!("<rss><item><title>x</title><description>{tags}</description></item></rss>")
+                .as_bytes(),
+        )
+    }),
+    ("has a line of 1 MB", |_, stream| {
+        send_as("text/plain", stream, "笑".repeat(340_000).as_bytes())
+    }),
+    ("has 80,000 numbered lines", |_, stream| {
+        let lines: Vec<String> = (0..80_000).map(|n| format!("{n}、短\n")).collect();
+        send_as("text/plain", stream, lines.concat().as_bytes())
+    }),
+    ("has style sheets with 10,000 rules", |_, stream| {
+        let rules = ".a .b .c{white-space:pre}".repeat(10_000);
+        let page = format!("<style>{rules}</style>{}", "<p><i>x</i>".repeat(2_000));
+        send(stream, page.as_bytes())
+    }),
 ];
 
 /// Longer than anybody waits for an answer.
@@ -140,7 +224,11 @@ fn drip(stream: &mut TcpStream) -> io::Result<()> {
 }
 
 fn send(stream: &mut TcpStream, page: &[u8]) -> io::Result<()> {
-    stream.write_all(&http_ok("text/html", page))
+    send_as("text/html", stream, page)
+}
+
+fn send_as(content_type: &str, stream: &mut TcpStream, page: &[u8]) -> io::Result<()> {
+    stream.write_all(&http_ok(content_type, page))
 }
 
 fn redirect(stream: &mut TcpStream, to: &str) -> io::Result<()> {

@@ -28,6 +28,7 @@ mod generated;
 mod http;
 mod joke;
 mod joke_command;
+mod joke_formats;
 mod joke_sites;
 mod log;
 mod owner;

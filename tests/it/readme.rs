@@ -20,9 +20,10 @@ use crate::{
 };
 
 /// Pages that say the same in two languages.
-const PAIRS: [[&str; 2]; 5] = [
+const PAIRS: [[&str; 2]; 6] = [
     ["README.md", "README.zh-CN.md"],
     ["docs/scripts.md", "docs/zh/scripts.md"],
+    ["docs/jokes.md", "docs/zh/jokes.md"],
     ["docs/settings.md", "docs/zh/settings.md"],
     ["docs/measured.md", "docs/zh/measured.md"],
     ["docs/json.md", "docs/zh/json.md"],
@@ -129,7 +130,7 @@ fn every_command_that_needs_nothing_runs_as_it_stands() {
 }
 
 /// What a block that contains the first prints, among other things.
-const PRINTED: [(&str, &str); 4] = [
+const PRINTED: [(&str, &str); 5] = [
     ("say 你好", "好你\n"),
     (
         "<Content>你好</Content>",
@@ -137,6 +138,10 @@ const PRINTED: [(&str, &str); 4] = [
     ),
     ("?$(daoxiao sign)&echostr=hello", "hello"),
     ("daoxiao cgi", "\r\n\r\nhello"),
+    (
+        "--jokes my-jokes.txt",
+        "我的闹钟很懂事，\n从来不打扰我睡觉。\n%\n电梯坏了，我走楼梯。\n",
+    ),
 ];
 
 #[test]

@@ -26,7 +26,7 @@ const CRATE_HOMES: [(&str, &[&str]); 8] = [
     ("tiny_http", &["commands/chat/web", "server"]),
     ("clap", &["cli.rs", "commands/", "wording/help.rs"]),
     ("env_filter", &["logger.rs"]),
-    ("roxmltree", &["wechat/xml.rs"]),
+    ("roxmltree", &["wechat/xml.rs", "joke/formats/"]),
     ("select", &["joke/formats/"]),
     ("rustls", &["simulator/tls.rs"]),
     ("rustyline", &["commands/chat.rs"]),

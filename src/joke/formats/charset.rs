@@ -2,7 +2,7 @@
 
 use std::{iter, str::FromStr};
 
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
 use thiserror::Error;
 
 /// HTML wants the charset declared within these bytes.
@@ -29,29 +29,108 @@ impl FromStr for Charset {
 )]
 pub(crate) struct CharsetError;
 
-/// The text of a body: in the charset the owner set, else by the byte order mark, else by the
-/// `Content-Type`, else by what the page declares near its beginning, else in UTF-8.
-/// What is not in that charset becomes U+FFFD.
-pub(super) fn decode(body: &[u8], content_type: Option<&str>, set: Option<Charset>) -> String {
-    let found = || {
-        Encoding::for_bom(body)
-            .map(|(encoding, _)| encoding)
-            .or_else(|| declared(content_type?))
-            .or_else(|| in_page(body))
-            .unwrap_or(UTF_8)
-    };
-    let encoding = set.map_or_else(found, |charset| charset.0);
-    encoding.decode_with_bom_removal(body).0.into_owned()
+/// A text, and how its bytes were read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Decoded {
+    pub(super) text: String,
+    charset: &'static Encoding,
+    pub(super) reason: CharsetReason,
 }
 
-/// The first known charset that is declared near the beginning, outside comments.
+impl Decoded {
+    /// The name of the charset.
+    pub(super) fn charset(&self) -> &'static str {
+        self.charset.name()
+    }
+}
+
+/// Why a text is read in a charset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum CharsetReason {
+    #[error("as --joke-charset says")]
+    Set,
+    #[error("by its byte order mark")]
+    Mark,
+    #[error("as its Content-Type says")]
+    Header,
+    #[error("as it says itself")]
+    Page,
+    #[error("which is the default")]
+    Default,
+    #[error("which its bytes are, whatever is declared")]
+    IsUtf8,
+    #[error("which its bytes fit, and not what is declared")]
+    Fits,
+}
+
+/// The text of a body: in the charset the owner set; else in the one that is declared, by a byte
+/// order mark, the `Content-Type` or the page itself; but where the bytes do not fit that one, or
+/// are UTF-8 after all, in what they fit. What is in no charset becomes U+FFFD.
+pub(super) fn decode(body: &[u8], content_type: &str, set: Option<Charset>) -> Decoded {
+    if let Some(Charset(charset)) = set {
+        return lossily(body, charset, CharsetReason::Set);
+    }
+    if let Some((charset, _)) = Encoding::for_bom(body) {
+        return lossily(body, charset, CharsetReason::Mark);
+    }
+    let (declared, reason) = declared(content_type)
+        .map(|charset| (charset, CharsetReason::Header))
+        .or_else(|| Some((in_page(body)?, CharsetReason::Page)))
+        .unwrap_or((UTF_8, CharsetReason::Default));
+    if declared != UTF_8 && is_mostly_utf8(body) {
+        return lossily(body, UTF_8, CharsetReason::IsUtf8);
+    }
+    if declared
+        .decode_without_bom_handling_and_without_replacement(body)
+        .is_some()
+    {
+        return lossily(body, declared, reason);
+    }
+    if str::from_utf8(body).is_ok() {
+        return lossily(body, UTF_8, CharsetReason::Fits);
+    }
+    let is_gb18030 = GB18030
+        .decode_without_bom_handling_and_without_replacement(body)
+        .is_some();
+    if is_gb18030 && !is_mostly_utf8(body) {
+        return lossily(body, GB18030, CharsetReason::Fits);
+    }
+    lossily(body, declared, reason)
+}
+
+fn lossily(body: &[u8], charset: &'static Encoding, reason: CharsetReason) -> Decoded {
+    Decoded {
+        text: charset.decode_with_bom_removal(body).0.into_owned(),
+        charset,
+        reason,
+    }
+}
+
+/// Whether a body is in UTF-8, if with a mistake in it. Its bytes may fit other charsets by chance,
+/// but not the other way round.
+fn is_mostly_utf8(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    let wide = text.chars().filter(|c| c.len_utf8() > 2);
+    let (garbled, good): (Vec<char>, Vec<char>) =
+        wide.partition(|c| *c == char::REPLACEMENT_CHARACTER);
+    good.len() > garbled.len()
+}
+
+/// The first known charset that is declared near the beginning, outside comments: as HTML does it,
+/// or as XML.
 fn in_page(body: &[u8]) -> Option<&'static Encoding> {
     let head = body.get(..HEAD_BYTES).unwrap_or(body);
     let head = String::from_utf8_lossy(head);
     let mut parts = head.split("<!--");
     let first = parts.next().unwrap_or_default();
     let others = parts.map(|part| part.split_once("-->").map_or("", |(_, after)| after));
-    let encoding = iter::once(first).chain(others).find_map(declared)?;
+    let prolog = head
+        .trim_start()
+        .strip_prefix("<?xml")
+        .and_then(|rest| rest.split_once("?>"));
+    let encoding = prolog
+        .and_then(|(prolog, _)| named(prolog, "encoding"))
+        .or_else(|| iter::once(first).chain(others).find_map(declared))?;
     // A declaration that could be read byte by byte is not in UTF-16.
     let is_wide = encoding == UTF_16LE || encoding == UTF_16BE;
     Some(if is_wide { UTF_8 } else { encoding })
@@ -59,14 +138,16 @@ fn in_page(body: &[u8]) -> Option<&'static Encoding> {
 
 /// The first known charset after a `charset=`, in any case, quoted or not.
 fn declared(text: &str) -> Option<&'static Encoding> {
+    named(text, "charset")
+}
+
+fn named(text: &str, attribute: &str) -> Option<&'static Encoding> {
     let text = text.to_ascii_lowercase();
-    text.split("charset").skip(1).find_map(|rest| {
+    text.split(attribute).skip(1).find_map(|rest| {
         let value = rest.trim_start().strip_prefix('=')?.trim_start();
         let value = value.trim_start_matches(['"', '\'']);
-        let label = value
-            .split(|c: char| !c.is_ascii_graphic() || r#""';,/>"#.contains(c))
-            .next()?;
-        Encoding::for_label_no_replacement(label.as_bytes())
+        let ends = |c: char| !c.is_ascii_graphic() || r#""';,/>"#.contains(c);
+        Encoding::for_label_no_replacement(value.split(ends).next()?.as_bytes())
     })
 }
 
@@ -78,17 +159,78 @@ mod tests {
     const GBK: &[u8] = b"\xd0\xa6\xbb\xb0";
     const BIG5: &[u8] = b"\xaf\xba\xb8\xdc";
 
+    fn text(body: &[u8], content_type: &str, set: Option<Charset>) -> String {
+        decode(body, content_type, set).text
+    }
+
     fn with_meta(meta: &str, body: &[u8]) -> String {
         let page = [meta.as_bytes(), body].concat();
-        decode(&page, Some("text/html"), None).split_off(meta.len())
+        text(&page, "text/html", None).split_off(meta.len())
     }
 
     #[test]
     fn without_any_sign_a_page_is_in_utf_8() {
-        assert_eq!(decode(JOKE.as_bytes(), None, None), JOKE);
-        assert_eq!(decode(JOKE.as_bytes(), Some("text/html"), None), JOKE);
-        assert_eq!(decode(b"\xd0\xa6x", None, None), "\u{426}x");
-        assert_eq!(decode(b"a\xffb", None, None), "a\u{fffd}b");
+        assert_eq!(text(JOKE.as_bytes(), "", None), JOKE);
+        assert_eq!(text(JOKE.as_bytes(), "text/html", None), JOKE);
+        assert_eq!(text(b"a\xffb", "", None), "a\u{fffd}b");
+    }
+
+    #[test]
+    fn bytes_that_do_not_fit_what_is_declared_are_read_as_what_they_fit() {
+        let gbk = encoding_rs::GBK.encode("电梯坏了，我走楼梯。").0;
+        for declared in ["", "text/html; charset=utf-8"] {
+            let decoded = decode(&gbk, declared, None);
+            assert_eq!(decoded.text, "电梯坏了，我走楼梯。");
+            assert_eq!(
+                (decoded.charset(), decoded.reason),
+                ("gb18030", CharsetReason::Fits)
+            );
+        }
+        let utf8 = "电梯坏了我走楼梯";
+        for declared in [
+            "text/html; charset=gb2312",
+            "text/html; charset=big5",
+            "x; charset=windows-1251",
+        ] {
+            let decoded = decode(utf8.as_bytes(), declared, None);
+            assert_eq!(decoded.text, utf8);
+            assert_eq!(
+                (decoded.charset(), decoded.reason),
+                ("UTF-8", CharsetReason::IsUtf8)
+            );
+        }
+        let meta = format!("<meta charset=gb2312>{utf8}");
+        assert_eq!(text(meta.as_bytes(), "", None), meta);
+    }
+
+    #[test]
+    fn utf_8_with_a_mistake_in_it_is_not_taken_for_gb18030() {
+        let mistaken = [JOKE.repeat(4).as_bytes(), b"\xe7\xac", JOKE.as_bytes()].concat();
+        for declared in ["", "text/html; charset=gbk"] {
+            assert!(
+                text(&mistaken, declared, None).starts_with("笑话笑话"),
+                "{declared}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_set_is_read_so_whatever_comes_of_it() {
+        assert_ne!(text(JOKE.as_bytes(), "", "gbk".parse().ok()), JOKE);
+    }
+
+    #[test]
+    fn the_prolog_of_xml_names_the_charset() {
+        let xml = |name: &str| {
+            [
+                format!("<?xml version='1.0' encoding=\"{name}\"?><a>").as_bytes(),
+                GBK,
+            ]
+            .concat()
+        };
+        assert!(text(&xml("GB2312"), "text/xml", None).ends_with(JOKE));
+        let big5 = [b"<?xml encoding='Big5'?>", BIG5].concat();
+        assert!(text(&big5, "", None).ends_with("笑話"));
     }
 
     #[test]
@@ -101,13 +243,13 @@ mod tests {
             "text/html; charset=martian; charset=gbk",
             "text/html; x=charset; charset=gbk",
         ] {
-            assert_eq!(decode(GBK, Some(header), None), JOKE, "{header}");
+            assert_eq!(text(GBK, header, None), JOKE, "{header}");
         }
         assert_eq!(
-            decode("笑話".as_bytes(), Some("text/html; charset=utf8"), None),
+            text("笑話".as_bytes(), "text/html; charset=utf8", None),
             "笑話"
         );
-        assert_eq!(decode(BIG5, Some("text/html; charset=big5"), None), "笑話");
+        assert_eq!(text(BIG5, "text/html; charset=big5", None), "笑話");
     }
 
     #[test]
@@ -144,24 +286,24 @@ mod tests {
 
     #[test]
     fn a_meta_counts_in_the_first_1024_bytes_only() {
-        let meta = "<meta charset=gbk>";
+        let meta = "<meta charset=big5>";
         let early = " ".repeat(1_024 - meta.len()) + meta;
-        assert_eq!(with_meta(&early, GBK), JOKE);
-        let late = " ".repeat(1_025 - "<meta charset=gbk".len()) + meta;
-        assert_ne!(with_meta(&late, GBK), JOKE);
+        assert_eq!(with_meta(&early, BIG5), "笑話");
+        let late = " ".repeat(1_025 - "<meta charset=big5".len()) + meta;
+        assert_ne!(with_meta(&late, BIG5), "笑話");
     }
 
     #[test]
     fn what_is_set_goes_before_the_mark_the_mark_before_the_header_the_header_before_the_meta() {
         let gbk = "GB2312".parse().ok();
         let marked = ["\u{feff}".as_bytes(), JOKE.as_bytes()].concat();
-        assert_eq!(decode(&marked, Some("text/html; charset=gbk"), None), JOKE);
-        assert_eq!(decode(GBK, Some("text/html; charset=utf-8"), gbk), JOKE);
-        assert_ne!(decode(&marked, None, gbk), JOKE);
+        assert_eq!(text(&marked, "text/html; charset=gbk", None), JOKE);
+        assert_eq!(text(GBK, "text/html; charset=utf-8", gbk), JOKE);
+        assert_ne!(text(&marked, "", gbk), JOKE);
         let page = [b"<meta charset=utf-8>", GBK].concat();
-        assert!(decode(&page, Some("text/html; charset=gbk"), None).ends_with(JOKE));
+        assert!(text(&page, "text/html; charset=gbk", None).ends_with(JOKE));
         let page = [b"<meta charset=gbk>", GBK].concat();
-        assert!(decode(&page, Some("text/html; charset=martian"), None).ends_with(JOKE));
+        assert!(text(&page, "text/html; charset=martian", None).ends_with(JOKE));
     }
 
     #[test]

@@ -1,20 +1,21 @@
 //! Jokes on an HTML page.
 
+use std::{iter, ops::Range};
+
 use select::{
     document::Document,
     node::{Data, Node},
-    predicate::Predicate,
+    predicate::{Name, Predicate},
 };
 
 use super::{
-    PageError, Reason,
+    PageError,
+    element::{Element, is_too_deep, outermost},
+    item::{BREAK, HEADING, Item, MIN_JOKE_CHARACTERS, characters, is_cut_mark, trails_off},
     limits::{self, original_name},
-    rules::{has_cut_mark, judge, trails_off},
+    selector::Selector,
 };
 use crate::joke::source::Rules;
-
-/// Levels of nesting that are walked through; browsers stop at 512 as well.
-pub(super) const MAX_DEPTH: usize = 512;
 
 /// Elements whose text is not for readers.
 const UNSEEN: [&str; 5] = ["script", "style", "noscript", "template", "textarea"];
@@ -25,122 +26,355 @@ const BLOCKS: &str = "\
     fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr legend li \
     main menu nav ol p pre section summary table tr ul";
 
-/// What becomes of each item on the page.
-pub(super) fn jokes(
-    html: &str,
-    rules: &Rules,
-    skip: &[String],
-) -> Result<Vec<Result<String, Reason>>, PageError> {
-    limits::check(html).map_err(PageError::TooComplex)?;
+const HEADINGS: [&str; 6] = ["h1", "h2", "h3", "h4", "h5", "h6"];
+
+/// Elements in a line, which a text that was escaped twice can have as well.
+const INLINE: &str = "\
+    a abbr b big br cite code del em font i iframe img ins kbd label mark q s script small span \
+    strike strong style sub sup td th time tt u var";
+
+/// What links at the end of a joke are about that do not lead to the rest of it.
+const TOOLS: [&str; 12] = [
+    "评论", "分享", "收藏", "赞", "回复", "举报", "转发", "顶", "踩", "comment", "share", "reply",
+];
+
+/// A face that a page shows as a picture has a name no longer than this.
+const MAX_FACE_CHARACTERS: usize = 10;
+
+/// The longest title of a link, in characters; what is longer is a joke.
+const MAX_LINK_CHARACTERS: usize = 30;
+
+/// Rules of a page's own style sheets that are looked at.
+const MAX_STYLE_RULES: usize = 1_000;
+
+/// The items on a page.
+pub(super) fn items(html: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
+    let item = rules.item.as_ref().ok_or(PageError::NoSelector("HTML"))?;
+    let document = parse(html)?;
+    let preformatted = preformatted(&document);
+    let nodes: Vec<Node<'_>> = outermost(document.find(item.on_page())).collect();
+    let is_block = nodes.len() == 1;
+    let items = nodes.iter();
+    Ok(items
+        .map(|node| read_item(node, rules, &preformatted, is_block))
+        .collect())
+}
+
+/// The page as one item, as where a link has led to it.
+pub(super) fn whole(html: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
+    if rules.content.is_none() {
+        return Err(PageError::NoContentSelector);
+    }
+    let document = parse(html)?;
+    let root = document.find(Root).next().ok_or(PageError::Empty)?;
+    Ok(vec![read_item(
+        &root,
+        rules,
+        &preformatted(&document),
+        false,
+    )])
+}
+
+/// Where the links lead that a selector means: the elements themselves, or the first in each.
+pub(super) fn links(html: &str, selector: &Selector) -> Result<Vec<String>, PageError> {
+    let document = parse(html)?;
+    let found = outermost(document.find(selector.on_page()));
+    let links = found.filter_map(|node| {
+        let inner = node.find(Link).next();
+        let href = node.attr("href").or_else(|| inner?.attr("href"));
+        href.map(str::to_owned)
+    });
+    Ok(links.collect())
+}
+
+/// An item out of a piece of HTML in which the lines are lines already.
+pub(super) fn fragment(html: &str) -> Item {
+    let Ok(document) = parse(html) else {
+        return Item::of(html.to_owned());
+    };
+    let mut reader = Reader::new(&[]);
+    for root in document.find(Root) {
+        reader.read(&root, Whitespace::AsIs);
+    }
+    reader.item()
+}
+
+/// Whether a text has something of HTML in it: a tag that is known, or an entity.
+pub(super) fn has_markup(text: &str) -> bool {
+    let is_entity = |rest: &str| {
+        let name = rest.trim_start_matches('#');
+        let end = name.find(|c: char| !c.is_ascii_alphanumeric());
+        end.is_some_and(|end| {
+            (2..=8).contains(&end) && name.get(end..).is_some_and(|rest| rest.starts_with(';'))
+        })
+    };
+    has_known_tag(text) || text.split('&').skip(1).any(is_entity)
+}
+
+/// Whether a text has a tag whose name is known.
+pub(super) fn has_known_tag(text: &str) -> bool {
+    let is_known = |piece: &str| {
+        let piece = piece.strip_prefix('/').unwrap_or(piece);
+        let end = piece.find(|c: char| !c.is_ascii_alphanumeric());
+        let (name, rest) = piece.split_at(end.unwrap_or(piece.len()));
+        let name = name.to_ascii_lowercase();
+        let mut names = BLOCKS.split(' ').chain(INLINE.split(' '));
+        rest.starts_with(|c: char| c.is_whitespace() || c == '/' || c == '>')
+            && names.any(|known| known == name)
+    };
+    let mut pieces = text.split('<').skip(1);
+    text.contains('>') && pieces.any(|piece| piece.starts_with("!--") || is_known(piece))
+}
+
+pub(super) fn is_block(name: &str) -> bool {
+    BLOCKS.split(' ').any(|block| block == name)
+}
+
+fn parse(html: &str) -> Result<Document, PageError> {
+    limits::check(html)?;
     let document = Document::from(limits::rename_tags(html).as_str());
-    if is_too_deep(&document) {
+    let nodes = (0..document.nodes.len()).filter_map(|n| document.nth(n));
+    if is_too_deep(nodes) {
         return Err(PageError::TooDeep);
     }
-    let items = outermost(document.find(rules.item.on_page()));
-    Ok(items.map(|item| joke(&item, rules, skip)).collect())
+    Ok(document)
 }
 
-fn joke(item: &Node<'_>, rules: &Rules, skip: &[String]) -> Result<String, Reason> {
-    let (title, content) = texts(item, rules);
-    let joke = judge(&title, &content, skip)?;
-    if trails_off(&joke) && links_to_the_rest(item) {
-        return Err(Reason::Cut);
+/// The selectors by which the page's own style sheets keep the lines of a text.
+fn preformatted(document: &Document) -> Vec<Selector> {
+    let sheets: String = document
+        .find(Name("style"))
+        .map(|sheet| sheet.text())
+        .collect();
+    let rules = sheets
+        .split('}')
+        .take(MAX_STYLE_RULES)
+        .filter_map(|rule| rule.split_once('{'));
+    rules
+        .filter(|(_, declarations)| keeps_lines(declarations))
+        .filter_map(|(selector, _)| Selector::for_page(selector).ok())
+        .collect()
+}
+
+fn keeps_lines(declarations: &str) -> bool {
+    let declarations = declarations.to_lowercase().replace(char::is_whitespace, "");
+    ["white-space:pre", "white-space:break-spaces"]
+        .iter()
+        .any(|declared| declarations.contains(declared))
+}
+
+/// The element around all others.
+struct Root;
+
+impl Predicate for Root {
+    fn matches(&self, node: &Node<'_>) -> bool {
+        node.is_element() && node.parent().is_none()
     }
-    Ok(joke)
 }
 
-/// Whether an item has a link to all of it, be it outside the content.
-fn links_to_the_rest(item: &Node<'_>) -> bool {
-    outermost(item.find(Link)).any(|link| has_cut_mark(&text_of(&link)))
-}
-
-/// An `a` element.
+/// An `a` element that leads somewhere.
 struct Link;
 
 impl Predicate for Link {
     fn matches(&self, node: &Node<'_>) -> bool {
-        node.name().is_some_and(|name| original_name(name) == "a")
+        node.is_called("a") && node.attr("href").is_some()
     }
 }
 
-/// Parents come before their children in a document, so one pass is enough.
-fn is_too_deep(document: &Document) -> bool {
-    let mut depths: Vec<usize> = Vec::with_capacity(document.nodes.len());
-    for node in &document.nodes {
-        let parent = node.parent.and_then(|parent| depths.get(parent));
-        let depth = parent.map_or(1, |depth| depth + 1);
-        if depth > MAX_DEPTH {
-            return true;
-        }
-        depths.push(depth);
+/// The texts of an item. Of a block that may have several jokes, several titles are headings in it.
+fn read_item(item: &Node<'_>, rules: &Rules, preformatted: &[Selector], is_block: bool) -> Item {
+    let titles: Vec<Node<'_>> = match &rules.title {
+        Some(selector) => item.find(selector.inside(item)).collect(),
+        None => Vec::new(),
+    };
+    let are_headings = is_block && titles.len() > 1 && rules.content.is_none();
+    let title = titles.first().filter(|_| !are_headings);
+    let mut around = iter::successors(Some(*item), Element::parent);
+    let whitespace = if around.any(|node| is_preformatted(&node, preformatted)) {
+        Whitespace::Kept
+    } else {
+        Whitespace::Folded
+    };
+    let mut title_reader = Reader::new(preformatted);
+    if let Some(title) = title {
+        title_reader.read(title, whitespace);
     }
-    false
-}
-
-/// The nodes that are not inside one before them: a text within another is told once.
-fn outermost<'a>(nodes: impl Iterator<Item = Node<'a>>) -> impl Iterator<Item = Node<'a>> {
-    let mut last: Option<usize> = None;
-    nodes.filter(move |node| {
-        let mut around = std::iter::successors(node.parent(), Node::parent);
-        let inside = around.any(|parent| Some(parent.index()) == last);
-        if !inside {
-            last = Some(node.index());
-        }
-        !inside
-    })
-}
-
-/// The raw title and content of an item. The title is not part of the content around it.
-fn texts(item: &Node<'_>, rules: &Rules) -> (String, String) {
-    let title = rules
-        .title
-        .as_ref()
-        .and_then(|selector| item.find(selector.inside(item)).next());
-    let title_at = title.map(|node| node.index());
-    let title_text = title.as_ref().map(text_of).unwrap_or_default();
-    let mut content = String::new();
+    let mut reader = Reader::new(preformatted);
+    reader.without = title.map(Node::index);
+    if are_headings {
+        reader.headings = titles.iter().map(Node::index).collect();
+    }
     match &rules.content {
-        None => read(item, title_at, false, &mut content),
+        None => reader.read(item, whitespace),
         Some(selector) => {
             for node in outermost(item.find(selector.inside(item))) {
-                content.push('\n');
-                read(&node, title_at, false, &mut content);
+                reader.text.push('\n');
+                reader.read(&node, whitespace);
             }
         }
     }
-    (title_text, content)
+    let links_elsewhere = outermost(item.find(Link)).any(|link| is_cut_mark(&link.text()));
+    let mut found = reader.item();
+    found.title = title_reader.text;
+    found.has_link_to_rest |= links_elsewhere;
+    found
 }
 
-/// What a reader sees of a node.
-fn text_of(node: &Node<'_>) -> String {
-    let mut text = String::new();
-    read(node, None, false, &mut text);
-    text
+fn is_preformatted(node: &Node<'_>, preformatted: &[Selector]) -> bool {
+    node.attr("style").is_some_and(keeps_lines)
+        || preformatted
+            .iter()
+            .any(|selector| selector.on_page().selects(*node))
 }
 
-/// Appends what a reader sees of a node, without the element at index `without`. In a `pre` the
-/// lines of a text are lines for readers, too.
-fn read(node: &Node<'_>, without: Option<usize>, pre: bool, text: &mut String) {
-    match node.data() {
-        Data::Text(data) if pre => text.push_str(data),
-        Data::Text(data) => text.push_str(&data.replace(['\n', '\r'], " ")),
-        Data::Comment(_) => {}
-        Data::Element(..) => {
-            let name = node.name().unwrap_or_default();
-            if UNSEEN.contains(&name) || Some(node.index()) == without {
-                return;
-            }
-            let around = match name {
-                // Cells stand beside each other.
-                "td" | "th" => " ",
-                name if name == "br" || BLOCKS.split(' ').any(|block| block == name) => "\n",
-                _ => "",
-            };
-            text.push_str(around);
-            for child in node.children() {
-                read(&child, without, pre || name == "pre", text);
-            }
-            text.push_str(around);
+/// What line breaks in the source are.
+#[derive(Clone, Copy)]
+enum Whitespace {
+    Folded,
+    Kept,
+    AsIs,
+}
+
+/// Collects what a reader sees.
+struct Reader<'a> {
+    text: String,
+    /// The index of an element that is left out.
+    without: Option<usize>,
+    /// The indexes of elements that are headings, beside those that are by their name.
+    headings: Vec<usize>,
+    preformatted: &'a [Selector],
+    /// Where links stand in the text.
+    links: Vec<Range<usize>>,
+    has_link_to_rest: bool,
+}
+
+impl Reader<'_> {
+    fn new(preformatted: &[Selector]) -> Reader<'_> {
+        Reader {
+            text: String::new(),
+            without: None,
+            headings: Vec::new(),
+            preformatted,
+            links: Vec::new(),
+            has_link_to_rest: false,
         }
+    }
+
+    fn read(&mut self, node: &Node<'_>, whitespace: Whitespace) {
+        match node.data() {
+            Data::Comment(_) => {}
+            Data::Text(data) => match whitespace {
+                Whitespace::AsIs => self.text.push_str(data),
+                Whitespace::Folded => self.text.push_str(&data.replace(['\n', '\r'], " ")),
+                Whitespace::Kept => {
+                    let lines = data.replace("\r\n", "\n");
+                    self.text
+                        .push_str(&lines.replace(['\n', '\r'], &BREAK.to_string()));
+                }
+            },
+            Data::Element(..) => self.read_element(node, whitespace),
+        }
+    }
+
+    fn read_element(&mut self, node: &Node<'_>, whitespace: Whitespace) {
+        let name = original_name(node.name().unwrap_or_default());
+        if UNSEEN.contains(&name) || Some(node.index()) == self.without {
+            return;
+        }
+        match name {
+            "br" => return self.text.push(BREAK),
+            "img" => return self.text.push_str(face(node)),
+            _ => {}
+        }
+        let around = match name {
+            // Cells stand beside each other.
+            "td" | "th" => " ",
+            name if is_block(name) || self.headings.contains(&node.index()) => "\n",
+            _ => "",
+        };
+        let whitespace = if name == "pre" || is_preformatted(node, self.preformatted) {
+            Whitespace::Kept
+        } else {
+            whitespace
+        };
+        self.text.push_str(around);
+        let begin = self.text.len();
+        let is_heading = HEADINGS.contains(&name) || self.headings.contains(&node.index());
+        if is_heading {
+            self.text.push(HEADING);
+        }
+        for child in node.children() {
+            self.read(&child, whitespace);
+        }
+        if Link.matches(node) {
+            self.note_link(begin);
+        }
+        self.text.push_str(around);
+    }
+
+    /// A link that leads to the rest is no part of the text.
+    fn note_link(&mut self, begin: usize) {
+        if is_cut_mark(self.text.get(begin..).unwrap_or_default()) {
+            self.has_link_to_rest = true;
+            self.text.truncate(begin);
+        } else {
+            self.links.push(begin..self.text.len());
+        }
+    }
+
+    /// The item, without the links at its end that are no words of it.
+    fn item(mut self) -> Item {
+        let is_link = self.is_link();
+        while let Some(link) = self.links.pop() {
+            let part = |range: Range<usize>| self.text.get(range).unwrap_or_default();
+            let behind = part(link.end..self.text.len());
+            let before = part(0..link.start).trim_end();
+            let before = before.trim_end_matches("submitted by").trim_end();
+            let is_last = behind
+                .chars()
+                .all(|c| c.is_whitespace() || "|·/-,[]()".contains(c));
+            let ends = before
+                .ends_with(|c: char| !c.is_alphanumeric() && !"，,、：:；;（(“‘《".contains(c));
+            let is_apart = ends || part(before.len()..link.start).contains(['\n', BREAK]);
+            if !is_last || !is_apart || characters(before) < MIN_JOKE_CHARACTERS {
+                break;
+            }
+            let about = part(link).to_lowercase();
+            self.has_link_to_rest |=
+                trails_off(before) && !TOOLS.iter().any(|tool| about.contains(tool));
+            let end = before.len();
+            self.text.truncate(end);
+        }
+        Item {
+            has_link_to_rest: self.has_link_to_rest,
+            is_link,
+            ..Item::of(self.text)
+        }
+    }
+
+    /// Whether all of the text is one link and reads like a title.
+    fn is_link(&self) -> bool {
+        let [link] = self.links.as_slice() else {
+            return false;
+        };
+        let text = self.text.trim();
+        let is_all = self
+            .text
+            .get(link.clone())
+            .is_some_and(|link| link.trim() == text);
+        let is_title = text.ends_with(char::is_alphanumeric) && !text.contains(['\n', BREAK]);
+        is_all && is_title && characters(text) <= MAX_LINK_CHARACTERS
+    }
+}
+
+/// The text of a picture that stands for a face: `[笑哭]` or an emoji.
+fn face<'a>(picture: &Node<'a>) -> &'a str {
+    let name = picture.attr("alt").unwrap_or_default().trim();
+    let is_named = name.starts_with('[') && name.ends_with(']');
+    let is_emoji = !name.is_ascii() && !name.contains(char::is_alphanumeric);
+    if (is_named || is_emoji) && name.chars().count() <= MAX_FACE_CHARACTERS {
+        name
+    } else {
+        ""
     }
 }

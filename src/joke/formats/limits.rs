@@ -87,22 +87,64 @@ pub(super) fn check(html: &str) -> Result<(), TooComplex> {
     Ok(())
 }
 
-/// The page with other names for the tags that could multiply.
+/// The page with other names for the tags that could multiply. A link that is not closed before the
+/// next one begins is closed at once, since a browser lets none be in another.
 pub(super) fn rename_tags(html: &str) -> String {
-    let mut pieces = html.split('<');
+    let mut pieces = html.split('<').peekable();
     let mut renamed = pieces.next().unwrap_or_default().to_owned();
+    let mut anchors = anchors(html);
     for piece in pieces {
         let (slash, rest) = match piece.strip_prefix('/') {
             Some(rest) => ("</", rest),
             None => ("<", piece),
         };
         renamed.push_str(slash);
-        if name_of(rest).is_some_and(|name| is_one_of(name, &RENAMED)) {
+        let name = name_of(rest).unwrap_or_default();
+        if is_one_of(name, &RENAMED) {
             renamed.push_str(PREFIX);
         }
-        renamed.push_str(rest);
+        let is_open = is_one_of(name, &["a"]) && anchors.next().is_some_and(|is_open| is_open);
+        match rest.get(attributes(rest).1..) {
+            Some(text) if is_open && rest.len() > text.len() => {
+                renamed.extend([rest.strip_suffix(text).unwrap_or_default(), "</x-a>", text]);
+            }
+            _ => renamed.push_str(rest),
+        }
     }
     renamed
+}
+
+/// For each start and end tag of a link, whether it is a start tag behind which the next one comes
+/// before an end tag.
+fn anchors(html: &str) -> impl Iterator<Item = bool> {
+    let is_anchor = |tag: &&str| {
+        is_one_of(
+            name_of(tag.trim_start_matches('/')).unwrap_or_default(),
+            &["a"],
+        )
+    };
+    let tags: Vec<bool> = html
+        .split('<')
+        .skip(1)
+        .filter(is_anchor)
+        .map(|tag| !tag.starts_with('/'))
+        .collect();
+    let next: Vec<bool> = tags.iter().skip(1).copied().chain([true]).collect();
+    tags.into_iter()
+        .zip(next)
+        .map(|(starts, next_starts)| starts && next_starts)
+}
+
+/// The text without pictures that stand in it as base64: they are no markup.
+pub(super) fn without_pictures(text: &str) -> String {
+    let mut pieces = text.split(";base64,");
+    let mut rest = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        rest.push_str(
+            piece.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "+/=%".contains(c)),
+        );
+    }
+    rest
 }
 
 /// A cell can bring the row and the table body that the page left out, a row its table body.

@@ -5,29 +5,21 @@ use std::{collections::BTreeMap, fmt};
 use thiserror::Error;
 use unicode_normalization::char::is_combining_mark;
 
+use super::{
+    html,
+    item::{BREAK, Item, MIN_JOKE_CHARACTERS, characters, ends_in_cut_mark, trails_off},
+    text::without_number,
+};
 use crate::wechat::reply::MAX_CONTENT_BYTES;
-
-/// Under so many characters, whitespace not counted, it is a heading, a number or a stray word.
-const MIN_JOKE_CHARACTERS: usize = 6;
 
 /// Combining marks on one character; heaps of them run into the lines above and below.
 const MAX_MARKS: usize = 2;
 
+/// How often a text can have been escaped.
+const MAX_READINGS: usize = 3;
+
 /// Lines of a joke; a reply of more fills several screens.
 const MAX_LINES: usize = 30;
-
-/// What the known sites write where they cut a joke short.
-const CUT_MARKS: [&str; 3] = ["查看更多", "查看全文", "展开全文"];
-
-/// Whether a text has what the known sites write where they cut a joke short.
-pub(super) fn has_cut_mark(text: &str) -> bool {
-    CUT_MARKS.iter().any(|mark| text.contains(mark))
-}
-
-/// Whether a joke ends in dots, as one that is cut short does.
-pub(super) fn trails_off(joke: &str) -> bool {
-    joke.ends_with('…') || joke.ends_with("...")
-}
 
 /// Why an item is not a joke to tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
@@ -47,9 +39,21 @@ pub enum Reason {
     /// The site cut it short.
     #[error("cut short by the site")]
     Cut,
+    /// It is a link with nothing but a title in it.
+    #[error("only a link (--joke-link follows it)")]
+    OnlyLink,
     /// It has a word that the owner does not want.
     #[error("with a word to skip")]
     Skipped,
+    /// It has a word that the owner has banned.
+    #[error("with a banned word")]
+    Banned,
+    /// It has what WeChat would show as a link.
+    #[error("with a link")]
+    Link,
+    /// It has tags, however often it was read.
+    #[error("with tags in it")]
+    Markup,
     /// Some of it is not in the charset of the page.
     #[error("garbled (is the charset right?)")]
     Garbled,
@@ -92,32 +96,44 @@ impl fmt::Display for LeftOut {
     }
 }
 
-/// The joke to tell, its title above it as `《…》`, from the raw texts of an item.
-pub(super) fn judge(title: &str, content: &str, skip: &[String]) -> Result<String, Reason> {
-    let content = clean(content);
-    let title = clean(title).replace('\n', " ");
+/// The joke to tell, its title above it as `《…》`. `unwanted` says what the owner does not want.
+pub(super) fn judge(
+    item: &Item,
+    unwanted: &dyn Fn(&str) -> Option<Reason>,
+) -> Result<String, Reason> {
+    let content = clean(&item.content);
+    let content = without_number(&content);
+    let title = clean(&item.title).replace('\n', " ");
     if content.is_empty() {
         return Err(Reason::Empty);
     }
-    if characters(&content) < MIN_JOKE_CHARACTERS {
+    if item.is_link {
+        return Err(Reason::OnlyLink);
+    }
+    if characters(content) < MIN_JOKE_CHARACTERS {
         return Err(Reason::Short);
     }
-    let joke = match title.as_str() {
-        "" => content,
-        title if title == content => content,
-        title if title.starts_with('《') && title.ends_with('》') => {
-            format!("{title}\n{content}")
-        }
-        title => format!("《{title}》\n{content}"),
-    };
-    if has_cut_mark(&joke) {
+    let joke = titled(without_number(&title), content);
+    if ends_in_cut_mark(&joke) || item.has_link_to_rest && trails_off(&joke) {
         return Err(Reason::Cut);
     }
+    check(&joke)?;
+    unwanted(&joke).map_or(Ok(joke), Err)
+}
+
+/// Whether a joke can be told to anybody.
+fn check(joke: &str) -> Result<(), Reason> {
     if joke.contains(char::REPLACEMENT_CHARACTER) {
         return Err(Reason::Garbled);
     }
-    if has_word(&joke, skip) {
-        return Err(Reason::Skipped);
+    if has_link(joke) {
+        return Err(Reason::Link);
+    }
+    let is_escaped = ["&lt;", "&amp;", "&#"]
+        .iter()
+        .any(|entity| joke.contains(entity));
+    if is_escaped || html::has_known_tag(joke) {
+        return Err(Reason::Markup);
     }
     if joke.len() > MAX_CONTENT_BYTES {
         return Err(Reason::Long);
@@ -125,14 +141,54 @@ pub(super) fn judge(title: &str, content: &str, skip: &[String]) -> Result<Strin
     if joke.lines().count() > MAX_LINES {
         return Err(Reason::Lines);
     }
-    Ok(joke)
+    Ok(())
+}
+
+/// The joke with its title above it. One that only repeats how the joke begins is left away.
+fn titled(title: &str, content: &str) -> String {
+    let begin = title.trim_end_matches(['.', '…']);
+    let is_begin = begin.len() < title.len() && content.starts_with(begin);
+    let has_brackets = title.starts_with('《') && title.ends_with('》');
+    match title {
+        "" => content.to_owned(),
+        _ if is_begin || title == content => content.to_owned(),
+        _ if has_brackets => format!("{title}\n{content}"),
+        _ => format!("《{title}》\n{content}"),
+    }
+}
+
+/// What WeChat shows as a link or takes for a command.
+fn has_link(joke: &str) -> bool {
+    let joke = joke.to_lowercase();
+    let mut tags = joke.split("<a").skip(1);
+    joke.contains("://")
+        || joke.contains("weixin:")
+        || tags.any(|tag| tag.starts_with(char::is_whitespace) && tag.contains("href"))
+}
+
+/// An item whose texts are read as HTML for as long as there is something of HTML in them: APIs and
+/// feeds send HTML in a text, and some sites escape twice.
+pub(super) fn read_again(mut item: Item) -> Item {
+    for _ in 0..MAX_READINGS {
+        if !html::has_markup(&item.content) && !html::has_markup(&item.title) {
+            break;
+        }
+        let content = html::fragment(&item.content);
+        item = Item {
+            title: html::fragment(&item.title).content,
+            has_link_to_rest: item.has_link_to_rest || content.has_link_to_rest,
+            is_link: item.is_link || content.is_link,
+            ..content
+        };
+    }
+    item
 }
 
 /// Lines without empty ones between or whitespace around; inside, any run of whitespace is one
 /// space. What cannot be seen (zero-width spaces, control characters, marks that change the
 /// direction of writing) is gone, and of many marks on one character all but the first two.
 fn clean(raw: &str) -> String {
-    raw.split(['\n', '\r'])
+    raw.split(['\n', '\r', BREAK])
         .map(clean_line)
         .filter(|line| !line.is_empty())
         .collect::<Vec<_>>()
@@ -163,11 +219,7 @@ fn is_unseen(c: char) -> bool {
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn characters(text: &str) -> usize {
-    text.chars().filter(|c| !c.is_whitespace()).count()
-}
-
-fn has_word(joke: &str, words: &[String]) -> bool {
+pub(in crate::joke) fn has_word(joke: &str, words: &[String]) -> bool {
     let joke = joke.to_lowercase();
     words
         .iter()
@@ -176,14 +228,17 @@ fn has_word(joke: &str, words: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::item::is_cut_mark, *};
 
     fn judged(title: &str, content: &str) -> Result<String, Reason> {
-        judge(
-            title,
-            content,
-            &["坏词".to_owned(), "Spam".to_owned(), String::new()],
-        )
+        let skip = ["坏词".to_owned(), "Spam".to_owned(), String::new()];
+        let item = Item {
+            title: title.to_owned(),
+            ..Item::of(content.to_owned())
+        };
+        judge(&read_again(item), &|joke| {
+            has_word(joke, &skip).then_some(Reason::Skipped)
+        })
     }
 
     #[test]
@@ -217,12 +272,6 @@ mod tests {
     fn what_is_not_fit_is_left_out_with_the_reason() {
         assert_eq!(judged("标题", " \n"), Err(Reason::Empty));
         assert_eq!(judged("一二三四五六", "一二三 四五"), Err(Reason::Short));
-        for mark in CUT_MARKS {
-            assert_eq!(
-                judged("", &format!("一二三四五六……>>{mark}")),
-                Err(Reason::Cut)
-            );
-        }
         assert_eq!(judged("", "一二三四五六坏词"), Err(Reason::Skipped));
         assert_eq!(judged("有坏词", "一二三四五六"), Err(Reason::Skipped));
         assert_eq!(judged("", "some sPAM here"), Err(Reason::Skipped));
@@ -252,6 +301,116 @@ mod tests {
         assert!(judged("", &"一二三\n".repeat(30)).is_ok());
         assert_eq!(judged("", &"一二三\n".repeat(31)), Err(Reason::Lines));
         assert_eq!(judged("题", &"一二三\n".repeat(30)), Err(Reason::Lines));
+    }
+
+    #[test]
+    fn a_joke_that_ends_in_a_mark_is_cut_and_one_that_speaks_of_it_is_not() {
+        for cut in [
+            "说到一半……查看全文",
+            "说到一半……>>查看更多",
+            "说到一半，查看更多",
+            "说到一半的话。展开全文",
+            "说到一半的话...[详细]",
+            "说到一半的话……全文",
+            "说到一半的话\n点击阅读全文",
+            "half of what was said... Read more »",
+            "half of what was said... (continue reading)",
+        ] {
+            assert_eq!(judged("", cut), Err(Reason::Cut), "{cut}");
+        }
+        for whole in [
+            "他的简历也写了：点击查看全文。",
+            "小编写标题总爱写“点击查看全文”",
+            "他说他想知道更多",
+            "他想继续阅读",
+            "He wanted to see more",
+            "He wanted it all... more",
+            "从前有座山……",
+        ] {
+            assert_eq!(judged("", whole).as_deref(), Ok(whole));
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_link_to_the_rest_is_made_of_few_words() {
+        for mark in [
+            "查看更多",
+            "全文",
+            "[详细]",
+            "[…]",
+            "»",
+            "Read more",
+            "read more »",
+            "点击阅读全文",
+        ] {
+            assert!(is_cut_mark(mark), "{mark}");
+        }
+        for other in ["", " ", "评论", "北京", "more jokes", "12"] {
+            assert!(!is_cut_mark(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_was_escaped_once_more_is_read_once_more_and_no_tag_is_told() {
+        assert_eq!(
+            judged("", "3&lt;5对吗？<br />看心情。").unwrap(),
+            "3<5对吗？\n看心情。"
+        );
+        assert_eq!(
+            judged("", "&amp;amp;ldquo;早起&amp;amp;rdquo;了吗").unwrap(),
+            "“早起”了吗"
+        );
+        assert_eq!(
+            judged("", "AT&T 和 a<b 都在 R&D; 里").unwrap(),
+            "AT&T 和 a<b 都在 R&D; 里"
+        );
+        let deep = "&amp;amp;amp;lt;b&amp;amp;amp;gt;一二三四五六";
+        assert_eq!(judged("", deep), Err(Reason::Markup));
+    }
+
+    #[test]
+    fn a_joke_with_a_link_is_not_told_however_it_is_written() {
+        for link in [
+            "点这里 weixin://bizmsgmenu?msgid=1",
+            "看 http://x.cn/ 吧，真好笑",
+            "&lt;a href=&quot;x.cn&quot; 一二三四五六",
+            "&#119;eixin://dl/chat 一二三四五六",
+            "一二三 <A\u{a0}\nHREF='x' 四五六",
+        ] {
+            assert_eq!(judged("", link), Err(Reason::Link), "{link}");
+        }
+    }
+
+    #[test]
+    fn a_number_before_a_joke_goes_and_numbers_in_it_stay() {
+        for (numbered, joke) in [
+            ("12、一二三四五六", "一二三四五六"),
+            ("（3） 一二三四五六", "一二三四五六"),
+            ("③一二三四五六", "一二三四五六"),
+            ("3.5米高的人来了", "3.5米高的人来了"),
+            ("3、2、1，木头人", "3、2、1，木头人"),
+            ("2024年的笑话", "2024年的笑话"),
+            ("1、我很帅\n2、我很诚实", "1、我很帅\n2、我很诚实"),
+        ] {
+            assert_eq!(judged("", numbered).as_deref(), Ok(joke));
+        }
+        assert_eq!(
+            judged("7、题目", "一二三四五六").unwrap(),
+            "《题目》\n一二三四五六"
+        );
+    }
+
+    #[test]
+    fn a_title_that_repeats_the_beginning_is_left_away() {
+        assert_eq!(judged("一二三...", "一二三四五六").unwrap(), "一二三四五六");
+        assert_eq!(
+            judged("一二三", "一二三四五六").unwrap(),
+            "《一二三》\n一二三四五六"
+        );
+        assert_eq!(
+            judged("四五六...", "一二三四五六").unwrap(),
+            "《四五六...》\n一二三四五六"
+        );
     }
 
     #[test]

@@ -1,38 +1,58 @@
-//! A selector known only at run time, as a predicate of `select`.
+//! A selector known only at run time: of elements of HTML and XML, or as a path into JSON.
 
 use std::iter;
 
-use select::node::Node;
-use select::predicate::{Element, Predicate};
+use select::{node::Node, predicate::Predicate};
 
-use super::limits;
+use super::element::Element;
 
 mod parse;
 
 pub(crate) use self::parse::{Mistake, SelectorError};
 
-/// A parsed selector, such as `dl.list > dd` or, inside an item, `> dd`.
+/// A parsed selector, such as `dl.list > dd` or, inside an item, `> dd`; in JSON, `data.list`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Selector {
-    steps: Vec<Step>,
+    text: String,
+    /// Any of these will do.
+    chains: Vec<Vec<Step>>,
 }
 
 impl Selector {
     /// Parses a selector that is looked for on a whole page.
     pub(crate) fn for_page(text: &str) -> Result<Selector, SelectorError> {
         let selector = Self::for_item(text)?;
-        match selector.steps.first() {
-            Some(step) if step.link == Link::Child => Err(SelectorError {
-                at: 1 + text.chars().take_while(|c| c.is_whitespace()).count(),
+        let first_steps = selector.chains.iter().filter_map(|chain| chain.first());
+        if first_steps.into_iter().any(|step| step.link == Link::Child) {
+            let spaces = text.chars().take_while(|c| c.is_whitespace()).count();
+            return Err(SelectorError {
+                at: 1 + spaces,
                 mistake: Mistake::LeadingChild,
-            }),
-            _ => Ok(selector),
+            });
         }
+        Ok(selector)
     }
 
     /// Parses a selector that is looked for inside an item; it may begin with `>`.
     pub(crate) fn for_item(text: &str) -> Result<Selector, SelectorError> {
-        parse::selector(text)
+        Ok(Selector {
+            text: text.trim().to_owned(),
+            chains: parse::chains(text)?,
+        })
+    }
+
+    /// The selector as it was written.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The paths that it stands for in JSON, each a list of keys.
+    pub(super) fn paths(&self) -> Vec<Vec<&str>> {
+        let paths = self
+            .text
+            .split(',')
+            .map(|path| path.trim().trim_start_matches("$."));
+        paths.map(|path| path.split('.').collect()).collect()
     }
 
     /// The predicate for the elements of a whole page.
@@ -44,7 +64,7 @@ impl Selector {
     }
 
     /// The predicate for the elements inside `item`; what is around the item does not count.
-    pub(super) fn inside(&self, item: &Node<'_>) -> Within<'_> {
+    pub(super) fn inside(&self, item: &impl Element) -> Within<'_> {
         Within {
             selector: self,
             scope: Some(item.index()),
@@ -59,15 +79,20 @@ pub(super) struct Within<'a> {
     scope: Option<usize>,
 }
 
-impl Predicate for Within<'_> {
-    /// Walks from the scope down to `node` once, so that the cost is depth times steps whatever
-    /// the page looks like; trying every ancestor for every step would grow with their power.
-    fn matches(&self, node: &Node<'_>) -> bool {
-        let steps = &self.selector.steps;
-        if !steps.last().is_some_and(|last| last.fits(node)) {
+impl Within<'_> {
+    pub(super) fn selects(&self, element: impl Element) -> bool {
+        let mut chains = self.selector.chains.iter();
+        chains.any(|steps| self.ends_at(steps, element))
+    }
+
+    /// Walks from the scope down to the element once, so that the cost is depth times steps
+    /// whatever the page looks like; trying every ancestor for every step would grow with their
+    /// power.
+    fn ends_at<E: Element>(&self, steps: &[Step], element: E) -> bool {
+        if !steps.last().is_some_and(|last| last.fits(element)) {
             return false;
         }
-        let mut path: Vec<Node<'_>> = iter::successors(Some(*node), Node::parent)
+        let mut path: Vec<E> = iter::successors(Some(element), E::parent)
             .take_while(|element| Some(element.index()) != self.scope)
             .collect();
         path.reverse();
@@ -76,7 +101,7 @@ impl Predicate for Within<'_> {
             .chain(steps.iter().map(|_| false))
             .collect();
         let (mut above, mut parent) = (start.clone(), start);
-        for element in &path {
+        for element in path {
             let here: Vec<bool> = iter::once(false)
                 .chain(steps.iter().zip(above.iter().zip(&parent)).map(
                     |(step, (above, parent))| match step.link {
@@ -94,6 +119,12 @@ impl Predicate for Within<'_> {
     }
 }
 
+impl Predicate for Within<'_> {
+    fn matches(&self, node: &Node<'_>) -> bool {
+        self.selects(*node)
+    }
+}
+
 /// One element of the chain and how it hangs on the one before (or on the scope).
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Step {
@@ -102,8 +133,8 @@ struct Step {
 }
 
 impl Step {
-    fn fits(&self, node: &Node<'_>) -> bool {
-        node.is(Element) && self.tests.iter().all(|test| test.passes(node))
+    fn fits(&self, element: impl Element) -> bool {
+        element.is_element() && self.tests.iter().all(|test| test.passes(element))
     }
 }
 
@@ -121,15 +152,13 @@ enum Test {
 }
 
 impl Test {
-    fn passes(&self, node: &Node<'_>) -> bool {
+    fn passes(&self, element: impl Element) -> bool {
         match self {
-            Test::Tag(tag) => node
-                .name()
-                .is_some_and(|name| limits::original_name(name) == tag),
-            Test::Class(class) => node
-                .attr("class")
+            Test::Tag(tag) => element.is_called(tag),
+            Test::Class(class) => element
+                .attribute("class")
                 .is_some_and(|classes| classes.split_ascii_whitespace().any(|one| one == class)),
-            Test::Attr(name, value) => node.attr(name).is_some_and(|found| match value {
+            Test::Attr(name, value) => element.attribute(name).is_some_and(|found| match value {
                 Value::Any => true,
                 Value::Is(wanted) => found == wanted,
                 Value::Begins(wanted) => found.starts_with(wanted.as_str()),
@@ -152,7 +181,7 @@ enum Value {
 mod tests {
     use select::document::Document;
 
-    use super::*;
+    use super::{super::limits, *};
 
     const PAGE: &str = r#"<div id=top class="list  hot"><dl class=joke><dt><span class=title><a href="/detail/1">one</a></span><dd id=1 class=text>first<dd id=2><span><dd></span></dl></div>
         <p class=Hot data-kind="a b">x</p><ul><li><ul><li id=inner>y</ul></ul>"#;

@@ -68,13 +68,16 @@ fn shared(id: &str) -> Option<&'static str> {
         "joke_source" => {
             "依次尝试哪些来源，或 none：qiushidabaike、zol、biedoul、60s；可重复这个参数，或用逗号隔开，默认全部"
         }
-        "joke_url" => "不用内置的来源，改用你选的笑话网页；{1-50} 代表页码",
-        "joke_item" => "那个网页上每条笑话的选择器；纯文本（text/plain）不需要",
+        "joke_url" => "不用内置的来源，改用你选的网页、订阅源或接口；{1-50} 代表页码",
+        "joke_link" => "那个网页上链接的选择器：跟着其中一个链接过去，在那里找笑话",
+        "joke_item" => {
+            "那个网页上每条笑话的选择器，JSON 里是路径，例如 data.list；纯文本和订阅源不需要"
+        }
         "joke_title" => "一条笑话里标题的选择器",
-        "joke_content" => "一条笑话里正文的选择器",
+        "joke_content" => "一条笑话里正文的选择器；几个之间用逗号隔开",
         "joke_charset" => "那个网页的编码，仅在网页自己声明错了的时候需要",
         "joke_skip" => "含有这个词的笑话不要；可重复这个参数，或用逗号隔开",
-        "jokes" => "你自己的笑话文件，两条之间一行 %，代替内置的笑话",
+        "jokes" => "你自己的笑话文件，两条之间一行 % 或一个空行；讲的笑话里三条有一条是你的",
         "joke_budget" => "要笑话的人最多等几毫秒",
         "joke_ttl" => "抓来的笑话保留几秒，之后再抓新的",
         _ => return None,
@@ -161,20 +164,23 @@ WECHAT_TOKEN 是公众平台表单里填的 Token；安全模式的公众号还�
 例：WECHAT_TOKEN=mysecrettoken daoxiao doctor http://bot.example.com/wechat";
 
 const JOKE: &str = "\
-笑话打印在标准输出，两条之间一行 %，可以直接作为 --jokes 的文件；来源、舍去几条、
-为什么舍去，打印在标准错误。
+笑话打印在标准输出，两条之间一行 %，可以直接作为 --jokes 的文件；来源、把回答当成了什么、
+舍去几条、为什么舍去，打印在标准错误。--jokes 文件 --joke-source none 打印文件里的笑话。
 
-选择器像 CSS 那样选元素，每一段中间没有空格：标签名（或 *）、.class、#id、[attr]、
-[attr=value]、[attr^=开头]、[attr*=中间]；含有 ] 的值要加引号。
+纯文本、订阅源和常见的 JSON 不需要选择器。HTML 和 XML 的选择器像 CSS 那样选元素，每一段中间没有空格：
+标签名（或 *）、.class、#id、[attr]、[attr=value]、[attr^=开头]、[attr*=中间]；含有 ] 的值要加引号；
+两个选择器之间用逗号。
   dl.joke dd      class 是 joke 的 dl 里面任意一层的 dd
   dl.joke > dd    它的直接下一层的 dd
   > dd            用于标题或正文：一条笑话的直接下一层
+JSON 里是路径，例如 data.list，一条笑话里面则是 content；几个字段分行拼起来，例如 setup,punchline。
 不写 --joke-content，则除了标题以外的全部文字都是笑话。
-URL 里的 {1-50} 代表 1 到 50 之间的一个数，每次抓取都换一个。
-只有抓来的笑话是乱码时才需要 --joke-charset，例如网页是 GBK，却说自己是 UTF-8，或者什么都没说。
-纯文本不需要选择器，笑话之间用空行隔开。
+--joke-link 跟着网页上的一个链接过去，那里的笑话由 --joke-content 选出。
+URL 里的 {1-50} 代表 1 到 50 之间的一个数（{01-50} 是两位数），每次抓取都换一个。
+只有抓来的笑话是乱码时才需要 --joke-charset。URL 里有密钥的，最好设 DAOXIAO_JOKE_URL：
+同一台机器上的其他人能看到命令行。
 
-例：daoxiao joke --joke-url 'https://60s.viki.moe/v2/duanzi?encoding=text'
+例：daoxiao joke --joke-url 'https://60s.viki.moe/v2/duanzi'
     daoxiao joke --all --joke-url 'https://example.com/jokes/{1-50}.html' \\
       --joke-item 'li.joke' --joke-title h3 --joke-content 'div.text'";
 

@@ -3,15 +3,19 @@
 use super::system;
 use crate::{
     commands::{
-        joke::{JokeError, Report},
+        joke::{FileReport, JokeError, Report},
         joke_args::JokeArgsError,
     },
     joke::{
-        CharsetError, FetchError, LeftOut, Mistake, PageError, Reason, SelectorError, SourceError,
-        TooComplex, UrlError,
+        CharsetError, CharsetReason, FetchError, LeftOut, Mistake, PageError, Reason,
+        SelectorError, SourceError, TooComplex, UrlError,
     },
     language::Say,
+    printable::printable,
 };
+
+/// Characters of what an API says that an error repeats.
+const MAX_SHOWN: usize = 200;
 
 chinese! { JokeError:
     Self::NoSource => "没有笑话：没有可问的来源";
@@ -32,8 +36,29 @@ impl Say for Report<'_> {
             }
             Err(error) => error.chinese(),
         };
-        format!("{}：{}：{said}", result.source, result.url)
+        let read_as = result.read_as.map_or(String::new(), |read_as| {
+            let (format, charset) = (read_as.format, read_as.charset);
+            let format = format.replace("plain text", "纯文本");
+            format!("{format}，编码 {charset}（{}）：", read_as.reason.chinese())
+        });
+        format!("{}：{}：{read_as}{said}", result.source, result.url)
     }
+}
+
+impl Say for FileReport {
+    fn chinese(&self) -> String {
+        format!("{}：笑话 {} 条", self.path.display(), self.jokes)
+    }
+}
+
+chinese! { CharsetReason:
+    Self::Set => "按 --joke-charset";
+    Self::Mark => "按 BOM";
+    Self::Header => "按 Content-Type";
+    Self::Page => "按网页自己的声明";
+    Self::Default => "默认";
+    Self::IsUtf8 => "内容就是它，声明不对";
+    Self::Fits => "内容符合它，不符合声明";
 }
 
 impl Say for JokeArgsError {
@@ -48,9 +73,12 @@ impl Say for JokeArgsError {
                 format!("--jokes {}：读不了文件：{}", path.display(), system(source))
             }
             Self::NoJokes(path) => format!(
-                "--jokes {}：文件里没有笑话；每两条笑话之间要有一行 %",
+                "--jokes {}：文件里没有笑话；每两条笑话之间要有一行 % 或一个空行",
                 path.display()
             ),
+            Self::Charset(path) => {
+                format!("--jokes {}：文件既不是 UTF-8，也不是 GBK", path.display())
+            }
         }
     }
 }
@@ -60,6 +88,7 @@ impl Say for SourceError {
         match self {
             Self::Fetch(error) => error.chinese(),
             Self::Page(error) => error.chinese(),
+            Self::ForeignLinks => "选中的链接都不通向同一个网站的其他网页".to_owned(),
             Self::Panic => "daoxiao 有缺陷，读不了它的网页".to_owned(),
             Self::NoThread => "没有可用的线程来抓取".to_owned(),
         }
@@ -72,6 +101,7 @@ impl Say for FetchError {
             Self::TimedOut => "没有在限定时间内返回".to_owned(),
             Self::Status(status) => format!("网站响应的状态码是 {status}"),
             Self::TooLarge => "网页太大".to_owned(),
+            Self::Packed(name) => format!("响应是用 {name} 压缩的，读不了"),
             Self::TooManyRedirects => "跳转次数太多".to_owned(),
             Self::Location(url) => format!("跳转到了 {url}，那不是网页的 URL"),
             Self::NotHttps => "从 https 跳转到了别的协议".to_owned(),
@@ -88,13 +118,28 @@ impl Say for PageError {
     fn chinese(&self) -> String {
         match self {
             Self::Empty => "网页是空的".to_owned(),
-            Self::NoSelector(kind) => {
-                format!("网页的类型是 {kind}，需要用选择器（--joke-item）选出每条笑话")
+            Self::TooLarge => "网页太大".to_owned(),
+            Self::Type(kind) => format!("网页的类型是 {kind}，里面不会有笑话"),
+            Self::NoSelector(format) => {
+                let format = format.replace("XML, and no feed", "XML，但不是订阅源");
+                format!("网页是 {format}，需要用 --joke-item 选出每条笑话，例如 li.joke")
+            }
+            Self::NoContentSelector => {
+                "链接通向的网页是 HTML，需要用 --joke-content 选出笑话".to_owned()
             }
             Self::NoMarkup => "网页是纯文本，没有元素可选；纯文本不需要选择器".to_owned(),
-            Self::NoSelectorForMarkup => {
-                "网页以“<”开头，像是 HTML，需要用选择器（--joke-item）选出每条笑话".to_owned()
+            Self::BrokenJson(error) => format!("网页像是 JSON，但读不了：{error}"),
+            Self::BrokenXml(error) => format!("网页是 XML，但读不了：{error}"),
+            Self::ApiError(message) => {
+                format!("接口返回的是错误：{}", printable(message, MAX_SHOWN))
             }
+            Self::NoPath(path) => format!(
+                "网页是 JSON，按 {path} 什么也找不到：--joke-item 是路径，例如 data.list，--joke-content 是它里面的路径"
+            ),
+            Self::NoUsualPath => {
+                "网页是 JSON，里面没有常见的笑话字段：--joke-item 是路径，例如 data.list，--joke-content 是它里面的路径".to_owned()
+            }
+            Self::NoLinks => "选择器（--joke-link）在网页上没有选中链接".to_owned(),
             Self::TooComplex(error) => format!("网页太复杂：{}", error.chinese()),
             Self::TooDeep => "网页的嵌套太深".to_owned(),
             Self::NoItems => "选择器（--joke-item）在网页上什么也没选中".to_owned(),
@@ -129,7 +174,11 @@ chinese! { Reason:
     Self::Long => "太长、放不进一条回复的";
     Self::Lines => "行数太多的";
     Self::Cut => "网站没有给全的";
+    Self::OnlyLink => "只有一个链接的（可用 --joke-link 跟过去）";
     Self::Skipped => "含有要跳过的词的";
+    Self::Banned => "含有禁用的词的";
+    Self::Link => "含有链接的";
+    Self::Markup => "还留着标签的";
     Self::Garbled => "有乱码的（编码对吗？）";
     Self::Twice => "重复的";
     Self::More => "已经够多、用不上的";
@@ -137,7 +186,7 @@ chinese! { Reason:
 
 chinese! { UrlError:
     Self::Scheme => "URL 要以 http:// 或 https:// 开头";
-    Self::Pages => "大括号里只能写一个页码范围，从小到大，前面不加 0，例如 {{1-50}}";
+    Self::Pages => "大括号里只能写一个页码范围，从小到大，例如 {{1-50}} 或 {{01-50}}";
     Self::Parse(error) => "不是正确的 URL（{error}）";
 }
 
@@ -159,6 +208,7 @@ impl Say for SelectorError {
 chinese! { Mistake:
     Self::NothingHere => "缺少元素";
     Self::Unexpected(char) => "{char:?} 在这里没有意义";
+    Self::PseudoClass(name) => "不认识 {name}；浏览器的“复制选择器”会带它，去掉它才能选中每一条";
     Self::NoName(char) => "{char:?} 后面要有名称";
     Self::Unclosed(char) => "{char:?} 没有配对";
     Self::NoValue => "后面要有值";

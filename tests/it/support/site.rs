@@ -23,6 +23,11 @@ pub struct Site {
 impl Site {
     /// Answers each request by calling `handler` with the request's target and the connection.
     pub fn start(handler: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> Self {
+        Self::with_heads(by_target(handler))
+    }
+
+    /// As [`Site::start`], with the whole head of the request.
+    pub fn with_heads(handler: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let site = Self {
             address: listener.local_addr().unwrap(),
@@ -46,9 +51,8 @@ impl Site {
                         return;
                     }
                     hits.fetch_add(1, Ordering::SeqCst);
-                    let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
-                    heads.lock().unwrap().push(head);
-                    handler(&target, &mut stream);
+                    heads.lock().unwrap().push(head.clone());
+                    handler(&head, &mut stream);
                 });
             }
         });
@@ -63,7 +67,7 @@ impl Site {
 
     /// Answers as another handler does from now on.
     pub fn change(&self, handler: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) {
-        *self.handler.lock().unwrap() = Arc::new(handler);
+        *self.handler.lock().unwrap() = Arc::new(by_target(handler));
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -79,6 +83,12 @@ impl Site {
     pub fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
+}
+
+fn by_target(
+    handler: impl Fn(&str, &mut TcpStream) + Send + Sync,
+) -> impl Fn(&str, &mut TcpStream) + Send + Sync {
+    move |head, stream| handler(head.split(' ').nth(1).unwrap_or_default(), stream)
 }
 
 /// A whole answer with status 200.

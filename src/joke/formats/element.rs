@@ -1,0 +1,102 @@
+//! The elements of HTML and XML, alike.
+
+use std::iter;
+
+use select::node::Node;
+
+use super::limits;
+
+/// Levels of nesting that are walked through; browsers stop at 512 as well.
+pub(super) const MAX_DEPTH: usize = 512;
+
+/// An element, or another node of a document.
+pub(super) trait Element: Copy {
+    fn parent(&self) -> Option<Self>;
+    fn index(&self) -> usize;
+    /// Whether it is an element of this name, which is in lower case.
+    fn is_called(&self, name: &str) -> bool;
+    fn is_element(&self) -> bool;
+    fn attribute(&self, name: &str) -> Option<&str>;
+}
+
+impl Element for Node<'_> {
+    fn parent(&self) -> Option<Self> {
+        Node::parent(self)
+    }
+
+    fn index(&self) -> usize {
+        Node::index(self)
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        self.name()
+            .is_some_and(|own| limits::original_name(own) == name)
+    }
+
+    fn is_element(&self) -> bool {
+        self.name().is_some()
+    }
+
+    fn attribute(&self, name: &str) -> Option<&str> {
+        self.attr(name)
+    }
+}
+
+impl Element for roxmltree::Node<'_, '_> {
+    fn parent(&self) -> Option<Self> {
+        roxmltree::Node::parent(self)
+    }
+
+    fn index(&self) -> usize {
+        self.id().get_usize()
+    }
+
+    /// By its name alone, or together with its prefix, as in `content:encoded`.
+    fn is_called(&self, name: &str) -> bool {
+        let (prefix, local) = name.rsplit_once(':').unwrap_or(("", name));
+        let own = self.tag_name();
+        let has_prefix = || {
+            let own_prefix = own.namespace().and_then(|uri| self.lookup_prefix(uri));
+            own_prefix.is_some_and(|own| own.eq_ignore_ascii_case(prefix))
+        };
+        own.name().eq_ignore_ascii_case(local) && (prefix.is_empty() || has_prefix())
+    }
+
+    fn is_element(&self) -> bool {
+        roxmltree::Node::is_element(self)
+    }
+
+    fn attribute(&self, name: &str) -> Option<&str> {
+        roxmltree::Node::attribute(self, name)
+    }
+}
+
+/// The elements that are not inside one before them: a text within another is told once.
+pub(super) fn outermost<E: Element>(elements: impl Iterator<Item = E>) -> impl Iterator<Item = E> {
+    let mut last: Option<usize> = None;
+    elements.filter(move |element| {
+        let mut around = iter::successors(element.parent(), E::parent);
+        let is_inside = around.any(|parent| Some(parent.index()) == last);
+        if !is_inside {
+            last = Some(element.index());
+        }
+        !is_inside
+    })
+}
+
+/// Whether elements are nested deeper than is walked through. Parents come before their children in
+/// a document, so one pass is enough.
+pub(super) fn is_too_deep<E: Element>(all: impl Iterator<Item = E>) -> bool {
+    let mut depths: Vec<usize> = Vec::new();
+    for element in all {
+        let parent = element
+            .parent()
+            .and_then(|parent| depths.get(parent.index()));
+        let depth = parent.map_or(1, |depth| depth + 1);
+        if depth > MAX_DEPTH {
+            return true;
+        }
+        depths.push(depth);
+    }
+    false
+}

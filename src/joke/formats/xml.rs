@@ -1,0 +1,160 @@
+//! Jokes in feeds (RSS, Atom) and other XML.
+
+use roxmltree::{Document, Node, ParsingOptions};
+
+use super::{
+    PageError,
+    element::{Element, is_too_deep, outermost},
+    html,
+    item::{BREAK, Item},
+    limits,
+    selector::Selector,
+};
+use crate::joke::source::Rules;
+
+/// Bytes in which a page says that it is HTML after all.
+const HEAD_BYTES: usize = 1_024;
+
+/// Elements of a feed that have a joke, the best first.
+const CONTENTS: [&str; 4] = ["encoded", "content", "description", "summary"];
+
+/// Whether a text is XML, and not HTML as XML.
+pub(super) fn is_xml(text: &str, media_type: &str) -> bool {
+    let head: String = text.trim_start().chars().take(HEAD_BYTES).collect();
+    let head = head.to_ascii_lowercase();
+    let begins = ["<?xml", "<rss", "<feed", "<rdf:rdf"]
+        .iter()
+        .any(|begin| head.starts_with(begin));
+    let is_called = media_type.ends_with("xml") && head.starts_with('<');
+    (begins || is_called) && !head.contains("<html") && !head.contains("<!doctype html")
+}
+
+/// The items of a document; without selectors, those of a feed.
+pub(super) fn items(xml: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
+    let items: Vec<Item> = parse(xml, |document| {
+        let wanted = |node: &Node<'_, '_>| match &rules.item {
+            Some(item) => item.on_page().selects(*node),
+            None => node.is_called("item") || node.is_called("entry"),
+        };
+        let items = outermost(document.descendants().filter(wanted));
+        items.map(|node| read_item(node, rules)).collect()
+    })?;
+    if items.is_empty() && rules.item.is_none() {
+        return Err(PageError::NoSelector("XML, and no feed"));
+    }
+    Ok(items)
+}
+
+/// Where the elements lead that a selector means: by their `href`, or by their text.
+pub(super) fn links(xml: &str, selector: &Selector) -> Result<Vec<String>, PageError> {
+    parse(xml, |document| {
+        let found = document
+            .descendants()
+            .filter(|node| selector.on_page().selects(*node));
+        let link = |node: Node<'_, '_>| match node.attribute("href") {
+            Some(href) => href.to_owned(),
+            None => text(node),
+        };
+        found.map(link).collect()
+    })
+}
+
+/// Reads a document. Feeds are made by hand, too: where one is malformed, entities of HTML and
+/// stray `&` are taken for what they look like.
+fn parse<T>(xml: &str, read: impl FnOnce(&Document<'_>) -> T) -> Result<T, PageError> {
+    limits::check(xml)?;
+    let options = || ParsingOptions {
+        allow_dtd: !xml.contains("<!ENTITY"),
+        ..ParsingOptions::default()
+    };
+    let repaired;
+    let document = match Document::parse_with_options(xml, options()) {
+        Ok(document) => document,
+        Err(error) => {
+            repaired = repair(xml);
+            Document::parse_with_options(&repaired, options())
+                .map_err(|_| PageError::BrokenXml(error.to_string()))?
+        }
+    };
+    if is_too_deep(document.descendants()) {
+        return Err(PageError::TooDeep);
+    }
+    Ok(read(&document))
+}
+
+/// The text with every `&` escaped that begins nothing of XML, and without what XML must not have.
+fn repair(xml: &str) -> String {
+    let is_allowed = |c: &char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
+    let xml: String = xml.chars().filter(is_allowed).collect();
+    let mut pieces = xml.split('&');
+    let mut repaired = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let name = piece.split(';').next().unwrap_or_default();
+        let is_xml = ["amp", "lt", "gt", "quot", "apos"].contains(&name) || name.starts_with('#');
+        repaired.push_str(if is_xml { "&" } else { "&amp;" });
+        repaired.push_str(piece);
+    }
+    repaired
+}
+
+fn read_item(item: Node<'_, '_>, rules: &Rules) -> Item {
+    let first = |name: &str| {
+        let children = item.children().filter(|child| child.is_called(name));
+        children.map(text).find(|text| !text.trim().is_empty())
+    };
+    let chosen = |selector: &Selector| {
+        let within = selector.inside(&item);
+        let found = item
+            .descendants()
+            .skip(1)
+            .filter(|node| within.selects(*node));
+        let texts: Vec<String> = outermost(found).map(text).collect();
+        texts.join("\n")
+    };
+    let title = match &rules.title {
+        Some(title) => Some(chosen(title)),
+        None if rules.content.is_none() => first("title"),
+        None => None,
+    };
+    let content = match &rules.content {
+        Some(content) => Some(chosen(content)),
+        None => CONTENTS.iter().find_map(|name| first(name)),
+    };
+    match (title, content) {
+        (Some(title), None) if rules.item.is_none() => Item::of(title),
+        (title, None) => Item {
+            title: title.unwrap_or_default(),
+            ..Item::of(text(item))
+        },
+        (title, Some(content)) => Item {
+            title: title.unwrap_or_default(),
+            ..Item::of(content)
+        },
+    }
+}
+
+/// The text of an element. Elements of XHTML in it are read as those of HTML.
+fn text(node: Node<'_, '_>) -> String {
+    let mut found = String::new();
+    push_text(node, &mut found);
+    found
+}
+
+fn push_text(node: Node<'_, '_>, found: &mut String) {
+    for child in node.children() {
+        if child.is_text() {
+            found.push_str(child.text().unwrap_or_default());
+        } else if child.is_called("br") {
+            found.push(BREAK);
+        } else if child.is_element() {
+            let around = if html::is_block(child.tag_name().name()) {
+                "\n"
+            } else {
+                ""
+            };
+            found.push_str(around);
+            push_text(child, found);
+            found.push_str(around);
+        }
+    }
+}
