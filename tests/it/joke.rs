@@ -1,6 +1,7 @@
 //! Jokes from a site: which page, which words, when it is fetched.
 
 use std::{
+    fs,
     io::{Read, Write},
     time::{Duration, Instant},
 };
@@ -365,4 +366,56 @@ fn jokes_that_spoil_the_text_around_them_are_told_without_what_does_or_not_at_al
     told.sort();
     assert_eq!(told, ["带帽子的e\u{301}\u{301}笑话", "正着念的笑话"]);
     bot.wait_for_log("jokes: 2 from custom, 1 left out");
+}
+
+#[test]
+fn a_file_of_jokes_that_is_broken_at_a_reload_keeps_the_jokes_that_were_in_force() {
+    let file = Temporary::write("jokes-to-break", "原来的那个笑话");
+    let bot = Bot::with(&["--joke-source", "none", "--jokes", file.path()], &[]);
+    assert_eq!(bot.answer_to("笑话"), "原来的那个笑话");
+    fs::write(file.path(), "%\n").unwrap();
+    bot.signal("HUP");
+    bot.wait_for_log("the running worker goes on");
+    bot.wait_for_log("there is no joke in the file");
+    assert_eq!(bot.answer_to("笑话"), "原来的那个笑话");
+    fs::write(file.path(), "换过的那个笑话").unwrap();
+    bot.signal("HUP");
+    let told = poll(Instant::now() + LIMIT, || {
+        (bot.answer_to("笑话") == "换过的那个笑话").then_some(())
+    });
+    assert_eq!(told, Some(()), "the new jokes are not told");
+}
+
+#[test]
+fn the_owners_jokes_are_dealt_with_those_of_the_site() {
+    let (page, jokes) = list(1, 12);
+    let site = Site::page("text/html; charset=utf-8", page);
+    let file = Temporary::write("jokes-beside", "我自己的第一个\n%\n我自己的第二个");
+    let bot = bot(&site, &["--jokes", file.path()]);
+    let told: Vec<String> = (0..90).map(|_| bot.answer_to("笑话")).collect();
+    for pair in told.windows(2) {
+        assert_ne!(pair[0], pair[1]);
+    }
+    let own = told
+        .iter()
+        .filter(|joke| joke.starts_with("我自己的"))
+        .count();
+    // One in three: fewer than 10 or more than 55 of 90 come once in ten million times.
+    assert!((10..=55).contains(&own), "{own} of 90");
+    assert!(
+        told.iter()
+            .all(|joke| joke.starts_with("我自己的") || jokes.contains(joke))
+    );
+}
+
+#[test]
+fn a_joke_with_a_link_is_never_told() {
+    let page = "<li>点&lt;a href=\"//x\" 这里看更多笑话<li>&amp;#119;eixin://dl/chat?一二三<li>看http://x.cn/一二三四\
+                <li>好好的一个笑话在此";
+    let site = Site::page("text/html; charset=utf-8", page);
+    let bot = bot(&site, &[]);
+    for _ in 0..8 {
+        assert_eq!(bot.answer_to("笑话"), "好好的一个笑话在此");
+    }
+    bot.wait_for_log("jokes: 1 from custom, 3 left out");
 }

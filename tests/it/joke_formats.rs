@@ -495,3 +495,466 @@ fn keys_and_passwords_in_a_url_are_shown_nowhere() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("***") && !said.contains("hunter2"), "{said}");
 }
+
+/// What `daoxiao joke` makes of a page of this type and body, with these flags.
+fn joke_of(content_type: &str, body: &[u8], flags: &[&str]) -> Printed {
+    joke(&Site::page(content_type, body).url("/"), flags)
+}
+
+/// Bodies with their flags, and the jokes in them.
+type Bodies<'a> = [(&'a str, &'a [&'a str], &'a str)];
+
+fn check_each(content_type: &str, bodies: &Bodies<'_>) {
+    for (body, flags, jokes) in bodies {
+        let printed = joke_of(content_type, body.as_bytes(), flags);
+        assert_eq!(printed.jokes, *jokes, "{body}: {}", printed.said);
+    }
+}
+
+const ONE_STAIR: &str = "电梯坏了，我走楼梯上班。\n";
+const TWO_STAIRS: &str = "电梯坏了，我走楼梯上班。\n%\n医生说要多喝水，我去海边了。\n";
+const THREE_STAIRS: &str = "电梯坏了，我走楼梯上班。\n%\n医生说要多喝水，我去海边了。\n%\n闹钟很懂事，从来不打扰我睡觉。\n";
+
+#[test]
+fn the_usual_shapes_of_json_need_no_selector() {
+    check_each(
+        "application/json",
+        &[
+            (r#""电梯坏了，我走楼梯上班。""#, &[], ONE_STAIR),
+            (
+                r#"{"code":200,"data":"电梯坏了，我走楼梯上班。"}"#,
+                &[],
+                ONE_STAIR,
+            ),
+            (
+                r#"{"message":"ok","data":["电梯坏了，我走楼梯上班。","医生说要多喝水，我去海边了。"]}"#,
+                &[],
+                TWO_STAIRS,
+            ),
+            (
+                r#"{"error_code":0,"result":{"data":[{"content":"电梯坏了，我走楼梯上班。","hashId":"x"},{"content":"医生说要多喝水，我去海边了。"}]}}"#,
+                &[],
+                TWO_STAIRS,
+            ),
+            (
+                r#"{"DataStatus":{"StatusCode":100},"Data":[{"Content":"电梯坏了，我走楼梯上班。"}]}"#,
+                &[],
+                ONE_STAIR,
+            ),
+            (
+                r#"{"code":0,"data":{"list":[{"title":"电梯","text":"电梯坏了，<br/>我走楼梯。&nbsp;完"}]}}"#,
+                &[],
+                "《电梯》\n电梯坏了，\n我走楼梯。 完\n",
+            ),
+            (
+                r#"[{"setup":"What do you call a bee?","punchline":"A maybe."},{"question":"Is this two?","answer":"Yes."}]"#,
+                &[],
+                "What do you call a bee?\nA maybe.\n%\nIs this two?\nYes.\n",
+            ),
+            (
+                "{\"joke\":\"电梯坏了，我走楼梯上班。\"}\n{\"joke\":\"医生说要多喝水，我去海边了。\"}\n",
+                &[],
+                TWO_STAIRS,
+            ),
+            (
+                r#"{"status":200,"id":"R7","joke":"电梯坏了，我走楼梯上班。"}"#,
+                &[],
+                ONE_STAIR,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn paths_lead_through_objects_and_lists_of_json() {
+    let list = r#"{"data":{"list":[{"t":"电梯","a":"电梯坏了","b":["我走楼梯，","上班。"]},{"t":"医生","a":"医生说"}]}}"#;
+    check_each(
+        "text/plain",
+        &[
+            (
+                list,
+                &[
+                    "--joke-item",
+                    "data.list",
+                    "--joke-title",
+                    "t",
+                    "--joke-content",
+                    "a,b",
+                ],
+                "《电梯》\n电梯坏了\n我走楼梯，\n上班。\n",
+            ),
+            (
+                list,
+                &["--joke-item", "$.data.list.0", "--joke-content", "b"],
+                "我走楼梯，\n上班。\n",
+            ),
+            (
+                list,
+                &["--joke-content", "data.list.a,data.list.b"],
+                "电梯坏了\n我走楼梯，\n上班。\n",
+            ),
+        ],
+    );
+    let printed = joke_of(
+        "text/plain",
+        list.as_bytes(),
+        &["--joke-item", "data.items"],
+    );
+    let said = ": JSON in UTF-8 (which is the default): the page is JSON, in which data.items leads to \
+                nothing: --joke-item is a path such as data.list, --joke-content one in it\n";
+    assert!(printed.said.contains(said), "{}", printed.said);
+}
+
+#[test]
+fn an_answer_that_is_an_error_is_no_joke_whatever_is_asked_for() {
+    for (body, flags, said) in [
+        (
+            r#"{"code":0,"msg":"app_id 不能为空","data":null}"#,
+            &[][..],
+            "app_id 不能为空",
+        ),
+        (r#"{"code":"1001","msg":"key error"}"#, &[], "key error"),
+        (
+            r#"{"code":400,"msg":"密钥错误，请检查您的密钥"}"#,
+            &["--joke-content", "msg"],
+            "密钥错误，请检查您的密钥",
+        ),
+        (
+            r#"{"success":false,"data":"系统繁忙，请稍后再试","message":"busy"}"#,
+            &[],
+            "busy",
+        ),
+        (
+            r#"{"status":"error","content":"系统繁忙，请稍后再试"}"#,
+            &[],
+            "no reason given",
+        ),
+        (
+            r#"{"error":{"message":"too many requests"},"joke":"not a joke"}"#,
+            &[],
+            "too many requests",
+        ),
+    ] {
+        let printed = joke_of("application/json", body.as_bytes(), flags);
+        assert_eq!(
+            (printed.code, printed.jokes.as_str()),
+            (Some(1), ""),
+            "{body}"
+        );
+        assert!(
+            printed
+                .said
+                .contains(&format!(": the answer is an error: {said}\n")),
+            "{}",
+            printed.said
+        );
+    }
+    for body in [
+        r#"{"code":200,"data":{"joke":"电梯坏了"#,
+        "[\"电梯坏了，我走楼梯上班。\",",
+    ] {
+        let printed = joke_of("text/plain", body.as_bytes(), &[]);
+        assert_eq!(
+            (printed.code, printed.jokes.as_str()),
+            (Some(1), ""),
+            "{body}"
+        );
+        assert!(
+            printed
+                .said
+                .contains(": the page looks like JSON and cannot be read: EOF "),
+            "{}",
+            printed.said
+        );
+    }
+}
+
+#[test]
+fn feeds_and_other_xml_are_read_as_they_are_made() {
+    let rss = |item: &str| {
+        format!(
+            "<rss version='2.0' xmlns:content='http://purl.org/rss/1.0/modules/content/'><channel><title>x</title>{item}</channel></rss>"
+        )
+    };
+    let long = rss(
+        "<item><title>电梯</title><description>摘要在这里写着。</description><content:encoded><![CDATA[<p>电梯坏了，我走楼梯。</p><p>公司在一楼。</p>]]></content:encoded></item>",
+    );
+    let told = "《电梯》\n电梯坏了，我走楼梯。\n公司在一楼。\n";
+    let atom = "<?xml version='1.0'?><feed xmlns='http://www.w3.org/2005/Atom'><entry><title>Why did the lamp go</title>\
+                <content type='html'>&lt;!-- SC_OFF --&gt;&lt;div&gt;&lt;p&gt;To get brighter &amp;amp; better.&lt;/p&gt;&lt;/div&gt; \
+                &amp;#32; submitted by &lt;a href='/u/a'&gt;/u/a&lt;/a&gt;&lt;br/&gt;&lt;a href='/1'&gt;[link]&lt;/a&gt;</content></entry></feed>";
+    let xhtml = "<feed xmlns='http://www.w3.org/2005/Atom'><entry><content type='xhtml'><div xmlns='http://www.w3.org/1999/xhtml'>\
+                 电梯坏了<br/>我走楼梯上班。<p>完</p></div></content></entry></feed>";
+    check_each(
+        "application/xml; charset=utf-8",
+        &[
+            (&long, &[], told),
+            (
+                &long,
+                &["--joke-item", "item", "--joke-content", "content:encoded"],
+                "电梯坏了，我走楼梯。\n公司在一楼。\n",
+            ),
+            (
+                &long,
+                &[
+                    "--joke-item",
+                    "channel > item",
+                    "--joke-content",
+                    "description",
+                ],
+                "摘要在这里写着。\n",
+            ),
+            (
+                atom,
+                &[],
+                "《Why did the lamp go》\nTo get brighter & better.\n",
+            ),
+            (xhtml, &[], "电梯坏了\n我走楼梯上班。\n完\n"),
+            (
+                &rss("<item><title>电梯坏了，我走楼梯上班。</title></item>"),
+                &[],
+                ONE_STAIR,
+            ),
+            (
+                &rss("<item><description>电梯坏了，&nbsp;我走楼梯 & 上班。</description></item>"),
+                &[],
+                "电梯坏了， 我走楼梯 & 上班。\n",
+            ),
+            (
+                "<?xml version='1.0'?><jokes><joke id='1'><c>电梯坏了，我走楼梯上班。</c></joke></jokes>",
+                &["--joke-item", "joke[id]", "--joke-content", "c"],
+                ONE_STAIR,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn xml_in_another_charset_is_read_and_xml_without_jokes_is_explained() {
+    check_each(
+        "application/xhtml+xml",
+        &[(
+            "<?xml version='1.0'?><!DOCTYPE html PUBLIC 'x'><html><body><li>电梯坏了，我走楼梯上班。</li></body></html>",
+            &["--joke-item", "li"],
+            ONE_STAIR,
+        )],
+    );
+    let cp1251 = encoding_rs::WINDOWS_1251.encode("<?xml version='1.0' encoding='windows-1251'?><rss><item><description>Шёл медведь по лесу.</description></item></rss>").0;
+    let printed = joke_of("text/xml", &cp1251, &[]);
+    assert_eq!(printed.jokes, "Шёл медведь по лесу.\n");
+    let printed = joke_of(
+        "text/xml",
+        b"<?xml version='1.0'?><jokes><joke>one joke</joke></jokes>",
+        &[],
+    );
+    assert!(printed.said.contains(": the page is XML, and no feed: --joke-item has to say what holds a joke, as li.joke does\n"), "{}", printed.said);
+    let printed = joke_of(
+        "text/xml",
+        b"<?xml version='1.0'?><rss><item><title>half",
+        &[],
+    );
+    assert!(
+        printed
+            .said
+            .contains(": the page is XML and cannot be read: "),
+        "{}",
+        printed.said
+    );
+}
+
+#[test]
+fn plain_text_is_divided_as_it_was_meant() {
+    check_each(
+        "text/plain; charset=utf-8",
+        &[
+            (
+                "电梯坏了，我走楼梯上班。\n医生说要多喝水，我去海边了。\n闹钟很懂事，从来不打扰我睡觉。",
+                &[],
+                THREE_STAIRS,
+            ),
+            (
+                "老板问我为什么迟到。\n我说：“路上堵车。”\n老板说那你明天不用来了。",
+                &[],
+                "老板问我为什么迟到。\n我说：“路上堵车。”\n老板说那你明天不用来了。\n",
+            ),
+            (
+                "1、电梯坏了，我走楼梯上班。\n2、医生说要多喝水，我去海边了。\n3、闹钟很懂事，从来不打扰我睡觉。",
+                &[],
+                THREE_STAIRS,
+            ),
+            (
+                "1. 电梯坏了，我走楼梯上班。\n\n2. 医生说要多喝水，我去海边了。",
+                &[],
+                TWO_STAIRS,
+            ),
+            (
+                "(11)电梯坏了，我走楼梯上班。\n(12)医生说要多喝水，我去海边了。",
+                &[],
+                TWO_STAIRS,
+            ),
+            (
+                "①电梯坏了，我走楼梯上班。\n②医生说要多喝水，我去海边了。",
+                &[],
+                TWO_STAIRS,
+            ),
+            (
+                "今日笑话\n\n一、电梯坏了，我走楼梯上班。\n二、医生说要多喝水，我去海边了。",
+                &[],
+                TWO_STAIRS,
+            ),
+            (
+                "我有三个优点：\n1、长得很帅气\n2、非常诚实可靠\n3、前两条是假的",
+                &[],
+                "我有三个优点：\n1、长得很帅气\n2、非常诚实可靠\n3、前两条是假的\n",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn titles_rows_questions_and_tags_in_plain_text_are_what_they_look_like() {
+    check_each(
+        "text/plain; charset=utf-8",
+        &[
+            (
+                "电梯与楼梯\n\n电梯坏了，我走楼梯上班。\n发现公司在一楼。",
+                &[],
+                "《电梯与楼梯》\n电梯坏了，我走楼梯上班。\n发现公司在一楼。\n",
+            ),
+            (
+                "今日笑话精选\n\n电梯坏了，我走楼梯上班。\n\n医生说要多喝水，我去海边了。",
+                &[],
+                TWO_STAIRS,
+            ),
+            (
+                "电梯坏了，\n\n我走楼梯。\n-----\n医生说要多喝水。\n=====\n闹钟很懂事。真的。",
+                &[],
+                "电梯坏了，\n我走楼梯。\n%\n医生说要多喝水。\n%\n闹钟很懂事。真的。\n",
+            ),
+            (
+                "One single joke here.\n\n---------------\n\nTwo parts?\n\nYes.",
+                &[],
+                "One single joke here.\n%\nTwo parts?\nYes.\n",
+            ),
+            (
+                "I'm reading a book about anti-gravity.\n\nIt's impossible to put down!",
+                &[],
+                "I'm reading a book about anti-gravity.\nIt's impossible to put down!\n",
+            ),
+            (
+                "为什么电梯坏了？\n\n因为公司在一楼。",
+                &[],
+                "为什么电梯坏了？\n因为公司在一楼。\n",
+            ),
+            (
+                "电梯坏了，<br>我走楼梯上班。&nbsp;真的",
+                &[],
+                "电梯坏了，\n我走楼梯上班。 真的\n",
+            ),
+            (
+                "[笑话] 小明说：今天天气不错。",
+                &[],
+                "[笑话] 小明说：今天天气不错。\n",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn one_block_of_a_page_with_several_jokes_gives_several() {
+    let flags: &[&str] = &["--joke-item", "div.a"];
+    let titled = &["--joke-item", "div.a", "--joke-title", "b"];
+    check_each(
+        "text/html; charset=utf-8",
+        &[
+            (
+                "<div class=a>电梯坏了，我走楼梯上班。<br><br>医生说要多喝水，我去海边了。<br>\n<br/>闹钟很懂事，从来不打扰我睡觉。</div>",
+                flags,
+                THREE_STAIRS,
+            ),
+            (
+                "<div class=a>21.电梯坏了，我走楼梯上班。<br>22.医生说要多喝水，我去海边了。</div>",
+                flags,
+                TWO_STAIRS,
+            ),
+            (
+                "<div class=a><h1>笑话两则</h1><p>【1】电梯坏了，我走楼梯上班。</p><p>【2】医生说要多喝水，我去海边了。</p></div>",
+                flags,
+                TWO_STAIRS,
+            ),
+            (
+                "<div class=a><h3>1、电梯</h3><p>电梯坏了，我走楼梯。</p><h3>2、医生</h3><p>医生说要多喝水，</p><p>我去海边了。</p></div>",
+                flags,
+                "《电梯》\n电梯坏了，我走楼梯。\n%\n《医生》\n医生说要多喝水，\n我去海边了。\n",
+            ),
+            (
+                "<div class=a><b>电梯</b>电梯坏了，我走楼梯。<b>医生</b>医生说要多喝水。</div>",
+                titled,
+                "《电梯》\n电梯坏了，我走楼梯。\n%\n《医生》\n医生说要多喝水。\n",
+            ),
+            (
+                "<div class=a>谁把电梯弄坏了？<br><br>我不知道，我走的楼梯。</div>",
+                flags,
+                "谁把电梯弄坏了？\n我不知道，我走的楼梯。\n",
+            ),
+            (
+                "<div class=a>1、电梯坏了，我走楼梯。</div><div class=a>2、医生说<br><br>要多喝水。</div>",
+                flags,
+                "电梯坏了，我走楼梯。\n%\n医生说\n要多喝水。\n",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn lines_faces_links_and_pictures_of_a_page_are_understood() {
+    let li: &[&str] = &["--joke-item", "li"];
+    let picture = format!(
+        "<img src='data:image/png;base64,{}'>",
+        "iVBORw0KGgo".repeat(15_000)
+    );
+    let pictures = format!("<li>电梯坏了，我走楼梯上班。{}", picture.repeat(10));
+    assert!(pictures.len() > 1 << 20);
+    check_each(
+        "text/html; charset=utf-8",
+        &[
+            (
+                "<style>li.j{color:red; white-space : pre-line}</style><li class=j>甲：一二三四\n乙：五六七八",
+                li,
+                "甲：一二三四\n乙：五六七八\n",
+            ),
+            (
+                "<div style='white-space:pre'><li>甲：一二三四\n乙：五六七八</div>",
+                li,
+                "甲：一二三四\n乙：五六七八\n",
+            ),
+            (
+                "<li>今天真开心<img alt='[笑哭]'><img alt='😂'><img alt='小图片'>",
+                li,
+                "今天真开心[笑哭]😂\n",
+            ),
+            (&pictures, li, ONE_STAIR),
+            (
+                "<li>电梯坏了，我走楼梯上班。<a href=//ad>更多精彩笑话请关注我们</a>\
+                 <li>医生说要多喝水，我去海边了。<br><a href=/s>分享</a> | <a href=/p>评论(3)</a>",
+                li,
+                TWO_STAIRS,
+            ),
+            (
+                "<li>我去过北京的<a href=/gg>故宫</a><li>我去了<a href=/bj>北京</a>，好大啊",
+                li,
+                "我去过北京的故宫\n%\n我去了北京，好大啊\n",
+            ),
+            (
+                "<li>从前有座山，山里有庙... <a href=/1>从前有座山</a><li>从前有座山，山里有庙……<a href=/1>评论</a>",
+                li,
+                "从前有座山，山里有庙……\n",
+            ),
+            (
+                "<li>点&lt;a href='//x'&gt;这里&lt;/a&gt;看更多的笑话吧<li>weixin&#58;//dl/x 一二三四五六",
+                li,
+                "点这里看更多的笑话吧\n",
+            ),
+        ],
+    );
+}

@@ -73,7 +73,7 @@ pub(super) fn items(root: &Value, rules: &Rules) -> Result<Vec<Item>, PageError>
     }
     let items = match (&rules.item, &rules.content) {
         (None, None) => usual(root, root.is_string()),
-        (None, Some(content)) => columns(root, content),
+        (None, Some(content)) => at_paths(root, content),
         (Some(item), _) => {
             let found = paths(root, item).into_iter().flatten();
             found
@@ -175,21 +175,40 @@ fn field(value: &Value, selector: &Selector) -> String {
     texts.join("\n")
 }
 
-/// The jokes at paths from the root: one of each row, if there are several paths.
-fn columns(root: &Value, content: &Selector) -> Vec<Item> {
-    let columns: Vec<Vec<&Value>> = paths(root, content)
-        .into_iter()
-        .map(|column| column.into_iter().flat_map(elements).collect())
-        .collect();
-    let rows = columns.iter().map(Vec::len).max().unwrap_or_default();
-    let row = |n: usize| {
-        let texts: Vec<String> = columns
-            .iter()
-            .filter_map(|column| text(column.get(n)?))
-            .collect();
+/// The jokes at paths from the root. Several paths with all but the last key alike are fields of
+/// the same object, of which there may be many; others make one joke together.
+fn at_paths(root: &Value, content: &Selector) -> Vec<Item> {
+    let paths = content.paths();
+    let fields: Vec<_> = paths.iter().filter_map(|path| path.split_last()).collect();
+    let join = |values: Vec<&Value>| {
+        let texts: Vec<String> = values.into_iter().filter_map(text).collect();
         Item::of(texts.join("\n"))
     };
-    (0..rows).map(row).collect()
+    match fields.as_slice() {
+        [(key, parent)] => {
+            let values = follow(root, parent)
+                .into_iter()
+                .flat_map(|value| follow(value, &[*key]));
+            values
+                .flat_map(elements)
+                .map(|value| join(vec![value]))
+                .collect()
+        }
+        [(_, parent), others @ ..] if others.iter().all(|(_, other)| other == parent) => {
+            let objects = follow(root, parent).into_iter().flat_map(elements);
+            let values = |object| {
+                fields
+                    .iter()
+                    .flat_map(move |(key, _)| follow(object, &[**key]))
+            };
+            objects
+                .map(|object| join(values(object).collect()))
+                .collect()
+        }
+        _ => vec![join(
+            paths.iter().flat_map(|path| follow(root, path)).collect(),
+        )],
+    }
 }
 
 fn text(value: &Value) -> Option<String> {

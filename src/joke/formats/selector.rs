@@ -33,10 +33,13 @@ impl Selector {
         Ok(selector)
     }
 
-    /// Parses a selector that is looked for inside an item; it may begin with `>`.
+    /// Parses a selector that is looked for inside an item; it may begin with `>`, or as paths into
+    /// JSON often do with `$.`.
     pub(crate) fn for_item(text: &str) -> Result<Selector, SelectorError> {
+        let text = text.trim_end();
+        let text = text.strip_prefix("$.").unwrap_or(text);
         Ok(Selector {
-            text: text.trim().to_owned(),
+            text: text.trim_start().to_owned(),
             chains: parse::chains(text)?,
         })
     }
@@ -48,10 +51,7 @@ impl Selector {
 
     /// The paths that it stands for in JSON, each a list of keys.
     pub(super) fn paths(&self) -> Vec<Vec<&str>> {
-        let paths = self
-            .text
-            .split(',')
-            .map(|path| path.trim().trim_start_matches("$."));
+        let paths = self.text.split(',').map(str::trim);
         paths.map(|path| path.split('.').collect()).collect()
     }
 
