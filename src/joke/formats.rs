@@ -227,8 +227,10 @@ impl PageText {
             Format::Text => text::items(text),
         };
         let mut items: Vec<Item> = items.into_iter().map(read_again).collect();
-        if items.len() == 1 && rules.link.is_none() && !matches!(self.format, Format::Text) {
-            items = items.into_iter().flat_map(text::parts).collect();
+        if items.len() == 1 && rules.link.is_none() && matches!(self.format, Format::Html) {
+            // Who names the content of a joke says that it is one.
+            let parts = |block| text::parts(block, rules.content.is_none());
+            items = items.into_iter().flat_map(parts).collect();
         }
         gather(&items, unwanted)
     }

@@ -907,6 +907,37 @@ fn one_block_of_a_page_with_several_jokes_gives_several() {
 }
 
 #[test]
+fn a_joke_with_paragraphs_is_one_where_it_is_said_to_be_one() {
+    let two = "电梯坏了，我走楼梯上班。\n医生说要多喝水，我去海边了。\n";
+    let html = "电梯坏了，我走楼梯上班。<br><br>医生说要多喝水，我去海边了。";
+    check_each(
+        "text/html; charset=utf-8",
+        &[
+            (
+                &format!("<div><p>{html}</p></div>"),
+                &["--joke-item", "div", "--joke-content", "p"],
+                two,
+            ),
+            (
+                &format!("{{\"data\":{{\"content\":\"{html}\"}}}}"),
+                &[],
+                two,
+            ),
+            (
+                &format!("<rss><item><description><![CDATA[{html}]]></description></item></rss>"),
+                &[],
+                two,
+            ),
+            (
+                "<li>他点了<a href=/1>查看更多</a>，然后就没有然后了<li>别的笑话在这里",
+                &["--joke-item", "li"],
+                "他点了查看更多，然后就没有然后了\n%\n别的笑话在这里\n",
+            ),
+        ],
+    );
+}
+
+#[test]
 fn lines_faces_links_and_pictures_of_a_page_are_understood() {
     let li: &[&str] = &["--joke-item", "li"];
     let picture = format!(

@@ -44,8 +44,8 @@ const MAX_FACE_CHARACTERS: usize = 10;
 /// The longest title of a link, in characters; what is longer is a joke.
 const MAX_LINK_CHARACTERS: usize = 30;
 
-/// Rules of a page's own style sheets that are looked at.
-const MAX_STYLE_RULES: usize = 1_000;
+/// Rules of a page's own style sheets that are followed; each is tried on every element of an item.
+const MAX_STYLE_RULES: usize = 20;
 
 /// The items on a page.
 pub(super) fn items(html: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
@@ -146,12 +146,10 @@ fn preformatted(document: &Document) -> Vec<Selector> {
         .find(Name("style"))
         .map(|sheet| sheet.text())
         .collect();
-    let rules = sheets
-        .split('}')
-        .take(MAX_STYLE_RULES)
-        .filter_map(|rule| rule.split_once('{'));
+    let rules = sheets.split('}').filter_map(|rule| rule.split_once('{'));
     rules
         .filter(|(_, declarations)| keeps_lines(declarations))
+        .take(MAX_STYLE_RULES)
         .filter_map(|(selector, _)| Selector::for_page(selector).ok())
         .collect()
 }
@@ -213,10 +211,11 @@ fn read_item(item: &Node<'_>, rules: &Rules, preformatted: &[Selector], is_block
             }
         }
     }
-    let links_elsewhere = outermost(item.find(Link)).any(|link| is_cut_mark(&link.text()));
+    let mut links = outermost(item.find(Link));
     let mut found = reader.item();
     found.title = title_reader.text;
-    found.has_link_to_rest |= links_elsewhere;
+    // On a page that a link has led to, such links lead to something else.
+    found.has_link_to_rest |= rules.link.is_none() && links.any(|link| is_cut_mark(&link.text()));
     found
 }
 
@@ -245,7 +244,6 @@ struct Reader<'a> {
     preformatted: &'a [Selector],
     /// Where links stand in the text.
     links: Vec<Range<usize>>,
-    has_link_to_rest: bool,
 }
 
 impl Reader<'_> {
@@ -256,7 +254,6 @@ impl Reader<'_> {
             headings: Vec::new(),
             preformatted,
             links: Vec::new(),
-            has_link_to_rest: false,
         }
     }
 
@@ -307,46 +304,40 @@ impl Reader<'_> {
             self.read(&child, whitespace);
         }
         if Link.matches(node) {
-            self.note_link(begin);
-        }
-        self.text.push_str(around);
-    }
-
-    /// A link that leads to the rest is no part of the text.
-    fn note_link(&mut self, begin: usize) {
-        if is_cut_mark(self.text.get(begin..).unwrap_or_default()) {
-            self.has_link_to_rest = true;
-            self.text.truncate(begin);
-        } else {
             self.links.push(begin..self.text.len());
         }
+        self.text.push_str(around);
     }
 
     /// The item, without the links at its end that are no words of it.
     fn item(mut self) -> Item {
         let is_link = self.is_link();
+        let mut has_link_to_rest = false;
         while let Some(link) = self.links.pop() {
             let part = |range: Range<usize>| self.text.get(range).unwrap_or_default();
-            let behind = part(link.end..self.text.len());
+            let is_filler = |c: char| c.is_whitespace() || "|·/-,[]()".contains(c);
+            let is_last = part(link.end..self.text.len()).chars().all(is_filler);
             let before = part(0..link.start).trim_end();
             let before = before.trim_end_matches("submitted by").trim_end();
-            let is_last = behind
-                .chars()
-                .all(|c| c.is_whitespace() || "|·/-,[]()".contains(c));
-            let ends = before
-                .ends_with(|c: char| !c.is_alphanumeric() && !"，,、：:；;（(“‘《".contains(c));
-            let is_apart = ends || part(before.len()..link.start).contains(['\n', BREAK]);
-            if !is_last || !is_apart || characters(before) < MIN_JOKE_CHARACTERS {
+            let goes_on = |c: char| c.is_alphanumeric() || "，,、：:；;（(“‘《".contains(c);
+            let is_apart = !before.ends_with(goes_on)
+                || part(before.len()..link.start).contains(['\n', BREAK]);
+            let text = part(link).to_lowercase();
+            if !is_last || characters(before) < MIN_JOKE_CHARACTERS {
+                break;
+            } else if is_cut_mark(&text) {
+                has_link_to_rest = true;
+            } else if is_apart {
+                let is_tool = TOOLS.iter().any(|tool| text.contains(tool));
+                has_link_to_rest |= trails_off(before) && !is_tool;
+            } else {
                 break;
             }
-            let about = part(link).to_lowercase();
-            self.has_link_to_rest |=
-                trails_off(before) && !TOOLS.iter().any(|tool| about.contains(tool));
             let end = before.len();
             self.text.truncate(end);
         }
         Item {
-            has_link_to_rest: self.has_link_to_rest,
+            has_link_to_rest,
             is_link,
             ..Item::of(self.text)
         }

@@ -36,10 +36,9 @@ impl Selector {
     /// Parses a selector that is looked for inside an item; it may begin with `>`, or as paths into
     /// JSON often do with `$.`.
     pub(crate) fn for_item(text: &str) -> Result<Selector, SelectorError> {
-        let text = text.trim_end();
         let text = text.strip_prefix("$.").unwrap_or(text);
         Ok(Selector {
-            text: text.trim_start().to_owned(),
+            text: text.trim().to_owned(),
             chains: parse::chains(text)?,
         })
     }

@@ -77,9 +77,9 @@ pub(super) fn own_jokes(text: &str) -> Vec<String> {
     }
 }
 
-/// The jokes in one block of a page: under headings, behind numbers that count up, or with empty
-/// lines between.
-pub(super) fn parts(block: Item) -> Vec<Item> {
+/// The jokes in one block of a page: under headings, behind numbers that count up, or, unless a
+/// joke of it may have paragraphs, with empty lines between.
+pub(super) fn parts(block: Item, is_divided_by_empty_lines: bool) -> Vec<Item> {
     let mut headed = block.content.split(HEADING);
     headed.next();
     let headed: Vec<Item> = headed
@@ -101,6 +101,7 @@ pub(super) fn parts(block: Item) -> Vec<Item> {
     let paragraphs: Vec<&str> = between_empty_lines(&block.content);
     match paragraphs.as_slice() {
         [] | [_] => vec![block],
+        _ if !is_divided_by_empty_lines => vec![block],
         [first, second] if is_question(&[first], &[second]) => vec![block],
         all if all
             .iter()
