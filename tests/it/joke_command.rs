@@ -227,7 +227,7 @@ fn the_jokes_in_a_file_are_printed_and_counted() {
     let gbk = encoding_rs::GBK
         .encode("第一个笑话，\n有两行。\n\n短的\n\n\n第三个。\n")
         .0;
-    let file = Temporary::write("jokes-to-look-at", gbk);
+    let file = Temporary::write("jokes-to-look-at", &gbk);
     let flags = ["--jokes", file.path(), "--joke-source", "none"];
     let said = format!("{}: jokes: 3\n", file.path());
     let output = joke(&flags);

@@ -84,7 +84,7 @@ fn a_text_is_cut_where_wechat_would_refuse_it_and_not_a_byte_before() {
 
 #[test]
 fn a_joke_is_cut_like_any_text() {
-    let jokes = Temporary::write("long-joke", "很长的笑话，".repeat(300));
+    let jokes = Temporary::write("long-joke", &"很长的笑话，".repeat(300));
     let bot = Bot::with(&["--joke-source", "none", "--jokes", jokes.path()], &[]);
     let joke = bot.answer_to("笑话");
     let whole = joke.strip_suffix('…').unwrap();

@@ -15,7 +15,7 @@ use crate::support::{
 /// Jokes of the owner's, of which each asker gets another one.
 fn jokes(name: &str) -> Temporary {
     let jokes: Vec<String> = (1..=20).map(|n| format!("第{n}个笑话\n")).collect();
-    Temporary::write(name, jokes.join("%\n"))
+    Temporary::write(name, &jokes.join("%\n"))
 }
 
 fn text_of(user: &str, words: &str, msg_id: &str) -> String {

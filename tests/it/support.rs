@@ -222,7 +222,7 @@ impl Drop for Bot {
 pub struct Temporary(PathBuf);
 
 impl Temporary {
-    pub fn write(name: &str, text: impl AsRef<[u8]>) -> Self {
+    pub fn write(name: &str, text: &(impl AsRef<[u8]> + ?Sized)) -> Self {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::write(&path, text).unwrap();
         Self(path)
