@@ -1,12 +1,19 @@
 //! What becomes of a connection behind an answer.
 
-use std::net::SocketAddr;
+use std::{
+    io,
+    net::SocketAddr,
+    os::fd::{AsFd, AsRawFd},
+};
 
 use nix::sys::{
     resource::{Resource, getrlimit},
     socket::{Shutdown, SockaddrStorage, getpeername, shutdown},
 };
 use tiny_http::Request;
+
+/// Descriptors that are looked at first, on either side.
+const NEAR: i32 = 64;
 
 /// What the answer says of its connection, and who sees to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,15 +102,20 @@ fn first<'a>(request: &'a Request, name: &'static str) -> Option<&'a str> {
 }
 
 /// Ends reading from a peer or writing to it. `tiny_http` keeps its sockets to itself, so the
-/// descriptor is looked for by the peer's address. A connection has two; whoever holds a request or
-/// its writer holds one, and the other may be closed in the midst of this.
+/// descriptor is looked for by the peer's address: first near the one that would be given away
+/// next, since the latest connections are there, then everywhere. A connection has two: whoever
+/// holds a request or its writer holds one, and the other may be closed in the midst of this.
 fn shut_down(peer: Option<SocketAddr>, how: Shutdown) {
     let Some(peer) = peer.map(SockaddrStorage::from) else {
         return;
     };
+    let next = io::stderr().as_fd().try_clone_to_owned();
+    let next = next.map_or(0, |descriptor| descriptor.as_raw_fd());
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(limit, _)| limit);
     // Nothing is found when the peer has hung up.
-    let _ = (0..i32::try_from(limit).unwrap_or(i32::MAX))
+    let _ = (1..=NEAR)
+        .flat_map(|distance| [next - distance, next + distance])
+        .chain(0..i32::try_from(limit).unwrap_or(i32::MAX))
         .find(|it| getpeername(*it) == Ok(peer) && shutdown(*it, how).is_ok());
 }
 
