@@ -268,7 +268,7 @@ impl Server {
     fn respond(&mut self, call: Call, outcome: Result<Response, Rejection>) {
         let is_limited = outcome.is_err() || call.info.path() == HEALTH_PATH;
         let response = outcome.unwrap_or_else(|rejection| Response::from(&rejection));
-        let connection = call.connection(self.health.is_closing());
+        let connection = call.connection(&self.health);
         if call.body == Body::Read {
             let peer = call.peer();
             let Call { request, info, .. } = call;

@@ -22,7 +22,7 @@ pub(super) enum Connection {
     Kept,
     /// `tiny_http` reads on, as was asked for in HTTP/1.0.
     KeptAsAsked,
-    /// `tiny_http` closes it.
+    /// `tiny_http` closes it, or the system does when the process ends.
     Closed,
     /// No more requests are read than have arrived; it is closed behind their answers.
     Ending,
@@ -50,9 +50,11 @@ impl Connection {
         }
     }
 
-    /// Ends it behind the answer, if `tiny_http` does not.
-    pub(super) fn ending(self) -> Self {
+    /// Ends it behind the answer, if `tiny_http` does not. Where the process ends, too, it is enough
+    /// to say so.
+    pub(super) fn ending(self, is_process_ending: bool) -> Self {
         match self {
+            Self::Kept | Self::KeptAsAsked if is_process_ending => Self::Closed,
             Self::Kept | Self::KeptAsAsked => Self::Ending,
             other => other,
         }

@@ -10,7 +10,7 @@ use httpdate::HttpDate;
 use tiny_http::{Method, Request, StatusCode};
 
 use super::connection::{Connection, has_unclear_length};
-use crate::{access_log::Line, exchange::Response};
+use crate::{access_log::Line, exchange::Response, survival::health::Health};
 
 /// Bodies up to this many bytes are in memory before `tiny_http` hands a request over.
 const READ_AHEAD_BYTES: usize = 1024;
@@ -55,10 +55,10 @@ impl Call {
     }
 
     /// What is to become of the connection.
-    pub(super) fn connection(&self, is_closing: bool) -> Connection {
+    pub(super) fn connection(&self, health: &Health) -> Connection {
         match Connection::of(&self.request) {
             _ if self.body != Body::Read => Connection::ShutDown,
-            connection if is_closing => connection.ending(),
+            connection if health.is_closing() => connection.ending(health.exit_code().is_some()),
             connection => connection,
         }
     }
