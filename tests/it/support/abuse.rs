@@ -133,12 +133,13 @@ pub const KINDS: [(&str, Abuse); 26] = [
     }),
 ];
 
-/// Sends so many requests on one connection and reads no answer.
+/// As [`unread`], so many requests.
 pub fn unread_pipeline(bot: SocketAddr, requests: usize) -> std::io::Result<TcpStream> {
     unread(bot, &"GET /healthz HTTP/1.1\r\n\r\n".repeat(requests))
 }
 
-fn unread(bot: SocketAddr, requests: &str) -> std::io::Result<TcpStream> {
+/// Sends requests on one connection and reads no answer.
+pub fn unread(bot: SocketAddr, requests: &str) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect(bot)?;
     // The peer that takes nothing: the answers fill the bot's side at once.
     SockRef::from(&stream).set_recv_buffer_size(1)?;
