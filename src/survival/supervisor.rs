@@ -154,19 +154,19 @@ impl Supervisor {
     pub(crate) fn run(mut self, announce: impl FnOnce()) -> Result<(), SupervisorError> {
         let mut announce = Some(announce);
         while self.ending.is_none() || !self.children.is_empty() {
-            self.turn()?;
+            self.settle()?;
             if self.has_served
                 && let Some(announce) = announce.take()
             {
                 announce();
             }
+            self.turn()?;
         }
         Ok(())
     }
 
-    /// Does what there is to do, then waits for a signal, a worker's line, or the next look.
+    /// Waits for a signal, a worker's line, or the next look, and takes notice of it.
     fn turn(&mut self) -> Result<(), SupervisorError> {
-        self.settle()?;
         self.wait();
         while let Ok(Some(info)) = self.signals.read_signal() {
             let number = i32::try_from(info.ssi_signo).unwrap_or_default();
