@@ -98,12 +98,12 @@ fn supervise(args: ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> 
     args.jokes.settings()?;
     let listener = socket::listen(args.listen).map_err(CommandError::failure)?;
     let address = listener.local_addr().map_err(CommandError::failure)?;
-    let announce = || {
+    let announce = move || {
         // Whoever waited for the line may be gone; WeChat is not.
         let _ = writeln!(io::stdout(), "listening on http://{address}");
     };
-    Supervisor::new(listener, limits, variables)
-        .and_then(|supervisor| supervisor.run(announce))
+    Supervisor::new(listener, limits, variables, announce)
+        .and_then(Supervisor::run)
         .map_err(CommandError::failure)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -106,7 +106,8 @@ pub(crate) struct Supervisor {
     has_program_failed: bool,
     signals: SignalFd,
     children: Vec<Child>,
-    has_served: bool,
+    /// To be called when the first worker serves.
+    announce: Option<Box<dyn FnOnce()>>,
     wants_reload: bool,
     quick_exits: u32,
     pause_end: Instant,
@@ -124,6 +125,7 @@ impl Supervisor {
         listener: TcpListener,
         limits: Limits,
         variables: Vec<(&'static str, String)>,
+        announce: impl FnOnce() + 'static,
     ) -> Result<Self, SupervisorError> {
         use Signal::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
         let taken = SigSet::from_iter([SIGCHLD, SIGHUP, SIGINT, SIGTERM]);
@@ -139,7 +141,7 @@ impl Supervisor {
             has_program_failed: false,
             signals: SignalFd::with_flags(&taken, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?,
             children: Vec::new(),
-            has_served: false,
+            announce: Some(Box::new(announce)),
             wants_reload: false,
             quick_exits: 0,
             pause_end: Instant::now(),
@@ -150,16 +152,10 @@ impl Supervisor {
         })
     }
 
-    /// Has workers serve until a signal ends it; `announce` is called when the first one does.
-    pub(crate) fn run(mut self, announce: impl FnOnce()) -> Result<(), SupervisorError> {
-        let mut announce = Some(announce);
+    /// Has workers serve until a signal ends it.
+    pub(crate) fn run(mut self) -> Result<(), SupervisorError> {
         while self.ending.is_none() || !self.children.is_empty() {
             self.settle()?;
-            if self.has_served
-                && let Some(announce) = announce.take()
-            {
-                announce();
-            }
             self.turn()?;
         }
         Ok(())
@@ -211,7 +207,10 @@ impl Supervisor {
                 let is_reload = |child: &Child| child.state == State::Ready && child.is_reload;
                 self.has_program_failed &= !self.children.iter().any(is_reload);
                 self.set(State::Ready, State::Serving, GO);
-                self.has_served = true;
+                self.announce
+                    .take()
+                    .into_iter()
+                    .for_each(|announce| announce());
             }
             _ if self.has(State::Starting) => {}
             (false, true) if self.wants_reload && self.children.len() <= MAX_WORKERS => {
@@ -260,7 +259,7 @@ impl Supervisor {
 
     /// A worker has not come to serve.
     fn give_up(&mut self, is_reload: bool, reason: String) -> Result<(), SupervisorError> {
-        if !self.has_served {
+        if self.announce.is_some() {
             return Err(SupervisorError::Worker(reason));
         }
         self.has_program_failed |= reason != SETTINGS_REFUSED;
@@ -290,11 +289,9 @@ impl Supervisor {
         let patience = self.next_look.saturating_duration_since(Instant::now());
         // Rounded up: too early would be for nothing.
         let timeout = PollTimeout::try_from(patience + Duration::from_millis(1));
+        let mut sources = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
         let links = self.children.iter().map(|child| child.link.as_fd());
-        let mut sources: Vec<_> = links
-            .chain([self.signals.as_fd()])
-            .map(|source| PollFd::new(source, PollFlags::POLLIN))
-            .collect();
+        sources.extend(links.map(|link| PollFd::new(link, PollFlags::POLLIN)));
         // Whatever it returns, everything is looked at.
         let _ = poll(&mut sources, timeout.unwrap_or(PollTimeout::ZERO));
     }
