@@ -50,8 +50,8 @@ impl Connection {
         }
     }
 
-    /// Ends it behind the answer, if `tiny_http` does not. Where the process ends, too, it is enough
-    /// to say so.
+    /// Ends it behind the answer, if `tiny_http` does not. Where the process ends, too, it is
+    /// enough to say so.
     pub(super) fn ending(self, is_process_ending: bool) -> Self {
         match self {
             Self::Kept | Self::KeptAsAsked if is_process_ending => Self::Closed,
