@@ -586,6 +586,11 @@ fn what_the_page_never_asks_is_refused_and_does_not_stop_it() {
     }
     let deep = "[".repeat(60_000);
     assert_eq!(status("POST /api/send", &deep), 400);
+    let chunked = format!(
+        "POST /api/send HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+         Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"
+    );
+    assert_eq!(exchange(page.address, chunked).status, 400);
     // A body that is declared and never comes, and one that no memory holds.
     let mut peers = Vec::new();
     for length in ["2000", "99999999999999"] {

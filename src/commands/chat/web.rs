@@ -122,10 +122,8 @@ impl Page {
     }
 
     fn answer(&mut self, mut request: Request) {
-        if request
-            .body_length()
-            .is_some_and(|length| length > MAX_ASKED_BYTES)
-        {
+        let length = request.body_length();
+        if length.is_some_and(|length| length > MAX_ASKED_BYTES) {
             // When it is dropped, `tiny_http` allocates as much as it declares.
             return mem::forget(request);
         }
@@ -133,7 +131,10 @@ impl Page {
             // A browser that is gone needs no answer.
             Ok(response) => drop(request.respond(response)),
             // The body of what is refused may never come, and is waited for behind the answer.
-            Err(refusal) => drop(thread::spawn(move || request.respond(refusal.response()))),
+            Err(refusal) => {
+                let refuse = move || request.respond(refusal.response());
+                drop(thread::Builder::new().spawn(refuse));
+            }
         }
     }
 
@@ -220,6 +221,8 @@ fn query_of(url: &str) -> &str {
 
 /// The JSON that the page sends. It comes from the user's own browser, which sends all of it.
 fn asked(request: &mut Request) -> Result<Value, Refusal> {
+    // It says how long it is, which has been looked at.
+    request.body_length().ok_or(Refusal::BadRequest)?;
     serde_json::from_reader(request.as_reader()).map_err(|_| Refusal::BadRequest)
 }
 
