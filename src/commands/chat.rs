@@ -1,5 +1,7 @@
 //! `daoxiao chat`: a talk with the bot in the terminal.
 
+pub(crate) mod web;
+
 use std::{
     error::Error,
     io::{self, BufRead, IsTerminal, Write},
@@ -9,8 +11,6 @@ use std::{
     thread,
     time::Duration,
 };
-
-pub(crate) mod web;
 
 use clap::Args;
 use rustyline::{Config, Editor, error::ReadlineError, history::MemHistory};

@@ -4,8 +4,10 @@
 //! bot in a user's name and read the Token, so it is served on loopback, or else only to those who
 //! have the key in its address; and a page of another site must not drive it through the browser.
 
+mod attempt;
 mod bot;
 mod conversation;
+mod json;
 
 use std::{
     env, fmt,
