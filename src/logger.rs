@@ -6,10 +6,7 @@ use std::{
     io::{self, Write},
     mem,
     os::fd::AsFd,
-    sync::{
-        Mutex, MutexGuard, OnceLock, PoisonError,
-        mpsc::{Receiver, Sender, channel},
-    },
+    sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -58,22 +55,45 @@ pub(crate) fn start(level: Option<LevelFilter>) {
     let _ = log::set_boxed_logger(Box::new(logger));
 }
 
-/// Where lines go beside standard error.
-static COPIES: OnceLock<Sender<Copied>> = OnceLock::new();
+/// The lines for somebody who shows them, once there is somebody.
+static COPIES: OnceLock<Copies> = OnceLock::new();
 
-/// A line of the log, for somebody else to show.
-pub(crate) struct Copied {
-    pub(crate) is_about_request: bool,
-    /// Without the line's end.
-    pub(crate) line: String,
+/// Lines of the log that were not taken yet.
+#[derive(Default)]
+pub(crate) struct Copies {
+    waiting: Mutex<Copied>,
+    has_more: Condvar,
+}
+
+#[derive(Default)]
+struct Copied {
+    lines: Vec<String>,
+    has_request: bool,
 }
 
 /// Has each line from now on copied.
-pub(crate) fn copy() -> Receiver<Copied> {
-    let (sender, receiver) = channel();
-    // A process has one page that shows its log.
-    let _ = COPIES.set(sender);
-    receiver
+pub(crate) fn copy() -> &'static Copies {
+    COPIES.get_or_init(Copies::default)
+}
+
+impl Copies {
+    fn add(&self, line: &str, is_about_request: bool) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.lines.push(line.trim_end().to_owned());
+        waiting.has_request |= is_about_request;
+        self.has_more.notify_one();
+    }
+
+    /// Waits that long for a line about a request, and takes all that there are.
+    pub(crate) fn take(&self, patience: Duration) -> Vec<String> {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_none = |copied: &mut Copied| !copied.has_request;
+        let waited = self
+            .has_more
+            .wait_timeout_while(waiting, patience, has_none);
+        let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        mem::take(&mut *waiting).lines
+    }
 }
 
 /// Writes lines. One about a request waits for a flush, for a line of another kind, or until
@@ -129,11 +149,7 @@ impl<W: Write + Send> Log for Lines<W> {
         let _ = writeln!(line, "{now} {:5} {}", record.level(), record.args());
         let is_about_request = record.target() == access_log::TARGET;
         if let Some(copies) = COPIES.get() {
-            let line = line.trim_end().to_owned();
-            let _ = copies.send(Copied {
-                is_about_request,
-                line,
-            });
+            copies.add(&line, is_about_request);
         }
         let mut page = self.page();
         if page.waiting.len() + line.len() > MAX_WAITING_BYTES {

@@ -502,8 +502,8 @@ fn a_foreign_host_or_origin_is_refused() {
         [
             ("GET /", ""),
             ("GET /api/talk", ""),
-            ("POST /api/send", "{\"do\":\"verify\"}"),
-            ("POST /api/token", "{}"),
+            ("POST /api/send", "do=verify"),
+            ("POST /api/token", ""),
         ]
         .map(|(line, body)| ask(page.address, line, headers, body).status)
     };
@@ -574,21 +574,18 @@ fn what_the_page_never_asks_is_refused_and_does_not_stop_it() {
     assert_eq!(status("GET /api/token", ""), 405);
     for body in [
         "",
-        "{",
-        "[]",
-        "{\"do\":1}",
-        "{\"do\":\"dance\"}",
-        "{\"do\":\"retry\"}",
-        "{\"do\":\"retry\",\"of\":1}",
-        "{\"do\":\"late\",\"of\":0}",
+        "do",
+        "do=dance",
+        "do=retry",
+        "do=retry&of=1",
+        "do=late&of=0",
+        "do=late&of=-1",
     ] {
         assert_eq!(status("POST /api/send", body), 400, "{body}");
     }
-    let deep = "[".repeat(60_000);
-    assert_eq!(status("POST /api/send", &deep), 400);
     let chunked = format!(
         "POST /api/send HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
-         Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"
+         Transfer-Encoding: chunked\r\n\r\n7\r\ndo=text\r\n0\r\n\r\n"
     );
     assert_eq!(exchange(page.address, chunked).status, 400);
     // A body that is declared and never comes, and one that no memory holds.

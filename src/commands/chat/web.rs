@@ -11,20 +11,22 @@ mod json;
 
 use std::{
     env, fmt,
-    io::{self, Cursor, Write},
+    io::{self, Write},
     mem,
     net::{IpAddr, SocketAddr, TcpListener},
     process::{Command, ExitCode, Stdio},
     thread,
 };
 
-use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
-use tiny_http::{Header, Method, Request, Response, Server};
+use tiny_http::{Method, Request, Server};
 
 pub(super) use self::bot::Bot;
 use self::conversation::Conversation;
-use crate::{commands::CommandError, entropy, language::Language, survival::socket::ListenError};
+use crate::{
+    commands::CommandError, entropy, language::Language, simulator::signing::query_fields,
+    survival::socket::ListenError,
+};
 
 /// The page as it is written; of its placeholders, each answer has a value of its own.
 const PAGE: &str = include_str!("../../../web/chat.html");
@@ -56,7 +58,10 @@ enum Refusal {
     Broken,
 }
 
-type HttpResponse = Response<Cursor<Vec<u8>>>;
+/// The headers of an answer that are not every answer's, and its body.
+type Answer = (String, String);
+
+const TEXT: &str = "Content-Type: text/plain\r\n";
 
 /// Shows the page until the process is ended.
 pub(super) fn run(
@@ -130,11 +135,10 @@ impl Page {
             return mem::forget(request);
         }
         match self.admit(&request).and_then(|()| self.route(&mut request)) {
-            // A browser that is gone needs no answer.
-            Ok(response) => drop(request.respond(response)),
-            // The body of what is refused may never come, and is waited for behind the answer.
+            Ok((headers, body)) => send(request, "200 OK", &headers, &body),
+            // The body of what is refused may never come, and is waited for.
             Err(refusal) => {
-                let refuse = move || request.respond(refusal.response());
+                let refuse = move || send(request, refusal.status(), TEXT, refusal.status());
                 drop(thread::Builder::new().spawn(refuse));
             }
         }
@@ -179,20 +183,14 @@ impl Page {
         }
     }
 
-    fn route(&mut self, request: &mut Request) -> Result<HttpResponse, Refusal> {
+    fn route(&mut self, request: &mut Request) -> Result<Answer, Refusal> {
         match (request.method(), path_of(request.url())) {
             (Method::Get, "/") => page(),
-            (Method::Get, "/api/talk") => Ok(json_response(&self.conversation.json(self.language))),
-            (Method::Post, "/api/token") => {
-                Ok(json_response(&json!({"token": self.conversation.token()})))
-            }
+            (Method::Get, "/api/talk") => Ok(json(self.conversation.json(self.language))),
+            (Method::Post, "/api/token") => Ok(json(self.conversation.token_json())),
             (Method::Post, "/api/send") => {
-                let asked = asked(request)?;
-                let exchange = self
-                    .conversation
-                    .send(&asked)
-                    .map_err(|_| Refusal::BadRequest)?;
-                Ok(json_response(&exchange))
+                let exchange = self.conversation.send(&asked(request)?);
+                exchange.map(json).map_err(|_| Refusal::BadRequest)
             }
             (_, "/" | "/api/talk" | "/api/token" | "/api/send") => Err(Refusal::MethodNotAllowed),
             _ => Err(Refusal::NotFound),
@@ -201,15 +199,14 @@ impl Page {
 }
 
 impl Refusal {
-    fn response(self) -> HttpResponse {
-        let (status, phrase) = match self {
-            Self::BadRequest => (400, "bad request"),
-            Self::Forbidden => (403, "forbidden"),
-            Self::NotFound => (404, "not found"),
-            Self::MethodNotAllowed => (405, "method not allowed"),
-            Self::Broken => (500, "internal error"),
-        };
-        response(status, "text/plain", format!("{phrase}\n"))
+    fn status(self) -> &'static str {
+        match self {
+            Self::BadRequest => "400 Bad Request",
+            Self::Forbidden => "403 Forbidden",
+            Self::NotFound => "404 Not Found",
+            Self::MethodNotAllowed => "405 Method Not Allowed",
+            Self::Broken => "500 Internal Server Error",
+        }
     }
 }
 
@@ -221,54 +218,46 @@ fn query_of(url: &str) -> &str {
     url.split_once('?').map_or("", |(_, query)| query)
 }
 
-/// The JSON that the page sends. It comes from the user's own browser, which sends all of it.
-fn asked(request: &mut Request) -> Result<Value, Refusal> {
+/// What the page sends, written as a query. It comes from the user's own browser, which sends all
+/// of it.
+fn asked(request: &mut Request) -> Result<Vec<(String, String)>, Refusal> {
     // It says how long it is, which has been looked at.
     request.body_length().ok_or(Refusal::BadRequest)?;
-    serde_json::from_reader(request.as_reader()).map_err(|_| Refusal::BadRequest)
+    let mut body = String::new();
+    let read = request.as_reader().read_to_string(&mut body);
+    read.map_err(|_| Refusal::BadRequest)?;
+    Ok(query_fields(&body))
 }
 
 /// The page, which runs no script and shows no style but its own, loads nothing from anywhere, and
 /// stands in no frame of another page.
-fn page() -> Result<HttpResponse, Refusal> {
+fn page() -> Result<Answer, Refusal> {
     let nonce = entropy::token().map_err(|_| Refusal::Broken)?;
     let nonce = nonce.as_str();
-    let policy = format!(
-        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
-         connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'"
+    let headers = format!(
+        "Content-Type: text/html; charset=utf-8\r\n\
+         Content-Security-Policy: default-src 'none'; script-src 'nonce-{nonce}'; \
+         style-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'\r\n"
     );
-    let page = response(200, "text/html; charset=utf-8", PAGE.replace(NONCE, nonce));
-    Ok(with_header(page, "Content-Security-Policy", &policy))
+    Ok((headers, PAGE.replace(NONCE, nonce)))
 }
 
-fn json_response(value: &Value) -> HttpResponse {
-    response(200, "application/json", value.to_string())
+fn json(body: String) -> Answer {
+    ("Content-Type: application/json\r\n".to_owned(), body)
 }
 
-fn response(status: u16, content_type: &str, body: String) -> HttpResponse {
-    let headers = [
-        ("Content-Type", content_type),
-        ("Cache-Control", "no-store"),
-        ("Referrer-Policy", "no-referrer"),
-        ("X-Content-Type-Options", "nosniff"),
-    ];
-    let response = Response::from_string(body)
-        .with_status_code(status)
-        .with_chunked_threshold(usize::MAX);
-    headers
-        .into_iter()
-        .fold(response, |response, (field, value)| {
-            with_header(response, field, value)
-        })
-}
-
-fn with_header(response: HttpResponse, field: &str, value: &str) -> HttpResponse {
-    match Header::from_bytes(field, value) {
-        Ok(header) => response.with_header(header),
-        // Every header is one of ours, in ASCII.
-        Err(()) => response,
-    }
+/// Sends an answer; a browser that is gone needs none.
+fn send(request: Request, status: &str, headers: &str, body: &str) {
+    let answer = format!(
+        "HTTP/{} {status}\r\n{headers}Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n\
+         X-Content-Type-Options: nosniff\r\nContent-Length: {}\r\n\r\n{body}",
+        request.http_version(),
+        body.len(),
+    );
+    let mut writer = request.into_writer();
+    let _ = writer.write_all(answer.as_bytes());
+    let _ = writer.flush();
 }
 
 /// Whoever waited for the line may be gone; the page is still there.

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
-
 use super::bot::Bot;
 use crate::{
     commands::{
@@ -35,7 +33,9 @@ pub(super) enum Manner {
 pub(super) struct Request {
     pub(super) manner: Manner,
     pub(super) push: Option<Push>,
-    pub(super) said: Value,
+    /// What the user does, by the page's name for it.
+    pub(super) kind: String,
+    pub(super) words: String,
     /// The place of the exchange that is repeated.
     pub(super) of: Option<usize>,
 }

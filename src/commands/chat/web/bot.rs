@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::PathBuf,
-    sync::mpsc::Receiver,
     time::{Duration, SystemTime},
 };
 
@@ -12,7 +11,7 @@ use log::Level;
 use crate::{
     access_log,
     commands::{CommandError, chat::Running},
-    logger::Copied,
+    logger::Copies,
     simulator::{WeChat, url::BotUrl},
 };
 
@@ -31,7 +30,7 @@ struct Own {
     start: Box<dyn Fn() -> Result<Running, CommandError>>,
     running: Running,
     words: Option<WordsFile>,
-    log: Receiver<Copied>,
+    log: &'static Copies,
 }
 
 /// The owner's words, and what the file was like when they were read.
@@ -51,7 +50,7 @@ impl Bot {
     pub(in crate::commands::chat) fn start(
         wechat: WeChat,
         words: Option<PathBuf>,
-        log: Receiver<Copied>,
+        log: &'static Copies,
         start: impl Fn() -> Result<Running, CommandError> + 'static,
     ) -> Result<Self, CommandError> {
         // Looked at first: what changes while it is read is read again.
@@ -98,17 +97,13 @@ impl Bot {
     /// one that logs elsewhere.
     pub(super) fn log(&self) -> Option<Vec<String>> {
         let own = self.own.as_ref()?;
-        let mut lines = Vec::new();
-        if log::log_enabled!(target: access_log::TARGET, Level::Info) {
-            while let Ok(copied) = own.log.recv_timeout(LOG_PATIENCE) {
-                lines.push(copied.line);
-                if copied.is_about_request {
-                    break;
-                }
-            }
-        }
-        lines.extend(own.log.try_iter().map(|copied| copied.line));
-        Some(lines)
+        let logs_requests = log::log_enabled!(target: access_log::TARGET, Level::Info);
+        let patience = if logs_requests {
+            LOG_PATIENCE
+        } else {
+            Duration::ZERO
+        };
+        Some(own.log.take(patience))
     }
 }
 

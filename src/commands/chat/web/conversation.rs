@@ -5,12 +5,10 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use serde_json::{Value, json};
-
 use super::{
     attempt::{Attempt, Manner, Request, judge},
     bot::Bot,
-    json::{about_json, exchange_json},
+    json::{about_json, exchange_json, object},
 };
 use crate::{
     commands::doctor::stranger,
@@ -37,9 +35,9 @@ pub(super) struct Conversation {
 
 /// A request that was made, and what the page shows of it.
 struct Exchange {
-    push: Option<Push>,
+    request: Request,
     heard: Option<Heard>,
-    json: Value,
+    json: String,
 }
 
 /// What the page asks for cannot be done.
@@ -55,34 +53,40 @@ impl Conversation {
         }
     }
 
-    pub(super) fn token(&self) -> &str {
-        self.bot.wechat.token.as_str()
+    pub(super) fn token_json(&self) -> String {
+        object(vec![("token", self.bot.wechat.token.as_str().into())]).to_string()
     }
 
     /// All of it, for a page that has just been opened.
-    pub(super) fn json(&self, language: Option<Language>) -> Value {
-        let exchanges: Vec<&Value> = self.exchanges.iter().map(|one| &one.json).collect();
-        json!({"about": about_json(&self.bot, language), "exchanges": exchanges})
+    pub(super) fn json(&self, language: Option<Language>) -> String {
+        let exchanges: Vec<&str> = self.exchanges.iter().map(|one| one.json.as_str()).collect();
+        let about = about_json(&self.bot, language);
+        format!(
+            r#"{{"about":{about},"exchanges":[{}]}}"#,
+            exchanges.join(",")
+        )
     }
 
     /// Sends what the page asks for, and shows what came of it.
-    pub(super) fn send(&mut self, asked: &Value) -> Result<Value, Unknown> {
+    pub(super) fn send(&mut self, asked: &[(String, String)]) -> Result<String, Unknown> {
         let request = self.request(asked)?;
         let attempt = self.attempt(&request);
         let first = request.of.and_then(|of| self.exchanges.get(of));
         let first = first.and_then(|first| first.heard.as_ref());
         let judgement = judge(&self.bot, &request, &attempt, first);
-        let json = exchange_json(&self.bot, &request, &attempt, &judgement);
+        let json = exchange_json(&self.bot, &request, &attempt, &judgement).to_string();
         self.exchanges.push(Exchange {
-            push: request.push,
+            request,
             heard: judgement.heard,
             json: json.clone(),
         });
         Ok(json)
     }
 
-    fn request(&self, asked: &Value) -> Result<Request, Unknown> {
-        let name = asked["do"].as_str().ok_or(Unknown)?;
+    fn request(&self, asked: &[(String, String)]) -> Result<Request, Unknown> {
+        let field = |name| asked.iter().find(|(field, _)| field == name);
+        let value = |name| field(name).map_or("", |(_, value)| value.as_str());
+        let name = value("do");
         let manner = match name {
             "retry" => Manner::Retry,
             "forged" => Manner::Forged,
@@ -91,17 +95,18 @@ impl Conversation {
             _ => Manner::Message,
         };
         if let Manner::Retry | Manner::Forged | Manner::Late = manner {
-            let of = asked["of"].as_u64().and_then(|id| usize::try_from(id).ok());
-            let place = of.and_then(|of| of.checked_sub(1)).ok_or(Unknown)?;
-            let first = self.exchanges.get(place).ok_or(Unknown)?;
+            let id: usize = value("of").parse().map_err(|_| Unknown)?;
+            let place = id.checked_sub(1).ok_or(Unknown)?;
+            let first = &self.exchanges.get(place).ok_or(Unknown)?.request;
             return Ok(Request {
                 manner,
                 push: Some(first.push.clone().ok_or(Unknown)?),
-                said: first.json.get("said").cloned().unwrap_or_default(),
+                kind: first.kind.clone(),
+                words: first.words.clone(),
                 of: Some(place),
             });
         }
-        let words = asked["words"].as_str().unwrap_or_default();
+        let words = value("words");
         let push = match manner {
             Manner::Verification => None,
             _ => Some(push(said(name, words)?)),
@@ -109,7 +114,8 @@ impl Conversation {
         Ok(Request {
             manner,
             push,
-            said: json!({"type": name, "words": words}),
+            kind: name.to_owned(),
+            words: words.to_owned(),
             of: None,
         })
     }
