@@ -2,8 +2,11 @@
 
 use std::{
     fmt, mem,
+    net::IpAddr,
     time::{Duration, Instant},
 };
+
+use log::Level;
 
 use crate::printable::printable;
 
@@ -26,6 +29,8 @@ const PATH_CHARS: usize = 64;
 /// What the log tells of one request. No query, body or OpenID is in it.
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
+    /// Whose request it is, if that is known.
+    pub(crate) peer: Option<IpAddr>,
     /// The request's method.
     pub(crate) method: &'a str,
     /// The request's path.
@@ -44,9 +49,13 @@ impl fmt::Display for Line<'_> {
         let path = printable(self.path, PATH_CHARS);
         let milliseconds = self.took.as_secs() * 1000 + u64::from(self.took.subsec_millis());
         let tenth = self.took.subsec_micros() / 100 % 10;
+        match self.peer {
+            Some(peer) => write!(f, "{peer}")?,
+            None => f.write_str("-")?,
+        }
         write!(
             f,
-            "{method} {path} {} {} {milliseconds}.{tenth} ms",
+            " {method} {path} {} {} {milliseconds}.{tenth} ms",
             self.said, self.status
         )
     }
@@ -54,8 +63,8 @@ impl fmt::Display for Line<'_> {
 
 /// Logs a line about a request. Whoever does flushes the log later: until then, it may wait to be
 /// written.
-pub(crate) fn write(line: impl fmt::Display) {
-    log::info!(target: TARGET, "{line}");
+pub(crate) fn write(level: Level, line: impl fmt::Display) {
+    log::log!(target: TARGET, level, "{line}");
 }
 
 /// Counts lines about things that a stranger can cause.
@@ -104,6 +113,7 @@ mod tests {
 
     fn line_of(method: &str, path: &str) -> String {
         Line {
+            peer: Some([203, 0, 113, 7].into()),
             method,
             path,
             said: "- refused: nothing is at this path",
@@ -114,24 +124,27 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_method_path_what_was_said_status_and_time() {
+    fn a_line_has_peer_method_path_what_was_said_status_and_time() {
         assert_eq!(
             line("/robots.txt"),
-            "GET /robots.txt - refused: nothing is at this path 404 1.2 ms"
+            "203.0.113.7 GET /robots.txt - refused: nothing is at this path 404 1.2 ms"
         );
     }
 
     #[test]
     fn a_strangers_path_and_method_are_escaped_and_cut() {
-        assert!(line_of("FOO\n\u{1b}[31m", "/").starts_with("FOO\\n\\u{1b}[31m / - "));
-        assert!(line_of(&"F".repeat(21), "/").starts_with(&format!("{}… / - ", "F".repeat(20))));
+        assert!(line_of("FOO\n\u{1b}[31m", "/").starts_with("203.0.113.7 FOO\\n\\u{1b}[31m / - "));
+        assert!(
+            line_of(&"F".repeat(21), "/")
+                .starts_with(&format!("203.0.113.7 {}… / - ", "F".repeat(20)))
+        );
         assert_eq!(
             line("/\u{1b}[2J"),
-            "GET /\\u{1b}[2J - refused: nothing is at this path 404 1.2 ms"
+            "203.0.113.7 GET /\\u{1b}[2J - refused: nothing is at this path 404 1.2 ms"
         );
         let long = "/".repeat(PATH_CHARS);
-        assert!(line(&long).starts_with(&format!("GET {long} - ")));
-        assert!(line(&format!("{long}x")).starts_with(&format!("GET {long}… - ")));
+        assert!(line(&long).starts_with(&format!("203.0.113.7 GET {long} - ")));
+        assert!(line(&format!("{long}x")).starts_with(&format!("203.0.113.7 GET {long}… - ")));
     }
 
     #[test]

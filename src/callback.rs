@@ -62,6 +62,9 @@ pub struct Callback {
     recent: Recent,
 }
 
+/// A timestamp beyond this is in milliseconds: as seconds it would be the year 5138.
+const MILLISECONDS: u64 = 100_000_000_000;
+
 /// What there is to do about a message.
 #[derive(Debug)]
 pub enum Outcome {
@@ -129,6 +132,9 @@ impl Callback {
         let off = signed_at.abs_diff(now);
         if allowed == 0 || off <= allowed {
             return Ok(());
+        }
+        if signed_at >= MILLISECONDS {
+            return Err(Rejection::Milliseconds);
         }
         let side = if signed_at < now { "past" } else { "future" };
         Err(Rejection::Age { off, side, allowed })

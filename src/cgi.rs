@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Read, Write},
+    net::IpAddr,
     sync::mpsc::channel,
     thread,
     time::{Duration, SystemTime},
@@ -9,7 +10,7 @@ use std::{
 
 use crate::{
     callback::{Callback, Rejection},
-    exchange::{self, Outcome, Response, read_body},
+    exchange::{self, Outcome, Response, is_browser, read_body},
     joke::Jokes,
 };
 
@@ -27,6 +28,10 @@ pub(crate) struct CgiRequest {
     pub(crate) method: String,
     /// `SCRIPT_NAME` and `PATH_INFO`, for the log.
     pub(crate) path: String,
+    /// `REMOTE_ADDR`, for the log.
+    pub(crate) peer: Option<IpAddr>,
+    /// Whether `HTTP_ACCEPT` is a browser's.
+    is_browsers: bool,
     /// `QUERY_STRING`; empty if there is none.
     query: String,
     /// `CONTENT_LENGTH`, if it is a number.
@@ -40,6 +45,8 @@ impl CgiRequest {
         Some(Self {
             method: variable("REQUEST_METHOD")?,
             path: part("SCRIPT_NAME") + &part("PATH_INFO"),
+            peer: part("REMOTE_ADDR").parse().ok(),
+            is_browsers: is_browser(&part("HTTP_ACCEPT")),
             query: part("QUERY_STRING"),
             length: variable("CONTENT_LENGTH").and_then(|text| text.parse().ok()),
         })
@@ -74,7 +81,10 @@ impl CgiRequest {
             }),
             _ => Err(Rejection::MethodNotAllowed { allow: "GET, POST" }),
         };
-        answered.unwrap_or_else(|rejection| Response::from(&rejection))
+        answered.unwrap_or_else(|rejection| match Response::from(&rejection) {
+            response if self.is_browsers && self.method == "GET" => response.for_browser(),
+            response => response,
+        })
     }
 }
 

@@ -7,7 +7,12 @@ use std::{
     process::ExitCode,
 };
 
-use crate::language::{Say, say};
+use log::Level;
+
+use crate::{
+    language::{Say, say},
+    logger,
+};
 
 pub(crate) mod args;
 pub(crate) mod cgi;
@@ -83,7 +88,12 @@ impl CommandError {
 
 /// Says why a command fails, and returns its exit code.
 pub(crate) fn fail(error: &CommandError) -> ExitCode {
-    complain(say(&Notice::Error(error)));
+    let text = say(&Notice::Error(error));
+    if logger::is_journal() {
+        complain(format_args!("{}{text}", logger::Prefix(Level::Error)));
+    } else {
+        complain(text);
+    }
     ExitCode::from(match error {
         CommandError::Usage(_) => USAGE,
         CommandError::Failure(_) => FAILED,

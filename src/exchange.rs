@@ -7,10 +7,20 @@ use std::{
     time::SystemTime,
 };
 
+use log::Level;
+
 use crate::{
     callback::{self, Answer, Callback, Pending, Rejection, check_length, handshake},
     entropy,
 };
+
+/// What a browser gets that opens the address which was meant for WeChat.
+const BROWSER_PAGE: &str = include_str!("browser.html");
+
+/// Whether whoever sends this `Accept` header shows web pages to somebody.
+pub(crate) fn is_browser(accept: &str) -> bool {
+    accept.to_ascii_lowercase().contains("text/html")
+}
 
 /// What goes back, and what the log tells of it.
 #[derive(Debug)]
@@ -20,8 +30,9 @@ pub(crate) struct Response {
     /// The methods that are taken, where another one was refused for it.
     allow: Option<&'static str>,
     pub(crate) body: Vec<u8>,
-    /// What was answered, for the log.
+    /// What was answered, for the log, and how much its owner should care.
     pub(crate) said: Cow<'static, str>,
+    pub(crate) level: Level,
 }
 
 /// What came of a message.
@@ -101,6 +112,29 @@ impl Response {
             allow: None,
             body,
             said: said.into(),
+            level: Level::Info,
+        }
+    }
+
+    /// A monitor's question, which is no news.
+    pub(crate) fn healthy() -> Self {
+        Self {
+            level: Level::Debug,
+            ..Self::ok("text/plain", b"ok\n".to_vec(), "- healthy")
+        }
+    }
+
+    /// The same for somebody who sits at a browser: a refusal that says what is here. Nothing of it
+    /// depends on the account.
+    #[must_use]
+    pub(crate) fn for_browser(self) -> Self {
+        match self.status {
+            403 => Self {
+                content_type: "text/html; charset=utf-8",
+                body: BROWSER_PAGE.as_bytes().to_vec(),
+                ..self
+            },
+            _ => self,
         }
     }
 
@@ -137,6 +171,11 @@ impl From<&Rejection> for Response {
             },
             body: format!("{}\n", rejection.phrase()).into_bytes(),
             said: format!("- refused: {rejection}").into(),
+            level: if rejection.needs_owner() {
+                Level::Warn
+            } else {
+                Level::Info
+            },
         }
     }
 }

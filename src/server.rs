@@ -23,6 +23,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use log::Level;
 use tiny_http::{Method, Request};
 
 use self::{
@@ -59,6 +60,8 @@ pub(crate) struct Service {
     pub(crate) callback: Callback,
     /// Where jokes come from.
     pub(crate) jokes: JokeSettings,
+    /// Whether a proxy stands before the bot and says who asks.
+    pub(crate) trust_proxy: bool,
 }
 
 /// A request whose body was waited for, and the body.
@@ -68,6 +71,7 @@ type Awaited = (Call, Result<Vec<u8>, Rejection>);
 pub(crate) struct Server {
     http: Arc<tiny_http::Server>,
     paths: Vec<String>,
+    trust_proxy: bool,
     callback: Callback,
     jokes: Jokes,
     health: Arc<Health>,
@@ -96,6 +100,7 @@ impl Server {
         Ok(Self {
             http,
             paths: service.paths,
+            trust_proxy: service.trust_proxy,
             callback: service.callback,
             jokes: Jokes::new(service.jokes, wake),
             muted: HashMap::new(),
@@ -182,19 +187,23 @@ impl Server {
         if self.askers.are_before(&request) {
             return self.askers.behind.push(request);
         }
-        let call = Call::from(request);
+        let call = Call::new(request, self.trust_proxy);
         let RequestInfo { method, time, .. } = &call.info;
         let path = call.info.path();
-        let is_callback = self.paths.iter().any(|it| it == path);
+        let is_callback = self.paths.iter().any(|it| is_same_path(it, path));
         let outcome = match (method, path) {
             (Method::Get, _) if is_callback => {
-                exchange::shake_hands(&self.callback, call.info.query(), *time)
+                let outcome = exchange::shake_hands(&self.callback, call.info.query(), *time);
+                match outcome {
+                    Err(rejection) if call.is_browsers() => {
+                        Ok(Response::from(&rejection).for_browser())
+                    }
+                    outcome => outcome,
+                }
             }
             (Method::Post, _) if is_callback => return self.take_message(call, None),
             _ if is_callback => Err(Rejection::MethodNotAllowed { allow: "GET, POST" }),
-            (Method::Get | Method::Head, HEALTH_PATH) => {
-                Ok(Response::ok("text/plain", b"ok\n".to_vec(), "- healthy"))
-            }
+            (Method::Get | Method::Head, HEALTH_PATH) => Ok(Response::healthy()),
             (_, HEALTH_PATH) => Err(Rejection::MethodNotAllowed { allow: "GET, HEAD" }),
             _ => Err(Rejection::NotFound),
         };
@@ -266,8 +275,8 @@ impl Server {
 
     /// Sends a response and writes the line into the log.
     fn respond(&mut self, call: Call, outcome: Result<Response, Rejection>) {
-        let is_limited = outcome.is_err() || call.info.path() == HEALTH_PATH;
         let response = outcome.unwrap_or_else(|rejection| Response::from(&rejection));
+        let is_limited = response.status >= 400 || call.info.path() == HEALTH_PATH;
         let connection = call.connection(&self.health);
         if call.body == Body::Read {
             let peer = call.peer();
@@ -327,12 +336,20 @@ impl Server {
         if is_limited {
             let (is_admitted, left_out) = self.rate_limit.admit(Instant::now());
             if left_out > 0 {
-                access_log::write(format_args!("{left_out} more requests were refused"));
+                access_log::write(
+                    Level::Info,
+                    format_args!("{left_out} more requests were refused"),
+                );
             }
             if !is_admitted {
                 return;
             }
         }
-        access_log::write(info.line(response));
+        access_log::write(response.level, info.line(response));
     }
+}
+
+/// Whether two paths are one: slashes at both ends are easily typed, or forgotten.
+fn is_same_path(one: &str, other: &str) -> bool {
+    one.trim_matches('/') == other.trim_matches('/')
 }

@@ -31,6 +31,9 @@ pub enum Rejection {
     /// The timestamp is no number of seconds.
     #[error("the timestamp is not a number of seconds")]
     Timestamp,
+    /// The timestamp is in milliseconds.
+    #[error("the timestamp is in milliseconds, and WeChat's are in seconds")]
+    Milliseconds,
     /// The timestamp is too far from now.
     #[error(
         "the timestamp is {off} s in the {side}, and {allowed} are allowed: check this machine's clock"
@@ -80,6 +83,7 @@ impl Rejection {
             Self::Query(_)
             | Self::Signature
             | Self::Timestamp
+            | Self::Milliseconds
             | Self::Age { .. }
             | Self::Envelope(_) => 403,
         }
@@ -90,6 +94,20 @@ impl Rejection {
         matches!(
             self,
             Self::NotFound | Self::MethodNotAllowed { .. } | Self::Query(_) | Self::Signature
+        )
+    }
+
+    /// Whether the account's owner must act, since it may well be WeChat that is refused: whoever
+    /// sent it has the Token, and clocks, keys or programs do not fit.
+    pub(crate) fn needs_owner(&self) -> bool {
+        matches!(
+            self,
+            Self::Timestamp
+                | Self::Milliseconds
+                | Self::Age { .. }
+                | Self::Envelope(_)
+                | Self::Message(_)
+                | Self::NoRandomness
         )
     }
 

@@ -70,12 +70,13 @@ pub(crate) fn run(args: CgiArgs) -> Result<ExitCode, CommandError> {
     let response = request.answer(io::stdin(), &mut callback, &mut jokes, SystemTime::now());
     let written = cgi::write(&response, io::stdout().lock());
     let line = Line {
+        peer: request.peer,
         method: &request.method,
         path: &request.path,
         said: &response.said,
         status: response.status,
         took: begun.elapsed(),
     };
-    log::info!("{line}");
+    log::log!(response.level, "{line}");
     printed(written)
 }

@@ -159,6 +159,7 @@ impl Running {
         };
         let service = Service {
             paths: vec!["/".to_owned()],
+            trust_proxy: false,
             callback: Callback::new(account, words.read()?),
             jokes: jokes.clone().settings()?,
         };

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use clap::Args;
+use clap::{ArgAction, Args, builder::FalseyValueParser};
 
 use super::{
     CommandError, Notice, StartError,
@@ -54,6 +54,15 @@ pub(crate) struct ServeArgs {
     /// Path that WeChat calls; several are repeated or separated by commas
     #[arg(long, env = "DAOXIAO_PATH", value_name = "PATH", default_value = "/,/wechat", value_delimiter = ',', value_parser = spoken(path))]
     path: Vec<String>,
+    /// Take the address of whoever asks from X-Forwarded-For, for the log: only behind a proxy that
+    /// sets it
+    #[arg(
+        long,
+        env = "DAOXIAO_TRUST_PROXY",
+        value_parser = FalseyValueParser::new(),
+        action = ArgAction::SetTrue
+    )]
+    trust_proxy: bool,
     #[command(flatten)]
     age: MaxAgeArg,
     /// Connections at a time
@@ -116,6 +125,7 @@ fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
     let words = words(&args.words, worker.is_reload)?;
     let service = Service {
         paths: args.path,
+        trust_proxy: args.trust_proxy,
         callback: Callback::new(secrets::account(token, args.age.max_age)?, words),
         jokes: joke_settings(args.jokes, worker.is_reload)?,
     };

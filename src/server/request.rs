@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     time::{Instant, SystemTime},
 };
 
@@ -10,7 +10,11 @@ use httpdate::HttpDate;
 use tiny_http::{Method, Request, StatusCode};
 
 use super::connection::{Connection, has_unclear_length};
-use crate::{access_log::Line, exchange::Response, survival::health::Health};
+use crate::{
+    access_log::Line,
+    exchange::{Response, is_browser},
+    survival::health::Health,
+};
 
 /// Bodies up to this many bytes are in memory before `tiny_http` hands a request over.
 const READ_AHEAD_BYTES: usize = 1024;
@@ -30,6 +34,8 @@ pub(super) struct Call {
 }
 
 pub(super) struct RequestInfo {
+    /// Who asked: the connection's other end, or whom a trusted proxy asks for.
+    peer: Option<IpAddr>,
     pub(super) method: Method,
     url: String,
     /// Where the path ends in the URL.
@@ -64,11 +70,16 @@ impl Call {
     }
 }
 
-impl From<Request> for Call {
-    fn from(request: Request) -> Self {
+impl Call {
+    pub(super) fn new(request: Request, trust_proxy: bool) -> Self {
         let url = origin_form(request.url());
+        let forwarded = trust_proxy.then(|| forwarded_for(&request)).flatten();
+        let connected = request
+            .remote_addr()
+            .map(|address| address.ip().to_canonical());
         Self {
             info: RequestInfo {
+                peer: forwarded.or(connected),
                 method: request.method().clone(),
                 path_end: url.find('?').unwrap_or(url.len()),
                 url: url.to_owned(),
@@ -129,6 +140,15 @@ pub(super) fn send(
     sent
 }
 
+impl Call {
+    /// Whether whoever asks shows web pages to somebody.
+    pub(super) fn is_browsers(&self) -> bool {
+        let mut headers = self.request.headers().iter();
+        let accept = headers.find(|header| header.field.equiv("Accept"));
+        accept.is_some_and(|header| is_browser(header.value.as_str()))
+    }
+}
+
 impl RequestInfo {
     pub(super) fn path(&self) -> &str {
         match self.url.get(..self.path_end).unwrap_or_default() {
@@ -143,6 +163,7 @@ impl RequestInfo {
 
     pub(super) fn line<'a>(&'a self, response: &'a Response) -> Line<'a> {
         Line {
+            peer: self.peer,
             method: self.method.as_str(),
             path: self.path(),
             said: &response.said,
@@ -150,6 +171,20 @@ impl RequestInfo {
             took: self.begun.elapsed(),
         }
     }
+}
+
+/// Whom the proxy asks for: the last address is what it has added itself.
+fn forwarded_for(request: &Request) -> Option<IpAddr> {
+    let mut headers = request.headers().iter().rev();
+    let header = headers.find(|header| header.field.equiv("X-Forwarded-For"))?;
+    header
+        .value
+        .as_str()
+        .rsplit(',')
+        .next()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// The path and the query of a request's target, which may name scheme and host before them.

@@ -136,7 +136,7 @@ fn the_age_limit_is_in_both_directions_and_the_log_says_by_how_much() {
 fn unknown_paths_and_methods_are_404_and_405() {
     let bot = Bot::start();
     for (head, status, allow, body) in [
-        ("GET /wechat/ HTTP/1.1", 404, None, "not found\n"),
+        ("GET /wechat/x HTTP/1.1", 404, None, "not found\n"),
         ("POST /nowhere HTTP/1.1", 404, None, "not found\n"),
         ("PUT /nowhere?x=1 HTTP/1.1", 404, None, "not found\n"),
         (
@@ -345,16 +345,16 @@ fn the_log_has_a_line_a_request_and_no_secret() {
     let (ending, lines): (Vec<&str>, Vec<&str>) = log
         .lines()
         .partition(|line| line.ends_with("SIGTERM: ending"));
-    assert_eq!((ending.len(), lines.len()), (1, 6), "{log}");
+    assert_eq!((ending.len(), lines.len()), (1, 5), "{log}");
     let stamp = lines[0].split(' ').next().unwrap();
     assert_eq!((stamp.len(), stamp.ends_with('Z')), (20, true), "{stamp}");
     assert!(
-        lines[0].contains(" INFO  POST /wechat text text 200 "),
+        lines[0].contains(" INFO  127.0.0.1 POST /wechat text text 200 "),
         "{log}"
     );
     assert!(lines[0].ends_with(" ms"));
     assert!(
-        lines[1].contains(" INFO  POST /wechat image text 200 "),
+        lines[1].contains(" INFO  127.0.0.1 POST /wechat image text 200 "),
         "{log}"
     );
     assert!(
@@ -369,7 +369,6 @@ fn the_log_has_a_line_a_request_and_no_secret() {
         lines[4].contains("FOO\\u{1b}[31m / - refused: only GET, POST are answered here 405 "),
         "{log}"
     );
-    assert!(lines[5].contains("GET /healthz - healthy 200 "), "{log}");
     for secret in [TOKEN, "oUser", "gh_bot", "nonce42", "天机", "signature="] {
         assert!(!log.contains(secret), "{secret} in {log}");
     }
@@ -412,4 +411,53 @@ fn an_answer_has_the_version_that_was_asked_in_and_no_more_than_it_needs() {
         assert_eq!(reply.head, expected);
         assert_eq!(reply.content(), "好你");
     }
+}
+
+#[test]
+fn slashes_too_many_or_too_few_are_forgiven() {
+    let bot = Bot::with(&["--joke-source", "none", "--path", "/wechat/"], &[]);
+    for path in ["/wechat", "/wechat/", "//wechat", "//wechat//"] {
+        let reply = bot.get(&format!("{}&echostr=hello", signed(path)));
+        assert_eq!((reply.status, reply.text()), (200, "hello"), "{path}");
+        let reply = bot.post(&signed(path), text_message("ab"));
+        assert_eq!(reply.content(), "ba", "{path}");
+    }
+    for path in ["/", "//", "/we/chat", "/wechat/x"] {
+        assert_eq!(bot.get(&signed(path)).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn a_browser_is_told_what_is_here_and_scripts_are_not() {
+    let bot = Bot::start();
+    let open = |target: &str, accept: &str| {
+        let request =
+            format!("GET {target} HTTP/1.1\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
+        exchange(bot.address, request)
+    };
+    let browser = "text/html,application/xhtml+xml,*/*;q=0.8";
+    let page = open("/wechat", browser);
+    assert_eq!(page.status, 403);
+    assert_eq!(
+        page.header("Content-Type"),
+        Some("text/html; charset=utf-8")
+    );
+    for words in [
+        "这里由微信服务器来访问",
+        "“服务器配置”",
+        "This is where WeChat calls",
+    ] {
+        assert!(page.text().contains(words), "{}", page.text());
+    }
+    // One page, whoever asks and for whatever reason it is refused.
+    let stale = format!("{}&echostr=1", signed_at("/wechat", now() - 1000));
+    assert_eq!(open(&stale, browser).body, page.body);
+    bot.wait_for_log("127.0.0.1 GET /wechat - refused: ");
+    for accept in ["*/*", "application/json"] {
+        let reply = open("/wechat", accept);
+        assert_eq!((reply.status, reply.text()), (403, "forbidden\n"));
+    }
+    assert_eq!(open("/nowhere", browser).text(), "not found\n");
+    let echoed = open(&format!("{}&echostr=hello", signed("/wechat")), browser);
+    assert_eq!((echoed.status, echoed.text()), (200, "hello"));
 }

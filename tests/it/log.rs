@@ -3,12 +3,17 @@
 use std::{
     io::{Read, Write},
     net::{Shutdown, TcpStream},
+    process::Command,
     time::Instant,
 };
 
 use crate::{
     askers::bot_with_held_jokes,
-    support::{Bot, LIMIT, parse_reply, poll, post_kept, post_request, signed, text_message},
+    owner::SECRETS,
+    support::{
+        Bot, LIMIT, TOKEN, exchange, now, parse_reply, poll, post_kept, post_request, signed,
+        signed_at, signed_with, text_message,
+    },
 };
 
 /// So many messages that come one right after the other, as on a busy server.
@@ -30,7 +35,8 @@ fn burst(bot: &Bot, messages: usize) {
 }
 
 fn lines(log: &str) -> usize {
-    log.matches(" INFO  POST /wechat text text 200 ").count()
+    log.matches(" INFO  127.0.0.1 POST /wechat text text 200 ")
+        .count()
 }
 
 #[test]
@@ -111,4 +117,120 @@ fn what_is_answered_on_the_way_out_has_its_line() {
     let jokes = log.matches("POST /wechat text joke 200").count();
     assert_eq!([jokes, lines(&log)], answers, "{log}");
     assert_eq!(jokes, 1);
+}
+
+/// A bot that takes its standard error for systemd's journal, or for another one's.
+fn bot_under_systemd(stream: &str, arguments: &[&str]) -> Bot {
+    let mut command = Command::new("/bin/sh");
+    let program = env!("CARGO_BIN_EXE_daoxiao");
+    let arguments = arguments.join(" ");
+    let script = format!("JOURNAL_STREAM={stream} exec {program} {arguments}");
+    command.args(["-c", &script]).env_clear();
+    command.envs([("WECHAT_TOKEN", TOKEN), ("PATH", "/usr/bin:/bin")]);
+    Bot::spawn(command)
+}
+
+#[test]
+fn under_systemd_lines_have_the_journals_priority_and_no_time() {
+    let here = "$(stat -L -c %d:%i /dev/stderr)";
+    let serve = [
+        "--listen",
+        "127.0.0.1:0",
+        "--joke-source",
+        "none",
+        "--log",
+        "debug",
+    ];
+    let bot = bot_under_systemd(here, &serve);
+    bot.say(text_message("你好"));
+    bot.get("/healthz");
+    let stale = signed_at("/wechat", now() - 1000);
+    bot.post(&stale, text_message("你好"));
+    let (_, log) = bot.stop();
+    for line in [
+        "\n<6>127.0.0.1 POST /wechat text text 200 ",
+        "\n<7>127.0.0.1 GET /healthz - healthy 200 ",
+        "\n<4>127.0.0.1 POST /wechat - refused: the timestamp is 1000 s in the past",
+        "<6>SIGTERM: ending\n",
+    ] {
+        assert!(format!("\n{log}").contains(line), "{line}\n{log}");
+    }
+    let is_prioritized = |line: &str| line.starts_with('<') && line.as_bytes()[2] == b'>';
+    assert!(log.lines().all(is_prioritized), "{log}");
+    // Somebody else's journal: the time is told.
+    let bot = bot_under_systemd("1:1", &serve[..4]);
+    bot.say(text_message("你好"));
+    let line = bot.wait_for_log("text text 200");
+    assert!(line.contains("Z INFO  127.0.0.1 POST "), "{line}");
+}
+
+#[test]
+fn the_address_in_the_log_is_the_peers_or_whom_a_trusted_proxy_names() {
+    let forwarded = |bot: &Bot, header: &str| {
+        let request = format!("GET /nowhere HTTP/1.1\r\n{header}\r\nConnection: close\r\n\r\n");
+        exchange(bot.address, request);
+        let line = bot.wait_for_log("/nowhere");
+        line.split("INFO  ")
+            .nth(1)
+            .unwrap()
+            .split(' ')
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    let header = "X-Forwarded-For: 198.51.100.1, 203.0.113.7";
+    assert_eq!(forwarded(&Bot::start(), header), "127.0.0.1");
+    let trusting = || Bot::with(&["--joke-source", "none", "--trust-proxy"], &[]);
+    assert_eq!(forwarded(&trusting(), header), "203.0.113.7");
+    let two = format!(
+        "X-Forwarded-For: 198.51.100.1\r\n{}",
+        "x-forwarded-for: 2001:db8::7"
+    );
+    assert_eq!(forwarded(&trusting(), &two), "2001:db8::7");
+    assert_eq!(
+        forwarded(&trusting(), "X-Forwarded-For: \x1b[31m"),
+        "127.0.0.1"
+    );
+    assert_eq!(forwarded(&trusting(), "X-Other: 203.0.113.7"), "127.0.0.1");
+    let by_variable = Bot::with(
+        &["--joke-source", "none"],
+        &[("DAOXIAO_TRUST_PROXY", "true")],
+    );
+    assert_eq!(forwarded(&by_variable, header), "203.0.113.7");
+}
+
+#[test]
+fn what_an_owner_must_act_on_is_a_warning_and_strangers_are_not() {
+    let bot = Bot::start();
+    bot.post(&signed_at("/wechat", now() - 1000), text_message("你好"));
+    bot.post(&signed("/wechat"), "no XML");
+    bot.post(&signed_with("another", "/wechat"), text_message("你好"));
+    bot.get("/nowhere");
+    bot.get("/wechat");
+    for line in [
+        " WARN  127.0.0.1 POST /wechat - refused: the timestamp is 1000 s in the past",
+        " WARN  127.0.0.1 POST /wechat - refused: the body is not XML",
+        " INFO  127.0.0.1 POST /wechat - refused: the signature is wrong",
+        " INFO  127.0.0.1 GET /nowhere - refused: no such path",
+        " INFO  127.0.0.1 GET /wechat - refused: ",
+    ] {
+        bot.wait_for_log(line);
+    }
+    let with_key = Bot::with(&["--joke-source", "none"], &SECRETS);
+    with_key.say(text_message("你好"));
+    with_key
+        .wait_for_log(" WARN  127.0.0.1 POST /wechat - refused: the query has no encrypt_type=aes");
+    // For monitors that ask every few seconds, more is to be asked for.
+    bot.get("/healthz");
+    let (_, log) = bot.stop();
+    assert!(!log.contains("/healthz"), "{log}");
+}
+
+#[test]
+fn a_timestamp_in_milliseconds_is_called_that() {
+    let bot = Bot::start();
+    bot.post(&signed_at("/wechat", now() * 1000), text_message("你好"));
+    bot.wait_for_log(
+        " WARN  127.0.0.1 POST /wechat - refused: the timestamp is in milliseconds, and WeChat's are in seconds 403",
+    );
 }

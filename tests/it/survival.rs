@@ -576,7 +576,7 @@ fn a_handed_in_socket_that_does_not_listen_is_refused() {
 
 #[test]
 fn a_bot_whose_log_nobody_reads_keeps_nobody_waiting_and_says_what_is_missing() {
-    let path = format!("/{}", "p".repeat(60));
+    let path = format!("/{}", "p".repeat(40));
     let (mut child, address) = unread_bot(&["--path", &path]);
     let answer = || {
         let request = post_request(&signed(&path), text_message("你好").as_bytes());

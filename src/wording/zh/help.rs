@@ -27,6 +27,9 @@ pub(crate) fn argument(command: &str, id: &str) -> Option<&'static str> {
         ("help", "subcommand") => "哪个命令",
         ("serve", "listen") => "监听的端口，或地址和端口；端口 0 表示自动选一个空闲端口",
         ("serve", "path") => "微信请求的路径；多个路径可重复这个参数，或用逗号隔开",
+        ("serve", "trust_proxy") => {
+            "日志里的对方地址取自 X-Forwarded-For；前面有会设这一项的反向代理时才用"
+        }
         ("serve", "max_connections") => "最多同时保持多少个连接",
         ("serve", "max_memory") => "内存上限（MiB），超过就重新启动",
         ("chat", "url") => "跟这个地址上的机器人聊天，而不是临时启动一个",
