@@ -6,7 +6,7 @@ use std::{
     process::{Output, Stdio},
 };
 
-use crate::support::{Bot, TOKEN, daoxiao};
+use crate::support::{Bot, TOKEN, Temporary, daoxiao};
 
 fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     daoxiao(arguments)
@@ -207,7 +207,17 @@ fn version_and_help_are_on_standard_output() {
     assert_eq!(run(&["-V"], &[]).stdout, run(&["--version"], &[]).stdout);
 }
 
-const COMMANDS: [&str; 7] = ["serve", "chat", "say", "sign", "doctor", "joke", "cgi"];
+const COMMANDS: [&str; 9] = [
+    "serve",
+    "chat",
+    "say",
+    "sign",
+    "doctor",
+    "joke",
+    "cgi",
+    "completions",
+    "man",
+];
 
 fn help(command: &str) -> String {
     let output = run(&[command, "--help"], &[("WECHAT_TOKEN", "verysecret1")]);
@@ -341,4 +351,361 @@ fn a_made_up_token_is_shown_once_as_a_line_that_a_shell_can_take() {
         "none",
     ]));
     assert_ne!(again.wait_for_log("WECHAT_TOKEN="), line);
+}
+
+/// The first line on standard error of a command that ends with 2, in Chinese.
+fn refused_in_chinese(arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let error = refused(
+        arguments,
+        &[variables, &[("LC_ALL", "zh_CN.UTF-8")]].concat(),
+    );
+    error.lines().next().unwrap().to_owned()
+}
+
+#[test]
+fn the_language_is_that_of_the_flag_the_variable_or_the_locale() {
+    let english = "error: WECHAT_TOKEN is not set: ";
+    let chinese = "错误：没有设置 WECHAT_TOKEN：";
+    for (arguments, variables, beginning) in [
+        (&["sign"][..], &[][..], english),
+        (&["sign"], &[("LANG", "zh_CN.UTF-8")], chinese),
+        (&["sign"], &[("LC_MESSAGES", "zh_TW")], chinese),
+        (&["sign"], &[("LC_ALL", "C"), ("LANG", "zh_CN")], english),
+        (&["sign"], &[("DAOXIAO_LANG", "zh"), ("LANG", "C")], chinese),
+        (&["sign", "--lang", "zh"], &[], chinese),
+        (&["--lang", "zh", "sign"], &[], chinese),
+        (&["--lang=zh", "sign"], &[], chinese),
+        (&["sign", "--lang=en"], &[("DAOXIAO_LANG", "zh")], english),
+    ] {
+        let error = refused(arguments, variables);
+        assert!(
+            error.starts_with(beginning),
+            "{arguments:?} {variables:?} {error}"
+        );
+    }
+    let error = refused(&["sign"], &[("DAOXIAO_LANG", "fr")]);
+    assert!(
+        error.starts_with("error: invalid value 'fr' for '--lang <LANG>': expected zh or en\n"),
+        "{error}"
+    );
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table of errors")]
+fn every_error_of_the_command_line_is_in_chinese_too() {
+    for (arguments, expected) in [
+        (
+            &["docter"][..],
+            "错误：没有 docter 这个命令。是不是 doctor？",
+        ),
+        (&["say", "--bogus"], "错误：没有 --bogus 这个参数"),
+        (&["sign", "--lang"], "错误：--lang <LANG> 后面要有值"),
+        (&["doctor"], "错误：缺少 <URL>"),
+        (
+            &["chat", "--joke-item", "li"],
+            "错误：缺少 --joke-url <URL>",
+        ),
+        (
+            &["say", "--event", "CLICK", "a"],
+            "错误：--event <NAME> 不能和 [TEXT]... 一起用",
+        ),
+        (
+            &["doctor", "ftp://a/"],
+            "错误：<URL> 的值“ftp://a/”不能用：应为 http://127.0.0.1:8080/wechat 这样的 URL，只含 ASCII 字符，端口从 1 到 65535，也可以不写",
+        ),
+        (
+            &["--listen", "here:80"],
+            "错误：--listen <ADDR> 的值“here:80”不能用：应为端口或“地址:端口”，例如 8080、0.0.0.0:8080 或 [::1]:8080",
+        ),
+        (
+            &["--path", "wechat"],
+            "错误：--path <PATH> 的值“wechat”不能用：应为 / 或 /wechat 这样的路径，只含可见的 ASCII 字符，不含 ? 和 #",
+        ),
+        (
+            &["--path", "/healthz"],
+            "错误：--path <PATH> 的值“/healthz”不能用：/healthz 是机器人自己的健康检查路径，不能占用",
+        ),
+        (
+            &["--max-age", "-1"],
+            "错误：--max-age <SECONDS> 的值“-1”不能用：应为 0 到 315360000 之间的整数",
+        ),
+        (
+            &["--log", "loud"],
+            "错误：--log <LEVEL> 的值“loud”不能用：应为 off、error、warn、info、debug 或 trace",
+        ),
+        (
+            &["joke", "--joke-source", "none,zol"],
+            "错误：--joke-source none,zol：none 表示不用任何来源，不能和别的一起写",
+        ),
+        (
+            &["--listen", "127.0.0.1:0", "--jokes", "/no/such/file"],
+            "错误：--jokes /no/such/file：读不了文件：文件不存在",
+        ),
+    ] {
+        assert_eq!(
+            refused_in_chinese(arguments, &[("WECHAT_TOKEN", TOKEN)]),
+            expected
+        );
+    }
+    for (variables, expected) in [
+        (
+            &[("WECHAT_TOKEN", "a!")][..],
+            "错误：WECHAT_TOKEN 的值不能用：Token 应为 3 到 32 个字母或数字",
+        ),
+        (
+            &[("WECHAT_TOKEN", TOKEN), ("RUST_LOG", "inof")],
+            "错误：RUST_LOG=inof：应为 off、error、warn、info、debug、trace，或 daoxiao=debug 这样的过滤规则",
+        ),
+        (
+            &[("DAOXIAO_LISTEN", "x")],
+            "错误：--listen <ADDR> 的值“x”不能用：应为端口或“地址:端口”，例如 8080、0.0.0.0:8080 或 [::1]:8080（来自变量 DAOXIAO_LISTEN）",
+        ),
+    ] {
+        assert_eq!(refused_in_chinese(&[], variables), expected);
+    }
+    // No address of this machine.
+    let output = run(
+        &["--listen", "192.0.2.1:80"],
+        &[("LANG", "zh_CN"), ("WECHAT_TOKEN", TOKEN)],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "错误：无法监听 192.0.2.1:80：本机没有这个地址；0.0.0.0:80 表示本机的所有地址\n"
+    );
+}
+
+#[test]
+fn what_commands_say_is_in_chinese_too() {
+    let bot = Bot::spawn({
+        let mut command = daoxiao(&["--listen", "127.0.0.1:0", "--joke-source", "none"]);
+        command.env("LANG", "zh_CN.UTF-8");
+        command
+    });
+    bot.wait_for_log("没有设置 Token，这是本次运行随机生成的：把它填到公众平台的表单里；");
+    let said = |command: std::process::Command, input: &str| crate::owner::run(command, input);
+    let chinese = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = daoxiao(arguments);
+        command.env("LANG", "zh_CN.UTF-8");
+        command.envs(variables.iter().copied());
+        command
+    };
+    let talk = said(chinese(&["chat", "--joke-source", "none"], &[]), "ab\n\n");
+    assert_eq!(
+        (talk.code, talk.out.as_str()),
+        (Some(0), "ba\n（没有回复）\n")
+    );
+    let closed = crate::owner::closed_port();
+    let token = [("WECHAT_TOKEN", TOKEN)];
+    let port = closed.rsplit_once(':').unwrap().1.replace("/wechat", "");
+    let unheard = said(chinese(&["say", "--url", &closed, "a"], &token), "");
+    let expected = format!("错误：127.0.0.1 的 {port} 端口没有程序在监听\n");
+    assert_eq!((unheard.code, unheard.err), (Some(1), expected));
+    let bot = Bot::start();
+    let url = format!("http://{}/wechat", bot.address);
+    let event = ["say", "--url", &url, "--event", "unsubscribe"];
+    let unanswered = said(chinese(&event, &token), "");
+    assert_eq!(
+        (unanswered.code, unanswered.err.as_str()),
+        (Some(3), "机器人收到了，但没有回复\n")
+    );
+    let other = [("WECHAT_TOKEN", "another")];
+    let refused = said(chinese(&["say", "--url", &url, "a"], &other), "");
+    assert_eq!(
+        refused.err,
+        "错误：被拒绝，状态码 403：forbidden\n先做这一步：让这里的 WECHAT_TOKEN、公众平台和服务器三处的 Token 一致，并让反向代理保留查询字符串。\n"
+    );
+    let none = said(chinese(&["joke", "--joke-source", "none"], &[]), "");
+    assert_eq!(
+        (none.code, none.err.as_str()),
+        (Some(1), "错误：没有笑话：没有可问的来源\n")
+    );
+    let failed = said(chinese(&["joke", "--joke-url", &closed], &[]), "");
+    assert!(
+        failed
+            .err
+            .starts_with(&format!("custom：{closed}：连接失败：")),
+        "{failed:?}"
+    );
+    assert!(
+        failed
+            .err
+            .ends_with("\n错误：没有笑话：各个来源的情况见上面\n"),
+        "{failed:?}"
+    );
+}
+
+#[test]
+fn the_help_is_in_chinese_too() {
+    for command in COMMANDS {
+        let output = run(&["help", command], &[("LC_ALL", "zh_CN.UTF-8")]);
+        let help = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{help}");
+        assert!(
+            help.contains("用法：daoxiao") && help.contains("选项"),
+            "{help}"
+        );
+        for english in [
+            "Usage",
+            "Options",
+            "Print help",
+            "[default",
+            "[env",
+            "Example",
+        ] {
+            assert!(!help.contains(english), "{english} in {help}");
+        }
+        assert!(
+            help.contains(&format!("daoxiao {command}")) && help.contains("例"),
+            "{help}"
+        );
+    }
+    let serve = run(&["serve", "--help", "--lang", "zh"], &[]);
+    let serve = String::from_utf8(serve.stdout).unwrap();
+    assert!(
+        serve.contains("默认 0.0.0.0:8080，变量 DAOXIAO_LISTEN"),
+        "{serve}"
+    );
+}
+
+#[test]
+fn where_to_listen_may_be_a_port_only() {
+    for (listen, address) in [
+        ("0", "0.0.0.0"),
+        (":0", "0.0.0.0"),
+        ("localhost:0", "127.0.0.1"),
+        ("127.0.0.1:0", "127.0.0.1"),
+    ] {
+        let mut command = daoxiao(&["--listen", listen, "--joke-source", "none"]);
+        command.env("WECHAT_TOKEN", TOKEN);
+        let bot = Bot::spawn(command);
+        assert_eq!(bot.address.ip().to_string(), address);
+        assert_eq!(bot.get("/healthz").status, 200);
+    }
+}
+
+#[test]
+fn a_mistyped_level_of_the_log_is_refused_in_the_variable_too() {
+    for command in [&["--listen", "127.0.0.1:0"][..], &["joke"], &["cgi"]] {
+        assert_eq!(
+            refused(command, &[("RUST_LOG", "inof"), ("WECHAT_TOKEN", TOKEN)]),
+            "error: RUST_LOG=inof: expected off, error, warn, info, debug, trace, or a filter such \
+             as daoxiao=debug\n"
+        );
+    }
+    let filter = [("RUST_LOG", "warn,daoxiao=debug")];
+    let bot = Bot::with(&["--joke-source", "none"], &filter);
+    bot.get("/healthz");
+    bot.wait_for_log("DEBUG 127.0.0.1 GET /healthz - healthy");
+    // The flag wins, whatever the variable says.
+    let bot = Bot::with(
+        &["--joke-source", "none", "--log", "info"],
+        &[("RUST_LOG", "inof")],
+    );
+    bot.get("/nowhere");
+    bot.wait_for_log("/nowhere");
+}
+
+#[test]
+fn quietly_only_what_the_owner_must_act_on_is_logged() {
+    let bot = Bot::with(&["--joke-source", "none", "-q"], &[]);
+    bot.get("/nowhere");
+    bot.say("no XML");
+    bot.wait_for_log(" WARN  ");
+    assert!(!bot.log().contains("INFO"), "{}", bot.log());
+}
+
+#[test]
+fn a_secret_on_the_command_line_is_not_taken_and_the_way_is_told() {
+    for (flag, variable) in [
+        ("--token", "WECHAT_TOKEN"),
+        ("--aes-key", "WECHAT_ENCODING_AES_KEY"),
+        ("--appid", "WECHAT_APPID"),
+    ] {
+        let expected = format!(
+            "error: {flag}: other programs can read a secret on the command line; set {variable} \
+             instead\n"
+        );
+        assert_eq!(refused(&[flag, "verysecret1"], &[]), expected);
+        let with_equals = refused(
+            &["doctor", &format!("{flag}=verysecret1"), "http://a/"],
+            &[],
+        );
+        assert_eq!(with_equals, expected);
+    }
+}
+
+#[test]
+fn secrets_come_from_files_too() {
+    let key = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+    let token = Temporary::write("secret-token", &format!("{TOKEN}\n"));
+    let aes_key = Temporary::write("secret-key", key);
+    let app_id = Temporary::write("secret-appid", "wx1234567890abcdef\r\n");
+    let mut command = daoxiao(&["--listen", "127.0.0.1:0", "--joke-source", "none"]);
+    let files = [
+        ("WECHAT_TOKEN_FILE", token.path()),
+        ("WECHAT_ENCODING_AES_KEY_FILE", aes_key.path()),
+        ("WECHAT_APPID_FILE", app_id.path()),
+    ];
+    command.envs(files);
+    let bot = Bot::spawn(command);
+    let url = format!("http://{}/", bot.address);
+    for variables in [
+        &files[..],
+        &[
+            ("WECHAT_TOKEN", TOKEN),
+            ("WECHAT_ENCODING_AES_KEY", key),
+            ("WECHAT_APPID", "wx1234567890abcdef"),
+        ],
+    ] {
+        let said = run(&["say", "--url", &url, "ab"], variables);
+        assert_eq!(said.stdout, b"ba\n", "{said:?}");
+    }
+    assert_eq!(
+        refused(
+            &["sign"],
+            &[("WECHAT_TOKEN", TOKEN), ("WECHAT_TOKEN_FILE", token.path())]
+        ),
+        "error: WECHAT_TOKEN and WECHAT_TOKEN_FILE are both set; set one of them\n"
+    );
+    assert_eq!(
+        refused(&["sign"], &[("WECHAT_TOKEN_FILE", "/no/such/file")]),
+        "error: WECHAT_TOKEN_FILE: the file /no/such/file cannot be read: No such file or \
+         directory (os error 2)\n"
+    );
+    // Only one line break is none of the secret.
+    let wrong = Temporary::write("secret-wrong", "not!secret\n\n");
+    assert_eq!(
+        refused(&["sign"], &[("WECHAT_TOKEN_FILE", wrong.path())]),
+        "error: WECHAT_TOKEN_FILE cannot be used: a Token is 3 to 32 characters of A-Z, a-z and 0-9\n"
+    );
+}
+
+#[test]
+fn completions_and_the_man_page_are_printed() {
+    for (shell, word) in [
+        ("bash", "_daoxiao()"),
+        ("zsh", "#compdef daoxiao"),
+        ("fish", "complete -c daoxiao"),
+    ] {
+        let output = run(&["completions", shell], &[]);
+        let script = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        assert!(
+            script.contains(word) && script.contains("doctor"),
+            "{script}"
+        );
+    }
+    refused(&["completions", "basch"], &[]);
+    let output = run(&["man"], &[]);
+    let page = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    for part in [
+        ".TH daoxiao 1",
+        ".TH daoxiao-serve 1",
+        ".TH daoxiao-doctor 1",
+        "WECHAT_TOKEN",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
 }
