@@ -12,7 +12,6 @@ use crate::{
         self, CommandError, USAGE,
         cgi::{self, CgiArgs},
         chat::{self, ChatArgs},
-        complain,
         completions::{self, CompletionsArgs},
         doctor::{self, DoctorArgs},
         joke::{self, JokeCommand},
@@ -159,22 +158,22 @@ fn refuse(error: Error) -> ExitCode {
     {
         return commands::fail(&CommandError::usage(secret));
     }
-    let variable = variable(&error);
-    match Language::current() {
-        Language::Chinese => match help::error_in_chinese(&error) {
-            Some(text) => {
-                let from = variable.map(|name| format!("（来自变量 {name}）"));
-                complain(format_args!("错误：{text}{}", from.unwrap_or_default()));
-                complain("用法见 --help。");
-                ExitCode::from(USAGE)
-            }
-            None => error.exit(),
-        },
-        Language::English => match variable {
-            Some(name) => name_variable(error, &name).exit(),
-            None => error.exit(),
-        },
+    if !error.use_stderr() {
+        error.exit();
     }
+    let variable = variable(&error);
+    commands::give_up(&match Language::current() {
+        Language::English => match variable {
+            Some(name) => name_variable(error, &name).to_string(),
+            None => error.to_string(),
+        },
+        Language::Chinese => {
+            let from = variable.map(|name| format!("（来自变量 {name}）"));
+            let text = help::error_in_chinese(&error) + &from.unwrap_or_default();
+            format!("错误：{text}\n用法见 --help。")
+        }
+    });
+    ExitCode::from(USAGE)
 }
 
 /// The variable that a refused value is from, if it is from one.

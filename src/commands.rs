@@ -88,16 +88,22 @@ impl CommandError {
 
 /// Says why a command fails, and returns its exit code.
 pub(crate) fn fail(error: &CommandError) -> ExitCode {
-    let text = say(&Notice::Error(error));
-    if logger::is_journal() {
-        complain(format_args!("{}{text}", logger::Prefix(Level::Error)));
-    } else {
-        complain(text);
-    }
+    give_up(&say(&Notice::Error(error)));
     ExitCode::from(match error {
         CommandError::Usage(_) => USAGE,
         CommandError::Failure(_) => FAILED,
     })
+}
+
+/// Says why a command ends; in systemd's journal each line has a priority.
+pub(crate) fn give_up(text: &str) {
+    for line in text.trim_end().lines() {
+        if logger::is_journal() {
+            complain(format_args!("{}{line}", logger::Prefix(Level::Error)));
+        } else {
+            complain(line);
+        }
+    }
 }
 
 /// What becomes of a command whose last deed was to print. A reader that has enough, `head` for

@@ -63,12 +63,11 @@ fn translate_arg(command: &str, arg: Arg) -> Arg {
         .hide_possible_values(true)
 }
 
-/// What is wrong with the command line, in Chinese; `None` for what is no error.
-pub(crate) fn error_in_chinese(error: &Error) -> Option<String> {
+/// What is wrong with the command line, in Chinese.
+pub(crate) fn error_in_chinese(error: &Error) -> String {
     let argument = context(error, &[ContextKind::InvalidArg]);
     let value = context(error, &[ContextKind::InvalidValue]);
     let said = match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return None,
         ErrorKind::InvalidValue if value.is_empty() => format!("{argument} 后面要有值"),
         ErrorKind::InvalidValue => format!("{argument} 的值“{value}”不能用"),
         ErrorKind::ValueValidation => {
@@ -101,7 +100,7 @@ pub(crate) fn error_in_chinese(error: &Error) -> Option<String> {
         "" => String::new(),
         similar => format!("。是不是 {similar}？"),
     };
-    Some(said + &hint)
+    said + &hint
 }
 
 /// What clap knows of an error, by kind; of several kinds it knows one.

@@ -1,6 +1,7 @@
 //! The log: every request has its line, whatever comes after it.
 
 use std::{
+    fs::{self, File},
     io::{Read, Write},
     net::{Shutdown, TcpStream},
     process::Command,
@@ -11,8 +12,8 @@ use crate::{
     askers::bot_with_held_jokes,
     owner::SECRETS,
     support::{
-        Bot, LIMIT, TOKEN, exchange, now, parse_reply, poll, post_kept, post_request, signed,
-        signed_at, signed_with, text_message,
+        Bot, LIMIT, TOKEN, Temporary, exchange, now, parse_reply, poll, post_kept, post_request,
+        signed, signed_at, signed_with, text_message,
     },
 };
 
@@ -132,6 +133,8 @@ fn bot_under_systemd(stream: &str, arguments: &[&str]) -> Bot {
 
 #[test]
 fn under_systemd_lines_have_the_journals_priority_and_no_time() {
+    let error = Temporary::write("journal", "");
+    let path = error.path().to_owned();
     let here = "$(stat -L -c %d:%i /dev/stderr)";
     let serve = [
         "--listen",
@@ -157,6 +160,19 @@ fn under_systemd_lines_have_the_journals_priority_and_no_time() {
     }
     let is_prioritized = |line: &str| line.starts_with('<') && line.as_bytes()[2] == b'>';
     assert!(log.lines().all(is_prioritized), "{log}");
+    // What ends the program is an error there, too.
+    let script = |program: &str| format!("JOURNAL_STREAM={here} exec {program} --listen x");
+    let refused = Command::new("/bin/sh")
+        .args(["-c", &script(env!("CARGO_BIN_EXE_daoxiao"))])
+        .stderr(File::create(&path).unwrap())
+        .status();
+    assert_eq!(refused.unwrap().code(), Some(2));
+    let error = fs::read_to_string(&path).unwrap();
+    assert!(
+        error.starts_with("<3>error: invalid value 'x' for '--listen <ADDR>'"),
+        "{error}"
+    );
+    assert!(error.lines().all(is_prioritized), "{error}");
     // Somebody else's journal: the time is told.
     let bot = bot_under_systemd("1:1", &serve[..4]);
     bot.say(text_message("你好"));

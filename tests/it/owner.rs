@@ -7,7 +7,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use nix::pty::openpty;
+use nix::pty::{Winsize, openpty};
 use serde_json::{Value, json};
 
 use crate::{
@@ -500,6 +500,36 @@ fn at_terminal(arguments: &[&str], lines: &[&str]) -> (Option<i32>, String) {
         }
     }
     (child.wait().unwrap().code(), shown)
+}
+
+#[test]
+fn the_help_is_as_wide_as_the_terminal() {
+    let width = |columns: u16| {
+        let size = Winsize {
+            ws_row: 24,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        let terminal = openpty(&size, None).unwrap();
+        let mut command = daoxiao(&["serve", "--help"]);
+        for set in [Command::stdin, Command::stdout, Command::stderr] {
+            set(&mut command, terminal.slave.try_clone().unwrap());
+        }
+        let mut child = command.spawn().unwrap();
+        drop((terminal.slave, command));
+        let mut shown = Vec::new();
+        let _ = File::from(terminal.master).read_to_end(&mut shown);
+        assert!(child.wait().unwrap().success());
+        let shown = String::from_utf8(shown).unwrap();
+        shown
+            .lines()
+            .map(|line| line.chars().count())
+            .max()
+            .unwrap()
+    };
+    assert!((50..=60).contains(&width(60)), "{}", width(60));
+    assert!((90..=100).contains(&width(200)), "{}", width(200));
 }
 
 #[test]
