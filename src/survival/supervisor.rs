@@ -22,6 +22,7 @@ use nix::{
         wait::{WaitPidFlag, WaitStatus, waitpid},
     },
 };
+use sd_notify::{NotifyState, notify};
 
 use super::{
     Limits, descriptors,
@@ -158,6 +159,7 @@ impl Supervisor {
             self.settle()?;
             self.turn()?;
         }
+        tell_systemd(NotifyState::Ready);
         Ok(())
     }
 
@@ -172,6 +174,7 @@ impl Supervisor {
         self.children.iter_mut().for_each(Child::listen);
         self.reap()?;
         if Instant::now() >= self.next_look {
+            tell_systemd(NotifyState::Watchdog);
             let is_busy = self.look();
             self.interval = interval_after(self.interval, SHORTEST_INTERVAL, is_busy);
             self.next_look = Instant::now() + self.interval;
@@ -301,6 +304,7 @@ impl Supervisor {
             Ok(Signal::SIGHUP) => self.wants_reload = true,
             Ok(signal @ (Signal::SIGTERM | Signal::SIGINT)) if self.ending.is_none() => {
                 log::info!("{signal}: ending");
+                tell_systemd(NotifyState::Stopping);
                 self.ending = Some(Instant::now() + self.limits.request + END_ROOM);
                 self.children.iter().for_each(|it| say(&it.link, END));
             }
@@ -365,6 +369,11 @@ impl Supervisor {
         }
         is_busy
     }
+}
+
+/// Unless systemd has started this process, nobody is told.
+fn tell_systemd(state: NotifyState<'_>) {
+    let _ = notify(&[state]);
 }
 
 impl Child {

@@ -1,8 +1,16 @@
 //! The units in `deploy/`, with the program that reads them.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    env, fs,
+    os::unix::net::UnixDatagram,
+    path::{Path, PathBuf},
+    process::{self, Command},
+};
 
-use crate::tools::{directory, find};
+use crate::{
+    support::{Bot, LIMIT, TOKEN, daoxiao},
+    tools::{directory, find},
+};
 
 /// A file in `deploy/`.
 pub fn shipped(name: &str) -> String {
@@ -61,4 +69,68 @@ fn the_two_services_differ_in_their_port_alone() {
         lines.map(str::to_owned).collect()
     };
     assert_eq!(common("daoxiao.service"), common("daoxiao@.service"));
+}
+
+/// systemd's end of what a service says of itself.
+struct Manager {
+    socket: UnixDatagram,
+    path: PathBuf,
+}
+
+impl Manager {
+    fn open(name: &str) -> Self {
+        // The path of a socket must be short, which that of this repository need not be.
+        let path = env::temp_dir().join(format!("daoxiao-{}-{name}", process::id()));
+        let _ = fs::remove_file(&path);
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(LIMIT)).unwrap();
+        Self { socket, path }
+    }
+
+    /// A bot that it starts with this Token.
+    fn command(&self, token: &str) -> Command {
+        let mut command = daoxiao(&["--listen", "127.0.0.1:0", "--joke-source", "none"]);
+        command.env("WECHAT_TOKEN", token);
+        command.env("NOTIFY_SOCKET", &self.path);
+        command
+    }
+
+    fn wait_for(&self, word: &str) {
+        let mut bytes = [0; 256];
+        loop {
+            let length = self.socket.recv(&mut bytes).expect(word);
+            if &bytes[..length] == format!("{word}\n").as_bytes() {
+                return;
+            }
+            assert_eq!(&bytes[..length], b"WATCHDOG=1\n");
+        }
+    }
+}
+
+impl Drop for Manager {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+#[test]
+fn systemd_is_told_when_the_bot_serves_that_it_lives_and_when_it_ends() {
+    let manager = Manager::open("told");
+    let bot = Bot::spawn(manager.command(TOKEN));
+    manager.wait_for("READY=1");
+    manager.wait_for("WATCHDOG=1");
+    bot.kill_worker();
+    bot.wait_for_log("the worker was killed by SIGKILL");
+    manager.wait_for("WATCHDOG=1");
+    bot.signal("TERM");
+    manager.wait_for("STOPPING=1");
+}
+
+#[test]
+fn systemd_is_told_nothing_by_a_bot_that_cannot_start() {
+    let manager = Manager::open("untold");
+    let output = manager.command("no Token").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    manager.socket.set_nonblocking(true).unwrap();
+    assert!(manager.socket.recv(&mut [0; 256]).is_err());
 }
