@@ -35,10 +35,10 @@ generate() {
   local program=target/$native/release/daoxiao
   rm -rf "$generated"
   mkdir -p "$generated"
-  LC_ALL=C "$program" man >"$generated/daoxiao.1" || true
-  LC_ALL=C "$program" completions bash >"$generated/daoxiao.bash" || true
-  LC_ALL=C "$program" completions fish >"$generated/daoxiao.fish" || true
-  LC_ALL=C "$program" completions zsh >"$generated/_daoxiao" || true
+  LC_ALL=C "$program" man >"$generated/daoxiao.1"
+  LC_ALL=C "$program" completions bash >"$generated/daoxiao.bash"
+  LC_ALL=C "$program" completions fish >"$generated/daoxiao.fish"
+  LC_ALL=C "$program" completions zsh >"$generated/_daoxiao"
 }
 
 pack() {

@@ -21,6 +21,9 @@ const ENCODING_AES_KEY: &str = "WECHAT_ENCODING_AES_KEY";
 /// The variable of the AppID.
 const APP_ID: &str = "WECHAT_APPID";
 
+/// The variable of a service that is to tell its manager, such as systemd, when it is ready.
+const SERVICE: &str = "NOTIFY_SOCKET";
+
 /// A variable that a command cannot work with. Never shows its value.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EnvironmentError {
@@ -35,6 +38,17 @@ pub(crate) enum EnvironmentError {
          form has"
     )]
     NoToken,
+    #[error(
+        "WECHAT_TOKEN is not set: a service has it in its file of settings, as a line \
+         WECHAT_TOKEN=… without export before it"
+    )]
+    NoTokenOfService,
+    #[error(
+        "a variable is named \"export {variable}\": a file of settings has no export before it"
+    )]
+    Exported { variable: &'static str },
+    #[error("{variable} cannot be used: the comment behind the value is part of it; put it above")]
+    Commented { variable: String },
     #[error("WECHAT_APPID is not set: WECHAT_ENCODING_AES_KEY is, and encryption needs both")]
     NoAppId,
     #[error(
@@ -101,6 +115,10 @@ pub(super) fn run_token() -> Result<RunToken, CommandError> {
             made_up: false,
         });
     }
+    // Nobody would see it: the log is no place for a secret.
+    if env::var_os(SERVICE).is_some() {
+        return Err(CommandError::usage(EnvironmentError::NoTokenOfService));
+    }
     let token = entropy::token().map_err(EnvironmentError::NoRandomness);
     Ok(RunToken {
         token: token.map_err(CommandError::usage)?,
@@ -140,6 +158,10 @@ pub(super) fn wechat() -> Result<WeChat, CommandError> {
 fn secret<T: FromStr<Err: Say + 'static>>(
     variable: &'static str,
 ) -> Result<Option<T>, CommandError> {
+    // What reads a file of settings may take all before the = for a name.
+    if env::var_os(format!("export {variable}")).is_some() {
+        return Err(CommandError::usage(EnvironmentError::Exported { variable }));
+    }
     let file_variable = format!("{variable}_FILE");
     let (name, text) = match (env::var_os(variable), env::var_os(&file_variable)) {
         (None, None) => return Ok(None),
@@ -153,6 +175,11 @@ fn secret<T: FromStr<Err: Say + 'static>>(
             (file_variable, text)
         }
     };
+    if text.contains('#') {
+        return Err(CommandError::usage(EnvironmentError::Commented {
+            variable: name,
+        }));
+    }
     let parsed = text.parse().map(Some);
     parsed.map_err(|error: T::Err| {
         CommandError::usage(EnvironmentError::Invalid {

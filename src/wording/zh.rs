@@ -2,11 +2,11 @@
 
 /// Words for each case of a type.
 macro_rules! chinese {
-    ($type:ty: $($case:pat => $words:literal;)*) => {
+    ($type:ty: $($case:pat => $words:literal $(, $value:expr)*;)*) => {
         impl Say for $type {
             fn chinese(&self) -> String {
                 match self {
-                    $($case => format!($words),)*
+                    $($case => format!($words $(, $value)*),)*
                 }
             }
         }
@@ -99,45 +99,18 @@ chinese! { Reason:
     Self::OneAnswer => "应有且只有一个回答：say = \"…\"、do = \"joke\" 或 do = \"nothing\"";
 }
 
-impl Say for EnvironmentError {
-    fn chinese(&self) -> String {
-        match self {
-            Self::Invalid { variable, expected } => {
-                format!("{variable} 的值不能用：{}", expected.chinese())
-            }
-            Self::NoToken => {
-                "没有设置 WECHAT_TOKEN：请设成机器人的 Token，也就是公众平台表单里填的那个"
-                    .to_owned()
-            }
-            Self::NoAppId => {
-                "没有设置 WECHAT_APPID：已经设了 WECHAT_ENCODING_AES_KEY，加密要两个都有".to_owned()
-            }
-            Self::NoRequest => {
-                "没有设置 REQUEST_METHOD：这个命令由 Web 服务器来运行，请求写在环境变量里"
-                    .to_owned()
-            }
-            Self::NoRandomness(error) => {
-                format!("无法随机生成 Token（{error}），请用 WECHAT_TOKEN 指定一个")
-            }
-            Self::Unreadable {
-                variable,
-                path,
-                error,
-            } => {
-                format!(
-                    "{variable}：读不了文件 {}：{}",
-                    path.display(),
-                    system(error)
-                )
-            }
-            Self::Twice { variable } => {
-                format!("{variable} 和 {variable}_FILE 都设了，只能设一个")
-            }
-            Self::OnCommandLine { flag, variable } => {
-                format!("{flag}：密钥写在命令行里，别的程序也看得到；请设置环境变量 {variable}")
-            }
-        }
-    }
+chinese! { EnvironmentError:
+    Self::Invalid { variable, expected } => "{variable} 的值不能用：{}", expected.chinese();
+    Self::NoToken => "没有设置 WECHAT_TOKEN：请设成机器人的 Token，也就是公众平台表单里填的那个";
+    Self::NoTokenOfService => "没有设置 WECHAT_TOKEN：服务的设置文件里要有一行 WECHAT_TOKEN=…，前面不要写 export";
+    Self::Exported { variable } => "有个变量名叫“export {variable}”：设置文件里不要写 export";
+    Self::Commented { variable } => "{variable} 的值不能用：值后面的注释会被当成值的一部分，请另起一行";
+    Self::NoAppId => "没有设置 WECHAT_APPID：已经设了 WECHAT_ENCODING_AES_KEY，加密要两个都有";
+    Self::NoRequest => "没有设置 REQUEST_METHOD：这个命令由 Web 服务器来运行，请求写在环境变量里";
+    Self::NoRandomness(error) => "无法随机生成 Token（{error}），请用 WECHAT_TOKEN 指定一个";
+    Self::Unreadable { variable, path, error } => "{variable}：读不了文件 {}：{}", path.display(), system(error);
+    Self::Twice { variable } => "{variable} 和 {variable}_FILE 都设了，只能设一个";
+    Self::OnCommandLine { flag, variable } => "{flag}：密钥写在命令行里，别的程序也看得到；请设置环境变量 {variable}";
 }
 
 chinese! { TokenError:

@@ -125,7 +125,20 @@ fn a_flag_wins_over_its_variable() {
 #[test]
 fn a_bad_secret_is_exit_2_and_is_not_shown() {
     let key = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
-    let cases: [(&[(&str, &str)], &str); 6] = [
+    let cases: [(&[(&str, &str)], &str); 9] = [
+        (
+            &[("WECHAT_TOKEN", "abcdef # mine")],
+            "WECHAT_TOKEN cannot be used: the comment behind the value is part of it; put it above",
+        ),
+        (
+            &[("export WECHAT_TOKEN", TOKEN)],
+            "a variable is named \"export WECHAT_TOKEN\": a file of settings has no export before it",
+        ),
+        (
+            &[("NOTIFY_SOCKET", "nobody")],
+            "WECHAT_TOKEN is not set: a service has it in its file of settings, as a line \
+             WECHAT_TOKEN=… without export before it",
+        ),
         (
             &[("WECHAT_TOKEN", "a!")],
             "WECHAT_TOKEN cannot be used: a Token is 3 to 32 characters of A-Z, a-z and 0-9",
