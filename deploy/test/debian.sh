@@ -17,7 +17,7 @@ deb=$(realpath "$(ls dist/daoxiao_*_"$(dpkg --print-architecture)".deb)")
 
 [ -e "$base" ] || {
   echo "making a Debian $suite"
-  mmdebstrap --quiet --variant=minbase --include="$packages" "$suite" "$base.part"
+  mmdebstrap --quiet --variant=minbase --include="$packages" --format=tar "$suite" "$base.part"
   mv "$base.part" "$base"
 }
 
