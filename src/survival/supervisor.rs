@@ -159,7 +159,6 @@ impl Supervisor {
             self.settle()?;
             self.turn()?;
         }
-        tell_systemd(NotifyState::Ready);
         Ok(())
     }
 
@@ -210,10 +209,10 @@ impl Supervisor {
                 let is_reload = |child: &Child| child.state == State::Ready && child.is_reload;
                 self.has_program_failed &= !self.children.iter().any(is_reload);
                 self.set(State::Ready, State::Serving, GO);
-                self.announce
-                    .take()
-                    .into_iter()
-                    .for_each(|announce| announce());
+                if let Some(announce) = self.announce.take() {
+                    announce();
+                    tell_systemd(NotifyState::Ready);
+                }
             }
             _ if self.has(State::Starting) => {}
             (false, true) if self.wants_reload && self.children.len() <= MAX_WORKERS => {

@@ -5,6 +5,7 @@ use std::{
     os::unix::net::UnixDatagram,
     path::{Path, PathBuf},
     process::{self, Command},
+    time::Instant,
 };
 
 use crate::{
@@ -97,13 +98,15 @@ impl Manager {
 
     fn wait_for(&self, word: &str) {
         let mut bytes = [0; 256];
-        loop {
+        let end = Instant::now() + LIMIT;
+        while Instant::now() < end {
             let length = self.socket.recv(&mut bytes).expect(word);
             if &bytes[..length] == format!("{word}\n").as_bytes() {
                 return;
             }
             assert_eq!(&bytes[..length], b"WATCHDOG=1\n");
         }
+        panic!("systemd is not told {word}");
     }
 }
 
