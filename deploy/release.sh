@@ -28,7 +28,14 @@ generated=target/package
 
 # The C library becomes part of the program. With --target, what runs while building is not concerned.
 build() {
-  RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static" cargo "$1" --release --locked --target "$2"
+  local flags="-C target-feature=+crt-static"
+  case $2 in
+  *-gnu*)
+    cc -O2 -c -o target/static.o deploy/static.c
+    flags+=" -C link-arg=$PWD/target/static.o"
+    ;;
+  esac
+  RUSTFLAGS="${RUSTFLAGS:-} $flags" cargo "$1" --release --locked --target "$2"
 }
 
 generate() {
@@ -63,7 +70,7 @@ is_installed() {
 }
 
 rm -rf dist
-mkdir dist
+mkdir -p dist target
 build build "$native"
 generate
 pack "$native"

@@ -3,15 +3,15 @@
 # of namespaces of its own; then does to it what happens to a bot in its life.
 #
 # Takes root, mmdebstrap, Debian's packages, and dist/ as deploy/release.sh makes it. The argument is
-# Debian's release, by default bookworm.
+# Debian's release, by default trixie.
 # shellcheck disable=SC2016 # what is quoted is for another shell
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . deploy/test/common.sh
 
-suite=${1:-bookworm}
+suite=${1:-trixie}
 token=debiantoken123
-packages=systemd,systemd-sysv,iproute2,procps
+packages=systemd,systemd-sysv,libnss-myhostname,iproute2,procps
 base=target/$suite.tar
 deb=$(realpath "$(ls dist/daoxiao_*_"$(dpkg --print-architecture)".deb)")
 
@@ -26,6 +26,8 @@ root=$work/root
 mkdir "$root"
 tar --extract --directory "$root" --file "$base"
 cp "$deb" "$root/daoxiao.deb"
+# what other systems have, for which a static program has no library
+sed -i 's/^hosts:.*/hosts: files myhostname resolve [!UNAVAIL=return] dns/' "$root/etc/nsswitch.conf"
 # nobody logs in
 ln -sf /dev/null "$root/etc/systemd/system/console-getty.service"
 
@@ -161,6 +163,10 @@ check "with a Token it answers on port 80" answers
 check "$((($(date +%s%N) - begun) / 1000000)) ms from dpkg to the first answer" true
 check "no root" [ "$(inside ps --no-headers -o user -p "$(main_pid)")" != root ]
 check "it may have the connections it wants" fails has_logged 'this machine allows'
+looks_up() {
+  inside daoxiao joke --joke-url "http://$1/" --joke-item li >"$work/joke" 2>&1 || [ $? = 1 ]
+}
+check "it survives looking a name up" looks_up nosuch.example
 check "systemd-analyze: $(inside systemd-analyze security daoxiao | tail -1 | grep -o '[0-9.]* OK')" true
 
 # --- in trouble
