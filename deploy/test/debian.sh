@@ -145,6 +145,7 @@ while_talking() {
 }
 
 trap halt EXIT
+trap 'echo "FAILED: line $LINENO"' ERR
 boot
 within 10 finds_first || fail "systemd does not start: $(cat "$work/console")"
 check "systemd $(inside systemctl --version | head -1 | cut -d ' ' -f 2) boots Debian $suite" within 60 has_booted
@@ -158,7 +159,7 @@ check "and starts nothing" fails is_active daoxiao.socket daoxiao.service
 check "the settings are root's only" [ "$(stat --format %a:%U "$root/etc/daoxiao/env")" = 600:root ]
 check "there are completions" [ -s "$root/usr/share/bash-completion/completions/daoxiao" ]
 settings "WECHAT_TOKEN=$token"
-inside systemctl enable --quiet --now daoxiao.socket daoxiao.service
+check "it starts" inside systemctl enable --quiet --now daoxiao.socket daoxiao.service
 check "with a Token it answers on port 80" answers
 check "$((($(date +%s%N) - begun) / 1000000)) ms from dpkg to the first answer" true
 check "no root" [ "$(inside ps --no-headers -o user -p "$(main_pid)")" != root ]
