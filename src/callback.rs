@@ -14,7 +14,7 @@ mod account;
 mod recent;
 mod rejection;
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use self::recent::{Answered, Recent};
 pub use self::{
@@ -58,7 +58,7 @@ impl Randomness {
 #[derive(Debug)]
 pub struct Callback {
     account: Account,
-    words: Words,
+    words: Arc<Words>,
     recent: Recent,
 }
 
@@ -96,10 +96,10 @@ pub struct Answer {
 impl Callback {
     /// A callback of the account that has answered nothing yet.
     #[must_use]
-    pub fn new(account: Account, words: Words) -> Self {
+    pub fn new(account: Account, words: impl Into<Arc<Words>>) -> Self {
         Self {
             account,
-            words,
+            words: words.into(),
             recent: Recent::default(),
         }
     }

@@ -3,6 +3,7 @@
 use std::{
     env, io,
     process::ExitCode,
+    sync::Arc,
     time::{Instant, SystemTime},
 };
 
@@ -14,7 +15,7 @@ use super::{
     joke_args::JokeArgs,
     printed,
     secrets::{self, EnvironmentError},
-    words_arg::WordsArg,
+    words_arg::{WordsArg, banned},
 };
 use crate::{
     access_log::Line,
@@ -57,16 +58,15 @@ pub(crate) fn run(args: CgiArgs) -> Result<ExitCode, CommandError> {
     let variable = |name: &str| env::var(name).ok();
     let request = CgiRequest::from_variables(variable)
         .ok_or_else(|| CommandError::usage(EnvironmentError::NoRequest))?;
+    let words = Arc::new(args.words.read()?);
     let settings = JokeSettings {
+        banned: banned(&words),
         // The caller chooses HTTP_PROXY: the web server puts his `Proxy` header there.
         use_proxy: false,
         ..args.jokes.settings()?
     };
     let mut jokes = Jokes::new(settings, || ());
-    let mut callback = Callback::new(
-        secrets::account(token, args.age.max_age)?,
-        args.words.read()?,
-    );
+    let mut callback = Callback::new(secrets::account(token, args.age.max_age)?, words);
     let response = request.answer(io::stdin(), &mut callback, &mut jokes, SystemTime::now());
     let written = cgi::write(&response, io::stdout().lock());
     let line = Line {

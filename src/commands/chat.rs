@@ -22,10 +22,11 @@ use super::{
     complain,
     joke_args::JokeArgs,
     printed, secrets,
-    words_arg::WordsArg,
+    words_arg::{WordsArg, banned},
 };
 use crate::{
     callback::{Account, Callback},
+    joke::JokeSettings,
     language::{Language, Say, say, spoken},
     logger,
     server::{Server, Service},
@@ -157,11 +158,15 @@ impl Running {
             crypt: wechat.crypt.clone(),
             max_age: Some(max_age),
         };
+        let words = Arc::new(words.read()?);
         let service = Service {
             paths: vec!["/".to_owned()],
             trust_proxy: false,
-            callback: Callback::new(account, words.read()?),
-            jokes: jokes.clone().settings()?,
+            jokes: JokeSettings {
+                banned: banned(&words),
+                ..jokes.clone().settings()?
+            },
+            callback: Callback::new(account, words),
         };
         Self::serve(service).map_err(|error| CommandError::failure(StartError(error)))
     }

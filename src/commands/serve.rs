@@ -16,7 +16,7 @@ use super::{
     complain,
     joke_args::JokeArgs,
     secrets::{self, RunToken, TOKEN},
-    words_arg::WordsArg,
+    words_arg::{WordsArg, banned},
 };
 use crate::{
     callback::Callback,
@@ -122,12 +122,15 @@ fn supervise(args: ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> 
 fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
     let health = Arc::clone(&worker.health);
     let token = secrets::required_token()?;
-    let words = words(&args.words, worker.is_reload)?;
+    let words = Arc::new(words(&args.words, worker.is_reload)?);
     let service = Service {
         paths: args.path,
         trust_proxy: args.trust_proxy,
+        jokes: JokeSettings {
+            banned: banned(&words),
+            ..joke_settings(args.jokes, worker.is_reload)?
+        },
         callback: Callback::new(secrets::account(token, args.age.max_age)?, words),
-        jokes: joke_settings(args.jokes, worker.is_reload)?,
     };
     let listener = worker.wait_for_go().map_err(CommandError::failure)?;
     let mut server = Server::open(listener, service, Arc::clone(&health))

@@ -3,13 +3,17 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use clap::Args;
 use thiserror::Error;
 
 use super::CommandError;
-use crate::words::{Words, WordsError};
+use crate::{
+    joke::Banned,
+    words::{Words, WordsError},
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct WordsArg {
@@ -35,6 +39,12 @@ impl WordsArg {
             None => Ok(Words::default()),
         }
     }
+}
+
+/// What these words must never say, for whoever picks the jokes.
+pub(super) fn banned(words: &Arc<Words>) -> Banned {
+    let words = Arc::clone(words);
+    Banned(Arc::new(move |text| words.is_banned(text)))
 }
 
 pub(super) fn read(path: &Path) -> Result<Words, CommandError> {

@@ -1,6 +1,7 @@
 //! Jokes from a site: which page, which words, when it is fetched.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{Read, Write},
     time::{Duration, Instant},
@@ -406,6 +407,21 @@ fn the_owners_jokes_are_dealt_with_those_of_the_site() {
         told.iter()
             .all(|joke| joke.starts_with("我自己的") || jokes.contains(joke))
     );
+}
+
+#[test]
+fn a_joke_with_a_banned_word_is_not_dealt_wherever_it_comes_from() {
+    let page = "<li>里面有某 词的笑话<li>里面有ＢＡＤ的笑话<li>好好的一个笑话在此";
+    let site = Site::page("text/html; charset=utf-8", page);
+    let words = Temporary::write("words-that-ban", "banned = [\"某词\", \"bad\"]\n");
+    let own = Temporary::write("jokes-with-banned", "自己的某词笑话\n%\n自己的好笑话在此");
+    let bot = bot(&site, &["--words", words.path(), "--jokes", own.path()]);
+    let told: BTreeSet<String> = (0..30).map(|_| bot.answer_to("笑话")).collect();
+    assert_eq!(
+        Vec::from_iter(told),
+        ["好好的一个笑话在此", "自己的好笑话在此"]
+    );
+    bot.wait_for_log("jokes: 1 from custom, 2 left out");
 }
 
 #[test]
