@@ -443,7 +443,7 @@ fn a_browser_is_told_what_is_here_and_scripts_are_not() {
         Some("text/html; charset=utf-8")
     );
     for words in [
-        "这里由微信服务器来访问",
+        "这个地址供微信服务器访问",
         "“服务器配置”",
         "This is where WeChat calls",
     ] {
