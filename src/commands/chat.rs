@@ -126,8 +126,9 @@ fn show(args: ChatArgs, language: Option<Language>) -> Result<ExitCode, CommandE
     }
     let wechat = own_wechat()?;
     let account = wechat.clone();
+    let words = args.words.path();
     let start = move || Running::start(&account, args.max_age.max_age, &args.words, &args.jokes);
-    let bot = Bot::start(wechat, None, logger::copy(), start)?;
+    let bot = Bot::start(wechat, words, logger::copy(), start)?;
     web::run(listen, language, bot)
 }
 

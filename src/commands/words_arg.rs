@@ -32,6 +32,11 @@ pub(crate) enum WordsFileError {
 }
 
 impl WordsArg {
+    /// Where the owner's words are.
+    pub(super) fn path(&self) -> Option<PathBuf> {
+        self.words.clone()
+    }
+
     /// The owner's words, or the default ones.
     pub(crate) fn read(&self) -> Result<Words, CommandError> {
         match &self.words {

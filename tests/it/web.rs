@@ -16,7 +16,7 @@ use crate::{
     fake::{Fake, answer, cdata, ok, reply, right},
     owner::{SECRETS, run},
     support::{
-        Bot, LIMIT, Reply, TOKEN,
+        Bot, LIMIT, Reply, TOKEN, Temporary,
         browser::{Browser, DESKTOP, PHONE, View},
         daoxiao, exchange, now, poll,
     },
@@ -562,6 +562,42 @@ fn the_page_allows_itself_nothing_that_it_does_not_need() {
     assert_eq!(reply.header("Referrer-Policy"), Some("no-referrer"));
     assert_eq!(reply.header("Cache-Control"), Some("no-store"));
     assert_ne!(nonce(&get(page.address, "/")), own);
+}
+
+/// Sends something to the bot as the page does; all that the page is told of it.
+fn send(page: &Bot, asked: &str) -> Value {
+    let host = page.address.to_string();
+    let reply = ask(page.address, "POST /api/send", &[("Host", &host)], asked);
+    assert_eq!(reply.status, 200, "{reply:?}");
+    serde_json::from_slice(&reply.body).unwrap()
+}
+
+#[test]
+fn words_that_were_saved_are_what_the_bot_says_next() {
+    let file = Temporary::write("web-words.toml", "welcome = \"一\"\n");
+    let page = page(&["--words", file.path()], &[]);
+    let first = send(&page, "do=subscribe");
+    assert_eq!(
+        (&first["words"], &first["notice"]),
+        (&json!("一"), &Value::Null)
+    );
+    fs::write(file.path(), "welcome = \"二\"\nhelp = \"帮\"\n").unwrap();
+    assert_eq!(send(&page, "do=subscribe")["words"], "二");
+    assert_eq!(send(&page, "do=text&words=help")["words"], "帮");
+    // A file that cannot be used changes nothing, and the page says once why.
+    fs::write(file.path(), "welcome = 三\n").unwrap();
+    let broken = send(&page, "do=subscribe");
+    assert_eq!(broken["words"], "二");
+    for language in ["en", "zh"] {
+        let notice = broken["notice"][language].as_str().unwrap();
+        assert!(notice.contains("web-words.toml"), "{notice}");
+    }
+    assert_eq!(send(&page, "do=subscribe")["notice"], Value::Null);
+    fs::write(file.path(), "welcome = \"四\"\n").unwrap();
+    assert_eq!(send(&page, "do=subscribe")["words"], "四");
+    // The log goes on, too: one line for each of them.
+    let logged = send(&page, "do=text&words=ab")["log"].to_string();
+    assert!(logged.contains("POST / text text 200"), "{logged}");
 }
 
 #[test]
