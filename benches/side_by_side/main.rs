@@ -6,7 +6,8 @@
 //! is the median of the rounds', and a ratio the median of the rounds' ratios: what a round had to
 //! share the machine with, both had to. The clients share the two cores with the programs.
 //!
-//! `cargo bench --bench side_by_side` prints the README's table. Every message differs, and the
+//! `cargo bench --bench side_by_side` prints the README's table, and with a word behind it (`kept`,
+//! `closed`, `start`, `memory`, `idle`, `jokes`) that part of it. Every message differs, and the
 //! log goes to a file at its default level, as on a server.
 
 #![allow(
@@ -50,13 +51,23 @@ fn main() {
     }
     println!("| on this job, this machine, one run | bare loop | daoxiao | ratio |");
     println!("|---|---|---|---|");
-    compare("keep-alive", Connections::Kept);
-    compare("`Connection: close`", Connections::Closed);
-    start_up();
-    memory();
-    idle();
-    jokes("the site answers in 300 ms", Duration::from_millis(300));
-    jokes("the site hangs", Duration::MAX);
+    let closed = || compare("connections closed", Connections::Closed);
+    let late = || jokes("the site answers in 300 ms", Duration::from_millis(300));
+    let parts: [(&str, fn()); 7] = [
+        ("kept", || compare("keep-alive", Connections::Kept)),
+        ("closed", closed),
+        ("start", start_up),
+        ("memory", memory),
+        ("idle", idle),
+        ("jokes", late),
+        ("jokes", || jokes("the site hangs", Duration::MAX)),
+    ];
+    let wanted = std::env::args().skip(1).find(|it| !it.starts_with('-'));
+    for (name, part) in parts {
+        if wanted.as_ref().is_none_or(|wanted| wanted == name) {
+            part();
+        }
+    }
 }
 
 /// Throughput and latency of both, in turns.

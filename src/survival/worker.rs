@@ -37,6 +37,9 @@ pub(crate) const DRAIN: Duration = Duration::from_millis(100);
 /// idle one by default.
 const RETIREMENT: Duration = Duration::from_secs(75);
 
+/// Connections to the own port at one look; of a flood, the rest is woken at the next ones.
+const MAX_WAKES: usize = 32;
+
 /// From one look to the next while connections come and go.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -154,7 +157,9 @@ impl Worker {
                     self.health.leave(0);
                 }
             } else if busy > 0 {
-                self.wake_idle_worker();
+                // A connection has two descriptors, and each that is new may wait behind another.
+                let new = busy.saturating_sub(before) / 2;
+                self.wake_idle_workers(new.clamp(1, MAX_WAKES));
             }
             if let Some(code) = self.health.exit_code() {
                 // The loop ends the process when it has answered what it had, unless it is stuck.
@@ -174,8 +179,8 @@ impl Worker {
     /// ill-willed peer can delay for ever. The next connection has such a thread woken or a new one
     /// started, and either takes the oldest that waits. So while there are connections, nobody
     /// waits longer than from one look to the next.
-    fn wake_idle_worker(&self) {
+    fn wake_idle_workers(&self, times: usize) {
         // When even this cannot connect, nobody else can, and the other signs of trouble tell why.
-        let _ = wake_accept(&self.listener);
+        let _ = (0..times).try_for_each(|_| wake_accept(&self.listener));
     }
 }
