@@ -219,6 +219,7 @@ fn log_of_all() -> String {
     bot.get(&signed_with("another", "/wechat"));
     bot.get(&format!("{target}&nonce=1"));
     bot.get(&signed_at("/wechat", now() - 1000));
+    bot.get(&signed_at("/wechat", now() * 1000));
     bot.post(&target, vec![b'a'; 65_537]);
     for request in [
         "DELETE /wechat HTTP/1.1\r\nConnection: close\r\n\r\n".to_owned(),
