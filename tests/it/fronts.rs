@@ -14,6 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use socket2::{Domain, Socket, Type};
+
 use crate::{
     deploy::{replaced, shipped},
     owner::run,
@@ -533,6 +535,34 @@ fn the_handshake_works_with_and_without_tls() {
             let echo = String::from_utf8_lossy(&output.stdout);
             assert_eq!(echo, "hello+", "{url}: {output:?}");
         }
+    }
+}
+
+#[test]
+fn each_front_tells_a_trusting_bot_who_asks() {
+    for start in [nginx, caddy, haproxy, apache, lighttpd] {
+        let trusting = || Bot::with(&["--joke-source", "none", "--trust-proxy"], &[]);
+        let bots = [trusting(), trusting()];
+        let Some(front) = start("front-asks", &bots) else {
+            continue;
+        };
+        // Another address of this machine than the front calls from, and one that is made up.
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let from: SocketAddr = "127.0.0.9:0".parse().unwrap();
+        socket.bind(&from.into()).unwrap();
+        socket.connect(&front.http.into()).unwrap();
+        let mut stream = TcpStream::from(socket);
+        let target = signed("/wechat");
+        let head = "Host: bot.example.com\r\nX-Forwarded-For: 198.51.100.1\r\nConnection: close";
+        let request = format!("GET {target}&echostr=1 HTTP/1.1\r\n{head}\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap();
+        let found = poll(Instant::now() + LIMIT, || {
+            let logs: String = bots.iter().map(Bot::log).collect();
+            logs.contains("INFO  127.0.0.9 GET /wechat - handshake")
+                .then_some(())
+        });
+        assert!(found.is_some(), "{}", front.directory.display());
     }
 }
 
