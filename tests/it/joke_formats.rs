@@ -907,6 +907,48 @@ fn one_block_of_a_page_with_several_jokes_gives_several() {
 }
 
 #[test]
+fn a_link_to_the_rest_means_that_a_joke_without_an_end_is_cut() {
+    let li: &[&str] = &["--joke-item", "li"];
+    check_each(
+        "text/html; charset=utf-8",
+        &[(
+            "<li>从前有座山，山里有座庙 <a href=/1>[阅读全文]</a><li>从前有座山<a href=/2>继续阅读→</a>\
+             <li>从前有座山，山里有座庙。<a href=/3>查看详情</a>",
+            li,
+            "从前有座山，山里有座庙。\n",
+        )],
+    );
+}
+
+#[test]
+fn headings_in_bold_and_counted_jokes_divide_a_block() {
+    let flags: &[&str] = &["--joke-item", "div.a"];
+    check_each(
+        "text/html; charset=utf-8",
+        &[
+            (
+                "<div class=a><p><strong>电梯</strong></p><p>电梯坏了，我走楼梯。</p><p><b>医生</b></p><p>医生说要多喝水。</p></div>",
+                flags,
+                "《电梯》\n电梯坏了，我走楼梯。\n%\n《医生》\n医生说要多喝水。\n",
+            ),
+            (
+                "<div class=a>第1则：电梯坏了，我走楼梯上班。<br>第2则：医生说要多喝水，我去海边了。</div>",
+                flags,
+                TWO_STAIRS,
+            ),
+        ],
+    );
+    check_each(
+        "text/plain",
+        &[(
+            "Why did the lamp go to school?\nTo get brighter.\nWhat do you call a fake noodle?\nAn impasta!",
+            &[],
+            "Why did the lamp go to school?\nTo get brighter.\n%\nWhat do you call a fake noodle?\nAn impasta!\n",
+        )],
+    );
+}
+
+#[test]
 fn a_joke_with_paragraphs_is_one_where_it_is_said_to_be_one() {
     let two = "电梯坏了，我走楼梯上班。\n医生说要多喝水，我去海边了。\n";
     let html = "电梯坏了，我走楼梯上班。<br><br>医生说要多喝水，我去海边了。";

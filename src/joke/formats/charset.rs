@@ -92,7 +92,7 @@ pub(super) fn decode(body: &[u8], content_type: &str, set: Option<Charset>) -> D
     let is_gb18030 = GB18030
         .decode_without_bom_handling_and_without_replacement(body)
         .is_some();
-    if is_gb18030 && !is_mostly_utf8(body) {
+    if is_gb18030 && is_mostly_gb2312(body) && !is_mostly_utf8(body) {
         return lossily(body, GB18030, CharsetReason::Fits);
     }
     lossily(body, declared, reason)
@@ -104,6 +104,19 @@ fn lossily(body: &[u8], charset: &'static Encoding, reason: CharsetReason) -> De
         charset,
         reason,
     }
+}
+
+/// Whether most characters of two bytes are those of GB2312, as in any text of today's Chinese. The
+/// bytes of Big5 and others often fit GB18030, too, where they are characters that nobody uses.
+fn is_mostly_gb2312(body: &[u8]) -> bool {
+    let mut bytes = body.iter();
+    let (mut usual, mut all) = (0, 0);
+    while let Some(lead) = bytes.find(|byte| !byte.is_ascii()) {
+        let trail = bytes.next().copied().unwrap_or_default();
+        usual += usize::from(*lead >= 0xa1 && trail >= 0xa1);
+        all += 1;
+    }
+    usual * 10 >= all * 9
 }
 
 /// Whether a body is in UTF-8, if with a mistake in it. Its bytes may fit other charsets by chance,
@@ -201,6 +214,12 @@ mod tests {
         }
         let meta = format!("<meta charset=gb2312>{utf8}");
         assert_eq!(text(meta.as_bytes(), "", None), meta);
+    }
+
+    #[test]
+    fn big5_that_nobody_declares_is_not_taken_for_gb18030() {
+        let big5 = encoding_rs::BIG5.encode("笑話一則在這裡呢").0;
+        assert!(text(&big5, "text/html", None).contains('\u{fffd}'));
     }
 
     #[test]

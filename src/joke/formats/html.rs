@@ -11,7 +11,10 @@ use select::{
 use super::{
     PageError,
     element::{Element, is_too_deep, outermost},
-    item::{BREAK, HEADING, Item, MIN_JOKE_CHARACTERS, characters, is_cut_mark, trails_off},
+    item::{
+        BREAK, HEADING, Item, MIN_JOKE_CHARACTERS, characters, ends_sentence, is_cut_mark,
+        trails_off,
+    },
     limits::{self, original_name},
     selector::Selector,
 };
@@ -202,21 +205,26 @@ fn read_item(item: &Node<'_>, rules: &Rules, preformatted: &[Selector], is_block
     if are_headings {
         reader.headings = titles.iter().map(Node::index).collect();
     }
-    match &rules.content {
-        None => reader.read(item, whitespace),
-        Some(selector) => {
-            for node in outermost(item.find(selector.inside(item))) {
-                reader.text.push('\n');
-                reader.read(&node, whitespace);
-            }
-        }
+    let contents: Vec<Node<'_>> = match &rules.content {
+        None => vec![*item],
+        Some(selector) => outermost(item.find(selector.inside(item))).collect(),
+    };
+    for content in &contents {
+        reader.text.push('\n');
+        reader.read(content, whitespace);
     }
-    let mut links = outermost(item.find(Link));
     let mut found = reader.item();
     found.title = title_reader.text;
     // On a page that a link has led to, such links lead to something else.
-    found.has_link_to_rest |= rules.link.is_none() && links.any(|link| is_cut_mark(&link.text()));
+    found.has_link_to_rest |= rules.link.is_none() && has_link_beside(item, &contents);
     found
+}
+
+/// Whether there is a link to the rest of a joke in its item, but outside its contents.
+fn has_link_beside(item: &Node<'_>, contents: &[Node<'_>]) -> bool {
+    let is_content = |node: Node<'_>| contents.iter().any(|one| one.index() == node.index());
+    let mut links = outermost(item.find(Link)).filter(|link| is_cut_mark(&link.text()));
+    links.any(|link| !iter::successors(Some(link), Element::parent).any(is_content))
 }
 
 fn is_preformatted(node: &Node<'_>, preformatted: &[Selector]) -> bool {
@@ -296,8 +304,8 @@ impl Reader<'_> {
         };
         self.text.push_str(around);
         let begin = self.text.len();
-        let is_heading = HEADINGS.contains(&name) || self.headings.contains(&node.index());
-        if is_heading {
+        let is_named = HEADINGS.contains(&name) || self.headings.contains(&node.index());
+        if is_named || is_bold_line(node, name) {
             self.text.push(HEADING);
         }
         for child in node.children() {
@@ -323,11 +331,9 @@ impl Reader<'_> {
             let is_apart = !before.ends_with(goes_on)
                 || part(before.len()..link.start).contains(['\n', BREAK]);
             let text = part(link).to_lowercase();
-            if !is_last || characters(before) < MIN_JOKE_CHARACTERS {
-                break;
-            } else if is_cut_mark(&text) {
+            if is_last && is_cut_mark(&text) {
                 has_link_to_rest = true;
-            } else if is_apart {
+            } else if is_last && is_apart && characters(before) >= MIN_JOKE_CHARACTERS {
                 let is_tool = TOOLS.iter().any(|tool| text.contains(tool));
                 has_link_to_rest |= trails_off(before) && !is_tool;
             } else {
@@ -356,6 +362,20 @@ impl Reader<'_> {
         let is_title = text.ends_with(char::is_alphanumeric) && !text.contains(['\n', BREAK]);
         is_all && is_title && characters(text) <= MAX_LINK_CHARACTERS
     }
+}
+
+/// Whether a paragraph is nothing but a short text in bold, as headings are made by hand.
+fn is_bold_line(node: &Node<'_>, name: &str) -> bool {
+    let mut children = node
+        .children()
+        .filter(|child| !child.text().trim().is_empty());
+    let only = children.next().filter(|_| children.next().is_none());
+    ["p", "div"].contains(&name)
+        && only.is_some_and(|child| {
+            let text = child.text();
+            let is_bold = child.is_called("b") || child.is_called("strong");
+            is_bold && characters(&text) <= MAX_LINK_CHARACTERS && !ends_sentence(text.trim())
+        })
 }
 
 /// The text of a picture that stands for a face: `[笑哭]` or an emoji.

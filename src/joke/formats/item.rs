@@ -66,6 +66,14 @@ pub(super) fn trails_off(joke: &str) -> bool {
     joke.ends_with('…') || joke.ends_with("...")
 }
 
+/// Whether a text ends as a sentence does, and not in the middle of one.
+pub(super) fn ends_sentence(text: &str) -> bool {
+    let ends = [
+        '。', '！', '？', '!', '?', '.', '”', '"', '」', '』', '）', ')', '~', '～',
+    ];
+    text.ends_with(ends) && !trails_off(text)
+}
+
 /// Whether a joke ends in words that led to the rest of it. Inside a sentence they are its words.
 pub(super) fn ends_in_cut_mark(joke: &str) -> bool {
     let is_symbol = |c: char| c.is_whitespace() || ">»›→[]【】()（）".contains(c);

@@ -7,7 +7,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::{
     html,
-    item::{BREAK, Item, MIN_JOKE_CHARACTERS, characters, ends_in_cut_mark, trails_off},
+    item::{BREAK, Item, MIN_JOKE_CHARACTERS, characters, ends_in_cut_mark, ends_sentence},
     text::without_number,
 };
 use crate::wechat::reply::MAX_CONTENT_BYTES;
@@ -114,7 +114,7 @@ pub(super) fn judge(
         return Err(Reason::Short);
     }
     let joke = titled(without_number(&title), content);
-    if ends_in_cut_mark(&joke) || item.has_link_to_rest && trails_off(&joke) {
+    if ends_in_cut_mark(&joke) || item.has_link_to_rest && !ends_sentence(&joke) {
         return Err(Reason::Cut);
     }
     check(&joke)?;

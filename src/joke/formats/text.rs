@@ -177,6 +177,9 @@ fn number(line: &str) -> Option<(u32, &str)> {
     {
         return Some((number, chars.as_str().trim_start()));
     }
+    if let Some(counted) = line.strip_prefix('第') {
+        return counted_number(counted);
+    }
     let inside = line.trim_start_matches(['(', '（', '[', '【']);
     let is_bracketed = inside.len() < line.len();
     let digits = inside.trim_start_matches(|c: char| digit(c).is_some());
@@ -207,6 +210,15 @@ fn number(line: &str) -> Option<(u32, &str)> {
         .map(|number| (number, rest.trim_start()))
 }
 
+/// What stands behind `第`: `3则：` or `三个、`.
+fn counted_number(line: &str) -> Option<(u32, &str)> {
+    let (name, rest) = line.split_at(line.find(|c| digit(c).is_none())?);
+    let rest = rest.strip_prefix(['则', '則', '条', '條', '个', '個', '篇'])?;
+    let rest = rest.strip_prefix(['：', ':', '、', ' '])?;
+    let number = name.parse().ok().or_else(|| digit(name.chars().next()?));
+    number.map(|number| (number, rest.trim_start()))
+}
+
 fn digit(c: char) -> Option<u32> {
     let chinese = "〇一二三四五六七八九十"
         .chars()
@@ -227,14 +239,26 @@ pub(super) fn without_number(joke: &str) -> &str {
     }
 }
 
-/// One joke in several lines, or one in each: lines that are sentences and no talk.
+/// One joke in several lines, or one in each: lines that are sentences and no talk; or questions,
+/// each with its answer.
 fn one_or_one_a_line(lines: &[&str]) -> Vec<Item> {
     let is_sentence = |line: &&str| {
         line.ends_with([
             '。', '！', '？', '…', '”', '!', '?', '.', '~', '～', '"', '」',
         ]) && characters(line) >= MIN_LINE_CHARACTERS
     };
-    let is_talk = |line: &&str| line.contains(['：', ':', '“', '"', '「']);
+    let is_question = |line: &str| line.ends_with(['?', '？']);
+    let is_talk = |line: &&str| is_question(line) || line.contains(['：', ':', '“', '"', '「']);
+    let mut pairs = lines.chunks(2);
+    let are_answered = lines.len() > 2
+        && pairs
+            .all(|pair| matches!(pair, [asked, said] if is_question(asked) && !is_question(said)));
+    if are_answered {
+        return lines
+            .chunks(2)
+            .map(|pair| Item::of(pair.join("\n")))
+            .collect();
+    }
     let is_one_a_line = lines.len() > 2
         && lines.iter().all(is_sentence)
         && (lines.len() >= MANY_LINES || !lines.iter().any(is_talk));
