@@ -114,7 +114,7 @@ fn page_of_20_jokes(bencher: Bencher<'_, '_>) {
         ..Page::default()
     };
     bencher.bench_local(|| {
-        let content = PageText::read(black_box(&page), &source).unwrap();
+        let content = PageText::read(black_box(&page), &source.rules).unwrap();
         content.jokes(&source.rules, &|_| None).unwrap()
     });
 }

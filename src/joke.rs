@@ -37,8 +37,8 @@ pub(crate) use self::{
     url::{PageUrl, UrlError, shown},
 };
 pub use self::{
-    formats::{Extracted, LeftOut, Page, PageError, PageText, Reason, TooComplex},
-    source::{Rules, Source},
+    formats::{Extracted, LeftOut, Page, PageError, PageText, Reason, Rules, TooComplex},
+    source::Source,
 };
 
 use self::{
@@ -377,7 +377,6 @@ mod tests {
                 name: "custom",
                 url: "http://x/".parse().unwrap(),
                 rules: Rules::default(),
-                charset: None,
             }],
             own: Vec::new(),
             skip: vec!["bad word".to_owned()],

@@ -107,12 +107,12 @@ impl JokeArgs {
                 name: "custom",
                 url,
                 rules: Rules {
+                    charset: self.joke_charset,
                     link: self.joke_link,
                     item: self.joke_item,
                     title: self.joke_title,
                     content: self.joke_content,
                 },
-                charset: self.joke_charset,
             }],
             None => known_sources(&self.joke_source).map_err(CommandError::usage)?,
         };

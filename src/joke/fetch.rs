@@ -148,7 +148,7 @@ fn read(
         is_from_public: false,
     };
     let page = get(&request)?;
-    let content = PageText::read(&page, source)?;
+    let content = PageText::read(&page, &source.rules)?;
     let Some(link) = &rules.link else {
         return Ok(content);
     };
@@ -156,7 +156,7 @@ fn read(
     request.url = rng.choice(links).ok_or(SourceError::ForeignLinks)?;
     request.time = end.saturating_duration_since(Instant::now());
     request.is_from_public = page.is_public;
-    Ok(PageText::read(&get(&request)?, source)?)
+    Ok(PageText::read(&get(&request)?, &source.rules)?)
 }
 
 /// Fetches now, for somebody who tries the sources out: from each in turn until one has jokes, as
@@ -181,7 +181,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::joke::{Banned, source::Rules};
+    use crate::joke::{Banned, Rules};
 
     const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -190,7 +190,6 @@ mod tests {
             name: "custom",
             url: url.parse().unwrap(),
             rules: Rules::default(),
-            charset: None,
         };
         Arc::new(JokeSettings {
             sources: urls.iter().map(source).collect(),

@@ -12,7 +12,6 @@ use self::{
     rules::{judge, read_again},
     selector::Selector,
 };
-use super::source::{Rules, Source};
 use crate::printable::printable;
 
 pub(super) mod charset;
@@ -153,11 +152,26 @@ pub(crate) struct ReadAs {
     pub(crate) reason: CharsetReason,
 }
 
+/// How a page is read, and what is a joke on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// The charset of its pages, where they say it wrongly.
+    pub(crate) charset: Option<charset::Charset>,
+    /// Selects links on the page, of which one is followed.
+    pub(crate) link: Option<Selector>,
+    /// Selects each item on the page; without, only plain text, feeds and JSON can be read.
+    pub(crate) item: Option<Selector>,
+    /// Selects the title in an item.
+    pub(crate) title: Option<Selector>,
+    /// Selects the text in an item; without, all of it but the title is the joke.
+    pub(crate) content: Option<Selector>,
+}
+
 impl PageText {
     /// What a page is, by its text, by what its type says, and by what is looked for on it.
-    pub fn read(page: &Page, source: &Source) -> Result<Self, PageError> {
+    pub fn read(page: &Page, rules: &Rules) -> Result<Self, PageError> {
         let content_type = page.content_type.as_deref().unwrap_or_default();
-        let mut decoded = charset::decode(&page.body, content_type, source.charset);
+        let mut decoded = charset::decode(&page.body, content_type, rules.charset);
         decoded.text = limits::without_pictures(&decoded.text);
         if decoded.text.len() > MAX_PAGE_BYTES {
             return Err(PageError::TooLarge);
@@ -166,7 +180,6 @@ impl PageText {
         if text.is_empty() {
             return Err(PageError::Empty);
         }
-        let rules = &source.rules;
         let is_html = media_type.ends_with("html") || rules.item.is_some() || rules.link.is_some();
         let format = if let Some(value) = json::parse(text, media_type.ends_with("json")) {
             Format::Json(value.map_err(|error| error.to_string()))
@@ -315,6 +328,7 @@ mod tests {
         let inside =
             |selector: Option<&str>| selector.map(|text| Selector::for_item(text).unwrap());
         Rules {
+            charset: None,
             link: None,
             item: item.map(|item| Selector::for_page(item).unwrap()),
             title: inside(title),
@@ -324,15 +338,11 @@ mod tests {
 
     fn extract(page: &Page, rules: &Rules, skip: &[String]) -> Result<Extracted, PageError> {
         let unwanted = |joke: &str| rules::has_word(joke, skip).then_some(Reason::Skipped);
-        let source = Source {
-            rules: rules.clone(),
-            ..known("zol")
-        };
-        PageText::read(page, &source)?.jokes(rules, &unwanted)
+        PageText::read(page, rules)?.jokes(rules, &unwanted)
     }
 
-    fn known(name: &str) -> Source {
-        let mut known = Source::known().into_iter();
+    fn known(name: &str) -> crate::joke::Source {
+        let mut known = crate::joke::Source::known().into_iter();
         known.find(|source| source.name == name).unwrap()
     }
 

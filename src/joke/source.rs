@@ -1,7 +1,7 @@
 //! Where jokes come from: the known sources and a custom one.
 
 use super::{
-    formats::{charset::Charset, selector::Selector},
+    formats::{Rules, selector::Selector},
     url::PageUrl,
 };
 
@@ -14,21 +14,6 @@ pub struct Source {
     pub(crate) url: PageUrl,
     /// How to find jokes on them.
     pub rules: Rules,
-    /// The charset of its pages, where they say it wrongly.
-    pub(crate) charset: Option<Charset>,
-}
-
-/// What is a joke on a page.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rules {
-    /// Selects links on the page, of which one is followed.
-    pub(crate) link: Option<Selector>,
-    /// Selects each item on the page; without, only plain text, feeds and JSON can be read.
-    pub(crate) item: Option<Selector>,
-    /// Selects the title in an item.
-    pub(crate) title: Option<Selector>,
-    /// Selects the text in an item; without, all of it but the title is the joke.
-    pub(crate) content: Option<Selector>,
 }
 
 /// The known sources, in the order in which they are tried: name, URL, and the selectors of item,
@@ -68,12 +53,12 @@ impl Source {
                 name,
                 url: url.parse().ok()?,
                 rules: Rules {
+                    charset: None,
                     link: None,
                     item: Selector::for_page(item).ok(),
                     title: Selector::for_item(title).ok(),
                     content: Selector::for_item(content).ok(),
                 },
-                charset: None,
             })
         };
         // A test sees to it that each can be parsed.

@@ -150,7 +150,10 @@ fn one_of_several_answers_is_said_by_chance_and_a_repeat_gets_the_same() {
 
 #[test]
 fn what_is_banned_is_said_in_no_way() {
-    let jokes = Temporary::write("banned-jokes", "一个有某 词的笑话\n");
+    let jokes = Temporary::write(
+        "banned-jokes",
+        "一个有某 词的笑话\n%\n好笑话\n%\nBaＤ joke\n",
+    );
     let (bot, _file) = bot_with_flags(
         "banned",
         "banned = [\"某词\", \"Ｂad\"]\nwelcome = \"某词\"\n\
@@ -163,8 +166,7 @@ fn what_is_banned_is_said_in_no_way() {
     assert_eq!(bot.answer_to("某词"), "词某", "it is heard, and not said");
     assert_eq!(bot.say(event("subscribe", "")).content(), REFUSAL);
     for _ in 0..5 {
-        let joke = bot.answer_to("笑话");
-        assert!(!joke.contains("某 词"), "{joke}");
+        assert_eq!(bot.answer_to("笑话"), "好笑话", "the others are not dealt");
     }
     let (bot, _file) = bot_with(
         "banned-refusal",
@@ -399,7 +401,7 @@ fn a_broken_file_at_a_hangup_keeps_the_words_that_were_in_force() {
 #[test]
 fn a_large_file_takes_no_more_than_five_times_its_size() {
     let mut text = String::new();
-    for number in 0..20_000 {
+    for number in 0..8_000 {
         let words: Vec<String> = (0..5)
             .map(|word| format!("\"关键词{number}之{word}\""))
             .collect();
@@ -420,8 +422,8 @@ fn a_large_file_takes_no_more_than_five_times_its_size() {
         "{before} to {after} KiB for {size}"
     );
     assert_eq!(
-        bot.answer_to("有关键词19999之4吗"),
-        "第19999条：周一到周五 9:00–18:00"
+        bot.answer_to("有关键词7999之4吗"),
+        "第7999条：周一到周五 9:00–18:00"
     );
 }
 

@@ -9,7 +9,7 @@ use select::{
 };
 
 use super::{
-    PageError,
+    PageError, Rules,
     element::{Element, is_too_deep, outermost},
     item::{
         BREAK, HEADING, Item, MIN_JOKE_CHARACTERS, characters, ends_sentence, is_cut_mark,
@@ -18,7 +18,6 @@ use super::{
     limits::{self, original_name},
     selector::Selector,
 };
-use crate::joke::source::Rules;
 
 /// Elements whose text is not for readers.
 const UNSEEN: [&str; 5] = ["script", "style", "noscript", "template", "textarea"];

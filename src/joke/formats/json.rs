@@ -2,8 +2,7 @@
 
 use serde_json::{Deserializer, Map, Value};
 
-use super::{PageError, item::Item, selector::Selector};
-use crate::joke::source::Rules;
+use super::{PageError, Rules, item::Item, selector::Selector};
 
 /// Keys under which APIs have a joke.
 const JOKE_KEYS: [&str; 8] = [

@@ -3,14 +3,13 @@
 use roxmltree::{Document, Node, ParsingOptions};
 
 use super::{
-    PageError,
+    PageError, Rules,
     element::{Element, is_too_deep, outermost},
     html,
     item::{BREAK, Item},
     limits,
     selector::Selector,
 };
-use crate::joke::source::Rules;
 
 /// Bytes in which a page says that it is HTML after all.
 const HEAD_BYTES: usize = 1_024;
