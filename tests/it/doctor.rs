@@ -20,8 +20,8 @@ use crate::{
     support::{Bot, TOKEN, daoxiao, now},
 };
 
-/// Longer than WeChat waits.
-const SIX_SECONDS: Duration = Duration::from_secs(6);
+/// So much longer than WeChat waits that a busy machine is in time to tell.
+const TOO_LONG: Duration = Duration::from_secs(20);
 
 /// What the doctor printed, without the times.
 #[derive(Debug)]
@@ -250,11 +250,11 @@ fn an_unknown_host() {
 }
 
 #[test]
-fn a_server_that_answers_messages_after_six_seconds() {
+fn a_server_that_answers_messages_too_late() {
     let begun = Instant::now();
     let fake = Fake::start(|call| {
         if call.method == "POST" {
-            thread::sleep(SIX_SECONDS);
+            thread::sleep(TOO_LONG);
         }
         right(call)
     });
@@ -263,14 +263,14 @@ fn a_server_that_answers_messages_after_six_seconds() {
         chinese: ["文本消息：5 秒内没有响应", IN_TIME[1]],
     }
     .assert(&fake.url());
-    assert!(begun.elapsed() < SIX_SECONDS);
+    assert!(begun.elapsed() < TOO_LONG);
 }
 
 #[test]
-fn a_server_that_answers_everything_after_six_seconds() {
+fn a_server_that_answers_everything_too_late() {
     let begun = Instant::now();
     let fake = Fake::start(|call| {
-        thread::sleep(SIX_SECONDS);
+        thread::sleep(TOO_LONG);
         right(call)
     });
     Told {
@@ -278,7 +278,7 @@ fn a_server_that_answers_everything_after_six_seconds() {
         chinese: ["路径：5 秒内没有响应", IN_TIME[1]],
     }
     .assert(&fake.url());
-    assert!(begun.elapsed() < SIX_SECONDS);
+    assert!(begun.elapsed() < TOO_LONG);
 }
 
 #[test]
