@@ -12,7 +12,7 @@ pub(crate) fn about(command: &str) -> Option<&'static str> {
         "sign" => "打印签好名的查询字符串，给 curl 用：signature=…&timestamp=…&nonce=…",
         "doctor" => "模拟微信服务器，找出微信和你的服务器为什么连不通",
         "joke" => "现在就抓取笑话并打印，用来试一个来源或选择器",
-        "words" => "检查写着你自己的话的文件，看看对什么答什么",
+        "words" => "检查你自己的回复文件，看看哪句话会得到什么回答",
         "cgi" => "作为 CGI 程序，响应 Web 服务器的一个请求",
         "completions" => "打印命令行补全脚本",
         "man" => "打印手册页",
@@ -67,7 +67,7 @@ fn shared(id: &str) -> Option<&'static str> {
         }
         "quiet" => "只记需要你处理的日志，与 --log warn 相同",
         "max_age" => "请求的时间戳与现在最多相差几秒；0 表示不限",
-        "words" => "写着你自己的话的文件（TOML）：对什么说什么，见 docs/zh/words.md",
+        "words" => "你自己的回复文件（TOML）：收到什么，回什么，见 docs/zh/words.md",
         "joke_source" => {
             "依次尝试哪些来源，或 none：qiushidabaike、zol、biedoul、60s；可重复这个参数，或用逗号隔开，默认全部"
         }
