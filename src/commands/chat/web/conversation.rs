@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use serde_json::Value;
+
 use super::{
     attempt::{Attempt, Manner, Request, judge},
     bot::Bot,
@@ -54,7 +56,8 @@ impl Conversation {
     }
 
     pub(super) fn token_json(&self) -> String {
-        object(vec![("token", self.bot.wechat.token.as_str().into())]).to_string()
+        let token = self.bot.wechat.token.as_str();
+        Value::from(object().with("token", token.into())).to_string()
     }
 
     /// All of it, for a page that has just been opened.

@@ -1,6 +1,6 @@
 //! What the page is told, as JSON.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     attempt::{Attempt, Judgement, Request},
@@ -27,12 +27,12 @@ pub(super) fn about_json(bot: &Bot, language: Option<Language>) -> Value {
         Language::Chinese => "zh",
     });
     let mode = bot.wechat.crypt.as_ref().map_or("plaintext", |_| "secure");
-    object(vec![
-        ("language", language.into()),
-        ("own", bot.is_own().into()),
-        ("url", bot.url().to_string().into()),
-        ("mode", mode.into()),
-    ])
+    object()
+        .with("language", language.into())
+        .with("own", bot.is_own().into())
+        .with("url", bot.url().to_string().into())
+        .with("mode", mode.into())
+        .into()
 }
 
 /// Everything about an exchange.
@@ -46,30 +46,30 @@ pub(super) fn exchange_json(
     let notice = attempt.notice.as_ref().map(|error| words_json(error));
     let milliseconds = u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX);
     let answer = attempt.answer.as_ref().ok();
-    object(vec![
-        ("id", attempt.id.into()),
-        ("at", unix_seconds(attempt.at).into()),
-        ("notice", notice.into()),
-        ("log", attempt.log.clone().into()),
-        ("manner", request.manner.name().into()),
-        ("of", request.of.map(|place| place + 1).into()),
-        (
+    object()
+        .with("id", attempt.id.into())
+        .with("at", unix_seconds(attempt.at).into())
+        .with("notice", notice.into())
+        .with("log", attempt.log.clone().into())
+        .with("manner", request.manner.name().into())
+        .with("of", request.of.map(|place| place + 1).into())
+        .with(
             "said",
-            object(vec![
-                ("type", kind.as_str().into()),
-                ("words", words.as_str().into()),
-            ]),
-        ),
-        ("request", request_json(bot, request, attempt)),
-        (
+            object()
+                .with("type", kind.as_str().into())
+                .with("words", words.as_str().into())
+                .into(),
+        )
+        .with("request", request_json(bot, request, attempt))
+        .with(
             "answer",
             answer.map(|answer| answer_json(&bot.wechat, answer)).into(),
-        ),
-        ("ms", milliseconds.into()),
-        ("outcome", judgement.outcome.into()),
-        ("words", judgement.heard.as_ref().and_then(read).into()),
-        ("finding", finding_json(&judgement.finding)),
-    ])
+        )
+        .with("ms", milliseconds.into())
+        .with("outcome", judgement.outcome.into())
+        .with("words", judgement.heard.as_ref().and_then(read).into())
+        .with("finding", finding_json(&judgement.finding))
+        .into()
 }
 
 fn request_json(bot: &Bot, request: &Request, attempt: &Attempt) -> Value {
@@ -78,27 +78,29 @@ fn request_json(bot: &Bot, request: &Request, attempt: &Attempt) -> Value {
     let opened = request.push.as_ref().filter(|_| bot.wechat.crypt.is_some());
     let signings = bot.wechat.signings(&attempt.stamp, call);
     let line = format!("{method} {} HTTP/1.1", bot.url().target(&call.query));
-    object(vec![
-        ("line", line.into()),
-        ("query", pairs(query_fields(&call.query))),
-        ("signings", signings.iter().map(signing_json).collect()),
-        ("body", call.body.clone().into()),
-        ("opened", opened.map(Push::to_xml).into()),
-    ])
+    object()
+        .with("line", line.into())
+        .with("query", pairs(query_fields(&call.query)))
+        .with("signings", signings.iter().map(signing_json).collect())
+        .with("body", call.body.clone().into())
+        .with("opened", opened.map(Push::to_xml).into())
+        .into()
 }
 
 /// The Token itself is left out: it is shown only when it is asked for.
 fn signing_json(signing: &Signing) -> Value {
     let parts = signing.parts.iter().map(|(name, text)| {
         let text = (*name != "Token").then_some(text.as_str());
-        object(vec![("name", (*name).into()), ("value", text.into())])
+        object()
+            .with("name", (*name).into())
+            .with("value", text.into())
     });
-    object(vec![
-        ("name", signing.name.into()),
-        ("parts", parts.collect()),
-        ("right", signing.right.as_str().into()),
-        ("given", signing.given.as_str().into()),
-    ])
+    object()
+        .with("name", signing.name.into())
+        .with("parts", parts.collect())
+        .with("right", signing.right.as_str().into())
+        .with("given", signing.given.as_str().into())
+        .into()
 }
 
 fn answer_json(wechat: &WeChat, answer: &Answer) -> Value {
@@ -106,12 +108,12 @@ fn answer_json(wechat: &WeChat, answer: &Answer) -> Value {
         Ok(Heard::Reply(reply)) if reply.encrypted => Some(reply.xml),
         _ => None,
     };
-    object(vec![
-        ("status", answer.status.into()),
-        ("headers", pairs(answer.headers.clone())),
-        ("body", shown(&answer.body).into()),
-        ("opened", opened.into()),
-    ])
+    object()
+        .with("status", answer.status.into())
+        .with("headers", pairs(answer.headers.clone()))
+        .with("body", shown(&answer.body).into())
+        .with("opened", opened.into())
+        .into()
 }
 
 /// As text, and no more of it than there is to look at.
@@ -131,25 +133,42 @@ fn finding_json(finding: &Finding) -> Value {
         Finding::Warning(warning) => (true, words_json(warning), Value::Null),
         Finding::Wrong(fault) => (false, words_json(fault), words_json(&Fix(fault))),
     };
-    object(vec![("good", is_good.into()), ("seen", seen), ("fix", fix)])
+    object()
+        .with("good", is_good.into())
+        .with("seen", seen)
+        .with("fix", fix)
+        .into()
 }
 
 /// In every language, since the page's can be changed.
 fn words_json(words: &dyn Say) -> Value {
-    object(vec![
-        ("en", words.to_string().into()),
-        ("zh", words.chinese().into()),
-    ])
+    object()
+        .with("en", words.to_string().into())
+        .with("zh", words.chinese().into())
+        .into()
 }
 
-/// One function for all objects: what the macro of the library writes for each field is long.
-pub(super) fn object(fields: Vec<(&str, Value)>) -> Value {
-    let fields = fields.into_iter();
-    Value::Object(
-        fields
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
-    )
+/// An object that grows by one field at a time: all fields at once, or as the macro of the library
+/// writes them, take much more of the binary.
+#[derive(Default)]
+pub(super) struct Object(Map<String, Value>);
+
+pub(super) fn object() -> Object {
+    Object::default()
+}
+
+impl Object {
+    #[inline(never)]
+    pub(super) fn with(mut self, name: &str, value: Value) -> Self {
+        self.0.insert(name.to_owned(), value);
+        self
+    }
+}
+
+impl From<Object> for Value {
+    fn from(object: Object) -> Self {
+        Self::Object(object.0)
+    }
 }
 
 fn pairs(pairs: Vec<(String, String)>) -> Value {
