@@ -23,7 +23,7 @@ impl WeChat {
     pub(crate) fn signings(&self, stamp: &Stamp, call: &Call) -> Vec<Signing> {
         let token = self.token.as_str();
         let Stamp { timestamp, nonce } = stamp;
-        let signing = |name, parts, right| {
+        let signing = |name, parts: &[(&'static str, &str)], right| {
             let query = query_fields(&call.query);
             let given = query.into_iter().find(|(found, _)| found == name);
             Signing {
@@ -36,7 +36,7 @@ impl WeChat {
         let three = [("Token", token), ("timestamp", timestamp), ("nonce", nonce)];
         let mut signings = vec![signing(
             "signature",
-            three.to_vec(),
+            &three,
             sign(&three.map(|(_, text)| text)),
         )];
         if let Some(encrypt) = call.body.as_deref().and_then(encrypt_of) {
@@ -44,7 +44,7 @@ impl WeChat {
             let four = [token, timestamp, nonce, ("Encrypt", encrypt.as_str())];
             signings.push(signing(
                 "msg_signature",
-                four.to_vec(),
+                &four,
                 sign(&four.map(|(_, text)| text)),
             ));
         }
@@ -61,10 +61,13 @@ pub(crate) fn query_fields(query: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn sorted(mut parts: Vec<(&'static str, &str)>) -> Vec<(&'static str, String)> {
-    parts.sort_unstable_by_key(|(_, text)| *text);
-    let owned = parts.into_iter();
-    owned.map(|(name, text)| (name, text.to_owned())).collect()
+fn sorted(parts: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+    let mut sorted: Vec<(&str, String)> = Vec::new();
+    for (name, text) in parts {
+        let place = sorted.partition_point(|(_, other)| other.as_str() < *text);
+        sorted.insert(place, (name, (*text).to_owned()));
+    }
+    sorted
 }
 
 fn encrypt_of(body: &str) -> Option<String> {
