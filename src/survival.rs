@@ -3,7 +3,7 @@
 //! `tiny_http` gives every connection a thread and two descriptors for as long as the peer likes,
 //! reads long bodies without a time limit, and accepts nothing any more once `accept` has failed.
 //! None of that can be fixed from outside the crate, so what is stuck is shed with its process: a
-//! [`supervisor`] owns the socket and cannot be reached by anybody, a [`worker`] serves and may be
+//! `supervisor` owns the socket and cannot be reached by anybody, a `worker` serves and may be
 //! lost at any moment.
 //!
 //! ```text

@@ -28,7 +28,7 @@ pub(crate) fn argument(command: &str, id: &str) -> Option<&'static str> {
         ("serve", "listen") => "监听的端口，或地址和端口；端口 0 表示自动选一个空闲端口",
         ("serve", "path") => "微信请求的路径；多个路径可重复这个参数，或用逗号隔开",
         ("serve", "trust_proxy") => {
-            "日志里的对方地址取自 X-Forwarded-For；前面有会设这一项的反向代理时才用"
+            "日志里的来访地址改从 X-Forwarded-For 读取；前面的反向代理会设置这个请求头，才能打开"
         }
         ("serve", "max_connections") => "最多同时保持多少个连接",
         ("serve", "max_memory") => "内存上限（MiB），超过就重新启动",
@@ -63,18 +63,20 @@ fn shared(id: &str) -> Option<&'static str> {
         "version" => "显示版本",
         "lang" => "用哪种语言显示：zh 或 en，默认看 LC_ALL、LC_MESSAGES、LANG",
         "log" => {
-            "标准错误上记哪些日志：off、error、warn、info、debug 或 trace；默认看变量 RUST_LOG，没有则为 info"
+            "日志级别：off、error、warn、info、debug 或 trace，日志输出到标准错误；默认看变量 RUST_LOG，没有则为 info"
         }
         "quiet" => "只记需要你处理的日志，与 --log warn 相同",
         "max_age" => "请求的时间戳与现在最多相差几秒；0 表示不限",
         "words" => "你自己的回复文件（TOML）：收到什么，回什么，见 docs/zh/words.md",
         "joke_source" => {
-            "依次尝试哪些来源，或 none：qiushidabaike、zol、biedoul、60s；可重复这个参数，或用逗号隔开，默认全部"
+            "笑话来源，按顺序尝试：qiushidabaike、zol、biedoul、60s（默认全部）；none 表示一个也不用；可重复这个参数，或用逗号隔开"
         }
         "joke_url" => "不用内置的来源，改用你选的网页、订阅源或接口；{1-50} 代表页码",
-        "joke_link" => "那个网页上链接的选择器：跟着其中一个链接过去，在那里找笑话",
+        "joke_link" => {
+            "用选择器选出 --joke-url 网页上的链接；程序会打开其中一个，在打开的网页里找笑话"
+        }
         "joke_item" => {
-            "那个网页上每条笑话的选择器，JSON 里是路径，例如 data.list；纯文本和订阅源不需要"
+            "选出每条笑话的 CSS 选择器；JSON 接口则写路径，例如 data.list；纯文本和订阅源不用写"
         }
         "joke_title" => "一条笑话里标题的选择器",
         "joke_content" => "一条笑话里正文的选择器；几个之间用逗号隔开",
