@@ -1,6 +1,11 @@
 //! The command line as a whole: which commands there are.
 
-use std::{env, ffi::OsString, process::ExitCode};
+use std::{
+    env,
+    ffi::OsString,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::{
     ArgAction, CommandFactory, Error, FromArgMatches, Parser, Subcommand,
@@ -27,13 +32,10 @@ use crate::{
 };
 
 const HELP: &str = "\
-Without a command, or with flags only, it serves: daoxiao --listen 0.0.0.0:80 means
-daoxiao serve --listen 0.0.0.0:80. The flags and variables: daoxiao serve --help.
+Without a command, it serves: daoxiao --listen 0.0.0.0:80 is short for
+daoxiao serve --listen 0.0.0.0:80. For flags and variables, see daoxiao serve --help.
 
 Example: WECHAT_TOKEN=mysecrettoken daoxiao --listen 0.0.0.0:80";
-
-/// No help is wider, however wide the terminal is.
-const MAX_WIDTH: usize = 100;
 
 /// The program's version, with the commit and the date of its build where they are known.
 const VERSION: &str = env!("DAOXIAO_VERSION");
@@ -47,12 +49,12 @@ const VERSION: &str = env!("DAOXIAO_VERSION");
     version = VERSION,
     override_usage = "daoxiao [COMMAND] [OPTIONS]",
     after_help = HELP,
-    max_term_width = MAX_WIDTH
+    max_term_width = help::MAX_WIDTH
 )]
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// What to speak: zh or en
+    /// The language to speak: zh or en
     /// [default: by `LC_ALL`, `LC_MESSAGES` or `LANG`]
     #[arg(
         long,
@@ -107,7 +109,7 @@ pub fn run() -> ExitCode {
 fn command() -> clap::Command {
     let command = Cli::command().mut_subcommands(|command| {
         command.mut_args(|arg| match arg.get_action() {
-            // A value may be a secret, or begin with a minus that is its own mistake.
+            // A value may be a secret. A minus before it is for its own parser to refuse.
             ArgAction::Set | ArgAction::Append => {
                 arg.hide_env_values(true).allow_negative_numbers(true)
             }
@@ -122,16 +124,17 @@ fn command() -> clap::Command {
 
 /// What `--lang` says, before the command line is read in that language.
 fn language_flag(arguments: &[OsString]) -> Option<String> {
-    let mut arguments = arguments.iter().map(|argument| argument.to_string_lossy());
-    let flag = arguments.find(|argument| argument.starts_with("--lang"))?;
+    let arguments = arguments.iter().map(|argument| argument.to_string_lossy());
+    let mut flags = arguments.take_while(|argument| argument != "--");
+    let flag = flags.find(|flag| flag == "--lang" || flag.starts_with("--lang="))?;
     match flag.strip_prefix("--lang=") {
         Some(name) => Some(name.to_owned()),
-        None => arguments.next().map(String::from),
+        None => flags.next().map(String::from),
     }
 }
 
-/// Puts `serve` before flags that stand without a command. As flags of no command, a variable of
-/// theirs that cannot be used would stop every command.
+/// Puts `serve` before flags that stand without a command. If they were flags of the top level, a
+/// variable of theirs that cannot be used would stop every other command too.
 fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let is = |argument: &OsString, names: &[&str]| names.iter().any(|name| argument == name);
     // The language may stand before the command.
@@ -159,7 +162,12 @@ fn refuse(error: Error) -> ExitCode {
         return commands::fail(&CommandError::usage(secret));
     }
     if !error.use_stderr() {
-        error.exit();
+        let page = match Language::current() {
+            Language::English => error.to_string(),
+            Language::Chinese => help::page_in_chinese(&error.to_string()) + "\n",
+        };
+        let printed = commands::printed(write!(io::stdout(), "{page}"));
+        return printed.unwrap_or_else(|error| commands::fail(&error));
     }
     let variable = variable(&error);
     commands::give_up(&match Language::current() {
@@ -168,7 +176,7 @@ fn refuse(error: Error) -> ExitCode {
             None => error.to_string(),
         },
         Language::Chinese => {
-            let from = variable.map(|name| format!("（来自变量 {name}）"));
+            let from = variable.map(|name| format!("（来自环境变量 {name}）"));
             let text = help::error_in_chinese(&error) + &from.unwrap_or_default();
             format!("错误：{text}\n用法见 --help。")
         }
@@ -178,23 +186,21 @@ fn refuse(error: Error) -> ExitCode {
 
 /// The variable that a refused value is from, if it is from one.
 fn variable(error: &Error) -> Option<String> {
-    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
-        return None;
-    };
+    let argument = help::context(error, &[ContextKind::InvalidArg]);
+    let value = help::context(error, &[ContextKind::InvalidValue]);
     let flag = argument.split(' ').next().unwrap_or_default();
-    let variable = flag
-        .trim_matches(['<', '>'])
-        .replacen("--", "", 1)
-        .replace('-', "_")
-        .to_uppercase();
-    let variable = format!("DAOXIAO_{variable}");
-    let is_given = flag.starts_with("--") && env::args().any(|given| given.starts_with(flag));
+    let name = flag.trim_matches(['<', '>', '-']).replace('-', "_");
+    let variable = format!("DAOXIAO_{}", name.to_uppercase());
+    let is_given = env::args_os().any(|given| {
+        let given = given.to_string_lossy();
+        given.starts_with(flag) || given == value
+    });
     (env::var_os(&variable).is_some() && !is_given).then_some(variable)
 }
 
-/// Adds to an error about a flag's value that the value is its variable's.
+/// Adds to an error about a flag's value that it comes from a variable.
 fn name_variable(mut error: Error, variable: &str) -> Error {
-    let tip = format!("the value is that of the variable {variable}");
+    let tip = format!("the value is from the variable {variable}");
     error.insert(
         ContextKind::Suggested,
         ContextValue::StyledStrs(vec![tip.into()]),

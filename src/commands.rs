@@ -9,6 +9,7 @@ use std::{
 
 use log::Level;
 
+use self::secrets::EnvironmentError;
 use crate::{
     language::{Say, say},
     logger,
@@ -45,16 +46,18 @@ pub(crate) enum CommandError {
     /// It was asked rightly, and it did not work.
     #[error("{0}")]
     Failure(Box<dyn Say>),
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
 }
 
 /// Nobody takes what a command prints.
 #[derive(Debug, thiserror::Error)]
-#[error("standard output cannot be written: {0}")]
+#[error("can't write to standard output: {0}")]
 pub(crate) struct OutputError(#[from] pub(crate) io::Error);
 
 /// Nothing more can be read.
 #[derive(Debug, thiserror::Error)]
-#[error("standard input cannot be read: {0}")]
+#[error("can't read standard input: {0}")]
 pub(crate) struct InputError(pub(crate) io::Error);
 
 /// The bot cannot begin to serve.
@@ -67,7 +70,10 @@ pub(crate) struct StartError(pub(crate) Box<dyn Error + Send + Sync>);
 pub(crate) enum Notice<'a> {
     /// Why a command fails, or a line of a talk.
     Error(&'a dyn Say),
-    TokenMadeUp,
+    /// Stands behind the Token.
+    RandomToken,
+    /// Stands for a joke.
+    Joke,
     /// Stands for an answer without words in a talk.
     NoAnswer,
     /// A message was taken, and nothing came back.
@@ -90,7 +96,7 @@ impl CommandError {
 pub(crate) fn fail(error: &CommandError) -> ExitCode {
     give_up(&say(&Notice::Error(error)));
     ExitCode::from(match error {
-        CommandError::Usage(_) => USAGE,
+        CommandError::Usage(_) | CommandError::Environment(_) => USAGE,
         CommandError::Failure(_) => FAILED,
     })
 }

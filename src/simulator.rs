@@ -119,17 +119,17 @@ pub(crate) struct PassiveReply {
 /// Why an answer is no reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ReplyError {
-    #[error("the answer is not UTF-8")]
+    #[error("the reply isn't UTF-8")]
     NotUtf8,
-    #[error("the answer is no reply: {0}")]
+    #[error("the reply isn't valid XML: {0}")]
     NotXml(#[from] XmlError),
-    #[error("the reply is encrypted, and there is no key here")]
+    #[error("the reply is encrypted, but there is no key here")]
     KeyMissing,
     #[error("the encrypted reply has no {0}")]
     Missing(&'static str),
     #[error("the reply's MsgSignature is wrong")]
     MsgSignature,
-    #[error("the reply cannot be decrypted: {0}")]
+    #[error("the reply can't be decrypted: {0}")]
     Crypt(#[from] CryptError),
 }
 

@@ -44,22 +44,28 @@ pub(crate) enum ValueError {
 
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
-    /// What to log on standard error: off, error, warn, info, debug or trace
+    /// What to log to standard error: off, error, warn, info, debug or trace
     /// [default: the variable `RUST_LOG`, or info]
     #[arg(long, value_name = "LEVEL", value_parser = spoken(level))]
     log: Option<LevelFilter>,
-    /// Log only what the owner must act on; the same as --log warn
+    /// Log only what you must act on; the same as --log warn
     #[arg(long, short, conflicts_with = "log")]
     pub(super) quiet: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct MaxAgeArg {
-    /// How far a call's timestamp may be from now; 0 = any age. WeChat's signature doesn't tell
-    /// timestamp and nonce apart: a call that was seen passes at any age if its nonce reads like
-    /// a time of now and the two are swapped
+    /// How many seconds a request's timestamp may differ from now; 0 means any. What this can't
+    /// prevent is in docs/settings.md
     #[arg(long, env = "DAOXIAO_MAX_AGE", value_name = "SECONDS", default_value = "300", value_parser = spoken(seconds::<0, LONGEST_AGE>))]
-    pub(crate) max_age: Duration,
+    max_age: Duration,
+}
+
+impl MaxAgeArg {
+    /// How far a timestamp may be from now, if that is limited.
+    pub(crate) fn limit(&self) -> Option<Duration> {
+        (!self.max_age.is_zero()).then_some(self.max_age)
+    }
 }
 
 impl LogArgs {
@@ -104,10 +110,8 @@ fn check_rust_log(value: Option<String>) -> Result<(), ValueError> {
 pub(crate) fn number<T: TryFrom<u64>, const MIN: u64, const MAX: u64>(
     text: &str,
 ) -> Result<T, ValueError> {
-    let number = text
-        .parse()
-        .ok()
-        .filter(|number| (MIN..=MAX).contains(number));
+    let number = text.parse().ok();
+    let number = number.filter(|number| (MIN..=MAX).contains(number));
     let number = number.and_then(|number| number.try_into().ok());
     number.ok_or(ValueError::Number { min: MIN, max: MAX })
 }

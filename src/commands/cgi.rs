@@ -25,12 +25,12 @@ use crate::{
 };
 
 pub(super) const HELP: &str = "\
-A web server runs this for each request and chooses the path itself. The request is in the
-variables REQUEST_METHOD, QUERY_STRING and CONTENT_LENGTH, its body on standard input;
+A web server runs this once for each request; the path is up to the web server. The request is
+in the variables REQUEST_METHOD, QUERY_STRING and CONTENT_LENGTH, its body on standard input;
 the answer goes to standard output, the log to standard error. WECHAT_TOKEN must be set
 (and the key and AppID, if the account has them).
-What `serve` keeps in memory does not outlive a request here: jokes are fetched for each
-asker, and WeChat's retries are answered anew.
+Nothing is remembered from one request to the next: each joke is fetched anew, and WeChat's
+retries are answered anew.
 
 Example, as a script in cgi-bin:
   #!/bin/sh
@@ -45,9 +45,9 @@ pub(crate) struct CgiArgs {
     #[command(flatten)]
     words: WordsArg,
     #[command(flatten)]
-    jokes: JokeArgs,
-    #[command(flatten)]
     log: LogArgs,
+    #[command(flatten)]
+    jokes: JokeArgs,
 }
 
 /// Answers the request in the environment, on standard output.
@@ -56,8 +56,7 @@ pub(crate) fn run(args: CgiArgs) -> Result<ExitCode, CommandError> {
     args.log.start()?;
     let token = secrets::required_token()?;
     let variable = |name: &str| env::var(name).ok();
-    let request = CgiRequest::from_variables(variable)
-        .ok_or_else(|| CommandError::usage(EnvironmentError::NoRequest))?;
+    let request = CgiRequest::from_variables(variable).ok_or(EnvironmentError::NoRequest)?;
     let words = Arc::new(args.words.read()?);
     let settings = JokeSettings {
         banned: banned(&words),
@@ -66,7 +65,7 @@ pub(crate) fn run(args: CgiArgs) -> Result<ExitCode, CommandError> {
         ..args.jokes.settings()?
     };
     let mut jokes = Jokes::new(settings, || ());
-    let mut callback = Callback::new(secrets::account(token, args.age.max_age)?, words);
+    let mut callback = Callback::new(secrets::account(token, args.age.limit())?, words);
     let response = request.answer(io::stdin(), &mut callback, &mut jokes, SystemTime::now());
     let written = cgi::write(&response, io::stdout().lock());
     let line = Line {

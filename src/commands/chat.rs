@@ -9,7 +9,6 @@ use std::{
     process::ExitCode,
     sync::Arc,
     thread,
-    time::Duration,
 };
 
 use clap::Args;
@@ -43,26 +42,26 @@ const PROMPT: &str = "> ";
 const LEAVE: [&str; 3] = ["quit", "exit", "退出"];
 
 pub(super) const HELP: &str = "\
-Each line is sent to the bot as a message of a WeChat user, and its answer is printed, or
-(no answer) where it has none. At a terminal, lines can be edited, the arrow keys bring back
-earlier ones, and quit, 退出 or Ctrl-D ends the talk. Lines can also be piped in. A line that
-is refused or not heard is explained on standard error, the talk goes on, and the exit code
-is 1 in the end. Of the log only errors are shown, unless --log says otherwise. With --url,
-WECHAT_TOKEN must be the Token of the bot that runs there (and the key and AppID, if it has them).
+Each line is sent to the bot as a WeChat user's message, and the answer is printed, or
+(no answer) if there is none. At a terminal, lines can be edited, the arrow keys bring back
+earlier ones, and quit, 退出 or Ctrl-D leaves. Lines can also be piped in. If a line is refused
+or can't be delivered, standard error says why, the talk goes on, and the exit code is 1.
+Only errors are logged, unless --log says otherwise. With --url, set WECHAT_TOKEN to the
+Token of the bot that runs there (and the key and AppID, if it has them).
 
-With --web the talk is a page, served to this machine only: open it on a phone with
---listen 0.0.0.0:8081 and the printed address, this machine's in place of 0.0.0.0.
+With --web, the talk is a page that only this machine can open. To open it on a phone, use
+--listen 0.0.0.0:8081, and put this machine's address in place of 0.0.0.0 in the printed one.
 
 Examples: daoxiao chat
           daoxiao chat --web
           echo 笑话 | daoxiao chat
           WECHAT_TOKEN=mysecrettoken daoxiao chat --url http://127.0.0.1:8080/wechat";
 
-/// Talk to the bot in this terminal, without an account and without a network
+/// Talk to the bot in this terminal, without an account or a network
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct ChatArgs {
-    /// Talk to the bot that runs here, not to one that is started for this talk
+    /// Talk to the bot at this URL instead of starting one for the talk
     #[arg(
         long,
         env = "DAOXIAO_URL",
@@ -73,13 +72,20 @@ pub(crate) struct ChatArgs {
     #[command(flatten)]
     web: WebArgs,
     #[command(flatten)]
-    max_age: MaxAgeArg,
+    log: LogArgs,
+    #[command(flatten)]
+    bot: BotArgs,
+}
+
+/// How the bot of this talk answers.
+#[derive(Debug, Args)]
+struct BotArgs {
+    #[command(flatten)]
+    age: MaxAgeArg,
     #[command(flatten)]
     words: WordsArg,
     #[command(flatten)]
     jokes: JokeArgs,
-    #[command(flatten)]
-    log: LogArgs,
 }
 
 /// Where and how the page is shown.
@@ -88,8 +94,8 @@ struct WebArgs {
     /// Talk in the browser, on a page that also shows what WeChat really sends
     #[arg(long)]
     web: bool,
-    /// Address and port of the page; port 0 takes a free one. An address that is not loopback's
-    /// gets a key that stands in the page's address
+    /// Address and port of the page; port 0 takes a free one. Beyond the loopback address, the
+    /// page's address has a key in it
     #[arg(
         long,
         value_name = "ADDR",
@@ -107,14 +113,17 @@ pub(crate) fn run(args: ChatArgs, language: Option<Language>) -> Result<ExitCode
     }
     // What the bot logs would stand between the lines of the talk.
     args.log.start_quietly();
+    let talk = |url, wechat| Talk {
+        caller: Caller { url, wechat },
+        is_quiet: args.log.quiet,
+        failed: false,
+    };
     if let Some(url) = args.url {
-        let wechat = secrets::wechat()?;
-        return Talk::with(Caller { url, wechat }, args.log.quiet).run();
+        return talk(url, secrets::wechat()?).run();
     }
-    let wechat = own_wechat()?;
-    let bot = Running::start(&wechat, args.max_age.max_age, &args.words, &args.jokes)?;
-    let url = bot.url.clone();
-    Talk::with(Caller { url, wechat }, args.log.quiet).run()
+    let wechat = secrets::wechat_of(secrets::run_token()?.token)?;
+    let bot = Running::start(&wechat, &args.bot)?;
+    talk(bot.url.clone(), wechat).run()
 }
 
 /// Shows the talk as a page, with all that the bot logs.
@@ -124,21 +133,15 @@ fn show(args: ChatArgs, language: Option<Language>) -> Result<ExitCode, CommandE
     if let Some(url) = args.url {
         return web::run(listen, language, Bot::elsewhere(url, secrets::wechat()?));
     }
-    let wechat = own_wechat()?;
+    let wechat = secrets::wechat_of(secrets::run_token()?.token)?;
     let account = wechat.clone();
-    let words = args.words.path();
-    let start = move || Running::start(&account, args.max_age.max_age, &args.words, &args.jokes);
-    let bot = Bot::start(wechat, words, logger::copy(), start)?;
-    web::run(listen, language, bot)
-}
-
-/// The account of a bot that is started here, with a Token that is made up unless one is set.
-fn own_wechat() -> Result<WeChat, CommandError> {
-    let account = secrets::account(secrets::run_token()?.token, Duration::ZERO)?;
-    Ok(WeChat {
-        token: account.token,
-        crypt: account.crypt,
-    })
+    let words = args.bot.words.path();
+    let start = move || Running::start(&account, &args.bot);
+    web::run(
+        listen,
+        language,
+        Bot::start(wechat, words, logger::copy(), start)?,
+    )
 }
 
 /// A bot in this process, on a loopback port, until it is dropped.
@@ -148,24 +151,19 @@ struct Running {
 }
 
 impl Running {
-    fn start(
-        wechat: &WeChat,
-        max_age: Duration,
-        words: &WordsArg,
-        jokes: &JokeArgs,
-    ) -> Result<Self, CommandError> {
+    fn start(wechat: &WeChat, args: &BotArgs) -> Result<Self, CommandError> {
         let account = Account {
             token: wechat.token.clone(),
             crypt: wechat.crypt.clone(),
-            max_age: Some(max_age),
+            max_age: args.age.limit(),
         };
-        let words = Arc::new(words.read()?);
+        let words = Arc::new(args.words.read()?);
         let service = Service {
             paths: vec!["/".to_owned()],
             trust_proxy: false,
             jokes: JokeSettings {
                 banned: banned(&words),
-                ..jokes.clone().settings()?
+                ..args.jokes.clone().settings()?
             },
             callback: Callback::new(account, words),
         };
@@ -199,14 +197,6 @@ struct Talk {
 }
 
 impl Talk {
-    fn with(caller: Caller, is_quiet: bool) -> Self {
-        Self {
-            caller,
-            is_quiet,
-            failed: false,
-        }
-    }
-
     fn run(mut self) -> Result<ExitCode, CommandError> {
         let mut out = io::stdout();
         let talked = if io::stdin().is_terminal() {

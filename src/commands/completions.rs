@@ -11,7 +11,7 @@ use clap_complete::{Shell, generate};
 use super::{CommandError, printed};
 
 pub(super) const HELP: &str = "\
-The shells: bash, elvish, fish, powershell, zsh.
+For bash, elvish, fish, powershell and zsh.
 
 Example: daoxiao completions bash > ~/.local/share/bash-completion/completions/daoxiao";
 
@@ -19,7 +19,7 @@ Example: daoxiao completions bash > ~/.local/share/bash-completion/completions/d
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct CompletionsArgs {
-    /// Whose completions: bash, elvish, fish, powershell or zsh
+    /// The shell: bash, elvish, fish, powershell or zsh
     #[arg(value_name = "SHELL", hide_possible_values = true)]
     shell: Shell,
 }

@@ -17,7 +17,7 @@ use std::{
 use clap::Args;
 
 use self::{
-    finding::{Check, Fault, Finding},
+    finding::{Check, Fault, Finding, Fine},
     report::{Form, Report},
 };
 use super::{CommandError, FAILED, printed, secrets};
@@ -34,10 +34,10 @@ use crate::{
 };
 
 pub(super) const HELP: &str = "\
-WECHAT_TOKEN is the Token typed into the platform's form; for an account in secure mode
-set WECHAT_ENCODING_AES_KEY and WECHAT_APPID, too. Each check is one line, ✓ or ✗; at the end
-stands what to do first. It works with any server, not only with daoxiao.
-Exit code: 0 all is well, 1 there is something to fix, 2 wrong usage.
+Set WECHAT_TOKEN to the Token in the platform's form, and for an account in secure mode
+WECHAT_ENCODING_AES_KEY and WECHAT_APPID too. Each check prints one line, ✓ or ✗, and the end
+says what to do first. It works with any server, not only with daoxiao.
+Exit code: 0 everything works, 1 there is something to fix, 2 wrong usage.
 The fields of --json: docs/json.md.
 
 Example: WECHAT_TOKEN=mysecrettoken daoxiao doctor http://bot.example.com/wechat";
@@ -46,7 +46,7 @@ Example: WECHAT_TOKEN=mysecrettoken daoxiao doctor http://bot.example.com/wechat
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct DoctorArgs {
-    /// What is typed, or to be typed, into the platform's form
+    /// The URL that is in the platform's form, or is going to be
     #[arg(
         value_name = "URL",
         env = "DAOXIAO_URL",
@@ -56,7 +56,7 @@ pub(crate) struct DoctorArgs {
     /// Print one JSON object instead of lines
     #[arg(long, conflicts_with = "quiet")]
     json: bool,
-    /// Print only what is not as it should be
+    /// Print only what needs attention
     #[arg(long, short)]
     quiet: bool,
 }
@@ -110,18 +110,22 @@ pub(super) fn explain(caller: &Caller, error: &TalkError) -> Option<Fault> {
     let TalkError::Status { status: 403, said } = error else {
         return None;
     };
-    let echostr = echostr();
-    let call = caller.wechat.verification(&stamp(), &echostr);
+    let (call, echostr) = verification(&caller.wechat);
     let answer = post(Client::WeChat, &caller.url, &call).ok()?;
     let drift = handshake::drift(&answer, SystemTime::now());
-    match handshake::echo(&answer, &echostr, drift) {
+    let findings = [
+        handshake::path(&answer, &caller.url),
+        handshake::echo(&answer, &echostr, drift),
+    ];
+    let fault = findings.into_iter().find_map(|finding| match finding {
         Finding::Wrong(fault) => Some(fault),
-        _ => Some(Fault::RefusedMessage {
-            status: 403,
-            said: said.clone(),
-            has_key: caller.wechat.crypt.is_some(),
-        }),
-    }
+        _ => None,
+    });
+    Some(fault.unwrap_or_else(|| Fault::RefusedMessage {
+        status: 403,
+        said: said.clone(),
+        has_key: caller.wechat.crypt.is_some(),
+    }))
 }
 
 struct Doctor<'a> {
@@ -143,41 +147,32 @@ impl Doctor<'_> {
         self.reach()?;
         let drift = self.verify()?;
         self.verify_by_http10(drift)?;
-        self.wrong_token()?;
-        let push = push(GREETING);
-        let heard = self.greet(&push)?;
+        self.verify_by_stranger()?;
+        let greeting = push(GREETING);
+        let heard = self.say(Check::Text, &greeting)?.ok_or(Stop::Enough)?;
         self.greet_by_http10()?;
-        self.odd_text(Check::Brackets, BRACKETS)?;
-        self.odd_text(Check::LongText, &"倒".repeat(LONG_CHARS))?;
+        self.say(Check::Brackets, &push(BRACKETS))?;
+        self.say(Check::LongText, &push(&"倒".repeat(LONG_CHARS)))?;
         self.forge(&heard)?;
-        self.age()?;
+        self.verify_late()?;
         self.add(Check::Clock, Duration::ZERO, handshake::clock(drift))?;
-        self.repeat(&push, &heard)?;
-        self.plain_body()
+        self.repeat(&greeting, &heard)?;
+        self.say_plainly()
     }
 
     fn reach(&mut self) -> Result<(), Stop> {
         let url = self.caller.url.clone();
-        let begun = Instant::now();
-        let resolved = http::resolve(&url);
-        let finding = reach::addresses(&resolved, &url);
-        self.add(Check::Address, begun.elapsed(), finding)?;
-        let Ok(addresses) = resolved else {
-            return Err(Stop::Enough);
-        };
-        let begun = Instant::now();
-        let connected = http::connect(&addresses, begun + PATIENCE);
-        let finding = reach::connection(connected, &url);
-        self.require(Check::Connection, begun.elapsed(), finding)
+        let (resolved, took) = timed(|| http::resolve(&url));
+        self.add(Check::Address, took, reach::addresses(&resolved, &url))?;
+        let addresses = resolved.map_err(|_| Stop::Enough)?;
+        let (connected, took) = timed(|| http::connect(&addresses, Instant::now() + PATIENCE));
+        self.require(Check::Connection, took, reach::connection(connected, &url))
     }
 
     /// Verifies the URL; how far the server's clock is off.
     fn verify(&mut self) -> Result<Option<u64>, Stop> {
-        let echostr = echostr();
-        let call = self.caller.wechat.verification(&stamp(), &echostr);
-        let begun = Instant::now();
-        let answer = post(Client::WeChat, &self.caller.url, &call);
-        let took = begun.elapsed();
+        let (call, echostr) = verification(&self.caller.wechat);
+        let (answer, took) = self.post(Client::WeChat, &call);
         if let Some(status) = self.lets_browsers_pass(&answer, &call, &echostr) {
             let fault = Fault::BrowsersOnly(status);
             self.require(Check::Path, took, Finding::Wrong(fault))?;
@@ -207,24 +202,16 @@ impl Doctor<'_> {
             Err(PostError::Broken(_) | PostError::NotHttp) => 0,
             Err(_) => return None,
         };
-        let as_browser = post(Client::Browser, &self.caller.url, call);
+        let (as_browser, _) = self.post(Client::Browser, call);
         let passes = as_browser.is_ok_and(|answer| handshake::is_echoed(&answer, echostr));
         passes.then_some(status)
     }
 
-    /// Verifies the URL once more, by HTTP/1.0.
     fn verify_by_http10(&mut self, drift: Option<u64>) -> Result<(), Stop> {
-        let echostr = echostr();
-        let call = self.caller.wechat.verification(&stamp(), &echostr);
-        let begun = Instant::now();
-        let finding = match post(Client::WeChat10, &self.caller.url, &call) {
-            Ok(answer) => match handshake::http10(&answer) {
-                Some(fault) => Finding::Wrong(fault),
-                None => handshake::echo(&answer, &echostr, drift),
-            },
-            Err(error) => Finding::Wrong(Fault::NoAnswer(error)),
-        };
-        self.add(Check::Handshake10, begun.elapsed(), finding)
+        let (call, echostr) = verification(&self.caller.wechat);
+        let judge = |answer: &Answer| handshake::echo(answer, &echostr, drift);
+        let (finding, took) = self.ask_by_http10(&call, judge);
+        self.add(Check::Handshake10, took, finding)
     }
 
     /// Greets once more, by HTTP/1.0, unless it is known by now how that would end.
@@ -233,91 +220,110 @@ impl Doctor<'_> {
             return Ok(());
         }
         let push = push(GREETING);
-        let begun = Instant::now();
-        let finding = match post(Client::WeChat10, &self.caller.url, &self.caller.call(&push)) {
-            Ok(answer) => match handshake::http10(&answer) {
-                Some(fault) => Finding::Wrong(fault),
-                None => self.judge(&answer, &push),
-            },
-            Err(error) => Finding::Wrong(Fault::NoAnswer(error)),
+        let call = self.caller.call(&push);
+        let (finding, took) = self.ask_by_http10(&call, |answer| self.judge(answer, &push));
+        self.add(Check::Text10, took, finding)
+    }
+
+    fn ask_by_http10(
+        &self,
+        call: &Call,
+        judge: impl FnOnce(&Answer) -> Finding,
+    ) -> (Finding, Duration) {
+        let (answer, took) = self.post(Client::WeChat10, call);
+        let finding = match answer {
+            Ok(answer) => handshake::http10(&answer).map_or_else(|| judge(&answer), Finding::Wrong),
+            Err(error) => Finding::Wrong(Fault::NoAnswer10(error)),
         };
-        self.add(Check::Text10, begun.elapsed(), finding)
+        (finding, took)
     }
 
-    fn wrong_token(&mut self) -> Result<(), Stop> {
-        let echostr = echostr();
-        let call = stranger(None).verification(&stamp(), &echostr);
-        let (answer, took) = self.ask(Check::WrongToken, &call)?;
-        let finding = handshake::wrong_token(&answer, &echostr);
-        self.add(Check::WrongToken, took, finding)
-    }
-
-    fn greet(&mut self, push: &Push) -> Result<Heard, Stop> {
-        let (answer, took) = self.ask(Check::Text, &self.caller.call(push))?;
-        let finding = self.judge(&answer, push);
-        self.add(Check::Text, took, finding)?;
-        message::hear(&self.caller.wechat, &answer, &self.caller.url).map_err(|_| Stop::Enough)
-    }
-
-    fn odd_text(&mut self, check: Check, text: &str) -> Result<(), Stop> {
-        let push = push(text);
-        let (answer, took) = self.ask(check, &self.caller.call(&push))?;
-        self.add(check, took, self.judge(&answer, &push))
-    }
-
-    /// What the answer to a message means.
-    fn judge(&self, answer: &Answer, push: &Push) -> Finding {
-        let Caller { url, wechat } = &self.caller;
-        message::hear(wechat, answer, url).map_or_else(Finding::Wrong, |heard| {
-            message::form(&heard, answer, wechat, push, now())
+    fn verify_by_stranger(&mut self) -> Result<(), Stop> {
+        let (call, echostr) = verification(&stranger(None));
+        self.intrude(Check::WrongToken, &call, |answer| {
+            handshake::wrong_token(answer, &echostr)
         })
     }
 
     /// A message signed by somebody who has not got the Token. In secure mode it is encrypted as
     /// it should be, so that it is the signature that it is refused for.
     fn forge(&mut self, genuine: &Heard) -> Result<(), Stop> {
-        let forger = stranger(self.caller.wechat.crypt.clone());
-        let call = forger.push(&stamp(), &push(GREETING), [0; 16]);
-        let (answer, took) = self.ask(Check::Forged, &call)?;
-        let finding = message::forged(&self.caller.wechat, &answer, genuine);
-        self.add(Check::Forged, took, finding)
+        let wechat = self.caller.wechat.clone();
+        let call = stranger(wechat.crypt.clone()).push(&stamp(), &push(GREETING), [0; 16]);
+        self.intrude(Check::Forged, &call, |answer| {
+            message::forged(&wechat, answer, genuine)
+        })
     }
 
-    fn age(&mut self) -> Result<(), Stop> {
+    fn verify_late(&mut self) -> Result<(), Stop> {
         let echostr = echostr();
         let stamp = Stamp::new(SystemTime::now() - DAY, fastrand::u32(..));
         let call = self.caller.wechat.verification(&stamp, &echostr);
-        let (answer, took) = self.ask(Check::OldRequest, &call)?;
-        self.add(Check::OldRequest, took, handshake::old(&answer, &echostr))
+        self.intrude(Check::OldRequest, &call, |answer| {
+            handshake::old(answer, &echostr)
+        })
+    }
+
+    /// In secure mode, a body that is not encrypted.
+    fn say_plainly(&mut self) -> Result<(), Stop> {
+        let wechat = self.caller.wechat.clone();
+        if wechat.crypt.is_none() {
+            return Ok(());
+        }
+        let plain = WeChat {
+            crypt: None,
+            ..wechat.clone()
+        };
+        let call = plain.push(&stamp(), &push(GREETING), [0; 16]);
+        self.intrude(Check::PlainBody, &call, |answer| {
+            message::plain(&wechat, answer)
+        })
+    }
+
+    /// Makes a call that ought to be turned away, by a response or without one.
+    fn intrude(
+        &mut self,
+        check: Check,
+        call: &Call,
+        judge: impl FnOnce(&Answer) -> Finding,
+    ) -> Result<(), Stop> {
+        let (answer, took) = self.post(Client::WeChat, call);
+        let finding = answer.map_or(Finding::Fine(Fine::Ignored), |answer| judge(&answer));
+        self.add(check, took, finding)
+    }
+
+    /// Sends a message; what was heard, if that can be read.
+    fn say(&mut self, check: Check, push: &Push) -> Result<Option<Heard>, Stop> {
+        let (answer, took) = self.ask(check, push)?;
+        self.add(check, took, self.judge(&answer, push))?;
+        Ok(self.hear(&answer).ok())
     }
 
     fn repeat(&mut self, push: &Push, first: &Heard) -> Result<(), Stop> {
-        let (answer, took) = self.ask(Check::Repeat, &self.caller.call(push))?;
-        let heard = message::hear(&self.caller.wechat, &answer, &self.caller.url);
+        let (answer, took) = self.ask(Check::Repeat, push)?;
+        let heard = self.hear(&answer);
         let finding = heard.map_or_else(Finding::Wrong, |again| message::repeat(first, &again));
         self.add(Check::Repeat, took, finding)
     }
 
-    /// In secure mode, a body that is not encrypted.
-    fn plain_body(&mut self) -> Result<(), Stop> {
-        if self.caller.wechat.crypt.is_none() {
-            return Ok(());
-        }
-        let plain = WeChat {
-            token: self.caller.wechat.token.clone(),
-            crypt: None,
-        };
-        let call = plain.push(&stamp(), &push(GREETING), [0; 16]);
-        let (answer, took) = self.ask(Check::PlainBody, &call)?;
-        let finding = message::plain(&self.caller.wechat, &answer);
-        self.add(Check::PlainBody, took, finding)
+    /// What the answer to a message means.
+    fn judge(&self, answer: &Answer, push: &Push) -> Finding {
+        self.hear(answer).map_or_else(Finding::Wrong, |heard| {
+            message::form(&heard, answer, &self.caller.wechat, push, now())
+        })
     }
 
-    fn ask(&mut self, check: Check, call: &Call) -> Result<(Answer, Duration), Stop> {
-        let begun = Instant::now();
-        let answer = post(Client::WeChat, &self.caller.url, call);
-        let took = begun.elapsed();
+    fn hear(&self, answer: &Answer) -> Result<Heard, Fault> {
+        message::hear(&self.caller.wechat, answer, &self.caller.url)
+    }
+
+    fn ask(&mut self, check: Check, push: &Push) -> Result<(Answer, Duration), Stop> {
+        let (answer, took) = self.post(Client::WeChat, &self.caller.call(push));
         Ok((self.require_answer(check, took, answer)?, took))
+    }
+
+    fn post(&self, client: Client, call: &Call) -> (Result<Answer, PostError>, Duration) {
+        timed(|| post(client, &self.caller.url, call))
     }
 
     /// Without an answer, there is no sense in going on.
@@ -327,13 +333,10 @@ impl Doctor<'_> {
         took: Duration,
         answer: Result<Answer, PostError>,
     ) -> Result<Answer, Stop> {
-        match answer {
-            Ok(answer) => Ok(answer),
-            Err(error) => {
-                self.add(check, took, Finding::Wrong(Fault::NoAnswer(error)))?;
-                Err(Stop::Enough)
-            }
-        }
+        answer.or_else(|error| {
+            self.add(check, took, Finding::Wrong(Fault::NoAnswer(error)))?;
+            Err(Stop::Enough)
+        })
     }
 
     /// Adds a finding without which no further check makes sense.
@@ -348,12 +351,24 @@ impl Doctor<'_> {
     }
 }
 
+/// Does something; how it ended, and how long it took.
+fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
+    let begun = Instant::now();
+    (act(), begun.elapsed())
+}
+
 /// Somebody who has made the Token up.
 pub(super) fn stranger(crypt: Option<MsgCrypt>) -> WeChat {
     WeChat {
         token: Token::random(array::from_fn(|_| fastrand::u8(..))),
         crypt,
     }
+}
+
+/// A verification of the URL, signed now, and its `echostr`.
+fn verification(wechat: &WeChat) -> (Call, String) {
+    let echostr = echostr();
+    (wechat.verification(&stamp(), &echostr), echostr)
 }
 
 fn push(text: &str) -> Push {

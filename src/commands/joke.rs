@@ -53,9 +53,9 @@ pub(crate) struct JokeCommand {
     #[arg(long, value_name = "N", value_parser = spoken(number::<usize, 1, 1000>))]
     count: Option<usize>,
     #[command(flatten)]
-    jokes: JokeArgs,
-    #[command(flatten)]
     log: LogArgs,
+    #[command(flatten)]
+    jokes: JokeArgs,
 }
 
 /// Why no joke is printed.

@@ -11,7 +11,7 @@ use clap_mangen::Man;
 use super::{CommandError, printed};
 
 pub(super) const HELP: &str = "\
-One page for the program and one for each of its commands, one after the other.
+A page for the program, and then one for each of its commands.
 
 Example: daoxiao man | man -l -";
 

@@ -24,10 +24,10 @@ use crate::{
 
 pub(super) const HELP: &str = "\
 Without TEXT, or with -, the message is read from standard input.
-WECHAT_TOKEN is the Token that the bot has; with WECHAT_ENCODING_AES_KEY and
-WECHAT_APPID the message is encrypted, as WeChat does in secure mode.
-Exit code: 0 answered, 1 refused or not reached, 2 wrong usage, 3 taken without an answer;
-then nothing is on standard output. The fields of --json: docs/json.md.
+Set WECHAT_TOKEN to the bot's Token; with WECHAT_ENCODING_AES_KEY and WECHAT_APPID, the
+message is encrypted, as WeChat does in secure mode.
+Exit code: 0 answered, 1 refused or not delivered, 2 wrong usage, 3 accepted without an
+answer, with nothing on standard output. The fields of --json: docs/json.md.
 
 Examples: WECHAT_TOKEN=mysecrettoken daoxiao say 你好
           date | WECHAT_TOKEN=mysecrettoken daoxiao say
@@ -37,8 +37,8 @@ Examples: WECHAT_TOKEN=mysecrettoken daoxiao say 你好
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct SayArgs {
-    /// The words of the message; several are joined by spaces; without any, or with -, standard
-    /// input is the message
+    /// The message; several words are joined by spaces; without any, or with -, it is read from
+    /// standard input
     #[arg(value_name = "TEXT")]
     text: Vec<String>,
     /// Where the bot is
@@ -50,19 +50,19 @@ pub(crate) struct SayArgs {
         value_parser = spoken(str::parse::<BotUrl>)
     )]
     url: BotUrl,
-    /// Send an event instead of words: subscribe, unsubscribe, CLICK, VIEW, SCAN …
+    /// Send an event instead of a text: subscribe, unsubscribe, CLICK, VIEW, SCAN …
     #[arg(long, value_name = "NAME", conflicts_with = "text")]
     event: Option<String>,
     /// The event's EventKey, such as the key of the menu item that was clicked
     #[arg(long, value_name = "KEY", requires = "event", conflicts_with = "text")]
     key: Option<String>,
-    /// The OpenID of the user who says it
+    /// The OpenID of the user who sends it
     #[arg(long, value_name = "OPENID", default_value = "oDaoxiaoSay")]
     user: String,
     /// Print the XML of the reply (decrypted), not its text
     #[arg(long)]
     raw: bool,
-    /// Print one JSON object, whatever comes back
+    /// Print one JSON object, whatever happens
     #[arg(long, conflicts_with = "raw")]
     json: bool,
     /// Print nothing; the exit code tells
@@ -73,7 +73,7 @@ pub(crate) struct SayArgs {
 /// Why nothing was said, or nothing came of it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SayError {
-    #[error("there is nothing to say: give <TEXT>, or write it to standard input")]
+    #[error("there is no message: give <TEXT>, or pass it on standard input")]
     NoWords,
     #[error(transparent)]
     Input(#[from] InputError),
@@ -91,7 +91,7 @@ pub(crate) fn run(args: &SayArgs) -> Result<ExitCode, CommandError> {
             name,
             key: args.key.clone().unwrap_or_default(),
         },
-        None => Said::Text(words(&args.text).map_err(CommandError::usage)?),
+        None => Said::Text(words(args).map_err(CommandError::usage)?),
     };
     let caller = Caller {
         url: args.url.clone(),
@@ -119,12 +119,13 @@ pub(crate) fn run(args: &SayArgs) -> Result<ExitCode, CommandError> {
 }
 
 /// The words of the command line, or those on standard input without the last line's end.
-fn words(words: &[String]) -> Result<String, SayError> {
-    if !matches!(words, [] | [_]) || words.first().is_some_and(|word| word != "-") {
-        return Ok(words.join(" "));
+fn words(args: &SayArgs) -> Result<String, SayError> {
+    let is_piped = args.text.iter().all(|word| word == "-") && args.text.len() < 2;
+    if !is_piped {
+        return Ok(args.text.join(" "));
     }
     let mut input = io::stdin();
-    if input.is_terminal() {
+    if input.is_terminal() && !args.quiet {
         complain(say(&Notice::SayEnds));
     }
     let mut bytes = Vec::new();

@@ -1,8 +1,14 @@
 //! The account's secrets, which come from the environment only.
 
-use std::{env, fs, io, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    env,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 
-use super::CommandError;
 use crate::{
     callback::Account,
     entropy,
@@ -24,6 +30,9 @@ const APP_ID: &str = "WECHAT_APPID";
 /// The variable of a service that is to tell its manager, such as systemd, when it is ready.
 const SERVICE: &str = "NOTIFY_SOCKET";
 
+/// No secret is longer, and no more is read of a file that is something else.
+const MAX_FILE_BYTES: u64 = 4096;
+
 /// A variable that a command cannot work with. Never shows its value.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EnvironmentError {
@@ -33,32 +42,28 @@ pub(crate) enum EnvironmentError {
         variable: String,
         expected: Box<dyn Say>,
     },
-    #[error(
-        "WECHAT_TOKEN is not set: set it to the Token that the bot has and that the platform's \
-         form has"
-    )]
+    #[error("WECHAT_TOKEN is not set: set it to the bot's Token, the one in the platform's form")]
     NoToken,
     #[error(
-        "WECHAT_TOKEN is not set: a service has it in its file of settings, as a line \
-         WECHAT_TOKEN=… without export before it"
+        "WECHAT_TOKEN is not set: the service's settings file needs a line WECHAT_TOKEN=…, without \
+         export"
     )]
     NoTokenOfService,
-    #[error(
-        "a variable is named \"export {variable}\": a file of settings has no export before it"
-    )]
+    #[error("there is a variable named \"export {variable}\": write no export in a settings file")]
     Exported { variable: &'static str },
-    #[error("{variable} cannot be used: the comment behind the value is part of it; put it above")]
-    Commented { variable: String },
+    #[error(
+        "{variable} cannot be used: a comment behind the value is part of it; put it on a line of its own"
+    )]
+    Commented { variable: &'static str },
     #[error("WECHAT_APPID is not set: WECHAT_ENCODING_AES_KEY is, and encryption needs both")]
     NoAppId,
     #[error(
-        "REQUEST_METHOD is not set: a web server runs this command, and says in variables what it \
-         was asked"
+        "REQUEST_METHOD is not set: this command is run by a web server, which passes the request \
+         in variables"
     )]
     NoRequest,
-    /// The system has no randomness to make a Token up with.
-    #[error("no Token can be made up ({0}); set {TOKEN} to one")]
-    NoRandomness(getrandom::Error),
+    #[error("no random Token can be made ({0}); set {TOKEN} to one")]
+    NoRandomness(#[from] getrandom::Error),
     #[error("{variable}: the file {} cannot be read: {error}", path.display())]
     Unreadable {
         variable: String,
@@ -98,109 +103,104 @@ pub(crate) fn on_command_line(flag: &str) -> Option<EnvironmentError> {
 #[derive(Clone, Debug)]
 pub(super) struct RunToken {
     pub(super) token: Token,
-    /// Whether it was made up because none is set.
-    pub(super) made_up: bool,
+    /// Whether it was made because none is set.
+    pub(super) is_random: bool,
 }
 
 /// The Token from the environment, for a command that cannot do without.
-pub(super) fn required_token() -> Result<Token, CommandError> {
-    secret(TOKEN)?.ok_or_else(|| CommandError::usage(EnvironmentError::NoToken))
+pub(super) fn required_token() -> Result<Token, EnvironmentError> {
+    secret(TOKEN)?.ok_or(EnvironmentError::NoToken)
 }
 
-/// The Token from the environment, or else one that is made up.
-pub(super) fn run_token() -> Result<RunToken, CommandError> {
-    if let Some(token) = secret(TOKEN)? {
-        return Ok(RunToken {
-            token,
-            made_up: false,
-        });
+/// The Token from the environment, or else a random one.
+pub(super) fn run_token() -> Result<RunToken, EnvironmentError> {
+    let given = secret(TOKEN)?;
+    // Nobody would see a random one: the log is no place for a secret.
+    if given.is_none() && env::var_os(SERVICE).is_some() {
+        return Err(EnvironmentError::NoTokenOfService);
     }
-    // Nobody would see it: the log is no place for a secret.
-    if env::var_os(SERVICE).is_some() {
-        return Err(CommandError::usage(EnvironmentError::NoTokenOfService));
-    }
-    let token = entropy::token().map_err(EnvironmentError::NoRandomness);
     Ok(RunToken {
-        token: token.map_err(CommandError::usage)?,
-        made_up: true,
+        is_random: given.is_none(),
+        token: given.map_or_else(entropy::token, Ok)?,
     })
 }
 
-/// The account of a Token, with encryption if its key is in the environment. A `max_age` of zero
-/// means any age.
-pub(super) fn account(token: Token, max_age: Duration) -> Result<Account, CommandError> {
+/// The account of a Token, with encryption if its key is in the environment.
+pub(super) fn account(
+    token: Token,
+    max_age: Option<Duration>,
+) -> Result<Account, EnvironmentError> {
     let key: Option<EncodingAesKey> = secret(ENCODING_AES_KEY)?;
     let app_id: Option<AppId> = secret(APP_ID)?;
     let crypt = match (key, app_id) {
         (Some(key), Some(app_id)) => Some(MsgCrypt::new(key, app_id)),
-        (Some(_), None) => return Err(CommandError::usage(EnvironmentError::NoAppId)),
+        (Some(_), None) => return Err(EnvironmentError::NoAppId),
         // An AppID without a key says nothing about encryption.
         (None, _) => None,
     };
     Ok(Account {
         token,
         crypt,
-        max_age: (!max_age.is_zero()).then_some(max_age),
+        max_age,
     })
 }
 
-/// What WeChat's server knows of the account.
-pub(super) fn wechat() -> Result<WeChat, CommandError> {
-    let account = account(required_token()?, Duration::ZERO)?;
-    Ok(WeChat {
-        token: account.token,
-        crypt: account.crypt,
-    })
+/// What WeChat's server knows of the account that the environment names.
+pub(super) fn wechat() -> Result<WeChat, EnvironmentError> {
+    wechat_of(required_token()?)
+}
+
+/// What WeChat's server knows of the account of a Token.
+pub(super) fn wechat_of(token: Token) -> Result<WeChat, EnvironmentError> {
+    let Account { token, crypt, .. } = account(token, None)?;
+    Ok(WeChat { token, crypt })
 }
 
 /// A value from the environment, or from the file that the environment names, as containers and
 /// systemd give secrets. It is never shown.
 fn secret<T: FromStr<Err: Say + 'static>>(
     variable: &'static str,
-) -> Result<Option<T>, CommandError> {
+) -> Result<Option<T>, EnvironmentError> {
     // What reads a file of settings may take all before the = for a name.
     if env::var_os(format!("export {variable}")).is_some() {
-        return Err(CommandError::usage(EnvironmentError::Exported { variable }));
+        return Err(EnvironmentError::Exported { variable });
     }
     let file_variable = format!("{variable}_FILE");
-    let (name, text) = match (env::var_os(variable), env::var_os(&file_variable)) {
+    let (variable, text) = match (env::var_os(variable), env::var_os(&file_variable)) {
         (None, None) => return Ok(None),
-        (Some(_), Some(_)) => {
-            return Err(CommandError::usage(EnvironmentError::Twice { variable }));
-        }
+        (Some(_), Some(_)) => return Err(EnvironmentError::Twice { variable }),
         // What is no text has a character then that no secret has.
-        (Some(value), None) => (variable.to_owned(), value.to_string_lossy().into_owned()),
-        (None, Some(path)) => {
-            let text = read(&file_variable, path.into()).map_err(CommandError::usage)?;
-            (file_variable, text)
-        }
+        (Some(value), None) => match value.to_string_lossy() {
+            text if text.contains('#') => return Err(EnvironmentError::Commented { variable }),
+            text => (variable.to_owned(), text.into_owned()),
+        },
+        (None, Some(path)) => match read(Path::new(&path)) {
+            Ok(text) => (file_variable, text),
+            Err(error) => {
+                return Err(EnvironmentError::Unreadable {
+                    variable: file_variable,
+                    path: path.into(),
+                    error,
+                });
+            }
+        },
     };
-    if text.contains('#') {
-        return Err(CommandError::usage(EnvironmentError::Commented {
-            variable: name,
-        }));
-    }
-    let parsed = text.parse().map(Some);
-    parsed.map_err(|error: T::Err| {
-        CommandError::usage(EnvironmentError::Invalid {
-            variable: name,
+    match text.parse() {
+        Ok(secret) => Ok(Some(secret)),
+        Err(error) => Err(EnvironmentError::Invalid {
+            variable,
             expected: Box::new(error),
-        })
-    })
-}
-
-/// The text of a file without the line break at its end.
-fn read(variable: &str, path: PathBuf) -> Result<String, EnvironmentError> {
-    match fs::read(&path) {
-        Ok(bytes) => {
-            let text = String::from_utf8_lossy(&bytes);
-            let line = text.strip_suffix('\n').unwrap_or(&text);
-            Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
-        }
-        Err(error) => Err(EnvironmentError::Unreadable {
-            variable: variable.to_owned(),
-            path,
-            error,
         }),
     }
+}
+
+/// The text of a file without the line break at its end and the byte order mark at its beginning.
+fn read(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    let file = File::open(path)?;
+    file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let text = text.trim_start_matches('\u{feff}');
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }

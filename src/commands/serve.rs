@@ -36,10 +36,10 @@ const LONGEST_REQUEST: Duration = Duration::from_millis(1500);
 const GIVE_MEMORY_BACK: (&str, &str) = ("MALLOC_TRIM_THRESHOLD_", "131072");
 
 pub(super) const HELP: &str = "\
-Secrets come from the environment only:
-  WECHAT_TOKEN             the Token typed into the platform, 3 to 32 of A-Z a-z 0-9;
-                           without it one is made up for this run and printed
-  WECHAT_ENCODING_AES_KEY  the EncodingAESKey, 43 of A-Z a-z 0-9: switches encryption on
+Secrets are read from variables only, or from the files that WECHAT_TOKEN_FILE and so on name:
+  WECHAT_TOKEN             the Token in the platform's form, 3 to 32 letters and digits;
+                           without it, each run has a random one and prints it
+  WECHAT_ENCODING_AES_KEY  the EncodingAESKey, 43 letters and digits: turns encryption on
   WECHAT_APPID             the AppID that belongs to the key
 
 Example: WECHAT_TOKEN=mysecrettoken daoxiao --listen 0.0.0.0:80";
@@ -48,14 +48,13 @@ Example: WECHAT_TOKEN=mysecrettoken daoxiao --listen 0.0.0.0:80";
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct ServeArgs {
-    /// Address and port to listen on; port 0 takes a free one
+    /// Port, or address and port, to listen on; port 0 takes a free one
     #[arg(long, env = "DAOXIAO_LISTEN", value_name = "ADDR", default_value = "0.0.0.0:8080", value_parser = spoken(address))]
     listen: SocketAddr,
-    /// Path that WeChat calls; several are repeated or separated by commas
+    /// Path that WeChat calls; for several, repeat the flag or separate them by commas
     #[arg(long, env = "DAOXIAO_PATH", value_name = "PATH", default_value = "/,/wechat", value_delimiter = ',', value_parser = spoken(path))]
     path: Vec<String>,
-    /// Take the address of whoever asks from X-Forwarded-For, for the log: only behind a proxy that
-    /// sets it
+    /// Log the address in X-Forwarded-For as the caller's: only behind a proxy that sets it
     #[arg(
         long,
         env = "DAOXIAO_TRUST_PROXY",
@@ -65,18 +64,18 @@ pub(crate) struct ServeArgs {
     trust_proxy: bool,
     #[command(flatten)]
     age: MaxAgeArg,
-    /// Connections at a time
+    /// Most connections at a time
     #[arg(long, env = "DAOXIAO_MAX_CONNECTIONS", value_name = "N", default_value = "4000", value_parser = spoken(number::<u32, 8, 100_000>))]
     max_connections: u32,
-    /// Memory above which a worker is replaced
+    /// Memory in MiB above which a worker is replaced
     #[arg(long, env = "DAOXIAO_MAX_MEMORY", value_name = "MIB", default_value = "200", value_parser = spoken(number::<u64, 32, 1_048_576>))]
     max_memory: u64,
     #[command(flatten)]
     words: WordsArg,
     #[command(flatten)]
-    jokes: JokeArgs,
-    #[command(flatten)]
     log: LogArgs,
+    #[command(flatten)]
+    jokes: JokeArgs,
 }
 
 /// Supervises the worker that serves, or is that worker.
@@ -95,14 +94,14 @@ pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, CommandError> {
 
 /// Checks the settings, opens the socket, and has workers serve until a signal ends it.
 fn supervise(args: ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> {
-    let RunToken { token, made_up } = secrets::run_token()?;
+    let RunToken { token, is_random } = secrets::run_token()?;
     let (variable, bytes) = GIVE_MEMORY_BACK;
     let mut variables = vec![(variable, bytes.to_owned())];
-    if made_up {
+    if is_random {
         announce(&token);
         variables.push((TOKEN, token.as_str().to_owned()));
     }
-    secrets::account(token, args.age.max_age)?;
+    secrets::account(token, args.age.limit())?;
     args.words.read()?;
     args.jokes.settings()?;
     let listener = socket::listen(args.listen).map_err(CommandError::failure)?;
@@ -130,7 +129,7 @@ fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
             banned: banned(&words),
             ..joke_settings(args.jokes, worker.is_reload)?
         },
-        callback: Callback::new(secrets::account(token, args.age.max_age)?, words),
+        callback: Callback::new(secrets::account(token, args.age.limit())?, words),
     };
     let listener = worker.wait_for_go().map_err(CommandError::failure)?;
     let mut server = Server::open(listener, service, Arc::clone(&health))
@@ -165,8 +164,8 @@ fn joke_settings(args: JokeArgs, is_reload: bool) -> Result<JokeSettings, Comman
     })
 }
 
-/// Shows the Token that was made up, once: workers find it in their environment.
+/// Shows the random Token, once: workers find it in their environment.
 fn announce(token: &Token) {
     complain(format_args!("{TOKEN}={}", token.as_str()));
-    complain(say(&Notice::TokenMadeUp));
+    complain(say(&Notice::RandomToken));
 }

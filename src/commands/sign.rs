@@ -11,8 +11,8 @@ use super::{CommandError, printed, secrets};
 use crate::simulator::caller::stamp;
 
 pub(super) const HELP: &str = "\
-WECHAT_TOKEN is the Token that the bot has. A signature is good for a few minutes
-(see `daoxiao serve --help`, --max-age).
+Set WECHAT_TOKEN to the bot's Token. A signature is valid for a few minutes
+(see --max-age in daoxiao serve --help).
 
 Example: curl \"http://127.0.0.1:8080/wechat?$(daoxiao sign)&echostr=hello\"";
 

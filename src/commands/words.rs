@@ -8,21 +8,23 @@ use std::{
 
 use clap::Args;
 
-use super::{CommandError, InputError, printed, words_arg};
+use super::{CommandError, InputError, Notice, printed, words_arg};
 use crate::{
+    language::say,
     printable::printable,
     wechat::reply::MAX_CONTENT_BYTES,
     words::{Action, How},
 };
 
 const HELP: &str = "\
-Each line of standard input is answered as if a user had written it: the answer, a tab, and what
-decided on it: the reply with its line in the file, or joke_words, help_words, no_words, banned,
-otherwise. Exit code: 0 the file is all right, 2 it is not; the error says where.
+Each line of standard input is taken as a user's message, and one line is printed for it: the
+answer, a tab, and the rule behind it, which is a reply with its line in the file, or joke_words,
+help_words, no_words, banned or otherwise.
+Exit code: 0 the file is right, 2 it isn't; the error says where.
 
 Example: echo 几点开门 | daoxiao words words.toml";
 
-/// Check a file of your own words, and show what answers what
+/// Check a file of your own words, and show which message gets which answer
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct WordsCommand {
@@ -49,8 +51,8 @@ pub(crate) fn run(command: &WordsCommand) -> Result<ExitCode, CommandError> {
                     printable(content.as_str(), MAX_CONTENT_BYTES)
                 )
             }
-            Action::TellJoke => writeln!(out, "(a joke)\t{rule}"),
-            Action::Acknowledge => writeln!(out, "(no answer)\t{rule}"),
+            Action::TellJoke => writeln!(out, "{}\t{rule}", say(&Notice::Joke)),
+            Action::Acknowledge => writeln!(out, "{}\t{rule}", say(&Notice::NoAnswer)),
         };
         if written.is_err() {
             return printed(written);

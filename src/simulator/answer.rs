@@ -42,27 +42,27 @@ pub(crate) struct Answer {
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PostError {
-    #[error("nobody knows the host {0}")]
+    #[error("no such host: {0}")]
     UnknownHost(String),
-    #[error("nothing listens on {host}, port {port}")]
+    #[error("nothing is listening on {host}, port {port}")]
     Refused { host: String, port: u16 },
-    #[error("no answer within {} s", PATIENCE.as_secs())]
+    #[error("no response within {} s", PATIENCE.as_secs())]
     TooSlow,
-    #[error("the certificate is self-signed, or the chain to its authority is incomplete")]
+    #[error("the certificate is self-signed, or its chain is incomplete")]
     UntrustedCertificate,
     #[error("the certificate has expired")]
     ExpiredCertificate,
     #[error("the certificate is for another name")]
     OtherCertificate,
-    #[error("the secure connection failed: {0}")]
+    #[error("the TLS connection failed: {0}")]
     Tls(String),
     /// The port was called by https, and what answered there is not https.
     #[error("this port speaks http, not https")]
     NotTls,
     /// The connection ended too early.
-    #[error("the connection failed: {0}")]
+    #[error("the connection broke: {0}")]
     Broken(String),
-    #[error("what answers does not speak HTTP, or not to the end")]
+    #[error("the response isn't HTTP, or is cut short")]
     NotHttp,
 }
 

@@ -14,36 +14,13 @@ use crate::{
     simulator::{ReplyError, answer::PostError},
 };
 
-/// Words for each case of a type.
+/// Words for each case of a type, or of its field.
 macro_rules! english {
-    ($type:ty: $($case:pat => $words:literal;)*) => {
+    ($type:ty $(, $field:tt)?: $($case:pat => $words:literal $(, $value:expr)*;)*) => {
         impl Display for $type {
             fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-                match self {
-                    $($case => write!(f, $words),)*
-                }
-            }
-        }
-    };
-}
-
-/// Words for each fault: what was seen, and what to do about it.
-macro_rules! english_faults {
-    ($($case:pat => $seen:literal, $fix:literal;)*) => {
-        #[allow(unused_variables, reason = "not every detail is named in both")]
-        impl Display for Fault {
-            fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-                match self {
-                    $($case => write!(f, $seen),)*
-                }
-            }
-        }
-
-        #[allow(unused_variables, reason = "not every detail is named in both")]
-        impl Display for Fix<'_> {
-            fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-                match self.0 {
-                    $($case => write!(f, $fix),)*
+                match self$(.$field)? {
+                    $($case => write!(f, $words $(, $value)*),)*
                 }
             }
         }
@@ -52,11 +29,12 @@ macro_rules! english_faults {
 
 english! { Notice<'_>:
     Self::Error(error) => "error: {error}";
-    Self::TokenMadeUp => "This Token was made up for this run: type it into the platform's form, and set the variable to keep it for the next one.";
+    Self::RandomToken => "WECHAT_TOKEN is not set; the one above is random and for this run only. Enter it in the platform's form, and set the variable to keep it.";
+    Self::Joke => "(a joke)";
     Self::NoAnswer => "(no answer)";
-    Self::Taken => "the bot took the message and has no answer to it";
-    Self::HowToLeave => "To leave: quit, or Ctrl-D.";
-    Self::SayEnds => "Type the message; Ctrl-D ends it.";
+    Self::Taken => "the bot accepted the message and has no answer to it";
+    Self::HowToLeave => "To leave, type quit or press Ctrl-D.";
+    Self::SayEnds => "Type the message, and end it with Ctrl-D.";
 }
 
 english! { Check:
@@ -65,193 +43,165 @@ english! { Check:
     Self::Path => "path";
     Self::Port => "port";
     Self::Handshake => "handshake";
-    Self::Handshake10 => "handshake by HTTP/1.0";
+    Self::Handshake10 => "handshake over HTTP/1.0";
     Self::WrongToken => "wrong Token";
     Self::Text => "text";
-    Self::Text10 => "text by HTTP/1.0";
+    Self::Text10 => "text over HTTP/1.0";
     Self::Brackets => "text with ]]>";
     Self::LongText => "long text";
     Self::Forged => "forged message";
     Self::OldRequest => "old request";
     Self::Clock => "clock";
     Self::Repeat => "repeated message";
-    Self::PlainBody => "body without encryption";
+    Self::PlainBody => "unencrypted message";
 }
 
 english! { Fine:
     Self::Address(address) => "{address}";
-    Self::Listens { host, port } => "something listens on {host}, port {port}";
-    Self::Answers(status) => "it answers ({status})";
+    Self::Listens { host, port } => "connected to {host}, port {port}";
+    Self::Answers(status) => "the server responds ({status})";
     Self::Port(port) => "WeChat calls port {port}";
-    Self::TestPort(port) => "{port} is fine for a test, but WeChat calls none but 80 and 443";
-    Self::Echoed => "echostr came back as it was sent";
-    Self::NoWords => "received, and no words in return";
-    Self::Answered(text) => "answered with \"{text}\"";
-    Self::AnsweredType(kind) => "answered with a reply of type {kind}";
-    Self::TurnedAway(status) => "turned away ({status})";
-    Self::SameAnswer => "the same message again, the same answer";
-    Self::ClocksAgree => "the server's and this one agree";
-    Self::NoClock => "the server does not tell its time";
+    Self::TestPort(port) => "{port} is for your own tests only: the URL for WeChat needs port 80 or 443";
+    Self::Echoed => "echostr came back unchanged";
+    Self::NoWords => "accepted without a reply";
+    Self::Answered(text) => "replied \"{text}\"";
+    Self::AnsweredType(kind) => "replied with a message of type {kind}";
+    Self::TurnedAway(status) => "rejected ({status})";
+    Self::Ignored => "rejected without a response";
+    Self::SameAnswer => "the same message again got the same reply";
+    Self::ClocksAgree => "the server's clock agrees with this machine's";
+    Self::NoClock => "the server doesn't tell its time";
 }
 
 english! { Warning:
-    Self::CannotTell => "cannot tell whether the server looks at the signature: it answers no text";
-    Self::Replayable => "a request signed a day ago is answered: whoever saw one can use it for ever";
-    Self::ClocksApart(seconds) => "the server's and this one are {seconds} s apart";
-    Self::ProxyAddress(ip) => "{ip} is made up by a proxy on this machine: switch that off to see what WeChat sees";
-    Self::CalledPage => "the reply is sent as text/html: send it as application/xml";
+    Self::CannotTell => "the server doesn't reply to text, so there is no telling whether it checks the signature";
+    Self::Replayable => "a request signed a day ago is accepted: anyone who captured one can reuse it forever";
+    Self::ClocksApart(seconds) => "the server's clock and this machine's differ by {seconds} s";
+    Self::ProxyAddress(ip) => "{ip} is a fake address from a proxy on this machine: turn the proxy off to see what WeChat sees";
+    Self::CalledPage => "the reply's Content-Type is text/html, where application/xml is right";
 }
 
-english_faults! {
-    Fault::NotPublic { host, address } => "{host} leads to {address}, where WeChat cannot come (its code for that: -107)",
-        "let the name's A record lead to the server's public address, or use a tunnel";
-    Fault::OnlyIpv6(host) => "{host} has only IPv6 addresses, which WeChat does not call (its code for that: -107)",
-        "give the name an A record: WeChat calls IPv4 only";
-    Fault::Dropped { host, port } => "no answer from {host}, port {port} in 5 s",
-        "open port {port} in the machine's firewall and in its provider's security group";
-    Fault::NoAnswer(error @ PostError::UnknownHost(_)) => "{error}",
-        "fix the host in the URL, or the DNS record of its name";
-    Fault::NoAnswer(error @ PostError::Refused { .. }) => "{error}",
-        "start the bot on that machine, or fix the port in the URL";
-    Fault::NoAnswer(error @ PostError::TooSlow) => "{error}",
-        "see whether the server runs (systemctl status daoxiao) and what keeps it busy: WeChat waits no longer than 5 s";
-    Fault::NoAnswer(error @ PostError::UntrustedCertificate) => "{error}",
-        "use a certificate of a known authority with its whole chain (fullchain.pem), or http on port 80";
-    Fault::NoAnswer(error @ PostError::ExpiredCertificate) => "{error}",
-        "renew the certificate, and let that happen by itself (certbot renew)";
-    Fault::NoAnswer(error @ PostError::OtherCertificate) => "{error}",
-        "use a certificate for the name in the URL, or the name that the certificate is for";
-    Fault::NoAnswer(error @ PostError::Tls(_)) => "{error}",
-        "fix the server's TLS, or use http on port 80";
-    Fault::NoAnswer(error @ PostError::NotTls) => "{error}",
-        "write http:// in the URL, or put TLS before the bot (nginx or a tunnel)";
-    Fault::NoAnswer(error @ PostError::Broken(_)) => "{error}",
-        "fix the network between here and there, or what cuts the connection";
-    Fault::NoAnswer(error @ PostError::NotHttp) => "{error}",
-        "find out what listens on this port";
-    Fault::RedirectToSlash { to, status } => "it sends the caller to the same address with a slash: {to} ({status})",
-        "write the slash into the URL, too: WeChat follows no redirect";
-    Fault::RedirectToHttps { to, status } => "it sends the caller to https: {to} ({status})",
-        "write https:// in the URL, or answer by http, too: WeChat follows no redirect";
-    Fault::Redirect { to, status } => "it sends the caller to {to} ({status})",
-        "use the address that it leads to: WeChat follows no redirect";
-    Fault::RedirectNowhere(status) => "it sends the caller away and does not say where ({status})",
-        "answer with status 200: WeChat follows no redirect";
-    Fault::EmptyRefusal(status) => "refused with {status} and not a word",
-        "let the proxy pass requests on by plain HTTP/1.1, without the PROXY protocol; if there is none, read the server's log";
-    Fault::WantsHttps(status) => "this port speaks https, not http ({status})",
-        "write https:// in the URL";
-    Fault::WantsPassword(status) => "a password is asked for ({status})",
-        "let WeChat in without a password at this path: it has none";
-    Fault::ProxyWithoutBot(status) => "the proxy reaches no bot ({status})",
-        "start the bot behind the proxy, or fix its address in the proxy's settings";
-    Fault::WebServer(status) => "a web server or a firewall answers, not the bot ({status})",
-        "let the web server or the firewall pass this host and path on to the bot, or fix them in the URL";
-    Fault::BrowsersOnly(0) => "a web firewall lets browsers pass and cuts WeChat's connection",
-        "let the firewall pass this path whoever calls: WeChat is no browser and calls itself Mozilla/4.0";
-    Fault::BrowsersOnly(status) => "a web firewall lets browsers pass and turns WeChat away ({status})",
-        "let the firewall pass this path whoever calls: WeChat is no browser and calls itself Mozilla/4.0";
-    Fault::NothingHere => "there is nothing at this path (404)",
-        "fix the path in the URL: daoxiao answers at / and /wechat unless --path says otherwise";
-    Fault::NoGet(status) => "GET is not taken here ({status})",
-        "let the server answer GET and POST at this path";
-    Fault::ServerFails(status) => "the server fails ({status})",
-        "read the server's log";
-    Fault::RefusedHandshake { status, said, stale: None } => "refused with {status}: {said}",
-        "use the same Token in WECHAT_TOKEN here, at the platform and on the server, and let the proxy pass the query on";
-    Fault::RefusedHandshake { status, said, stale: Some(apart) } => "refused with {status}: {said}",
-        "set the clocks right: the server's and this machine's are {apart} s apart";
-    Fault::NoEcho { said, stale: Some(apart) } => "\"{said}\" came back, not echostr",
-        "set the clocks right: the server's and this machine's are {apart} s apart";
-    Fault::NoEcho { said, stale: None } => "\"{said}\" came back, not echostr",
-        "use the same Token in WECHAT_TOKEN here, at the platform and on the server, and let the proxy pass the query on";
-    Fault::OtherStatus(status) => "echostr came back with status {status}",
-        "answer with status 200: WeChat may take no other";
-    Fault::WebPage => "a web page came back, not echostr",
-        "let the URL lead to the bot: this address, path or proxy leads to a website";
-    Fault::EchoInPage => "echostr came back inside a web page",
-        "answer with the bare text of echostr, without a template around it";
-    Fault::EchoAfterBom => "a byte order mark (BOM) stands before echostr",
-        "save the server's files as UTF-8 without BOM";
-    Fault::EchoInQuotes => "echostr came back in quotes",
-        "answer with the bare text of echostr, not with JSON";
-    Fault::EchoInWhitespace => "whitespace stands around echostr",
-        "write echostr without a line break, and leave nothing outside the program's code";
-    Fault::EchoAmid(text) => "something stands around echostr: \"{text}\"",
-        "answer with echostr and nothing else";
-    Fault::Chunks10 => "the answer came in chunks, which HTTP/1.0 does not have",
-        "answer with Content-Length and without chunks where the request is HTTP/1.0: WeChat calls by both versions";
-    Fault::KeptOpen10 => "the connection stays open after the answer, which by HTTP/1.0 ends with it",
-        "close the connection after answering a request of HTTP/1.0: WeChat calls by both versions";
-    Fault::Refused10 { status, said } => "HTTP/1.0 is refused with {status}: {said}",
-        "let the server and the proxy take HTTP/1.0, too: WeChat calls by both versions";
-    Fault::AnyToken => "a wrong Token is taken for right",
-        "check the signature on the server: as it is, anyone can pose as WeChat";
-    Fault::Unreadable(error @ (ReplyError::NotUtf8 | ReplyError::NotXml(_))) => "{error}",
-        "answer with well-formed XML, or with the word success: in text, split every ]]> between two CDATA sections";
-    Fault::Unreadable(error @ ReplyError::KeyMissing) => "{error}",
-        "set WECHAT_ENCODING_AES_KEY and WECHAT_APPID here: the server is in secure mode";
-    Fault::Unreadable(error @ (ReplyError::Missing(_) | ReplyError::MsgSignature)) => "{error}",
-        "put Encrypt, MsgSignature, TimeStamp and Nonce into an encrypted reply, and sign Token, TimeStamp, Nonce and Encrypt";
-    Fault::Unreadable(error @ ReplyError::Crypt(_)) => "{error}",
-        "use the same EncodingAESKey and AppID here, at the platform and on the server, or none in plaintext mode";
-    Fault::ReplyInPage => "the reply stands inside a web page (text/html)",
-        "answer with the XML and nothing around it, as application/xml";
-    Fault::RefusedMessage { status: status @ (404 | 405 | 501), said, .. } => "refused with {status}: {said}",
-        "let the server answer POST at this path, not only GET";
-    Fault::RefusedMessage { status: status @ 400, said, has_key: true } => "refused with {status}: {said}",
-        "set WECHAT_ENCODING_AES_KEY and WECHAT_APPID on the server: it has no key";
-    Fault::RefusedMessage { status: status @ 400..=499, said, has_key: true } => "refused with {status}: {said}",
-        "use the same EncodingAESKey and AppID here, at the platform and on the server, or none in plaintext mode";
-    Fault::RefusedMessage { status: status @ 400..=499, said, has_key: false } => "refused with {status}: {said}",
-        "set WECHAT_ENCODING_AES_KEY and WECHAT_APPID here if the server is in secure mode; if it is not, read the server's log";
-    Fault::RefusedMessage { status, said, .. } => "refused with {status}: {said}",
-        "read the server's log";
-    Fault::NotEncrypted => "the reply is not encrypted",
-        "encrypt the replies: in secure mode WeChat takes no other";
-    Fault::NamesNotSwapped => "the reply does not go from the account to the user",
-        "swap the names: ToUserName is the OpenID that wrote, FromUserName the account";
-    Fault::Milliseconds => "CreateTime is in milliseconds",
-        "give CreateTime in seconds: divide by 1000";
-    Fault::WrongTime(text) => "CreateTime is \"{text}\", not the current time",
-        "give CreateTime as the number of seconds since 1970";
-    Fault::NoMsgType => "the reply has no MsgType",
-        "give the reply a MsgType, such as text";
-    Fault::NoContent => "the reply has no Content",
-        "answer success where there is nothing to say: WeChat refuses an empty Content";
-    Fault::LongContent(bytes) => "Content has {bytes} bytes",
-        "cut Content to 2047 bytes: WeChat refuses what is longer";
-    Fault::Forged(text) => "answered with \"{text}\"",
-        "check the signature of every POST too: as it is, anyone can write in a user's name";
-    Fault::Replayed(text) => "answered with \"{text}\"",
-        "refuse a timestamp that is more than minutes from now: whoever saw one request can use it for ever";
-    Fault::PlainBody(text) => "answered with \"{text}\"",
-        "refuse a body without Encrypt and msg_signature: else the encryption protects nothing";
-    Fault::RepeatLost => "the same message again got no answer",
-        "give a repeated MsgId its first answer again: WeChat repeats because that one was lost";
-    Fault::RepeatDiffers => "the same message again got another answer",
-        "keep each answer for a minute by FromUserName and MsgId, and give it to the repeat";
-    Fault::ClocksApart(seconds) => "the server's and this one are {seconds} s apart",
-        "set the clock that is wrong, and keep it right (timedatectl set-ntp true)";
+// What was seen.
+english! { Fault:
+    Self::NotPublic { host, address } => "{host} resolves to {address}, which WeChat can't reach (its error code: -107)";
+    Self::OnlyIpv6(host) => "{host} has only IPv6 addresses, which WeChat doesn't call (its error code: -107)";
+    Self::Dropped { host, port } => "no response from {host}, port {port} within 5 s";
+    Self::NoAnswer(error) | Self::NoAnswer10(error) => "{error}";
+    Self::RedirectToSlash { to, status } => "redirects to the same address with a slash at the end: {to} ({status})";
+    Self::RedirectToHttps { to, status } => "redirects to https: {to} ({status})";
+    Self::Redirect { to, status } => "redirects to {to} ({status})";
+    Self::RedirectNowhere(status) => "redirects without saying where to ({status})";
+    Self::EmptyRefusal(status) => "refused with an empty {status}";
+    Self::WantsHttps(status) => "this port speaks https, not http ({status})";
+    Self::WantsPassword(status) => "asks for a password ({status})";
+    Self::ProxyWithoutBot(status) => "the proxy can't reach the bot ({status})";
+    Self::WebServer(status) => "the response is from a web server or a firewall, not from the bot ({status})";
+    Self::BrowsersOnly(0) => "a web firewall lets browsers through and cuts WeChat off";
+    Self::BrowsersOnly(status) => "a web firewall lets browsers through and blocks WeChat ({status})";
+    Self::NothingHere => "there is nothing at this path (404)";
+    Self::NoGet(status) => "GET isn't accepted here ({status})";
+    Self::ServerFails(status) => "the server fails ({status})";
+    Self::RefusedHandshake { status, said, .. } | Self::RefusedMessage { status, said, .. } => "refused with {status}: {said}";
+    Self::NoEcho { said, .. } => "\"{said}\" came back instead of echostr";
+    Self::OtherStatus(status) => "echostr came back with status {status}";
+    Self::WebPage => "a web page came back instead of echostr";
+    Self::EchoInPage => "echostr came back inside a web page";
+    Self::EchoAfterBom => "there is a byte order mark (BOM) before echostr";
+    Self::EchoInQuotes => "echostr came back in quotes";
+    Self::EchoInWhitespace => "there is whitespace around echostr";
+    Self::EchoAmid(text) => "there is something else around echostr: \"{text}\"";
+    Self::Chunks10 => "the response is chunked, which HTTP/1.0 doesn't have";
+    Self::KeptOpen10 => "the connection stays open after the response; over HTTP/1.0, closing it is what ends the response";
+    Self::Refused10 { status, said } => "HTTP/1.0 is refused with {status}: {said}";
+    Self::AnyToken => "a wrong Token is accepted";
+    Self::Unreadable(error) => "{error}";
+    Self::ReplyInPage => "the reply is inside a web page (text/html)";
+    Self::NotEncrypted => "the reply isn't encrypted";
+    Self::NamesNotSwapped => "the reply isn't addressed from the account to the user";
+    Self::Milliseconds => "CreateTime is in milliseconds";
+    Self::WrongTime(text) => "CreateTime is \"{text}\", not the current time";
+    Self::NoMsgType => "the reply has no MsgType";
+    Self::NoContent => "the reply has no Content";
+    Self::LongContent(bytes) => "Content has {bytes} bytes";
+    Self::Forged(text) | Self::Replayed(text) | Self::PlainBody(text) => "replied \"{text}\"";
+    Self::RepeatLost => "the same message again got no reply";
+    Self::RepeatDiffers => "the same message again got another reply";
+    Self::ClocksApart(seconds) => "the server's clock and this machine's differ by {seconds} s";
 }
 
-impl Display for Ending {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.write_str(match self {
-            Self::DoFirst(fault) => return write!(f, "Do this first: {}.", Fix(fault)),
-            Self::ButForWarnings => "All is well, but for the warnings above.",
-            Self::Well => "All is well: give this URL to the platform.",
-            Self::WellFromHere => {
-                "All is well from here. WeChat needs the bot's public address: run doctor with that, too."
-            }
-            Self::WellForTest => {
-                "All is well for a test; for WeChat, put the bot on port 80 or 443."
-            }
-            Self::PlatformProbe => {
-                "What only WeChat can see, the platform shows by 网络检测 and 消息推送调试 (developers.weixin.qq.com)."
-            }
-        })
-    }
+// What to do about it.
+english! { Fix<'_>, 0:
+    Fault::NotPublic { .. } => "point the name's A record at the server's public address, or use a tunnel";
+    Fault::OnlyIpv6(_) => "give the name an A record: WeChat calls IPv4 only";
+    Fault::Dropped { port, .. } => "open port {port} in the server's firewall and in its provider's security group";
+    Fault::NoAnswer(PostError::UnknownHost(_)) => "fix the host in the URL, or its DNS record";
+    Fault::NoAnswer(PostError::Refused { .. }) => "start the bot on that machine, or fix the port in the URL";
+    Fault::NoAnswer(PostError::TooSlow) => "check whether the server runs (systemctl status daoxiao) and what keeps it busy: WeChat waits no longer than 5 s";
+    Fault::NoAnswer(PostError::UntrustedCertificate) => "use a certificate from a public authority with its whole chain (fullchain.pem), or http on port 80";
+    Fault::NoAnswer(PostError::ExpiredCertificate) => "renew the certificate, and have it renewed automatically (certbot renew)";
+    Fault::NoAnswer(PostError::OtherCertificate) => "use a certificate for the name in the URL, or the name in the certificate";
+    Fault::NoAnswer(PostError::Tls(_)) => "fix the server's TLS, or use http on port 80";
+    Fault::NoAnswer(PostError::NotTls) => "write http:// in the URL, or put TLS in front of the bot (nginx or a tunnel)";
+    Fault::NoAnswer(PostError::Broken(_)) => "find out what cuts the connection between here and there";
+    Fault::NoAnswer(PostError::NotHttp) => "find out what listens on this port";
+    Fault::RedirectToSlash { .. } => "write the slash in the URL too: WeChat follows no redirects";
+    Fault::RedirectToHttps { .. } => "write https:// in the URL, or respond over http too: WeChat follows no redirects";
+    Fault::Redirect { .. } => "use the address that it redirects to: WeChat follows no redirects";
+    Fault::RedirectNowhere(_) => "respond with status 200: WeChat follows no redirects";
+    Fault::EmptyRefusal(_) => "have the proxy forward plain HTTP/1.1, without the PROXY protocol; if there is no proxy, read the server's log";
+    Fault::WantsHttps(_) => "write https:// in the URL";
+    Fault::WantsPassword(_) => "take the password off this path: WeChat has none";
+    Fault::ProxyWithoutBot(_) => "start the bot behind the proxy, or fix its address in the proxy's settings";
+    Fault::WebServer(_) => "have the web server or the firewall forward this host and path to the bot, or fix them in the URL";
+    Fault::BrowsersOnly(_) => "have the firewall let everyone through on this path: WeChat isn't a browser and calls itself Mozilla/4.0";
+    Fault::NothingHere => "fix the path in the URL: daoxiao answers at / and /wechat unless --path says otherwise";
+    Fault::NoGet(_) => "have the server answer GET and POST at this path";
+    Fault::RefusedHandshake { stale: None, .. } | Fault::NoEcho { stale: None, .. } => "make the Token the same in three places, WECHAT_TOKEN here, WECHAT_TOKEN of the bot and the platform's form, and have the proxy, if there is one, keep what follows the ? in the URL";
+    Fault::RefusedHandshake { stale: Some(apart), .. } | Fault::NoEcho { stale: Some(apart), .. } => "set the clocks right: the server's and this machine's differ by {apart} s";
+    Fault::OtherStatus(_) => "respond with status 200: WeChat may accept no other";
+    Fault::WebPage => "make the URL lead to the bot: this address, path or proxy leads to a website";
+    Fault::EchoInPage => "respond with echostr as plain text, without a template around it";
+    Fault::EchoAfterBom => "save the server's source files as UTF-8 without a BOM";
+    Fault::EchoInQuotes => "respond with echostr as plain text, not as JSON";
+    Fault::EchoInWhitespace => "write echostr without a line break, and leave no blank lines outside the code";
+    Fault::EchoAmid(_) => "respond with echostr and nothing else";
+    Fault::Chunks10 => "answer an HTTP/1.0 request with Content-Length, without chunks: WeChat uses both versions";
+    Fault::KeptOpen10 => "close the connection after answering an HTTP/1.0 request: WeChat uses both versions";
+    Fault::Refused10 { .. } | Fault::NoAnswer10(_) => "have the server and its proxy accept HTTP/1.0 too: WeChat uses both versions";
+    Fault::AnyToken => "check the signature on the server: for now, anyone can pose as WeChat";
+    Fault::Unreadable(ReplyError::NotUtf8) => "encode the reply as UTF-8";
+    Fault::Unreadable(ReplyError::NotXml(_)) => "reply with well-formed XML, or with the word success: in text, split every ]]> between two CDATA sections";
+    Fault::Unreadable(ReplyError::KeyMissing) => "set WECHAT_ENCODING_AES_KEY and WECHAT_APPID here: the server is in secure mode";
+    Fault::Unreadable(ReplyError::Missing(_)) => "put Encrypt, MsgSignature, TimeStamp and Nonce in an encrypted reply";
+    Fault::Unreadable(ReplyError::MsgSignature) => "compute MsgSignature from Token, TimeStamp, Nonce and Encrypt";
+    Fault::ReplyInPage => "reply with the XML and nothing around it, as application/xml";
+    Fault::RefusedMessage { status: 404 | 405 | 501, .. } => "have the server answer POST at this path, not only GET";
+    Fault::RefusedMessage { status: 400, has_key: true, .. } => "set WECHAT_ENCODING_AES_KEY and WECHAT_APPID on the server: it has no key";
+    Fault::RefusedMessage { status: 400..=499, has_key: true, .. } | Fault::Unreadable(ReplyError::Crypt(_)) => "use the same EncodingAESKey and AppID here, for the bot and on the platform; in plaintext mode, set neither";
+    Fault::RefusedMessage { status: 400..=499, has_key: false, .. } => "if the server is in secure mode, set WECHAT_ENCODING_AES_KEY and WECHAT_APPID here; if not, read the server's log";
+    Fault::RefusedMessage { .. } | Fault::ServerFails(_) => "read the server's log";
+    Fault::NotEncrypted => "encrypt the replies: in secure mode WeChat accepts no others";
+    Fault::NamesNotSwapped => "swap the names: ToUserName is the sender's OpenID, FromUserName the account";
+    Fault::Milliseconds => "give CreateTime in seconds: divide by 1000";
+    Fault::WrongTime(_) => "give CreateTime as a Unix timestamp in seconds";
+    Fault::NoMsgType => "give the reply a MsgType, such as text";
+    Fault::NoContent => "reply success when there is nothing to say: WeChat refuses an empty Content";
+    Fault::LongContent(_) => "cut Content to 2047 bytes: WeChat refuses anything longer";
+    Fault::Forged(_) => "check the signature of every POST too: for now, anyone can write in a user's name";
+    Fault::Replayed(_) => "refuse a timestamp that is more than minutes from now: anyone who captured a request can reuse it forever";
+    Fault::PlainBody(_) => "refuse a body without Encrypt and msg_signature: otherwise the encryption protects nothing";
+    Fault::RepeatLost => "give a repeated MsgId its first reply again: WeChat repeats because that one got lost";
+    Fault::RepeatDiffers => "keep each reply for a minute by FromUserName and MsgId, and give it to the repeat";
+    Fault::ClocksApart(_) => "set the clock that is wrong, and keep it synchronized (timedatectl set-ntp true)";
+}
+
+english! { Ending:
+    Self::DoFirst(fault) => "Do this first: {}.", Fix(fault);
+    Self::ButForWarnings => "Everything works; see the warnings above.";
+    Self::Well => "Everything works: enter this URL on the platform.";
+    Self::WellFromHere => "Everything works from here. WeChat needs the bot's public address: run doctor with that too.";
+    Self::WellForTest => "Everything works for a test; for WeChat, put the bot on port 80 or 443.";
+    Self::PlatformProbe => "What only WeChat can see, the platform's own 网络检测 and 消息推送调试 show (developers.weixin.qq.com).";
 }
 
 impl Display for Line {
@@ -270,10 +220,8 @@ impl Display for Line {
     }
 }
 
-impl Display for FileReport {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        write!(f, "{}: jokes: {}", self.path.display(), self.jokes)
-    }
+english! { FileReport:
+    Self { path, jokes } => "{}: jokes: {jokes}", path.display();
 }
 
 impl Display for Report<'_> {

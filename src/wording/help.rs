@@ -4,21 +4,34 @@ use clap::{
     Arg, Command, Error,
     error::{ContextKind, ContextValue, ErrorKind},
 };
+use terminal_size::{Width, terminal_size};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::zh::help;
 
 /// How a page of help is laid out.
 const TEMPLATE: &str = "{before-help}{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}";
 
+/// No help is wider, however wide the terminal is.
+pub(crate) const MAX_WIDTH: usize = 100;
+
+/// No column of a page is narrower, however narrow the terminal is.
+const MIN_WIDTH: usize = 20;
+
+/// Punctuation that does not end a line, and that does not begin one.
+const OPENING: &str = "（“「";
+const CLOSING: &str = "，。；：、！？）”」…";
+
 /// The command line with all help texts in Chinese.
-pub(crate) fn in_chinese(mut cli: Command) -> Command {
+pub(crate) fn in_chinese(cli: Command) -> Command {
+    // clap wraps at spaces, which Chinese does not have.
+    let mut cli = cli.term_width(0);
     cli.build();
     translate(cli)
 }
 
 fn translate(command: Command) -> Command {
     let name = command.get_name().to_owned();
-    let after_help = help::after_help(&name);
     let mut command = command
         .help_template(TEMPLATE)
         .subcommand_help_heading("命令")
@@ -28,39 +41,82 @@ fn translate(command: Command) -> Command {
     if let Some(about) = help::about(&name) {
         command = command.about(about).long_about(None);
     }
-    match after_help {
+    match help::after_help(&name) {
         Some(text) => command.after_help(text),
         None => command,
     }
 }
 
 fn translate_arg(command: &str, arg: Arg) -> Arg {
-    let heading = match arg.get_help_heading() {
-        Some(_) => "笑话",
-        None if arg.is_positional() => "参数",
-        None => "选项",
+    let arg = match arg.get_help_heading() {
+        Some(_) => arg.help_heading("笑话"),
+        None if arg.is_positional() => arg.help_heading("参数"),
+        None => arg.help_heading("选项"),
     };
-    let text = help::argument(command, arg.get_id().as_str());
+    let Some(text) = help::argument(command, arg.get_id().as_str()) else {
+        return arg;
+    };
     let defaults = arg.get_default_values().iter();
     let defaults: Vec<_> = defaults.map(|value| value.to_string_lossy()).collect();
-    let variable = arg.get_env().map(|name| name.to_string_lossy());
-    let notes = [
-        (!defaults.is_empty() && arg.get_action().takes_values())
-            .then(|| format!("默认 {}", defaults.join(","))),
-        variable.map(|name| format!("变量 {name}")),
-    ];
-    let notes: Vec<String> = notes.into_iter().flatten().collect();
-    let text = match (text, notes.is_empty()) {
-        (None, _) => return arg.help_heading(heading),
-        (Some(text), true) => text.to_owned(),
-        (Some(text), false) => format!("{text}（{}）", notes.join("，")),
+    let has_default = !defaults.is_empty() && arg.get_action().takes_values();
+    let default = has_default.then(|| format!("默认 {}", defaults.join(",")));
+    let variable = arg.get_env();
+    let variable = variable.map(|name| format!("环境变量 {}", name.display()));
+    let notes: Vec<String> = [default, variable].into_iter().flatten().collect();
+    let text = match notes.join("，").as_str() {
+        "" => text.to_owned(),
+        notes => format!("{text}（{notes}）"),
     };
-    arg.help_heading(heading)
-        .help(text)
+    arg.help(text)
         .long_help(None)
         .hide_default_value(true)
         .hide_env(true)
         .hide_possible_values(true)
+}
+
+/// A page of help as clap lays it out, with clap's own words in Chinese, as wide as the terminal.
+pub(crate) fn page_in_chinese(page: &str) -> String {
+    let page = page
+        .replace(":\n", "：\n")
+        .replace("[OPTIONS]", "[选项]")
+        .replace("[COMMAND]", "[命令]");
+    let width = terminal_size().map_or(MAX_WIDTH, |(Width(width), _)| width.into());
+    let lines = page.lines().map(|line| wrapped(line, width.min(MAX_WIDTH)));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The line, with its further lines under where its text begins: behind its last gap.
+fn wrapped(line: &str, width: usize) -> String {
+    let gap = line.rfind("  ").map_or(0, |gap| gap + 2);
+    let (before, text) = line.split_at(gap);
+    let (indent, mut page) = (before.width(), before.to_owned());
+    let mut column = indent;
+    for part in parts(text) {
+        if column > indent && column + part.trim_end().width() > width.max(indent + MIN_WIDTH) {
+            page = format!("{}\n{}", page.trim_end(), " ".repeat(indent));
+            column = indent;
+        }
+        column += part.width();
+        page += &part;
+    }
+    page
+}
+
+/// What a line may end between: words, and Hanzi where no punctuation is torn from its place.
+fn parts(text: &str) -> Vec<String> {
+    let is_wide = |char: char| char.width() == Some(2);
+    let mut parts: Vec<String> = Vec::new();
+    let mut last = ' ';
+    for char in text.chars() {
+        let is_in_place = !OPENING.contains(last) && !CLOSING.contains(char);
+        let may_end = last == ' ' || (is_wide(last) || is_wide(char)) && is_in_place;
+        match parts.last_mut() {
+            Some(part) if !may_end => part.push(char),
+            _ => parts.push(char.to_string()),
+        }
+        last = char;
+    }
+    parts
 }
 
 /// What is wrong with the command line, in Chinese.
@@ -104,7 +160,7 @@ pub(crate) fn error_in_chinese(error: &Error) -> String {
 }
 
 /// What clap knows of an error, by kind; of several kinds it knows one.
-fn context(error: &Error, kinds: &[ContextKind]) -> String {
+pub(crate) fn context(error: &Error, kinds: &[ContextKind]) -> String {
     let texts = kinds.iter().map(|kind| match error.get(*kind) {
         Some(ContextValue::String(text)) => text.clone(),
         Some(ContextValue::Strings(texts)) => texts.join("、"),

@@ -1,11 +1,11 @@
 //! All Chinese: of errors and notices here, of findings and jokes and the help below.
 
-/// Words for each case of a type.
+/// Words for each case of a type, or of its field.
 macro_rules! chinese {
-    ($type:ty: $($case:pat => $words:literal $(, $value:expr)*;)*) => {
+    ($type:ty $(, $field:tt)?: $($case:pat => $words:literal $(, $value:expr)*;)*) => {
         impl Say for $type {
             fn chinese(&self) -> String {
-                match self {
+                match self$(.$field)? {
                     $($case => format!($words $(, $value)*),)*
                 }
             }
@@ -39,25 +39,19 @@ use crate::{
     words::{Reason, WordsError},
 };
 
-impl Say for Notice<'_> {
-    fn chinese(&self) -> String {
-        match self {
-            Self::Error(error) => format!("错误：{}", error.chinese()),
-            Self::TokenMadeUp => "没有设置 Token，这是本次运行随机生成的：把它填到公众平台的表单里；想以后继续用，就把它设成环境变量。".to_owned(),
-            Self::NoAnswer => "（没有回复）".to_owned(),
-            Self::Taken => "机器人收到了，但没有回复".to_owned(),
-            Self::HowToLeave => "输入“退出”或按 Ctrl-D 结束。".to_owned(),
-            Self::SayEnds => "请输入消息，按 Ctrl-D 结束。".to_owned(),
-        }
-    }
+chinese! { Notice<'_>:
+    Self::Error(error) => "错误：{}", error.chinese();
+    Self::RandomToken => "没有设置 WECHAT_TOKEN，上面这个是随机生成的，只在本次运行有效：把它填到公众平台的表单里；以后还想用它，就设成环境变量。";
+    Self::Joke => "（笑话）";
+    Self::NoAnswer => "（没有回复）";
+    Self::Taken => "机器人收到了，但没有回复";
+    Self::HowToLeave => "输入“退出”或按 Ctrl-D 结束。";
+    Self::SayEnds => "请输入消息，按 Ctrl-D 结束。";
 }
 
-impl Say for CommandError {
-    fn chinese(&self) -> String {
-        match self {
-            Self::Usage(error) | Self::Failure(error) => error.chinese(),
-        }
-    }
+chinese! { CommandError:
+    Self::Usage(error) | Self::Failure(error) => "{}", error.chinese();
+    Self::Environment(error) => "{}", error.chinese();
 }
 
 chinese! { LanguageError:
@@ -73,21 +67,13 @@ chinese! { ValueError:
     Self::RustLog(value) => "RUST_LOG={value}：应为 off、error、warn、info、debug、trace，或 daoxiao=debug 这样的过滤规则";
 }
 
-impl Say for WordsFileError {
-    fn chinese(&self) -> String {
-        match self {
-            Self::Unreadable { path, error } => {
-                format!("{}：文件读不了：{}", path.display(), system(error))
-            }
-            Self::Wrong { path, error } => format!("{}：{}", path.display(), error.chinese()),
-        }
-    }
+chinese! { WordsFileError:
+    Self::Unreadable { path, error } => "{}：读不了文件：{}", path.display(), error.chinese();
+    Self::Wrong { path, error } => "{}：{}", path.display(), error.chinese();
 }
 
-impl Say for WordsError {
-    fn chinese(&self) -> String {
-        format!("第 {} 行：{}", self.line, self.reason.chinese())
-    }
+chinese! { WordsError:
+    Self { line, reason } => "第 {line} 行：{}", reason.chinese();
 }
 
 chinese! { Reason:
@@ -108,7 +94,7 @@ chinese! { EnvironmentError:
     Self::NoAppId => "没有设置 WECHAT_APPID：已经设了 WECHAT_ENCODING_AES_KEY，加密要两个都有";
     Self::NoRequest => "没有设置 REQUEST_METHOD：这个命令由 Web 服务器来运行，请求写在环境变量里";
     Self::NoRandomness(error) => "无法随机生成 Token（{error}），请用 WECHAT_TOKEN 指定一个";
-    Self::Unreadable { variable, path, error } => "{variable}：读不了文件 {}：{}", path.display(), system(error);
+    Self::Unreadable { variable, path, error } => "{variable}：读不了文件 {}：{}", path.display(), error.chinese();
     Self::Twice { variable } => "{variable} 和 {variable}_FILE 都设了，只能设一个";
     Self::OnCommandLine { flag, variable } => "{flag}：密钥写在命令行里，别的程序也看得到；请设置环境变量 {variable}";
 }
@@ -129,28 +115,18 @@ chinese! { UrlError:
     Self => "应为 http://127.0.0.1:8080/wechat 这样的 URL，只含 ASCII 字符，端口从 1 到 65535，也可以不写";
 }
 
-impl Say for OutputError {
-    fn chinese(&self) -> String {
-        format!("写不了标准输出：{}", system(&self.0))
-    }
+chinese! { OutputError:
+    Self(error) => "写不了标准输出：{}", error.chinese();
 }
 
-impl Say for InputError {
-    fn chinese(&self) -> String {
-        format!("读不了标准输入：{}", system(&self.0))
-    }
+chinese! { InputError:
+    Self(error) => "读不了标准输入：{}", error.chinese();
 }
 
 impl Say for StartError {
     fn chinese(&self) -> String {
         let error = self.0.downcast_ref::<io::Error>();
-        error.map_or_else(|| self.to_string(), system)
-    }
-}
-
-impl Say for io::Error {
-    fn chinese(&self) -> String {
-        system(self)
+        error.map_or_else(|| self.to_string(), Say::chinese)
     }
 }
 
@@ -166,90 +142,60 @@ impl Say for ListenError {
             ErrorKind::AddrNotAvailable => {
                 format!("本机没有这个地址；0.0.0.0:{port} 表示本机的所有地址")
             }
-            _ => system(source),
+            _ => source.chinese(),
         };
         format!("无法监听 {address}：{advice}")
     }
 }
 
-impl Say for WebError {
-    fn chinese(&self) -> String {
-        match self {
-            Self::Listen(error) => error.chinese(),
-            Self::Serve(error) => format!("页面无法继续提供：{error}"),
-            Self::NoRandomness(error) => format!("无法为页面随机生成密钥：{error}"),
-        }
-    }
+chinese! { WebError:
+    Self::Listen(error) => "{}", error.chinese();
+    Self::Serve(error) => "页面无法继续提供：{error}";
+    Self::NoRandomness(error) => "无法为页面随机生成密钥：{error}";
 }
 
-impl Say for SupervisorError {
-    fn chinese(&self) -> String {
-        match self {
-            Self::Signals(error) => format!("无法接收信号：{error}"),
-            Self::Worker(reason) => format!("工作进程启动失败：{reason}"),
-        }
-    }
+chinese! { SupervisorError:
+    Self::Signals(error) => "无法接收信号：{error}";
+    Self::Worker(reason) => "工作进程启动失败：{reason}";
 }
 
 chinese! { NoSupervisor:
     Self => "{VARIABLE} 是程序自己用的变量，不能设置";
 }
 
-impl Say for SayError {
-    fn chinese(&self) -> String {
-        match self {
-            Self::NoWords => "没有消息内容：请写上 TEXT，或从标准输入传入".to_owned(),
-            Self::Input(error) => error.chinese(),
-            Self::Talk(error) => error.chinese(),
-            Self::Refused { error, fault } => {
-                format!(
-                    "{}\n先做这一步：{}。",
-                    error.chinese(),
-                    Fix(fault).chinese()
-                )
-            }
-        }
-    }
+chinese! { SayError:
+    Self::NoWords => "没有消息内容：请写上 TEXT，或从标准输入传入";
+    Self::Input(error) => "{}", error.chinese();
+    Self::Talk(error) => "{}", error.chinese();
+    Self::Refused { error, fault } => "{}\n先做这一步：{}。", error.chinese(), Fix(fault).chinese();
 }
 
-impl Say for PostError {
-    fn chinese(&self) -> String {
-        match self {
-            Self::UnknownHost(host) => format!("找不到主机 {host}"),
-            Self::Refused { host, port } => format!("{host} 的 {port} 端口没有程序在监听"),
-            Self::TooSlow => "5 秒内没有响应".to_owned(),
-            Self::UntrustedCertificate => "证书是自签名的，或者证书链不完整".to_owned(),
-            Self::ExpiredCertificate => "证书已过期".to_owned(),
-            Self::OtherCertificate => "证书不是发给这个域名的".to_owned(),
-            Self::Tls(error) => format!("TLS 连接失败：{error}"),
-            Self::NotTls => "这个端口是 http，不是 https".to_owned(),
-            Self::Broken(error) => format!("连接中断：{error}"),
-            Self::NotHttp => "响应的不是 HTTP，或者没有发完".to_owned(),
-        }
-    }
+chinese! { PostError:
+    Self::UnknownHost(host) => "找不到主机 {host}";
+    Self::Refused { host, port } => "{host} 的 {port} 端口没有程序在监听";
+    Self::TooSlow => "5 秒内没有响应";
+    Self::UntrustedCertificate => "证书是自签名的，或者证书链不完整";
+    Self::ExpiredCertificate => "证书已过期";
+    Self::OtherCertificate => "证书不是发给这个域名的";
+    Self::Tls(error) => "TLS 连接失败：{error}";
+    Self::NotTls => "这个端口是 http，不是 https";
+    Self::Broken(error) => "连接中断：{error}";
+    Self::NotHttp => "响应的不是 HTTP，或者没有发完";
 }
 
-impl Say for TalkError {
-    fn chinese(&self) -> String {
-        match self {
-            Self::Post(error) => error.chinese(),
-            Self::Status { status, said } => format!("被拒绝，状态码 {status}：{said}"),
-            Self::Reply(error) => error.chinese(),
-        }
-    }
+chinese! { TalkError:
+    Self::Post(error) => "{}", error.chinese();
+    Self::Status { status, said } => "被拒绝，状态码 {status}：{said}";
+    Self::Reply(error) => "{}", error.chinese();
 }
 
-impl Say for ReplyError {
-    fn chinese(&self) -> String {
-        match self {
-            Self::NotUtf8 => "回复不是 UTF-8 编码".to_owned(),
-            Self::NotXml(error) => format!("回复不是合法的 XML（{error}）"),
-            Self::KeyMissing => "回复是加密的，而这里没有密钥".to_owned(),
-            Self::Missing(name) => format!("加密的回复缺少 {name}"),
-            Self::MsgSignature => "回复的 MsgSignature 不对".to_owned(),
-            Self::Crypt(error) => format!("回复无法解密：{}", error.chinese()),
-        }
-    }
+chinese! { ReplyError:
+    Self::NotUtf8 => "回复不是 UTF-8 编码";
+    Self::NotXml(error) => "回复不是合法的 XML（{error}）";
+    Self::KeyMissing => "回复是加密的，而这里没有密钥";
+    Self::Missing(name) => "加密的回复缺少 {name}";
+    Self::MsgSignature => "回复的 MsgSignature 不对";
+    Self::Crypt(error) => "回复无法解密：{}", error.chinese();
 }
 
 chinese! { CryptError:
@@ -262,16 +208,18 @@ chinese! { CryptError:
 }
 
 /// What the system says of a failure.
-fn system(error: &io::Error) -> String {
-    let known = match error.kind() {
-        ErrorKind::NotFound => "文件不存在",
-        ErrorKind::PermissionDenied => "没有权限",
-        ErrorKind::IsADirectory => "这是一个目录",
-        ErrorKind::InvalidData => "内容不是 UTF-8 文本",
-        ErrorKind::AddrInUse => "端口已被占用",
-        ErrorKind::AddrNotAvailable => "本机没有这个地址",
-        ErrorKind::StorageFull => "磁盘已满",
-        _ => return error.to_string(),
-    };
-    known.to_owned()
+impl Say for io::Error {
+    fn chinese(&self) -> String {
+        let known = match self.kind() {
+            ErrorKind::NotFound => "文件不存在",
+            ErrorKind::PermissionDenied => "没有权限",
+            ErrorKind::IsADirectory => "这是一个目录",
+            ErrorKind::InvalidData => "内容不是 UTF-8 文本",
+            ErrorKind::AddrInUse => "端口已被占用",
+            ErrorKind::AddrNotAvailable => "本机没有这个地址",
+            ErrorKind::StorageFull => "磁盘已满",
+            _ => return self.to_string(),
+        };
+        known.to_owned()
+    }
 }

@@ -93,7 +93,7 @@ fn a_bad_setting_is_exit_2_and_names_itself_its_value_and_what_is_accepted() {
 fn a_bad_variable_is_named() {
     let error = refused(&[], &[("DAOXIAO_LISTEN", "here")]);
     assert!(
-        error.contains("the value is that of the variable DAOXIAO_LISTEN"),
+        error.contains("the value is from the variable DAOXIAO_LISTEN"),
         "{error}"
     );
     let error = refused(&["--listen", "there"], &[("DAOXIAO_LISTEN", "127.0.0.1:0")]);
@@ -128,16 +128,16 @@ fn a_bad_secret_is_exit_2_and_is_not_shown() {
     let cases: [(&[(&str, &str)], &str); 9] = [
         (
             &[("WECHAT_TOKEN", "abcdef # mine")],
-            "WECHAT_TOKEN cannot be used: the comment behind the value is part of it; put it above",
+            "WECHAT_TOKEN cannot be used: a comment behind the value is part of it; put it on a line of its own",
         ),
         (
             &[("export WECHAT_TOKEN", TOKEN)],
-            "a variable is named \"export WECHAT_TOKEN\": a file of settings has no export before it",
+            "there is a variable named \"export WECHAT_TOKEN\": write no export in a settings file",
         ),
         (
             &[("NOTIFY_SOCKET", "nobody")],
-            "WECHAT_TOKEN is not set: a service has it in its file of settings, as a line \
-             WECHAT_TOKEN=… without export before it",
+            "WECHAT_TOKEN is not set: the service's settings file needs a line WECHAT_TOKEN=…, \
+             without export",
         ),
         (
             &[("WECHAT_TOKEN", "a!")],
@@ -220,13 +220,14 @@ fn version_and_help_are_on_standard_output() {
     assert_eq!(run(&["-V"], &[]).stdout, run(&["--version"], &[]).stdout);
 }
 
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 10] = [
     "serve",
     "chat",
     "say",
     "sign",
     "doctor",
     "joke",
+    "words",
     "cgi",
     "completions",
     "man",
@@ -340,7 +341,7 @@ fn a_token_that_is_no_text_is_refused_as_any_other() {
 }
 
 #[test]
-fn a_made_up_token_is_shown_once_as_a_line_that_a_shell_can_take() {
+fn a_random_token_is_shown_once_as_a_line_that_a_shell_can_take() {
     let bot = Bot::spawn(daoxiao(&[
         "--listen",
         "127.0.0.1:0",
@@ -352,8 +353,8 @@ fn a_made_up_token_is_shown_once_as_a_line_that_a_shell_can_take() {
     assert_eq!(token.len(), 20);
     assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     bot.wait_for_log(
-        "This Token was made up for this run: type it into the platform's form, and set the \
-         variable to keep it for the next one.",
+        "WECHAT_TOKEN is not set; the one above is random and for this run only. Enter it in the \
+         platform's form, and set the variable to keep it.",
     );
     let (_, log) = bot.stop();
     assert_eq!(log.matches(token).count(), 1);
@@ -471,7 +472,7 @@ fn every_error_of_the_command_line_is_in_chinese_too() {
         ),
         (
             &[("DAOXIAO_LISTEN", "x")],
-            "错误：--listen <ADDR> 的值“x”不能用：应为端口或“地址:端口”，例如 8080、0.0.0.0:8080 或 [::1]:8080（来自变量 DAOXIAO_LISTEN）",
+            "错误：--listen <ADDR> 的值“x”不能用：应为端口或“地址:端口”，例如 8080、0.0.0.0:8080 或 [::1]:8080（来自环境变量 DAOXIAO_LISTEN）",
         ),
     ] {
         assert_eq!(refused_in_chinese(&[], variables), expected);
@@ -495,7 +496,9 @@ fn what_commands_say_is_in_chinese_too() {
         command.env("LANG", "zh_CN.UTF-8");
         command
     });
-    bot.wait_for_log("没有设置 Token，这是本次运行随机生成的：把它填到公众平台的表单里；");
+    bot.wait_for_log(
+        "没有设置 WECHAT_TOKEN，上面这个是随机生成的，只在本次运行有效：把它填到公众平台的表单里；",
+    );
     let said = |command: std::process::Command, input: &str| crate::owner::run(command, input);
     let chinese = |arguments: &[&str], variables: &[(&str, &str)]| {
         let mut command = daoxiao(arguments);
@@ -526,12 +529,12 @@ fn what_commands_say_is_in_chinese_too() {
     let refused = said(chinese(&["say", "--url", &url, "a"], &other), "");
     assert_eq!(
         refused.err,
-        "错误：被拒绝，状态码 403：forbidden\n先做这一步：让这里的 WECHAT_TOKEN、公众平台和服务器三处的 Token 一致，并让反向代理保留查询字符串。\n"
+        "错误：被拒绝，状态码 403：forbidden\n先做这一步：让三处的 Token 相同：这里的环境变量 WECHAT_TOKEN、机器人的 WECHAT_TOKEN、公众平台表单里填的 Token；有反向代理的，还要让它保留 URL 里 ? 后面的部分。\n"
     );
     let none = said(chinese(&["joke", "--joke-source", "none"], &[]), "");
     assert_eq!(
         (none.code, none.err.as_str()),
-        (Some(1), "错误：没有笑话：没有可问的来源\n")
+        (Some(1), "错误：没有笑话：没有可用的来源\n")
     );
     let failed = said(chinese(&["joke", "--joke-url", &closed], &[]), "");
     assert!(
@@ -565,9 +568,15 @@ fn the_help_is_in_chinese_too() {
             "[default",
             "[env",
             "Example",
+            "OPTIONS",
+            "COMMAND]",
         ] {
             assert!(!help.contains(english), "{english} in {help}");
         }
+        assert!(
+            help.contains("\n选项：\n") && !help.contains(":\n"),
+            "{help}"
+        );
         assert!(
             help.contains(&format!("daoxiao {command}")) && help.contains("例"),
             "{help}"
@@ -575,9 +584,50 @@ fn the_help_is_in_chinese_too() {
     }
     let serve = run(&["serve", "--help", "--lang", "zh"], &[]);
     let serve = String::from_utf8(serve.stdout).unwrap();
+    let unbroken: String = serve.split_whitespace().collect();
     assert!(
-        serve.contains("默认 0.0.0.0:8080，变量 DAOXIAO_LISTEN"),
+        unbroken.contains("默认0.0.0.0:8080，环境变量DAOXIAO_LISTEN"),
         "{serve}"
+    );
+}
+
+#[test]
+fn only_what_is_about_jokes_stands_under_that_heading() {
+    for (language, options, jokes) in [
+        ("en", "\nOptions:\n", "\nJokes:\n"),
+        ("zh", "\n选项：\n", "\n笑话：\n"),
+    ] {
+        for command in ["serve", "chat", "joke", "cgi"] {
+            let help = run(&[command, "--help", "--lang", language], &[]);
+            let help = String::from_utf8(help.stdout).unwrap();
+            let (before, below) = help.split_once(jokes).unwrap();
+            let (_, above) = before.split_once(options).unwrap();
+            for flag in ["--log <LEVEL>", "--lang <LANG>", "--help"] {
+                assert!(above.contains(flag), "{flag} in {help}");
+            }
+            let flags = below.lines().filter(|line| line.starts_with("      --"));
+            let names: Vec<&str> = flags.filter_map(|line| line.split(' ').nth(6)).collect();
+            assert!(names.len() > 5, "{help}");
+            assert!(names.iter().all(|name| name.contains("joke")), "{names:?}");
+        }
+    }
+}
+
+#[test]
+fn a_value_on_the_command_line_is_not_said_to_be_a_variables() {
+    let url = [
+        ("DAOXIAO_URL", "http://127.0.0.1:1/"),
+        ("WECHAT_TOKEN", TOKEN),
+    ];
+    let given = refused(&["doctor", "ftp://a/"], &url);
+    assert!(
+        given.contains("'ftp://a/'") && !given.contains("DAOXIAO_URL"),
+        "{given}"
+    );
+    let set = refused(&["doctor"], &[("DAOXIAO_URL", "ftp://a/")]);
+    assert!(
+        set.contains("the value is from the variable DAOXIAO_URL"),
+        "{set}"
     );
 }
 

@@ -65,26 +65,26 @@ impl Verdict {
 }
 
 const WELL: &str =
-    "All is well from here. WeChat needs the bot's public address: run doctor with that, too.";
+    "Everything works from here. WeChat needs the bot's public address: run doctor with that too.";
 
 const SAME_TOKEN: [&str; 2] = [
-    "use the same Token in WECHAT_TOKEN here, at the platform and on the server, and let the proxy pass the query on",
-    "让这里的 WECHAT_TOKEN、公众平台和服务器三处的 Token 一致，并让反向代理保留查询字符串",
+    "make the Token the same in three places, WECHAT_TOKEN here, WECHAT_TOKEN of the bot and the platform's form, and have the proxy, if there is one, keep what follows the ? in the URL",
+    "让三处的 Token 相同：这里的环境变量 WECHAT_TOKEN、机器人的 WECHAT_TOKEN、公众平台表单里填的 Token；有反向代理的，还要让它保留 URL 里 ? 后面的部分",
 ];
 
 const IN_TIME: [&str; 2] = [
-    "see whether the server runs (systemctl status daoxiao) and what keeps it busy: WeChat waits no longer than 5 s",
-    "看看服务器是不是在运行（systemctl status daoxiao）、在忙什么：微信只等 5 秒",
+    "check whether the server runs (systemctl status daoxiao) and what keeps it busy: WeChat waits no longer than 5 s",
+    "看看服务器是不是在运行（systemctl status daoxiao），是什么拖慢了它：微信只等 5 秒",
 ];
 
 const SAME_KEY: [&str; 2] = [
-    "use the same EncodingAESKey and AppID here, at the platform and on the server, or none in plaintext mode",
-    "让这里、公众平台和服务器三处的 EncodingAESKey 和 AppID 一致；明文模式下都不要设",
+    "use the same EncodingAESKey and AppID here, for the bot and on the platform; in plaintext mode, set neither",
+    "让三处的 EncodingAESKey 和 AppID 相同：这里、机器人、公众平台；明文模式下都不要设",
 ];
 
 /// What doctor ends with, in English and in Chinese.
 const PROBE: [&str; 2] = [
-    "What only WeChat can see, the platform shows by 网络检测 and 消息推送调试 (developers.weixin.qq.com).",
+    "What only WeChat can see, the platform's own 网络检测 and 消息推送调试 show (developers.weixin.qq.com).",
     "只有微信那边才看得到的问题，用微信开发者平台的“网络检测”和“消息推送调试”来查。",
 ];
 
@@ -94,10 +94,10 @@ const CHECKS: [&str; 15] = [
     "path",
     "port",
     "handshake",
-    "handshake by HTTP/1.0",
+    "handshake over HTTP/1.0",
     "wrong Token",
     "text",
-    "text by HTTP/1.0",
+    "text over HTTP/1.0",
     "text with ]]>",
     "long text",
     "forged message",
@@ -160,7 +160,7 @@ fn a_healthy_bot_is_well_in_chinese() {
         "✓ 域名：指向 127.0.0.1",
         &format!("✓ 连接：127.0.0.1 的 {port} 端口连得上"),
         "✓ 路径：有响应，状态码 200",
-        &format!("✓ 端口：{port} 端口可以用来测试，但微信只访问 80 和 443"),
+        &format!("✓ 端口：{port} 只能自己测试用，填给微信的 URL 必须用 80 或 443 端口"),
         "✓ 验证 URL：原样返回了 echostr",
         "✓ 用 HTTP/1.0 验证 URL：原样返回了 echostr",
         "✓ 错误的 Token：没有放行，状态码 403",
@@ -170,7 +170,7 @@ fn a_healthy_bot_is_well_in_chinese() {
         "✓ 长文本：回复了“倒倒倒倒倒倒倒倒倒倒倒倒倒倒倒倒倒倒倒倒…”",
         "✓ 伪造的消息：没有放行，状态码 403",
         "✓ 过期的请求：没有放行，状态码 403",
-        "✓ 时钟：服务器与本机的时间一致",
+        "✓ 时间：服务器与本机一致",
         "✓ 重发的消息：重发同一条消息，得到同样的回复",
         "从这里看一切正常。微信要从公网访问，请用公网地址再运行一次 doctor。",
         PROBE[1],
@@ -184,7 +184,7 @@ fn a_healthy_bot_is_well_in_chinese() {
 #[test]
 fn a_healthy_bot_is_well_in_secure_mode() {
     let bot = Bot::with(&["--joke-source", "none"], &SECRETS);
-    let checks = [&CHECKS[..], &["body without encryption"]].concat();
+    let checks = [&CHECKS[..], &["unencrypted message"]].concat();
     examine(&url(&bot, "/"), &SECRETS).assert_well(&checks);
 }
 
@@ -225,7 +225,7 @@ fn a_closed_port() {
     let verdict = examine(&url, &[]);
     assert_eq!(verdict.lines.len(), 4, "{verdict:#?}");
     verdict.assert_wrong(
-        &format!("✗ connection: nothing listens on 127.0.0.1, port {port}"),
+        &format!("✗ connection: nothing is listening on 127.0.0.1, port {port}"),
         "Do this first: start the bot on that machine, or fix the port in the URL.",
     );
     examine_in("zh", &url, &[]).assert_wrong(
@@ -240,8 +240,8 @@ fn an_unknown_host() {
     let host = "a".repeat(64);
     let url = format!("http://{host}/wechat");
     examine(&url, &[]).assert_wrong(
-        &format!("✗ address: nobody knows the host {host}"),
-        "Do this first: fix the host in the URL, or the DNS record of its name.",
+        &format!("✗ address: no such host: {host}"),
+        "Do this first: fix the host in the URL, or its DNS record.",
     );
     examine_in("zh", &url, &[]).assert_wrong(
         &format!("✗ 域名：找不到主机 {host}"),
@@ -259,7 +259,7 @@ fn a_server_that_answers_messages_too_late() {
         right(call)
     });
     Told {
-        english: ["text: no answer within 5 s", IN_TIME[0]],
+        english: ["text: no response within 5 s", IN_TIME[0]],
         chinese: ["文本消息：5 秒内没有响应", IN_TIME[1]],
     }
     .assert(&fake.url());
@@ -274,7 +274,7 @@ fn a_server_that_answers_everything_too_late() {
         right(call)
     });
     Told {
-        english: ["path: no answer within 5 s", IN_TIME[0]],
+        english: ["path: no response within 5 s", IN_TIME[0]],
         chinese: ["路径：5 秒内没有响应", IN_TIME[1]],
     }
     .assert(&fake.url());
@@ -303,7 +303,7 @@ fn a_reply_that_breaks_at_the_end_of_a_section() {
             (Some(1), 1),
             "{verdict:#?}"
         );
-        assert!(verdict.wrong()[0].starts_with("✗ text with ]]>: the answer is no reply: "));
+        assert!(verdict.wrong()[0].starts_with("✗ text with ]]>: the reply isn't valid XML: "));
         assert!(
             verdict
                 .last()
@@ -323,7 +323,7 @@ fn an_old_request_that_is_answered_is_a_warning() {
     });
     assert_warned(
         &fake.url(),
-        "old request: warning: a request signed a day ago is answered: whoever saw one can use it for ever",
+        "old request: warning: a request signed a day ago is accepted: anyone who captured one can reuse it forever",
         "过期的请求：警告：一天前签名的请求仍然有效：谁截获了一个请求，谁就能一直用下去",
     );
 }
@@ -331,7 +331,7 @@ fn an_old_request_that_is_answered_is_a_warning() {
 /// There is this warning, and nothing that is wrong.
 fn assert_warned(url: &str, english: &str, chinese: &str) {
     for (language, line, last) in [
-        ("en", english, "All is well, but for the warnings above."),
+        ("en", english, "Everything works; see the warnings above."),
         ("zh", chinese, "除了上面的警告，一切正常。"),
     ] {
         let verdict = examine_in(language, url, &[]);
@@ -369,8 +369,8 @@ fn a_repeat_that_is_answered_anew() {
         ok(&reply(call, &now().to_string(), &number))
     })
     .assert_wrong(
-        "✗ repeated message: the same message again got another answer",
-        "Do this first: keep each answer for a minute by FromUserName and MsgId, and give it to the repeat.",
+        "✗ repeated message: the same message again got another reply",
+        "Do this first: keep each reply for a minute by FromUserName and MsgId, and give it to the repeat.",
     );
 }
 
@@ -380,7 +380,7 @@ fn a_secure_server_without_the_key_here() {
     Told {
         english: [
             "text: refused with 403: forbidden",
-            "set WECHAT_ENCODING_AES_KEY and WECHAT_APPID here if the server is in secure mode; if it is not, read the server's log",
+            "if the server is in secure mode, set WECHAT_ENCODING_AES_KEY and WECHAT_APPID here; if not, read the server's log",
         ],
         chinese: [
             "文本消息：被拒绝，状态码 403：forbidden",
@@ -420,16 +420,16 @@ fn a_plain_reply_in_secure_mode() {
         )),
     })
     .url(), &SECRETS);
-    assert_eq!(verdict.wrong()[0], "✗ text: the reply is not encrypted");
+    assert_eq!(verdict.wrong()[0], "✗ text: the reply isn't encrypted");
     assert_eq!(
         verdict.last(),
-        "Do this first: encrypt the replies: in secure mode WeChat takes no other."
+        "Do this first: encrypt the replies: in secure mode WeChat accepts no others."
     );
     assert!(
         verdict
             .wrong()
             .iter()
-            .any(|line| line.starts_with("✗ body without encryption: "))
+            .any(|line| line.starts_with("✗ unencrypted message: "))
     );
 }
 
@@ -451,7 +451,7 @@ fn a_secure_bot_without_its_key() {
 
 #[test]
 fn a_secure_server() {
-    let checks = [&CHECKS[..], &["body without encryption"]].concat();
+    let checks = [&CHECKS[..], &["unencrypted message"]].concat();
     let fake = Fake::start(|call| secure(call, call.has_msg_signature()));
     examine(&fake.url(), &SECRETS).assert_well(&checks);
 }
@@ -460,8 +460,8 @@ fn a_secure_server() {
 fn a_secure_server_that_looks_at_no_signature_of_messages() {
     let fake = Fake::start(|call| secure(call, true));
     examine(&fake.url(), &SECRETS).assert_wrong(
-        "✗ forged message: answered with \"你好 daoxiao\"",
-        "Do this first: check the signature of every POST too: as it is, anyone can write in a user's name.",
+        "✗ forged message: replied \"你好 daoxiao\"",
+        "Do this first: check the signature of every POST too: for now, anyone can write in a user's name.",
     );
 }
 
@@ -471,7 +471,7 @@ fn a_port_without_tls() {
     Told {
         english: [
             "path: this port speaks http, not https",
-            "write http:// in the URL, or put TLS before the bot (nginx or a tunnel)",
+            "write http:// in the URL, or put TLS in front of the bot (nginx or a tunnel)",
         ],
         chinese: [
             "路径：这个端口是 http，不是 https",
@@ -504,8 +504,8 @@ fn a_proxy_that_speaks_the_proxy_protocol() {
     let bot = Bot::start();
     Told {
         english: [
-            "path: refused with 400 and not a word",
-            "let the proxy pass requests on by plain HTTP/1.1, without the PROXY protocol; if there is none, read the server's log",
+            "path: refused with an empty 400",
+            "have the proxy forward plain HTTP/1.1, without the PROXY protocol; if there is no proxy, read the server's log",
         ],
         chinese: [
             "路径：被拒绝，状态码 400，没有说原因",
@@ -526,8 +526,8 @@ fn a_port_that_a_firewall_drops() {
     let _waiting = TcpStream::connect(address).unwrap();
     let (url, port) = (format!("http://{address}/"), address.port());
     examine(&url, &[]).assert_wrong(
-        &format!("✗ connection: no answer from 127.0.0.1, port {port} in 5 s"),
-        &format!("Do this first: open port {port} in the machine's firewall and in its provider's security group."),
+        &format!("✗ connection: no response from 127.0.0.1, port {port} within 5 s"),
+        &format!("Do this first: open port {port} in the server's firewall and in its provider's security group."),
     );
     examine_in("zh", &url, &[]).assert_wrong(
         &format!("✗ 连接：127.0.0.1 的 {port} 端口 5 秒内没有响应"),
@@ -611,8 +611,8 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
         |_| redirect("/wechat/?signature=1"),
         Told {
             english: [
-                "path: it sends the caller to the same address with a slash: /wechat/ (301)",
-                "write the slash into the URL, too: WeChat follows no redirect",
+                "path: redirects to the same address with a slash at the end: /wechat/ (301)",
+                "write the slash in the URL too: WeChat follows no redirects",
             ],
             chinese: [
                 "路径：跳转到了同一个地址，只是末尾多了斜杠：/wechat/（状态码 301）",
@@ -624,8 +624,8 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
         |_| redirect("https://a/"),
         Told {
             english: [
-                "path: it sends the caller to https://a/ (301)",
-                "use the address that it leads to: WeChat follows no redirect",
+                "path: redirects to https://a/ (301)",
+                "use the address that it redirects to: WeChat follows no redirects",
             ],
             chinese: [
                 "路径：跳转到了 https://a/（状态码 301）",
@@ -637,8 +637,8 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
         |_| answer("302 Found", ""),
         Told {
             english: [
-                "path: it sends the caller away and does not say where (302)",
-                "answer with status 200: WeChat follows no redirect",
+                "path: redirects without saying where to (302)",
+                "respond with status 200: WeChat follows no redirects",
             ],
             chinese: [
                 "路径：要求跳转，却没有说跳到哪里（状态码 302）",
@@ -668,8 +668,8 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
         |_| answer("401 Unauthorized", ""),
         Told {
             english: [
-                "path: a password is asked for (401)",
-                "let WeChat in without a password at this path: it has none",
+                "path: asks for a password (401)",
+                "take the password off this path: WeChat has none",
             ],
             chinese: [
                 "路径：要求输入密码（状态码 401）",
@@ -681,12 +681,12 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
         |_| answer("502 Bad Gateway", ""),
         Told {
             english: [
-                "path: the proxy reaches no bot (502)",
+                "path: the proxy can't reach the bot (502)",
                 "start the bot behind the proxy, or fix its address in the proxy's settings",
             ],
             chinese: [
                 "路径：反向代理连不上机器人（状态码 502）",
-                "启动反向代理后面的机器人，或者改正代理里填的地址",
+                "启动反向代理后面的机器人，或者改正反向代理里填的地址",
             ],
         },
     ),
@@ -694,8 +694,8 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
         |_| page("403 Forbidden", "403"),
         Told {
             english: [
-                "path: a web server or a firewall answers, not the bot (403)",
-                "let the web server or the firewall pass this host and path on to the bot, or fix them in the URL",
+                "path: the response is from a web server or a firewall, not from the bot (403)",
+                "have the web server or the firewall forward this host and path to the bot, or fix them in the URL",
             ],
             chinese: [
                 "路径：响应的是 Web 服务器或防火墙，不是机器人（状态码 403）",
@@ -713,8 +713,8 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
         },
         Told {
             english: [
-                "path: a web firewall lets browsers pass and turns WeChat away (403)",
-                "let the firewall pass this path whoever calls: WeChat is no browser and calls itself Mozilla/4.0",
+                "path: a web firewall lets browsers through and blocks WeChat (403)",
+                "have the firewall let everyone through on this path: WeChat isn't a browser and calls itself Mozilla/4.0",
             ],
             chinese: [
                 "路径：Web 防火墙（WAF）放行浏览器，却拦下微信（状态码 403）",
@@ -732,8 +732,8 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
         },
         Told {
             english: [
-                "path: a web firewall lets browsers pass and cuts WeChat's connection",
-                "let the firewall pass this path whoever calls: WeChat is no browser and calls itself Mozilla/4.0",
+                "path: a web firewall lets browsers through and cuts WeChat off",
+                "have the firewall let everyone through on this path: WeChat isn't a browser and calls itself Mozilla/4.0",
             ],
             chinese: [
                 "路径：Web 防火墙（WAF）放行浏览器，却切断微信的连接",
@@ -758,8 +758,8 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
         |_| answer("405 Method Not Allowed", ""),
         Told {
             english: [
-                "path: GET is not taken here (405)",
-                "let the server answer GET and POST at this path",
+                "path: GET isn't accepted here (405)",
+                "have the server answer GET and POST at this path",
             ],
             chinese: [
                 "路径：不接受 GET 请求（状态码 405）",
@@ -778,7 +778,7 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
         |_| "SSH-2.0-OpenSSH_9.2\r\n".to_owned(),
         Told {
             english: [
-                "path: what answers does not speak HTTP, or not to the end",
+                "path: the response isn't HTTP, or is cut short",
                 "find out what listens on this port",
             ],
             chinese: [
@@ -791,7 +791,7 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
         |_| "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n1".to_owned(),
         Told {
             english: [
-                "path: what answers does not speak HTTP, or not to the end",
+                "path: the response isn't HTTP, or is cut short",
                 "find out what listens on this port",
             ],
             chinese: [
@@ -813,8 +813,8 @@ fn where_the_same_address_is_wanted_by_https() {
     let url = fake.url().replace("http://", "");
     Told {
         english: [
-            "path: it sends the caller to https: https://{url} (301)",
-            "write https:// in the URL, or answer by http, too: WeChat follows no redirect",
+            "path: redirects to https: https://{url} (301)",
+            "write https:// in the URL, or respond over http too: WeChat follows no redirects",
         ],
         chinese: [
             "路径：跳转到了 https：https://{url}（状态码 301）",
@@ -829,8 +829,8 @@ const OTHER_ECHOSTR: &[(Answer, Told)] = &[
         |call| ok(&format!("\u{feff}{}", call.field("echostr"))),
         Told {
             english: [
-                "handshake: a byte order mark (BOM) stands before echostr",
-                "save the server's files as UTF-8 without BOM",
+                "handshake: there is a byte order mark (BOM) before echostr",
+                "save the server's source files as UTF-8 without a BOM",
             ],
             chinese: [
                 "验证 URL：echostr 前面有 BOM（字节顺序标记）",
@@ -843,7 +843,7 @@ const OTHER_ECHOSTR: &[(Answer, Told)] = &[
         Told {
             english: [
                 "handshake: echostr came back in quotes",
-                "answer with the bare text of echostr, not with JSON",
+                "respond with echostr as plain text, not as JSON",
             ],
             chinese: [
                 "验证 URL：返回的 echostr 带了引号",
@@ -855,8 +855,8 @@ const OTHER_ECHOSTR: &[(Answer, Told)] = &[
         |call| ok(&format!("{}\n", call.field("echostr"))),
         Told {
             english: [
-                "handshake: whitespace stands around echostr",
-                "write echostr without a line break, and leave nothing outside the program's code",
+                "handshake: there is whitespace around echostr",
+                "write echostr without a line break, and leave no blank lines outside the code",
             ],
             chinese: [
                 "验证 URL：echostr 前后有空白",
@@ -869,7 +869,7 @@ const OTHER_ECHOSTR: &[(Answer, Told)] = &[
         Told {
             english: [
                 "handshake: echostr came back inside a web page",
-                "answer with the bare text of echostr, without a template around it",
+                "respond with echostr as plain text, without a template around it",
             ],
             chinese: [
                 "验证 URL：返回的 echostr 外面套了网页",
@@ -881,12 +881,12 @@ const OTHER_ECHOSTR: &[(Answer, Told)] = &[
         |call| ok(&format!("1{}", call.field("echostr")).replace(call.field("echostr"), "2")),
         Told {
             english: [
-                "handshake: \"12\" came back, not echostr",
-                "use the same Token in WECHAT_TOKEN here, at the platform and on the server, and let the proxy pass the query on",
+                "handshake: \"12\" came back instead of echostr",
+                "make the Token the same in three places, WECHAT_TOKEN here, WECHAT_TOKEN of the bot and the platform's form, and have the proxy, if there is one, keep what follows the ? in the URL",
             ],
             chinese: [
                 "验证 URL：返回的是“12”，不是 echostr",
-                "让这里的 WECHAT_TOKEN、公众平台和服务器三处的 Token 一致，并让反向代理保留查询字符串",
+                "让三处的 Token 相同：这里的环境变量 WECHAT_TOKEN、机器人的 WECHAT_TOKEN、公众平台表单里填的 Token；有反向代理的，还要让它保留 URL 里 ? 后面的部分",
             ],
         },
     ),
@@ -894,8 +894,8 @@ const OTHER_ECHOSTR: &[(Answer, Told)] = &[
         |_| page("200 OK", "Welcome to nginx!"),
         Told {
             english: [
-                "handshake: a web page came back, not echostr",
-                "let the URL lead to the bot: this address, path or proxy leads to a website",
+                "handshake: a web page came back instead of echostr",
+                "make the URL lead to the bot: this address, path or proxy leads to a website",
             ],
             chinese: [
                 "验证 URL：返回的是网页，不是 echostr",
@@ -911,7 +911,7 @@ const OTHER_ECHOSTR: &[(Answer, Told)] = &[
         Told {
             english: [
                 "handshake: echostr came back with status 201",
-                "answer with status 200: WeChat may take no other",
+                "respond with status 200: WeChat may accept no other",
             ],
             chinese: [
                 "验证 URL：echostr 返回了，但状态码是 201",
@@ -926,8 +926,8 @@ const OTHER_ECHOSTR: &[(Answer, Told)] = &[
         },
         Told {
             english: [
-                "wrong Token: a wrong Token is taken for right",
-                "check the signature on the server: as it is, anyone can pose as WeChat",
+                "wrong Token: a wrong Token is accepted",
+                "check the signature on the server: for now, anyone can pose as WeChat",
             ],
             chinese: [
                 "错误的 Token：Token 不对也能通过验证",
@@ -950,8 +950,8 @@ const NO_HTTP10: &[(Answer, Told)] = &[
         },
         Told {
             english: [
-                "handshake by HTTP/1.0: the answer came in chunks, which HTTP/1.0 does not have",
-                "answer with Content-Length and without chunks where the request is HTTP/1.0: WeChat calls by both versions",
+                "handshake over HTTP/1.0: the response is chunked, which HTTP/1.0 doesn't have",
+                "answer an HTTP/1.0 request with Content-Length, without chunks: WeChat uses both versions",
             ],
             chinese: [
                 "用 HTTP/1.0 验证 URL：响应是分块传输的，而 HTTP/1.0 没有分块传输",
@@ -969,8 +969,8 @@ const NO_HTTP10: &[(Answer, Told)] = &[
         },
         Told {
             english: [
-                "handshake by HTTP/1.0: HTTP/1.0 is refused with 505: only 1.1",
-                "let the server and the proxy take HTTP/1.0, too: WeChat calls by both versions",
+                "handshake over HTTP/1.0: HTTP/1.0 is refused with 505: only 1.1",
+                "have the server and its proxy accept HTTP/1.0 too: WeChat uses both versions",
             ],
             chinese: [
                 "用 HTTP/1.0 验证 URL：拒绝了 HTTP/1.0 请求，状态码 505：only 1.1",
@@ -987,8 +987,8 @@ const NO_HTTP10: &[(Answer, Told)] = &[
         },
         Told {
             english: [
-                "text by HTTP/1.0: the answer came in chunks, which HTTP/1.0 does not have",
-                "answer with Content-Length and without chunks where the request is HTTP/1.0: WeChat calls by both versions",
+                "text over HTTP/1.0: the response is chunked, which HTTP/1.0 doesn't have",
+                "answer an HTTP/1.0 request with Content-Length, without chunks: WeChat uses both versions",
             ],
             chinese: [
                 "用 HTTP/1.0 发文本消息：响应是分块传输的，而 HTTP/1.0 没有分块传输",
@@ -1014,8 +1014,8 @@ fn a_server_that_keeps_a_connection_of_http_1_0_open() {
     };
     let told = Told {
         english: [
-            "handshake by HTTP/1.0: the connection stays open after the answer, which by HTTP/1.0 ends with it",
-            "close the connection after answering a request of HTTP/1.0: WeChat calls by both versions",
+            "handshake over HTTP/1.0: the connection stays open after the response; over HTTP/1.0, closing it is what ends the response",
+            "close the connection after answering an HTTP/1.0 request: WeChat uses both versions",
         ],
         chinese: [
             "用 HTTP/1.0 验证 URL：响应之后没有断开连接，而 HTTP/1.0 的响应以断开为结束",
@@ -1036,8 +1036,8 @@ const WRONG_REPLIES: &[(Answer, Told)] = &[
         },
         Told {
             english: [
-                "text: the reply stands inside a web page (text/html)",
-                "answer with the XML and nothing around it, as application/xml",
+                "text: the reply is inside a web page (text/html)",
+                "reply with the XML and nothing around it, as application/xml",
             ],
             chinese: [
                 "文本消息：回复外面套了网页（text/html）",
@@ -1055,8 +1055,8 @@ const WRONG_REPLIES: &[(Answer, Told)] = &[
         },
         Told {
             english: [
-                "text: the reply does not go from the account to the user",
-                "swap the names: ToUserName is the OpenID that wrote, FromUserName the account",
+                "text: the reply isn't addressed from the account to the user",
+                "swap the names: ToUserName is the sender's OpenID, FromUserName the account",
             ],
             chinese: [
                 "文本消息：回复的收发双方不对",
@@ -1082,7 +1082,7 @@ const WRONG_REPLIES: &[(Answer, Told)] = &[
         Told {
             english: [
                 "text: CreateTime is \"now\", not the current time",
-                "give CreateTime as the number of seconds since 1970",
+                "give CreateTime as a Unix timestamp in seconds",
             ],
             chinese: [
                 "文本消息：CreateTime 是“now”，不是当前时间",
@@ -1108,7 +1108,7 @@ const WRONG_REPLIES: &[(Answer, Told)] = &[
         Told {
             english: [
                 "text: the reply has no Content",
-                "answer success where there is nothing to say: WeChat refuses an empty Content",
+                "reply success when there is nothing to say: WeChat refuses an empty Content",
             ],
             chinese: [
                 "文本消息：回复没有 Content",
@@ -1140,7 +1140,7 @@ const REFUSED_MESSAGES: &[(Answer, Told)] = &[
         Told {
             english: [
                 "text: refused with 405: GET only",
-                "let the server answer POST at this path, not only GET",
+                "have the server answer POST at this path, not only GET",
             ],
             chinese: [
                 "文本消息：被拒绝，状态码 405：GET only",
@@ -1155,8 +1155,8 @@ const REFUSED_MESSAGES: &[(Answer, Told)] = &[
         },
         Told {
             english: [
-                "text: a web server or a firewall answers, not the bot (403)",
-                "let the web server or the firewall pass this host and path on to the bot, or fix them in the URL",
+                "text: the response is from a web server or a firewall, not from the bot (403)",
+                "have the web server or the firewall forward this host and path to the bot, or fix them in the URL",
             ],
             chinese: [
                 "文本消息：响应的是 Web 服务器或防火墙，不是机器人（状态码 403）",
@@ -1171,8 +1171,8 @@ const REFUSED_MESSAGES: &[(Answer, Told)] = &[
         },
         Told {
             english: [
-                "text: it sends the caller to /login (301)",
-                "use the address that it leads to: WeChat follows no redirect",
+                "text: redirects to /login (301)",
+                "use the address that it redirects to: WeChat follows no redirects",
             ],
             chinese: [
                 "文本消息：跳转到了 /login（状态码 301）",
@@ -1205,8 +1205,8 @@ const WRONG_ANSWERS: &[(Answer, Told)] = &[
         },
         Told {
             english: [
-                "forged message: answered with \"你好 daoxiao\"",
-                "check the signature of every POST too: as it is, anyone can write in a user's name",
+                "forged message: replied \"你好 daoxiao\"",
+                "check the signature of every POST too: for now, anyone can write in a user's name",
             ],
             chinese: [
                 "伪造的消息：回复了“你好 daoxiao”",
@@ -1224,7 +1224,7 @@ const WRONG_ANSWERS: &[(Answer, Told)] = &[
         Told {
             english: [
                 "long text: Content has 2056 bytes",
-                "cut Content to 2047 bytes: WeChat refuses what is longer",
+                "cut Content to 2047 bytes: WeChat refuses anything longer",
             ],
             chinese: [
                 "长文本：Content 有 2056 字节",
@@ -1244,7 +1244,7 @@ fn a_reply_that_is_sent_as_a_web_page_is_a_warning() {
     let fake = Fake::start(|call| with_header("Content-Type: text/html", &right(call)));
     assert_warned(
         &fake.url(),
-        "text: warning: the reply is sent as text/html: send it as application/xml",
+        "text: warning: the reply's Content-Type is text/html, where application/xml is right",
         "文本消息：警告：回复的 Content-Type 是 text/html，建议改成 application/xml",
     );
 }
@@ -1256,8 +1256,8 @@ fn each_fault_of_a_certificate() {
             Certificate::SelfSigned,
             Told {
                 english: [
-                    "path: the certificate is self-signed, or the chain to its authority is incomplete",
-                    "use a certificate of a known authority with its whole chain (fullchain.pem), or http on port 80",
+                    "path: the certificate is self-signed, or its chain is incomplete",
+                    "use a certificate from a public authority with its whole chain (fullchain.pem), or http on port 80",
                 ],
                 chinese: [
                     "路径：证书是自签名的，或者证书链不完整",
@@ -1270,7 +1270,7 @@ fn each_fault_of_a_certificate() {
             Told {
                 english: [
                     "path: the certificate has expired",
-                    "renew the certificate, and let that happen by itself (certbot renew)",
+                    "renew the certificate, and have it renewed automatically (certbot renew)",
                 ],
                 chinese: [
                     "路径：证书已过期",
@@ -1283,7 +1283,7 @@ fn each_fault_of_a_certificate() {
             Told {
                 english: [
                     "path: the certificate is for another name",
-                    "use a certificate for the name in the URL, or the name that the certificate is for",
+                    "use a certificate for the name in the URL, or the name in the certificate",
                 ],
                 chinese: [
                     "路径：证书不是发给这个域名的",
@@ -1302,8 +1302,8 @@ fn a_name_that_leads_to_this_machine() {
     let url = Fake::start(right).url().replace("127.0.0.1", "127.1");
     Told {
         english: [
-            "address: 127.1 leads to 127.0.0.1, where WeChat cannot come (its code for that: -107)",
-            "let the name's A record lead to the server's public address, or use a tunnel",
+            "address: 127.1 resolves to 127.0.0.1, which WeChat can't reach (its error code: -107)",
+            "point the name's A record at the server's public address, or use a tunnel",
         ],
         chinese: [
             "域名：127.1 指向 127.0.0.1，微信访问不到（平台的错误码是 -107）",
@@ -1329,7 +1329,7 @@ fn a_host_with_ipv6_only() {
     for (language, line, first) in [
         (
             "en",
-            "✗ address: [::] has only IPv6 addresses, which WeChat does not call (its code for that: -107)",
+            "✗ address: [::] has only IPv6 addresses, which WeChat doesn't call (its error code: -107)",
             "Do this first: give the name an A record: WeChat calls IPv4 only.",
         ),
         (

@@ -106,7 +106,7 @@ fn say_prints_nothing_where_there_is_no_reply() {
     let unanswered = Outcome {
         code: Some(3),
         out: String::new(),
-        err: "the bot took the message and has no answer to it\n".to_owned(),
+        err: "the bot accepted the message and has no answer to it\n".to_owned(),
     };
     assert_eq!(say_to(&bot, &["--event", "unsubscribe"]), unanswered);
     let welcome = say_to(&bot, &["--event", "subscribe"]);
@@ -129,8 +129,8 @@ fn say_encrypts_if_there_is_a_key() {
         Outcome {
             code: Some(1),
             out: String::new(),
-            err: "error: refused with 403: forbidden\nDo this first: set WECHAT_ENCODING_AES_KEY and \
-                  WECHAT_APPID here if the server is in secure mode; if it is not, read the server's \
+            err: "error: refused with 403: forbidden\nDo this first: if the server is in secure \
+                  mode, set WECHAT_ENCODING_AES_KEY and WECHAT_APPID here; if not, read the server's \
                   log.\n"
                 .to_owned(),
         }
@@ -148,7 +148,7 @@ fn say_tells_why_it_was_refused_or_not_heard() {
     let unheard = run(with_token(&["say", "--url", &closed, "a"]), "");
     assert_eq!((unheard.code, unheard.out.as_str()), (Some(1), ""));
     let port = closed.rsplit_once(':').unwrap().1.replace("/wechat", "");
-    let expected = format!("error: nothing listens on 127.0.0.1, port {port}\n");
+    let expected = format!("error: nothing is listening on 127.0.0.1, port {port}\n");
     assert_eq!(unheard.err, expected);
     let https = format!("https://{}/", bot.address);
     let unheard = run(with_token(&["say", "--url", &https, "a"]), "");
@@ -333,7 +333,7 @@ fn an_output_that_cannot_be_written_is_one_failure_for_all() {
         assert_eq!(outcome.code, Some(1), "{command:?}");
         assert_eq!(
             outcome.err,
-            "error: standard output cannot be written: No space left on device (os error 28)\n"
+            "error: can't write to standard output: No space left on device (os error 28)\n"
         );
     }
 }
@@ -367,8 +367,9 @@ fn what_a_foreign_server_says_cannot_move_the_cursor_or_turn_the_text() {
     let fake = Fake::start(|_| answer("403 Forbidden", "\x1b]0;owned\x07"));
     assert_eq!(
         run(with_token(&["say", "--url", &fake.url(), "a"]), "").err,
-        "error: refused with 403: \\u{1b}]0;owned\\u{7}\nDo this first: use the same Token in \
-         WECHAT_TOKEN here, at the platform and on the server, and let the proxy pass the query on.\n"
+        "error: refused with 403: \\u{1b}]0;owned\\u{7}\nDo this first: make the Token the \
+         same in three places, WECHAT_TOKEN here, WECHAT_TOKEN of the bot and the platform's form, and \
+         have the proxy, if there is one, keep what follows the ? in the URL.\n"
     );
 }
 
@@ -382,8 +383,9 @@ fn say_refused_with_403_says_what_to_do() {
     ]);
     assert_eq!(
         run(command, "").err,
-        "error: refused with 403: forbidden\nDo this first: use the same Token in WECHAT_TOKEN here, \
-         at the platform and on the server, and let the proxy pass the query on.\n"
+        "error: refused with 403: forbidden\nDo this first: make the Token the same in three \
+         places, WECHAT_TOKEN here, WECHAT_TOKEN of the bot and the platform's form, and have the \
+         proxy, if there is one, keep what follows the ? in the URL.\n"
     );
 }
 
@@ -405,7 +407,7 @@ fn say_reads_standard_input() {
     assert_eq!((nothing.code, nothing.out.as_str()), (Some(2), ""));
     assert_eq!(
         nothing.err,
-        "error: there is nothing to say: give <TEXT>, or write it to standard input\n"
+        "error: there is no message: give <TEXT>, or pass it on standard input\n"
     );
 }
 
@@ -540,7 +542,7 @@ fn at_a_terminal_chat_says_how_to_leave_and_lines_can_be_edited() {
         let (code, shown) = at_terminal(&chat, &["ac\x1b[Db\r", "\x1b[A\r", leave]);
         assert_eq!(code, Some(0), "{shown}");
         assert!(
-            shown.starts_with("To leave: quit, or Ctrl-D.\r\n"),
+            shown.starts_with("To leave, type quit or press Ctrl-D.\r\n"),
             "{shown}"
         );
         assert_eq!(shown.matches("\ncba\r\n").count(), 2, "{shown}");

@@ -1,4 +1,4 @@
-//! What doctor looks at, and what it can find; the words are in `language`.
+//! What doctor looks at, and what it can find; the words are in `wording`.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -57,6 +57,8 @@ pub(crate) enum Fine {
     /// With a reply of this type.
     AnsweredType(String),
     TurnedAway(u16),
+    /// Turned away without a response.
+    Ignored,
     SameAnswer,
     ClocksAgree,
     NoClock,
@@ -142,6 +144,8 @@ pub(crate) enum Fault {
         status: u16,
         said: String,
     },
+    /// HTTP/1.0 gets no answer where HTTP/1.1 does.
+    NoAnswer10(PostError),
     AnyToken,
     Unreadable(ReplyError),
     ReplyInPage,

@@ -8,29 +8,6 @@ use crate::{
     simulator::{ReplyError, answer::PostError},
 };
 
-/// Words for each fault: what was seen, and what to do about it.
-macro_rules! chinese_faults {
-    ($($case:pat => $seen:literal, $fix:literal;)*) => {
-        #[allow(unused_variables, reason = "not every detail is named in both")]
-        impl Say for Fault {
-            fn chinese(&self) -> String {
-                match self {
-                    $($case => format!($seen),)*
-                }
-            }
-        }
-
-        #[allow(unused_variables, reason = "not every detail is named in both")]
-        impl Say for Fix<'_> {
-            fn chinese(&self) -> String {
-                match self.0 {
-                    $($case => format!($fix),)*
-                }
-            }
-        }
-    };
-}
-
 chinese! { Check:
     Self::Address => "域名";
     Self::Connection => "连接";
@@ -45,7 +22,7 @@ chinese! { Check:
     Self::LongText => "长文本";
     Self::Forged => "伪造的消息";
     Self::OldRequest => "过期的请求";
-    Self::Clock => "时钟";
+    Self::Clock => "时间";
     Self::Repeat => "重发的消息";
     Self::PlainBody => "未加密的消息";
 }
@@ -55,178 +32,147 @@ chinese! { Fine:
     Self::Listens { host, port } => "{host} 的 {port} 端口连得上";
     Self::Answers(status) => "有响应，状态码 {status}";
     Self::Port(port) => "微信会访问 {port} 端口";
-    Self::TestPort(port) => "{port} 端口可以用来测试，但微信只访问 80 和 443";
+    Self::TestPort(port) => "{port} 只能自己测试用，填给微信的 URL 必须用 80 或 443 端口";
     Self::Echoed => "原样返回了 echostr";
     Self::NoWords => "收到了，没有回复";
     Self::Answered(text) => "回复了“{text}”";
     Self::AnsweredType(kind) => "回复了一条 {kind} 类型的消息";
     Self::TurnedAway(status) => "没有放行，状态码 {status}";
+    Self::Ignored => "没有放行，也没有响应";
     Self::SameAnswer => "重发同一条消息，得到同样的回复";
-    Self::ClocksAgree => "服务器与本机的时间一致";
+    Self::ClocksAgree => "服务器与本机一致";
     Self::NoClock => "服务器没有给出时间";
 }
 
 chinese! { Warning:
     Self::CannotTell => "服务器不回复文本消息，看不出它是否校验签名";
     Self::Replayable => "一天前签名的请求仍然有效：谁截获了一个请求，谁就能一直用下去";
-    Self::ClocksApart(seconds) => "服务器与本机的时间相差 {seconds} 秒";
+    Self::ClocksApart(seconds) => "服务器与本机相差 {seconds} 秒";
     Self::ProxyAddress(ip) => "{ip} 是本机代理软件给的假地址，看不到微信解析到的：请关掉代理再运行一次";
     Self::CalledPage => "回复的 Content-Type 是 text/html，建议改成 application/xml";
 }
 
-chinese_faults! {
-    Fault::NotPublic { host, address } => "{host} 指向 {address}，微信访问不到（平台的错误码是 -107）",
-        "把域名的 A 记录指向服务器的公网地址，或者使用内网穿透";
-    Fault::OnlyIpv6(host) => "{host} 只有 IPv6 地址，微信不访问（平台的错误码是 -107）",
-        "给域名加一条 A 记录：微信只访问 IPv4";
-    Fault::Dropped { host, port } => "{host} 的 {port} 端口 5 秒内没有响应",
-        "在服务器的防火墙和云服务商的安全组里放行 {port} 端口";
-    Fault::NoAnswer(PostError::UnknownHost(host)) => "找不到主机 {host}",
-        "改正 URL 里的域名，或者域名的 DNS 记录";
-    Fault::NoAnswer(PostError::Refused { host, port }) => "{host} 的 {port} 端口没有程序在监听",
-        "在那台机器上启动机器人，或者改正 URL 里的端口";
-    Fault::NoAnswer(PostError::TooSlow) => "5 秒内没有响应",
-        "看看服务器是不是在运行（systemctl status daoxiao）、在忙什么：微信只等 5 秒";
-    Fault::NoAnswer(PostError::UntrustedCertificate) => "证书是自签名的，或者证书链不完整",
-        "换用正规机构签发的证书，并配上完整的证书链（fullchain.pem），或者改用 80 端口的 http";
-    Fault::NoAnswer(PostError::ExpiredCertificate) => "证书已过期",
-        "更新证书，并设好自动续期（certbot renew）";
-    Fault::NoAnswer(PostError::OtherCertificate) => "证书不是发给这个域名的",
-        "换用这个域名的证书，或者把 URL 改成证书上的域名";
-    Fault::NoAnswer(PostError::Tls(error)) => "TLS 连接失败：{error}",
-        "修好服务器的 TLS，或者改用 80 端口的 http";
-    Fault::NoAnswer(PostError::NotTls) => "这个端口是 http，不是 https",
-        "把 URL 改成 http://，或者在机器人前面加上 TLS（nginx 或内网穿透）";
-    Fault::NoAnswer(PostError::Broken(error)) => "连接中断：{error}",
-        "检查两边之间的网络，以及是什么切断了连接";
-    Fault::NoAnswer(PostError::NotHttp) => "响应的不是 HTTP，或者没有发完",
-        "查一查是什么程序在监听这个端口";
-    Fault::RedirectToSlash { to, status } => "跳转到了同一个地址，只是末尾多了斜杠：{to}（状态码 {status}）",
-        "URL 末尾也写上斜杠：微信不跟随跳转";
-    Fault::RedirectToHttps { to, status } => "跳转到了 https：{to}（状态码 {status}）",
-        "把 URL 改成 https://，或者让 http 也直接响应：微信不跟随跳转";
-    Fault::Redirect { to, status } => "跳转到了 {to}（状态码 {status}）",
-        "直接填跳转后的地址：微信不跟随跳转";
-    Fault::RedirectNowhere(status) => "要求跳转，却没有说跳到哪里（状态码 {status}）",
-        "用状态码 200 响应：微信不跟随跳转";
-    Fault::EmptyRefusal(status) => "被拒绝，状态码 {status}，没有说原因",
-        "让反向代理用普通的 HTTP/1.1 转发，不要加 PROXY protocol；没有反向代理，就查看服务器的日志";
-    Fault::WantsHttps(status) => "这个端口是 https，不是 http（状态码 {status}）",
-        "把 URL 改成 https://";
-    Fault::WantsPassword(status) => "要求输入密码（状态码 {status}）",
-        "这个路径不要设密码：微信没有密码";
-    Fault::ProxyWithoutBot(status) => "反向代理连不上机器人（状态码 {status}）",
-        "启动反向代理后面的机器人，或者改正代理里填的地址";
-    Fault::WebServer(status) => "响应的是 Web 服务器或防火墙，不是机器人（状态码 {status}）",
-        "让 Web 服务器或防火墙把这个域名和路径转给机器人，或者改正 URL";
-    Fault::BrowsersOnly(0) => "Web 防火墙（WAF）放行浏览器，却切断微信的连接",
-        "让防火墙对这个路径一律放行：微信不是浏览器，它的 User-Agent 是 Mozilla/4.0";
-    Fault::BrowsersOnly(status) => "Web 防火墙（WAF）放行浏览器，却拦下微信（状态码 {status}）",
-        "让防火墙对这个路径一律放行：微信不是浏览器，它的 User-Agent 是 Mozilla/4.0";
-    Fault::NothingHere => "这个路径下什么也没有（状态码 404）",
-        "改正 URL 里的路径：daoxiao 默认响应 / 和 /wechat，可以用 --path 修改";
-    Fault::NoGet(status) => "不接受 GET 请求（状态码 {status}）",
-        "让服务器在这个路径上同时响应 GET 和 POST";
-    Fault::ServerFails(status) => "服务器出错（状态码 {status}）",
-        "查看服务器的日志";
-    Fault::RefusedHandshake { status, said, stale: None } => "被拒绝，状态码 {status}：{said}",
-        "让这里的 WECHAT_TOKEN、公众平台和服务器三处的 Token 一致，并让反向代理保留查询字符串";
-    Fault::RefusedHandshake { status, said, stale: Some(apart) } => "被拒绝，状态码 {status}：{said}",
-        "校准时钟：服务器与本机的时间相差 {apart} 秒";
-    Fault::NoEcho { said, stale: Some(apart) } => "返回的是“{said}”，不是 echostr",
-        "校准时钟：服务器与本机的时间相差 {apart} 秒";
-    Fault::NoEcho { said, stale: None } => "返回的是“{said}”，不是 echostr",
-        "让这里的 WECHAT_TOKEN、公众平台和服务器三处的 Token 一致，并让反向代理保留查询字符串";
-    Fault::OtherStatus(status) => "echostr 返回了，但状态码是 {status}",
-        "用状态码 200 响应：别的状态码微信未必接受";
-    Fault::WebPage => "返回的是网页，不是 echostr",
-        "让 URL 指向机器人：这个地址、路径或反向代理指向的是网站";
-    Fault::EchoInPage => "返回的 echostr 外面套了网页",
-        "只返回 echostr 的文本，不要套网页模板";
-    Fault::EchoAfterBom => "echostr 前面有 BOM（字节顺序标记）",
-        "把服务器的代码文件存成不带 BOM 的 UTF-8";
-    Fault::EchoInQuotes => "返回的 echostr 带了引号",
-        "直接返回 echostr 的文本，不要转成 JSON";
-    Fault::EchoInWhitespace => "echostr 前后有空白",
-        "输出 echostr 时不要换行，代码之外也不要留空行";
-    Fault::EchoAmid(text) => "echostr 前后有别的内容：“{text}”",
-        "只返回 echostr，不要有别的内容";
-    Fault::Chunks10 => "响应是分块传输的，而 HTTP/1.0 没有分块传输",
-        "请求是 HTTP/1.0 时，用 Content-Length 响应，不要分块：两种版本微信都会用";
-    Fault::KeptOpen10 => "响应之后没有断开连接，而 HTTP/1.0 的响应以断开为结束",
-        "请求是 HTTP/1.0 时，响应之后断开连接：两种版本微信都会用";
-    Fault::Refused10 { status, said } => "拒绝了 HTTP/1.0 请求，状态码 {status}：{said}",
-        "让服务器和反向代理也接受 HTTP/1.0：两种版本微信都会用";
-    Fault::AnyToken => "Token 不对也能通过验证",
-        "在服务器上校验签名：现在谁都可以冒充微信";
-    Fault::Unreadable(ReplyError::NotUtf8) => "回复不是 UTF-8 编码",
-        "用 UTF-8 编码回复";
-    Fault::Unreadable(ReplyError::NotXml(error)) => "回复不是合法的 XML（{error}）",
-        "回复格式正确的 XML，或者只回复 success；文本里的 ]]> 要拆到两个 CDATA 里";
-    Fault::Unreadable(ReplyError::KeyMissing) => "回复是加密的，而这里没有密钥",
-        "在这里设置 WECHAT_ENCODING_AES_KEY 和 WECHAT_APPID：服务器用的是安全模式";
-    Fault::Unreadable(ReplyError::Missing(name)) => "加密的回复缺少 {name}",
-        "加密的回复要有 Encrypt、MsgSignature、TimeStamp 和 Nonce";
-    Fault::Unreadable(ReplyError::MsgSignature) => "回复的 MsgSignature 不对",
-        "用 Token、TimeStamp、Nonce 和 Encrypt 四项计算 MsgSignature";
-    Fault::Unreadable(ReplyError::Crypt(error)) => "回复无法解密（{error}）",
-        "让这里、公众平台和服务器三处的 EncodingAESKey 和 AppID 一致；明文模式下都不要设";
-    Fault::ReplyInPage => "回复外面套了网页（text/html）",
-        "只返回 XML，前后不要有别的内容，Content-Type 用 application/xml";
-    Fault::RefusedMessage { status: status @ (404 | 405 | 501), said, .. } => "被拒绝，状态码 {status}：{said}",
-        "让服务器在这个路径上也响应 POST，不能只有 GET";
-    Fault::RefusedMessage { status: status @ 400, said, has_key: true } => "被拒绝，状态码 {status}：{said}",
-        "服务器没有密钥：请给它设置 WECHAT_ENCODING_AES_KEY 和 WECHAT_APPID";
-    Fault::RefusedMessage { status: status @ 400..=499, said, has_key: true } => "被拒绝，状态码 {status}：{said}",
-        "让这里、公众平台和服务器三处的 EncodingAESKey 和 AppID 一致；明文模式下都不要设";
-    Fault::RefusedMessage { status: status @ 400..=499, said, has_key: false } => "被拒绝，状态码 {status}：{said}",
-        "服务器若是安全模式，请在这里设置 WECHAT_ENCODING_AES_KEY 和 WECHAT_APPID；若不是，请查看服务器的日志";
-    Fault::RefusedMessage { status, said, .. } => "被拒绝，状态码 {status}：{said}",
-        "查看服务器的日志";
-    Fault::NotEncrypted => "回复没有加密",
-        "把回复加密：安全模式下微信只接受加密的回复";
-    Fault::NamesNotSwapped => "回复的收发双方不对",
-        "把两个名字对调：ToUserName 是发消息者的 OpenID，FromUserName 是公众号";
-    Fault::Milliseconds => "CreateTime 用的是毫秒",
-        "CreateTime 要用秒：除以 1000";
-    Fault::WrongTime(text) => "CreateTime 是“{text}”，不是当前时间",
-        "CreateTime 要用 Unix 时间戳，单位是秒";
-    Fault::NoMsgType => "回复没有 MsgType",
-        "给回复加上 MsgType，例如 text";
-    Fault::NoContent => "回复没有 Content",
-        "没有话说就回复 success：微信不接受空的 Content";
-    Fault::LongContent(bytes) => "Content 有 {bytes} 字节",
-        "把 Content 截到 2047 字节以内：太长的微信不接受";
-    Fault::Forged(text) => "回复了“{text}”",
-        "每个 POST 请求也要校验签名：现在谁都可以冒用别人的名义发消息";
-    Fault::Replayed(text) => "回复了“{text}”",
-        "timestamp 与现在相差几分钟以上的请求一律拒绝：否则谁截获了一个请求，谁就能一直用下去";
-    Fault::PlainBody(text) => "回复了“{text}”",
-        "没有 Encrypt 和 msg_signature 的请求一律拒绝：否则加密形同虚设";
-    Fault::RepeatLost => "重发同一条消息，没有得到回复",
-        "遇到重复的 MsgId，把第一次的回复再给一遍：微信重发，就是因为没有收到第一次的";
-    Fault::RepeatDiffers => "重发同一条消息，得到了不同的回复",
-        "按 FromUserName 和 MsgId 把回复保留一分钟，重发时给同一个回复";
-    Fault::ClocksApart(seconds) => "服务器与本机的时间相差 {seconds} 秒",
-        "校准不准的那个时钟，并保持自动同步（timedatectl set-ntp true）";
+// What was seen.
+chinese! { Fault:
+    Self::NotPublic { host, address } => "{host} 指向 {address}，微信访问不到（平台的错误码是 -107）";
+    Self::OnlyIpv6(host) => "{host} 只有 IPv6 地址，微信不访问（平台的错误码是 -107）";
+    Self::Dropped { host, port } => "{host} 的 {port} 端口 5 秒内没有响应";
+    Self::NoAnswer(error) | Self::NoAnswer10(error) => "{}", error.chinese();
+    Self::RedirectToSlash { to, status } => "跳转到了同一个地址，只是末尾多了斜杠：{to}（状态码 {status}）";
+    Self::RedirectToHttps { to, status } => "跳转到了 https：{to}（状态码 {status}）";
+    Self::Redirect { to, status } => "跳转到了 {to}（状态码 {status}）";
+    Self::RedirectNowhere(status) => "要求跳转，却没有说跳到哪里（状态码 {status}）";
+    Self::EmptyRefusal(status) => "被拒绝，状态码 {status}，没有说原因";
+    Self::WantsHttps(status) => "这个端口是 https，不是 http（状态码 {status}）";
+    Self::WantsPassword(status) => "要求输入密码（状态码 {status}）";
+    Self::ProxyWithoutBot(status) => "反向代理连不上机器人（状态码 {status}）";
+    Self::WebServer(status) => "响应的是 Web 服务器或防火墙，不是机器人（状态码 {status}）";
+    Self::BrowsersOnly(0) => "Web 防火墙（WAF）放行浏览器，却切断微信的连接";
+    Self::BrowsersOnly(status) => "Web 防火墙（WAF）放行浏览器，却拦下微信（状态码 {status}）";
+    Self::NothingHere => "这个路径下什么也没有（状态码 404）";
+    Self::NoGet(status) => "不接受 GET 请求（状态码 {status}）";
+    Self::ServerFails(status) => "服务器出错（状态码 {status}）";
+    Self::RefusedHandshake { status, said, .. } | Self::RefusedMessage { status, said, .. } => "被拒绝，状态码 {status}：{said}";
+    Self::NoEcho { said, .. } => "返回的是“{said}”，不是 echostr";
+    Self::OtherStatus(status) => "echostr 返回了，但状态码是 {status}";
+    Self::WebPage => "返回的是网页，不是 echostr";
+    Self::EchoInPage => "返回的 echostr 外面套了网页";
+    Self::EchoAfterBom => "echostr 前面有 BOM（字节顺序标记）";
+    Self::EchoInQuotes => "返回的 echostr 带了引号";
+    Self::EchoInWhitespace => "echostr 前后有空白";
+    Self::EchoAmid(text) => "echostr 前后有别的内容：“{text}”";
+    Self::Chunks10 => "响应是分块传输的，而 HTTP/1.0 没有分块传输";
+    Self::KeptOpen10 => "响应之后没有断开连接，而 HTTP/1.0 的响应以断开为结束";
+    Self::Refused10 { status, said } => "拒绝了 HTTP/1.0 请求，状态码 {status}：{said}";
+    Self::AnyToken => "Token 不对也能通过验证";
+    Self::Unreadable(error) => "{}", error.chinese();
+    Self::ReplyInPage => "回复外面套了网页（text/html）";
+    Self::NotEncrypted => "回复没有加密";
+    Self::NamesNotSwapped => "回复的收发双方不对";
+    Self::Milliseconds => "CreateTime 用的是毫秒";
+    Self::WrongTime(text) => "CreateTime 是“{text}”，不是当前时间";
+    Self::NoMsgType => "回复没有 MsgType";
+    Self::NoContent => "回复没有 Content";
+    Self::LongContent(bytes) => "Content 有 {bytes} 字节";
+    Self::Forged(text) | Self::Replayed(text) | Self::PlainBody(text) => "回复了“{text}”";
+    Self::RepeatLost => "重发同一条消息，没有得到回复";
+    Self::RepeatDiffers => "重发同一条消息，得到了不同的回复";
+    Self::ClocksApart(seconds) => "服务器与本机相差 {seconds} 秒";
 }
 
-impl Say for Ending {
-    fn chinese(&self) -> String {
-        match self {
-            Self::DoFirst(fault) => format!("先做这一步：{}。", Fix(fault).chinese()),
-            Self::ButForWarnings => "除了上面的警告，一切正常。".to_owned(),
-            Self::Well => "一切正常，可以把这个 URL 填到公众平台了。".to_owned(),
-            Self::WellFromHere => {
-                "从这里看一切正常。微信要从公网访问，请用公网地址再运行一次 doctor。".to_owned()
-            }
-            Self::WellForTest => "用来测试没有问题；要接入微信，请改用 80 或 443 端口。".to_owned(),
-            Self::PlatformProbe => {
-                "只有微信那边才看得到的问题，用微信开发者平台的“网络检测”和“消息推送调试”来查。"
-                    .to_owned()
-            }
-        }
-    }
+// What to do about it.
+chinese! { Fix<'_>, 0:
+    Fault::NotPublic { .. } => "把域名的 A 记录指向服务器的公网地址，或者使用内网穿透";
+    Fault::OnlyIpv6(_) => "给域名加一条 A 记录：微信只访问 IPv4";
+    Fault::Dropped { port, .. } => "在服务器的防火墙和云服务商的安全组里放行 {port} 端口";
+    Fault::NoAnswer(PostError::UnknownHost(_)) => "改正 URL 里的域名，或者域名的 DNS 记录";
+    Fault::NoAnswer(PostError::Refused { .. }) => "在那台机器上启动机器人，或者改正 URL 里的端口";
+    Fault::NoAnswer(PostError::TooSlow) => "看看服务器是不是在运行（systemctl status daoxiao），是什么拖慢了它：微信只等 5 秒";
+    Fault::NoAnswer(PostError::UntrustedCertificate) => "换用正规机构签发的证书，并配上完整的证书链（fullchain.pem），或者改用 80 端口的 http";
+    Fault::NoAnswer(PostError::ExpiredCertificate) => "更新证书，并设好自动续期（certbot renew）";
+    Fault::NoAnswer(PostError::OtherCertificate) => "换用这个域名的证书，或者把 URL 改成证书上的域名";
+    Fault::NoAnswer(PostError::Tls(_)) => "改正服务器的 TLS 配置，或者改用 80 端口的 http";
+    Fault::NoAnswer(PostError::NotTls) => "把 URL 改成 http://，或者在机器人前面加上 TLS（nginx 或内网穿透）";
+    Fault::NoAnswer(PostError::Broken(_)) => "检查两边之间的网络，看是什么切断了连接";
+    Fault::NoAnswer(PostError::NotHttp) => "查一查是什么程序在监听这个端口";
+    Fault::RedirectToSlash { .. } => "URL 末尾也写上斜杠：微信不跟随跳转";
+    Fault::RedirectToHttps { .. } => "把 URL 改成 https://，或者让 http 也直接响应：微信不跟随跳转";
+    Fault::Redirect { .. } => "直接填跳转后的地址：微信不跟随跳转";
+    Fault::RedirectNowhere(_) => "用状态码 200 响应：微信不跟随跳转";
+    Fault::EmptyRefusal(_) => "让反向代理用普通的 HTTP/1.1 转发，不要加 PROXY protocol；没有反向代理，就查看服务器的日志";
+    Fault::WantsHttps(_) => "把 URL 改成 https://";
+    Fault::WantsPassword(_) => "这个路径不要设密码：微信没有密码";
+    Fault::ProxyWithoutBot(_) => "启动反向代理后面的机器人，或者改正反向代理里填的地址";
+    Fault::WebServer(_) => "让 Web 服务器或防火墙把这个域名和路径转给机器人，或者改正 URL";
+    Fault::BrowsersOnly(_) => "让防火墙对这个路径一律放行：微信不是浏览器，它的 User-Agent 是 Mozilla/4.0";
+    Fault::NothingHere => "改正 URL 里的路径：daoxiao 默认响应 / 和 /wechat，可以用 --path 修改";
+    Fault::NoGet(_) => "让服务器在这个路径上同时响应 GET 和 POST";
+    Fault::RefusedHandshake { stale: None, .. } | Fault::NoEcho { stale: None, .. } => "让三处的 Token 相同：这里的环境变量 WECHAT_TOKEN、机器人的 WECHAT_TOKEN、公众平台表单里填的 Token；有反向代理的，还要让它保留 URL 里 ? 后面的部分";
+    Fault::RefusedHandshake { stale: Some(apart), .. } | Fault::NoEcho { stale: Some(apart), .. } => "校准时间：服务器与本机相差 {apart} 秒";
+    Fault::OtherStatus(_) => "用状态码 200 响应：别的状态码微信未必接受";
+    Fault::WebPage => "让 URL 指向机器人：这个地址、路径或反向代理指向的是网站";
+    Fault::EchoInPage => "只返回 echostr 的文本，不要套网页模板";
+    Fault::EchoAfterBom => "把服务器的代码文件存成不带 BOM 的 UTF-8";
+    Fault::EchoInQuotes => "直接返回 echostr 的文本，不要转成 JSON";
+    Fault::EchoInWhitespace => "输出 echostr 时不要换行，代码之外也不要留空行";
+    Fault::EchoAmid(_) => "只返回 echostr，不要有别的内容";
+    Fault::Chunks10 => "请求是 HTTP/1.0 时，用 Content-Length 响应，不要分块：两种版本微信都会用";
+    Fault::KeptOpen10 => "请求是 HTTP/1.0 时，响应之后断开连接：两种版本微信都会用";
+    Fault::Refused10 { .. } | Fault::NoAnswer10(_) => "让服务器和反向代理也接受 HTTP/1.0：两种版本微信都会用";
+    Fault::AnyToken => "在服务器上校验签名：现在谁都可以冒充微信";
+    Fault::Unreadable(ReplyError::NotUtf8) => "用 UTF-8 编码回复";
+    Fault::Unreadable(ReplyError::NotXml(_)) => "回复格式正确的 XML，或者只回复 success；文本里的 ]]> 要拆到两个 CDATA 里";
+    Fault::Unreadable(ReplyError::KeyMissing) => "在这里设置 WECHAT_ENCODING_AES_KEY 和 WECHAT_APPID：服务器用的是安全模式";
+    Fault::Unreadable(ReplyError::Missing(_)) => "加密的回复要有 Encrypt、MsgSignature、TimeStamp 和 Nonce";
+    Fault::Unreadable(ReplyError::MsgSignature) => "用 Token、TimeStamp、Nonce 和 Encrypt 四项计算 MsgSignature";
+    Fault::ReplyInPage => "只返回 XML，前后不要有别的内容，Content-Type 用 application/xml";
+    Fault::RefusedMessage { status: 404 | 405 | 501, .. } => "让服务器在这个路径上也响应 POST，不能只有 GET";
+    Fault::RefusedMessage { status: 400, has_key: true, .. } => "服务器没有密钥：请给它设置 WECHAT_ENCODING_AES_KEY 和 WECHAT_APPID";
+    Fault::RefusedMessage { status: 400..=499, has_key: true, .. } | Fault::Unreadable(ReplyError::Crypt(_)) => "让三处的 EncodingAESKey 和 AppID 相同：这里、机器人、公众平台；明文模式下都不要设";
+    Fault::RefusedMessage { status: 400..=499, has_key: false, .. } => "服务器若是安全模式，请在这里设置 WECHAT_ENCODING_AES_KEY 和 WECHAT_APPID；若不是，请查看服务器的日志";
+    Fault::RefusedMessage { .. } | Fault::ServerFails(_) => "查看服务器的日志";
+    Fault::NotEncrypted => "把回复加密：安全模式下微信只接受加密的回复";
+    Fault::NamesNotSwapped => "把两个名字对调：ToUserName 是发消息者的 OpenID，FromUserName 是公众号";
+    Fault::Milliseconds => "CreateTime 要用秒：除以 1000";
+    Fault::WrongTime(_) => "CreateTime 要用 Unix 时间戳，单位是秒";
+    Fault::NoMsgType => "给回复加上 MsgType，例如 text";
+    Fault::NoContent => "没有话说就回复 success：微信不接受空的 Content";
+    Fault::LongContent(_) => "把 Content 截到 2047 字节以内：太长的微信不接受";
+    Fault::Forged(_) => "每个 POST 请求也要校验签名：现在谁都可以冒用别人的名义发消息";
+    Fault::Replayed(_) => "timestamp 与现在相差几分钟以上的请求一律拒绝：否则谁截获了一个请求，谁就能一直用下去";
+    Fault::PlainBody(_) => "没有 Encrypt 和 msg_signature 的请求一律拒绝：否则加密形同虚设";
+    Fault::RepeatLost => "遇到重复的 MsgId，把第一次的回复再给一遍：微信重发，就是因为没有收到第一次的";
+    Fault::RepeatDiffers => "按 FromUserName 和 MsgId 把回复保留一分钟，重发时给同一个回复";
+    Fault::ClocksApart(_) => "把时间不准的那台机器校准，并开启自动同步（timedatectl set-ntp true）";
+}
+
+chinese! { Ending:
+    Self::DoFirst(fault) => "先做这一步：{}。", Fix(fault).chinese();
+    Self::ButForWarnings => "除了上面的警告，一切正常。";
+    Self::Well => "一切正常，可以把这个 URL 填到公众平台了。";
+    Self::WellFromHere => "从这里看一切正常。微信要从公网访问，请用公网地址再运行一次 doctor。";
+    Self::WellForTest => "用来测试没有问题；要接入微信，请改用 80 或 443 端口。";
+    Self::PlatformProbe => "只有微信那边才看得到的问题，用微信开发者平台的“网络检测”和“消息推送调试”来查。";
 }
 
 impl Say for Line {

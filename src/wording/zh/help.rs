@@ -6,13 +6,13 @@ pub(crate) fn about(command: &str) -> Option<&'static str> {
         "daoxiao" => {
             "微信公众号机器人：把你的话倒过来说，要笑话就讲笑话。\n不写命令就是启动服务；daoxiao chat 可以马上跟它聊天。"
         }
-        "serve" => "响应微信的请求；不写命令时默认执行它",
+        "serve" => "响应微信的请求；不写命令时，默认就是它",
         "chat" => "在终端里跟机器人聊天，不需要公众号，也不需要联网",
         "say" => "像微信服务器那样给机器人发一条消息，打印它的回复",
         "sign" => "打印签好名的查询字符串，给 curl 用：signature=…&timestamp=…&nonce=…",
         "doctor" => "模拟微信服务器，找出微信和你的服务器为什么连不通",
         "joke" => "现在就抓取笑话并打印，用来试一个来源或选择器",
-        "words" => "检查你自己的回复文件，看看哪句话会得到什么回答",
+        "words" => "检查你自己的回复文件，看看哪句话会得到什么回复",
         "cgi" => "作为 CGI 程序，响应 Web 服务器的一个请求",
         "completions" => "打印命令行补全脚本",
         "man" => "打印手册页",
@@ -28,10 +28,10 @@ pub(crate) fn argument(command: &str, id: &str) -> Option<&'static str> {
         ("serve", "listen") => "监听的端口，或地址和端口；端口 0 表示自动选一个空闲端口",
         ("serve", "path") => "微信请求的路径；多个路径可重复这个参数，或用逗号隔开",
         ("serve", "trust_proxy") => {
-            "日志里的来访地址改从 X-Forwarded-For 读取；前面的反向代理会设置这个请求头，才能打开"
+            "日志里的对方地址改从 X-Forwarded-For 读取；前面有反向代理，而且它会设置这个请求头，才能打开"
         }
         ("serve", "max_connections") => "最多同时保持多少个连接",
-        ("serve", "max_memory") => "内存上限（MiB），超过就重新启动",
+        ("serve", "max_memory") => "内存上限（MiB），超过就换一个新的工作进程",
         ("chat", "url") => "跟这个地址上的机器人聊天，而不是临时启动一个",
         ("chat", "web") => "在浏览器里聊天，页面上还能看到微信实际发送的内容",
         ("chat", "listen") => {
@@ -48,7 +48,7 @@ pub(crate) fn argument(command: &str, id: &str) -> Option<&'static str> {
         ("doctor", "url") => "公众平台表单里填的、或要填的 URL",
         ("doctor", "json") => "打印一个 JSON 对象，而不是一行一行的文字",
         ("doctor", "quiet") => "只打印有问题的",
-        ("joke", "all") => "问遍所有来源，打印全部笑话，而不是问到有笑话为止",
+        ("joke", "all") => "抓取所有来源，打印全部笑话，而不是抓到笑话就停",
         ("joke", "count") => "随机打印几条；用了 --all 则是每个来源几条；默认 1",
         ("words", "file") => "文件，跟 --words 用的一样",
         ("completions", "shell") => "哪种 shell：bash、elvish、fish、powershell 或 zsh",
@@ -63,10 +63,12 @@ fn shared(id: &str) -> Option<&'static str> {
         "version" => "显示版本",
         "lang" => "用哪种语言显示：zh 或 en，默认看 LC_ALL、LC_MESSAGES、LANG",
         "log" => {
-            "日志级别：off、error、warn、info、debug 或 trace，日志输出到标准错误；默认看变量 RUST_LOG，没有则为 info"
+            "日志级别：off、error、warn、info、debug 或 trace，日志输出到标准错误；默认看环境变量 RUST_LOG，没有则为 info"
         }
         "quiet" => "只记需要你处理的日志，与 --log warn 相同",
-        "max_age" => "请求的时间戳与现在最多相差几秒；0 表示不限",
+        "max_age" => {
+            "请求的时间戳与现在最多相差几秒；0 表示不限。它管不到的，见 docs/zh/settings.md"
+        }
         "words" => "你自己的回复文件（TOML）：收到什么，回什么，见 docs/zh/words.md",
         "joke_source" => {
             "笑话来源，按顺序尝试：qiushidabaike、zol、biedoul、60s（默认全部）；none 表示一个也不用；可重复这个参数，或用逗号隔开"
@@ -125,7 +127,7 @@ const SERVE: &str = "\
 const CHAT: &str = "\
 每一行作为一条微信消息发给机器人，回复打印出来；没有回复时显示（没有回复）。
 在终端里可以编辑这一行，方向键找回前面输入过的；输入 quit、“退出”或按 Ctrl-D 结束。
-也可以用管道输入。被拒绝或发不到的那一行，原因打印在标准错误上，聊天继续，最后退出码为 1。
+也可以用管道输入。哪一行被拒绝或发不到，就在标准错误上说明原因，聊天继续，最后退出码为 1。
 日志只显示错误，除非用 --log 另行指定。用 --url 时，WECHAT_TOKEN 要设成那个机器人的
 Token（有密钥和 AppID 的也要设）。
 
@@ -149,8 +151,9 @@ WECHAT_TOKEN 是机器人的 Token；设了 WECHAT_ENCODING_AES_KEY 和 WECHAT_A
     WECHAT_TOKEN=mysecrettoken daoxiao say --event CLICK --key 笑话";
 
 const WORDS: &str = "\
-标准输入的每一行，当作用户发来的话回答：先是回答，再是一个制表符和决定它的规则：
-第几条 reply、在文件第几行，或 joke_words、help_words、no_words、banned、otherwise。
+从标准输入读用户发来的话，一行一句，每句打印一行：机器人的回复，一个制表符，用的是哪条规则。
+规则是第几条 reply（reply）和它在文件的第几行（line），或者 joke_words、help_words、no_words、
+banned、otherwise 这几项设置。
 退出码：0 文件没有问题，2 有问题，错误里说明是哪一行。
 
 例：echo 几点开门 | daoxiao words words.toml";
@@ -169,7 +172,7 @@ WECHAT_TOKEN 是公众平台表单里填的 Token；安全模式的公众号还�
 例：WECHAT_TOKEN=mysecrettoken daoxiao doctor http://bot.example.com/wechat";
 
 const JOKE: &str = "\
-笑话打印在标准输出，两条之间一行 %，可以直接作为 --jokes 的文件；来源、把回答当成了什么、
+笑话打印在标准输出，两条之间一行 %，可以直接作为 --jokes 的文件；来源、识别成了什么格式、
 舍去几条、为什么舍去，打印在标准错误。--jokes 文件 --joke-source none 打印文件里的笑话。
 
 纯文本、订阅源和常见的 JSON 不需要选择器。HTML 和 XML 的选择器像 CSS 那样选元素，每一段中间没有空格：
@@ -179,7 +182,7 @@ const JOKE: &str = "\
   dl.joke > dd    它的直接下一层的 dd
   > dd            用于标题或正文：一条笑话的直接下一层
 JSON 里是路径，例如 data.list，一条笑话里面则是 content；几个字段分行拼起来，例如 setup,punchline。
-不写 --joke-content，则除了标题以外的全部文字都是笑话。
+不写 --joke-content，则标题以外的全部文字都算笑话。
 --joke-link 跟着网页上的一个链接过去，那里的笑话由 --joke-content 选出。
 URL 里的 {1-50} 代表 1 到 50 之间的一个数（{01-50} 是两位数），每次抓取都换一个。
 只有抓来的笑话是乱码时才需要 --joke-charset。URL 里有密钥的，最好设 DAOXIAO_JOKE_URL：
@@ -193,7 +196,7 @@ const CGI: &str = "\
 Web 服务器每收到一个请求就运行它一次，路径由 Web 服务器决定。请求写在环境变量
 REQUEST_METHOD、QUERY_STRING、CONTENT_LENGTH 里，请求体在标准输入；
 回答写到标准输出，日志写到标准错误。必须设 WECHAT_TOKEN（有密钥和 AppID 的也要设）。
-serve 记在内存里的东西，这里不会留到下一个请求：每次要笑话都现抓，微信重发的消息重新回答。
+每个请求都重新启动一次，所以什么也不记得：每次要笑话都现抓，微信重发的消息重新回答。
 
 例，放在 cgi-bin 里的脚本：
   #!/bin/sh
@@ -205,6 +208,6 @@ const COMPLETIONS: &str = "\
 例：daoxiao completions bash > ~/.local/share/bash-completion/completions/daoxiao";
 
 const MAN: &str = "\
-先是整个程序的一页，然后每个命令一页。
+先是整个程序的手册页，然后每个命令一页。
 
 例：daoxiao man | man -l -";

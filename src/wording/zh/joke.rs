@@ -1,6 +1,5 @@
 //! What is said about sources of jokes.
 
-use super::system;
 use crate::{
     commands::{
         joke::{FileReport, JokeError, Report},
@@ -18,7 +17,7 @@ use crate::{
 const MAX_SHOWN: usize = 200;
 
 chinese! { JokeError:
-    Self::NoSource => "没有笑话：没有可问的来源";
+    Self::NoSource => "没有笑话：没有可用的来源";
     Self::NoJoke => "没有笑话：各个来源的情况见上面";
 }
 
@@ -45,10 +44,8 @@ impl Say for Report<'_> {
     }
 }
 
-impl Say for FileReport {
-    fn chinese(&self) -> String {
-        format!("{}：笑话 {} 条", self.path.display(), self.jokes)
-    }
+chinese! { FileReport:
+    Self { path, jokes } => "{}：笑话 {jokes} 条", path.display();
 }
 
 chinese! { CharsetReason:
@@ -61,97 +58,55 @@ chinese! { CharsetReason:
     Self::Fits => "内容符合它，不符合声明";
 }
 
-impl Say for JokeArgsError {
-    fn chinese(&self) -> String {
-        match self {
-            Self::NoSuchSource(names) => format!("应为 {} 或 none", names.join("、")),
-            Self::NoneOfSome(names) => {
-                format!("--joke-source {names}：none 表示不用任何来源，不能和别的一起写")
-            }
-            Self::SourceTwice(name) => format!("--joke-source {name}：写了两次，每个来源只写一次"),
-            Self::File { path, source } => {
-                format!("--jokes {}：读不了文件：{}", path.display(), system(source))
-            }
-            Self::NoJokes(path) => format!(
-                "--jokes {}：文件里没有笑话；每两条笑话之间要有一行 % 或一个空行",
-                path.display()
-            ),
-            Self::Charset(path) => {
-                format!("--jokes {}：文件既不是 UTF-8，也不是 GBK", path.display())
-            }
-        }
-    }
+chinese! { JokeArgsError:
+    Self::NoSuchSource(names) => "应为 {} 或 none", names.join("、");
+    Self::NoneOfSome(names) => "--joke-source {names}：none 表示不用任何来源，不能和别的一起写";
+    Self::SourceTwice(name) => "--joke-source {name}：写了两次，每个来源只写一次";
+    Self::File { path, source } => "--jokes {}：读不了文件：{}", path.display(), source.chinese();
+    Self::NoJokes(path) => "--jokes {}：文件里没有笑话；每两条笑话之间要有一行 % 或一个空行", path.display();
+    Self::Charset(path) => "--jokes {}：文件既不是 UTF-8，也不是 GBK", path.display();
 }
 
-impl Say for SourceError {
-    fn chinese(&self) -> String {
-        match self {
-            Self::Fetch(error) => error.chinese(),
-            Self::Page(error) => error.chinese(),
-            Self::ForeignLinks => "选中的链接都不通向同一个网站的其他网页".to_owned(),
-            Self::Panic => "daoxiao 有缺陷，读不了它的网页".to_owned(),
-            Self::NoThread => "没有可用的线程来抓取".to_owned(),
-        }
-    }
+chinese! { SourceError:
+    Self::Fetch(error) => "{}", error.chinese();
+    Self::Page(error) => "{}", error.chinese();
+    Self::ForeignLinks => "选中的链接都不通向同一个网站的其他网页";
+    Self::Panic => "daoxiao 程序有 bug，读不了它的网页";
+    Self::NoThread => "没有可用的线程来抓取";
 }
 
-impl Say for FetchError {
-    fn chinese(&self) -> String {
-        match self {
-            Self::TimedOut => "没有在限定时间内返回".to_owned(),
-            Self::Status(status) => format!("网站响应的状态码是 {status}"),
-            Self::TooLarge => "网页太大".to_owned(),
-            Self::Packed(name) => format!("响应是用 {name} 压缩的，读不了"),
-            Self::TooManyRedirects => "跳转次数太多".to_owned(),
-            Self::Location(url) => format!("跳转到了 {url}，那不是网页的 URL"),
-            Self::NotHttps => "从 https 跳转到了别的协议".to_owned(),
-            Self::NotPublic => "从公网地址跳转到了非公网地址".to_owned(),
-            Self::NoSuchHost => "找不到主机".to_owned(),
-            Self::Url(error) => error.chinese(),
-            Self::Connection(error) => format!("连接失败：{error}"),
-            Self::Other(error) => format!("抓取失败：{error}"),
-        }
-    }
+chinese! { FetchError:
+    Self::TimedOut => "没有在限定时间内返回";
+    Self::Status(status) => "网站响应的状态码是 {status}";
+    Self::TooLarge => "网页太大";
+    Self::Packed(name) => "响应是用 {name} 压缩的，读不了";
+    Self::TooManyRedirects => "跳转次数太多";
+    Self::Location(url) => "跳转到了 {url}，那不是网页的 URL";
+    Self::NotHttps => "从 https 跳转到了别的协议";
+    Self::NotPublic => "从公网地址跳转到了非公网地址";
+    Self::NoSuchHost => "找不到主机";
+    Self::Url(error) => "{}", error.chinese();
+    Self::Connection(error) => "连接失败：{error}";
+    Self::Other(error) => "抓取失败：{error}";
 }
 
-impl Say for PageError {
-    fn chinese(&self) -> String {
-        match self {
-            Self::Empty => "网页是空的".to_owned(),
-            Self::TooLarge => "网页太大".to_owned(),
-            Self::Type(kind) => format!("网页的类型是 {kind}，里面不会有笑话"),
-            Self::NoSelector(format) => {
-                let format = format.replace("XML, and no feed", "XML，但不是订阅源");
-                format!("网页是 {format}，需要用 --joke-item 选出每条笑话，例如 li.joke")
-            }
-            Self::NoContentSelector => {
-                "链接通向的网页是 HTML，需要用 --joke-content 选出笑话".to_owned()
-            }
-            Self::NoMarkup => "网页是纯文本，没有元素可选；纯文本不需要选择器".to_owned(),
-            Self::BrokenJson(error) => format!("网页像是 JSON，但读不了：{error}"),
-            Self::BrokenXml(error) => format!("网页是 XML，但读不了：{error}"),
-            Self::ApiError(message) => {
-                format!("接口返回的是错误：{}", printable(message, MAX_SHOWN))
-            }
-            Self::NoPath(path) => format!(
-                "网页是 JSON，按 {path} 什么也找不到：--joke-item 是路径，例如 data.list，--joke-content 是它里面的路径"
-            ),
-            Self::NoUsualPath => {
-                "网页是 JSON，里面没有常见的笑话字段：--joke-item 是路径，例如 data.list，--joke-content 是它里面的路径".to_owned()
-            }
-            Self::NoLinks => "选择器（--joke-link）在网页上没有选中链接".to_owned(),
-            Self::TooComplex(error) => format!("网页太复杂：{}", error.chinese()),
-            Self::TooDeep => "网页的嵌套太深".to_owned(),
-            Self::NoItems => "选择器（--joke-item）在网页上什么也没选中".to_owned(),
-            Self::NothingLeft(left_out) => {
-                format!(
-                    "选中 {} 条，全部舍去：{}",
-                    left_out.total(),
-                    left_out.chinese()
-                )
-            }
-        }
-    }
+chinese! { PageError:
+    Self::Empty => "网页是空的";
+    Self::TooLarge => "网页太大";
+    Self::Type(kind) => "网页的类型是 {kind}，里面不会有笑话";
+    Self::NoSelector(format) => "网页是 {}，需要用 --joke-item 选出每条笑话，例如 li.joke", format.replace("XML, and no feed", "XML，但不是订阅源");
+    Self::NoContentSelector => "链接通向的网页是 HTML，需要用 --joke-content 选出笑话";
+    Self::NoMarkup => "网页是纯文本，没有元素可选；纯文本不需要选择器";
+    Self::BrokenJson(error) => "网页像是 JSON，但读不了：{error}";
+    Self::BrokenXml(error) => "网页是 XML，但读不了：{error}";
+    Self::ApiError(message) => "接口返回的是错误：{}", printable(message, MAX_SHOWN);
+    Self::NoPath(path) => "网页是 JSON，按 {path} 什么也找不到：--joke-item 是路径，例如 data.list，--joke-content 是它里面的路径";
+    Self::NoUsualPath => "网页是 JSON，里面没有常见的笑话字段：--joke-item 是路径，例如 data.list，--joke-content 是它里面的路径";
+    Self::NoLinks => "选择器（--joke-link）在网页上没有选中链接";
+    Self::TooComplex(error) => "网页太复杂：{}", error.chinese();
+    Self::TooDeep => "网页的嵌套太深";
+    Self::NoItems => "选择器（--joke-item）在网页上什么也没选中";
+    Self::NothingLeft(left_out) => "选中 {} 条，全部舍去：{}", left_out.total(), left_out.chinese();
 }
 
 chinese! { TooComplex:
