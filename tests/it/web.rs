@@ -18,7 +18,7 @@ use crate::{
     support::{
         Bot, LIMIT, Reply, TOKEN, Temporary,
         browser::{Browser, DESKTOP, PHONE, View},
-        daoxiao, exchange, now, poll,
+        children, daoxiao, exchange, now, poll,
     },
     tools::{directory, write_script},
 };
@@ -136,6 +136,7 @@ fn talk_as_a_user(name: &str, view: View) {
         "签名不对就说明来的不是微信",
         "HTTP 403",
         "≠ 请求里的 signature",
+        "毫秒（微信最多等 5 秒）",
     ] {
         assert!(explained.contains(words), "no {words} in {explained}");
     }
@@ -181,6 +182,7 @@ fn what_a_hostile_server_says_is_text() {
             body if body.contains("CDATA[status") => {
                 answer("500 <script>stolen=3</script>", SCRIPT)
             }
+            body if body.contains("CDATA[deep") => ok(&"<a>".repeat(5000)),
             body if body.contains("CDATA[xml") => ok("<xml><script>stolen=4</script></xml></xml>"),
             _ => ok(&reply(call, &now().to_string(), &hostile)),
         }
@@ -208,6 +210,9 @@ fn what_a_hostile_server_says_is_text() {
         last_item(&browser)
     );
     assert!(browser.text("#wire").contains(SCRIPT));
+    write(&browser, "deep");
+    let longest = "return Math.max(...[...document.querySelectorAll('pre')].map((pre) => pre.textContent.length))";
+    assert!(browser.run(longest).as_u64().unwrap() < 5000 * 20);
     let markup = browser
         .run("return [typeof stolen, document.querySelectorAll('body script, img, b').length]");
     // The page has one script of its own.
@@ -384,7 +389,85 @@ fn all_of_it_can_be_done_by_the_keyboard() {
         "{}",
         last_item(&browser)
     );
+    // What was pressed is hidden now; and a step back leaves the focus on the button for the next.
+    let focus = || browser.run("return document.activeElement.id || document.activeElement.name");
+    assert_eq!(focus(), "talk");
+    tab_to(&browser, "#talk li:last-child .details");
+    browser.press(ENTER);
+    assert_eq!(focus(), "wire");
+    tab_to(&browser, "[name=earlier]");
+    for title in ["#3", "#2", "#1"] {
+        browser.press(ENTER);
+        assert!(browser.text("#wire h2").starts_with(title));
+    }
+    assert_eq!(focus(), "wire");
     assert_clean(&browser, &page);
+}
+
+#[test]
+fn the_enter_that_ends_a_word_of_an_input_method_sends_nothing() {
+    let page = page(&[], &[]);
+    let Some(browser) = open("web-composing", &page, DESKTOP) else {
+        return;
+    };
+    browser.type_into("#words", "nihao");
+    // As Chromium and as Safari tell of it.
+    for told in ["isComposing: true", "keyCode: 229"] {
+        browser.run(&format!(
+            "const enter = new KeyboardEvent('keydown', {{ key: 'Enter', cancelable: true, {told} }});
+             $('words').dispatchEvent(enter)"
+        ));
+    }
+    assert_eq!(browser.run("return $('words').value"), "nihao");
+    write(&browser, "");
+    assert_eq!(talk(&page).len(), 1);
+}
+
+#[test]
+fn the_latest_exchanges_are_kept_and_no_more() {
+    let page = page(&[], &[]);
+    for number in 1..=199 {
+        send(&page, &format!("do=text&words={number}"));
+    }
+    let Some(browser) = open("web-many", &page, DESKTOP) else {
+        return;
+    };
+    let ids =
+        || browser.run("const ids = exchanges.map((one) => one.id); return [ids[0], ids.at(-1)]");
+    let items = || browser.run("return document.querySelectorAll('#talk li').length");
+    write(&browser, "200");
+    assert_eq!((ids(), items()), (json!([1, 200]), json!(200)));
+    browser.type_into("#words", &format!("201{ENTER}"));
+    browser.wait("exchanges.at(-1).id === 201 && document.querySelector('#wire h2').textContent === '#201 201'");
+    assert_eq!((ids(), items()), (json!([2, 201]), json!(200)));
+    assert!(browser.text("#talk li:first-child").contains("#2 ·"));
+    let kept = talk(&page);
+    assert_eq!((kept.len(), &kept[0]["id"]), (200, &json!(2)));
+    // What is gone cannot be sent again.
+    let host = page.address.to_string();
+    let again = |of| {
+        let body = format!("do=retry&of={of}");
+        ask(page.address, "POST /api/send", &[("Host", &host)], &body).status
+    };
+    assert_eq!((again(1), again(2)), (400, 200));
+}
+
+#[test]
+fn a_page_takes_up_what_another_one_has_sent() {
+    let page = page(&[], &[]);
+    let Some(browser) = open("web-two", &page, DESKTOP) else {
+        return;
+    };
+    write(&browser, "ab");
+    assert_eq!(send(&page, "do=text&words=cd")["words"], "dc");
+    browser.type_into("#words", &format!("ef{ENTER}"));
+    browser.wait("document.querySelectorAll('.details').length === 3");
+    for words in ["ba", "dc", "fe"] {
+        assert!(browser.text("#talk").contains(words));
+    }
+    // And says so where there is no longer what it means.
+    browser.run("send({ do: 'retry', of: 9 })");
+    browser.wait("$('talk').innerText.includes('已经没有这条记录了')");
 }
 
 #[test]
@@ -393,6 +476,14 @@ fn everything_a_user_can_do_is_answered_and_stays_when_the_page_is_loaded_again(
     let Some(browser) = open("web-kinds", &page, DESKTOP) else {
         return;
     };
+    write(&browser, "笑[微笑]/::)");
+    assert_eq!(last_bubble(&browser), "/::)[微笑]笑");
+    let time = browser.run(
+        "const time = document.querySelector('.when').textContent;
+         const now = [0, 60].map((ago) => clock(Date.now() / 1000 - ago));
+         return now.includes(time) && /^\\d\\d:\\d\\d$/.test(time)",
+    );
+    assert_eq!(time, true);
     for button in ["image", "location"] {
         after(&browser, || browser.click(&format!("[data-do={button}]")));
         assert_eq!(last_bubble(&browser), "我只认得字，发句话给我吧。");
@@ -422,6 +513,9 @@ fn everything_a_user_can_do_is_answered_and_stays_when_the_page_is_loaded_again(
     assert!(last_item(&browser).contains("你已取消关注"));
     let long = "很长的话\u{e008}\u{e007}\u{e008}".repeat(3) + "完";
     write(&browser, &long);
+    let mine =
+        browser.run("return [...document.querySelectorAll('.mine .bubble')].at(-1).innerText");
+    assert_eq!(mine, "很长的话\n很长的话\n很长的话\n完");
     assert!(
         last_item(&browser).contains("不再显示"),
         "{}",
@@ -429,7 +523,7 @@ fn everything_a_user_can_do_is_answered_and_stays_when_the_page_is_loaded_again(
     );
     let before = browser.text("#talk");
     browser.open(&url(&page), DESKTOP);
-    browser.wait("document.querySelectorAll('.details').length === 7");
+    browser.wait("document.querySelectorAll('.details').length === 8");
     assert_eq!(browser.text("#talk"), before);
     assert_eq!(browser.text("#menu"), "我的\nxyz\n菜单…");
     assert_clean(&browser, &page);
@@ -509,15 +603,19 @@ fn a_foreign_host_or_origin_is_refused() {
     };
     let localhost = format!("localhost:{port}");
     let own = format!("http://{address}");
+    let loopback6 = format!("[::1]:{port}");
     for headers in [
         vec![("Host", address.as_str())],
         vec![("Host", &localhost)],
+        vec![("Host", &loopback6)],
         vec![("Host", &address), ("Origin", &own)],
     ] {
         assert_eq!(statuses(&headers), [200; 4], "{headers:?}");
     }
     let other_port = format!("http://127.0.0.1:{}", port ^ 1);
     let by_name = format!("http://{localhost}");
+    let by_https = format!("https://{address}");
+    let other_host = format!("127.0.0.1:{}", port ^ 1);
     let evil = format!("evil.example:{port}");
     for headers in [
         vec![],
@@ -529,12 +627,13 @@ fn a_foreign_host_or_origin_is_refused() {
         vec![("Host", &address), ("Origin", "null")],
         vec![("Host", &address), ("Origin", &other_port)],
         vec![("Host", &address), ("Origin", &by_name)],
+        vec![("Host", &address), ("Origin", &by_https)],
+        vec![("Host", &other_host)],
     ] {
         assert_eq!(statuses(&headers), [403; 4], "{headers:?}");
     }
     // Nothing of it came to the bot.
-    let talk: Value = serde_json::from_slice(&get(page.address, "/api/talk").body).unwrap();
-    assert_eq!(talk["exchanges"].as_array().unwrap().len(), 3);
+    assert_eq!(talk(&page).len(), 4);
 }
 
 #[test]
@@ -572,6 +671,12 @@ fn send(page: &Bot, asked: &str) -> Value {
     serde_json::from_slice(&reply.body).unwrap()
 }
 
+/// All exchanges that there have been.
+fn talk(page: &Bot) -> Vec<Value> {
+    let talk: Value = serde_json::from_slice(&get(page.address, "/api/talk").body).unwrap();
+    talk["exchanges"].as_array().unwrap().clone()
+}
+
 #[test]
 fn words_that_were_saved_are_what_the_bot_says_next() {
     let file = Temporary::write("web-words.toml", "welcome = \"一\"\n");
@@ -606,8 +711,8 @@ fn what_the_page_never_asks_is_refused_and_does_not_stop_it() {
     let host = page.address.to_string();
     let status = |line: &str, body: &str| ask(page.address, line, &[("Host", &host)], body).status;
     assert_eq!(status("GET /api/none", ""), 404);
-    assert_eq!(status("DELETE /", ""), 405);
-    assert_eq!(status("GET /api/token", ""), 405);
+    assert_eq!(status("DELETE /", ""), 404);
+    assert_eq!(status("GET /api/token", ""), 404);
     for body in [
         "",
         "do",
@@ -729,15 +834,19 @@ fn where_there_is_a_screen_the_browser_is_opened_at_an_address_without_a_key() {
             (!address.is_empty()).then_some(address)
         });
         assert_eq!(address, Some(url(&page)));
+        assert_eq!(children(page.pid()).len(), 1);
         fs::remove_file(&opened).unwrap();
     }
     let no_screen = page(&[], &[("PATH", path)]);
     let keyed = Keyed::with(&[("PATH", path), ("DISPLAY", ":0")]);
-    for page in [no_screen.address, keyed.address] {
-        // It is opened, or not, before the first answer.
-        ask(page, "GET /", &[], "");
+    for (pid, address) in [
+        (no_screen.pid(), no_screen.address),
+        (keyed.child.id(), keyed.address),
+    ] {
+        // A browser would have been started before the first answer.
+        ask(address, "GET /", &[], "");
+        assert_eq!(children(pid), Vec::<u32>::new());
     }
-    assert!(!opened.exists());
 }
 
 #[test]

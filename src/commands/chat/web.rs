@@ -48,15 +48,13 @@ pub(crate) enum WebError {
     NoRandomness(#[from] getrandom::Error),
 }
 
-/// Why a request gets no answer but its status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refusal {
-    BadRequest,
-    Forbidden,
-    NotFound,
-    MethodNotAllowed,
-    Broken,
-}
+/// The status of a request that gets no other answer.
+struct Refusal(&'static str);
+
+const BAD_REQUEST: Refusal = Refusal("400 Bad Request");
+const FORBIDDEN: Refusal = Refusal("403 Forbidden");
+const NOT_FOUND: Refusal = Refusal("404 Not Found");
+const BROKEN: Refusal = Refusal("500 Internal Server Error");
 
 /// The headers of an answer that are not every answer's, and its body.
 type Answer = (String, String);
@@ -137,8 +135,8 @@ impl Page {
         match self.admit(&request).and_then(|()| self.route(&mut request)) {
             Ok((headers, body)) => send(request, "200 OK", &headers, &body),
             // The body of what is refused may never come, and is waited for.
-            Err(refusal) => {
-                let refuse = move || send(request, refusal.status(), TEXT, refusal.status());
+            Err(Refusal(status)) => {
+                let refuse = move || send(request, status, TEXT, status);
                 drop(thread::Builder::new().spawn(refuse));
             }
         }
@@ -155,7 +153,7 @@ impl Page {
         };
         let host = header("Host")
             .filter(|host| self.is_own_host(host))
-            .ok_or(Refusal::Forbidden)?;
+            .ok_or(FORBIDDEN)?;
         let origin = header("Origin").is_none_or(|origin| origin == format!("http://{host}"));
         let key = self.key.as_deref().is_none_or(|key| {
             let given = query_of(request.url())
@@ -166,7 +164,7 @@ impl Page {
         if origin && key {
             Ok(())
         } else {
-            Err(Refusal::Forbidden)
+            Err(FORBIDDEN)
         }
     }
 
@@ -190,22 +188,9 @@ impl Page {
             (Method::Post, "/api/token") => Ok(json(self.conversation.token_json())),
             (Method::Post, "/api/send") => {
                 let exchange = self.conversation.send(&asked(request)?);
-                exchange.map(json).map_err(|_| Refusal::BadRequest)
+                exchange.map(json).map_err(|_| BAD_REQUEST)
             }
-            (_, "/" | "/api/talk" | "/api/token" | "/api/send") => Err(Refusal::MethodNotAllowed),
-            _ => Err(Refusal::NotFound),
-        }
-    }
-}
-
-impl Refusal {
-    fn status(self) -> &'static str {
-        match self {
-            Self::BadRequest => "400 Bad Request",
-            Self::Forbidden => "403 Forbidden",
-            Self::NotFound => "404 Not Found",
-            Self::MethodNotAllowed => "405 Method Not Allowed",
-            Self::Broken => "500 Internal Server Error",
+            _ => Err(NOT_FOUND),
         }
     }
 }
@@ -222,17 +207,17 @@ fn query_of(url: &str) -> &str {
 /// of it.
 fn asked(request: &mut Request) -> Result<Vec<(String, String)>, Refusal> {
     // It says how long it is, which has been looked at.
-    request.body_length().ok_or(Refusal::BadRequest)?;
+    request.body_length().ok_or(BAD_REQUEST)?;
     let mut body = String::new();
     let read = request.as_reader().read_to_string(&mut body);
-    read.map_err(|_| Refusal::BadRequest)?;
+    read.map_err(|_| BAD_REQUEST)?;
     Ok(query_fields(&body))
 }
 
 /// The page, which runs no script and shows no style but its own, loads nothing from anywhere, and
 /// stands in no frame of another page.
 fn page() -> Result<Answer, Refusal> {
-    let nonce = entropy::token().map_err(|_| Refusal::Broken)?;
+    let nonce = entropy::token().map_err(|_| BROKEN)?;
     let nonce = nonce.as_str();
     let headers = format!(
         "Content-Type: text/html; charset=utf-8\r\n\

@@ -36,7 +36,7 @@ pub(super) struct Request {
     /// What the user does, by the page's name for it.
     pub(super) kind: String,
     pub(super) words: String,
-    /// The place of the exchange that is repeated.
+    /// The number of the exchange that is repeated.
     pub(super) of: Option<usize>,
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     array,
+    collections::VecDeque,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -29,14 +30,20 @@ const USER: &str = "oDaoxiaoChat";
 /// The age of a request that ought to be refused for it.
 const LATE: Duration = Duration::from_secs(60 * 60);
 
+/// More exchanges than these are not kept: the oldest go.
+const MAX_EXCHANGES: usize = 200;
+
 /// What has been said so far, and to whom.
 pub(super) struct Conversation {
     bot: Bot,
-    exchanges: Vec<Exchange>,
+    exchanges: VecDeque<Exchange>,
+    /// How many there have been.
+    count: usize,
 }
 
 /// A request that was made, and what the page shows of it.
 struct Exchange {
+    id: usize,
     request: Request,
     heard: Option<Heard>,
     json: String,
@@ -51,7 +58,8 @@ impl Conversation {
     pub(super) fn with(bot: Bot) -> Self {
         Self {
             bot,
-            exchanges: Vec::new(),
+            exchanges: VecDeque::new(),
+            count: 0,
         }
     }
 
@@ -63,7 +71,7 @@ impl Conversation {
     /// All of it, for a page that has just been opened.
     pub(super) fn json(&self, language: Option<Language>) -> String {
         let exchanges: Vec<&str> = self.exchanges.iter().map(|one| one.json.as_str()).collect();
-        let about = about_json(&self.bot, language);
+        let about = about_json(&self.bot, language, MAX_EXCHANGES);
         format!(
             r#"{{"about":{about},"exchanges":[{}]}}"#,
             exchanges.join(",")
@@ -74,16 +82,24 @@ impl Conversation {
     pub(super) fn send(&mut self, asked: &[(String, String)]) -> Result<String, Unknown> {
         let request = self.request(asked)?;
         let attempt = self.attempt(&request);
-        let first = request.of.and_then(|of| self.exchanges.get(of));
+        let first = request.of.and_then(|of| self.exchange(of));
         let first = first.and_then(|first| first.heard.as_ref());
         let judgement = judge(&self.bot, &request, &attempt, first);
         let json = exchange_json(&self.bot, &request, &attempt, &judgement).to_string();
-        self.exchanges.push(Exchange {
+        if self.exchanges.len() == MAX_EXCHANGES {
+            self.exchanges.pop_front();
+        }
+        self.exchanges.push_back(Exchange {
+            id: attempt.id,
             request,
             heard: judgement.heard,
             json: json.clone(),
         });
         Ok(json)
+    }
+
+    fn exchange(&self, id: usize) -> Option<&Exchange> {
+        self.exchanges.iter().find(|exchange| exchange.id == id)
     }
 
     fn request(&self, asked: &[(String, String)]) -> Result<Request, Unknown> {
@@ -98,15 +114,14 @@ impl Conversation {
             _ => Manner::Message,
         };
         if let Manner::Retry | Manner::Forged | Manner::Late = manner {
-            let id: usize = value("of").parse().map_err(|_| Unknown)?;
-            let place = id.checked_sub(1).ok_or(Unknown)?;
-            let first = &self.exchanges.get(place).ok_or(Unknown)?.request;
+            let id = value("of").parse().map_err(|_| Unknown)?;
+            let first = &self.exchange(id).ok_or(Unknown)?.request;
             return Ok(Request {
                 manner,
                 push: Some(first.push.clone().ok_or(Unknown)?),
                 kind: first.kind.clone(),
                 words: first.words.clone(),
-                of: Some(place),
+                of: Some(id),
             });
         }
         let words = value("words");
@@ -124,6 +139,7 @@ impl Conversation {
     }
 
     fn attempt(&mut self, request: &Request) -> Attempt {
+        self.count += 1;
         let notice = self.bot.renew();
         let at = SystemTime::now();
         let wechat = &self.bot.wechat;
@@ -143,7 +159,7 @@ impl Conversation {
         let answer = post(Client::WeChat, self.bot.url(), &call);
         let took = begun.elapsed();
         Attempt {
-            id: self.exchanges.len() + 1,
+            id: self.count,
             notice,
             at,
             stamp,

@@ -20,8 +20,8 @@ use crate::{
 /// How much of an answer is shown: it may be some web page, and a reply has 2 KiB or so.
 const MAX_SHOWN_CHARS: usize = 16 * 1024;
 
-/// Whom the page is about.
-pub(super) fn about_json(bot: &Bot, language: Option<Language>) -> Value {
+/// Whom the page is about. `limit`: how many exchanges are kept.
+pub(super) fn about_json(bot: &Bot, language: Option<Language>, limit: usize) -> Value {
     let language = language.map(|language| match language {
         Language::English => "en",
         Language::Chinese => "zh",
@@ -32,6 +32,7 @@ pub(super) fn about_json(bot: &Bot, language: Option<Language>) -> Value {
         .with("own", bot.is_own().into())
         .with("url", bot.url().to_string().into())
         .with("mode", mode.into())
+        .with("limit", limit.into())
         .into()
 }
 
@@ -52,7 +53,7 @@ pub(super) fn exchange_json(
         .with("notice", notice.into())
         .with("log", attempt.log.clone().into())
         .with("manner", request.manner.name().into())
-        .with("of", request.of.map(|place| place + 1).into())
+        .with("of", request.of.into())
         .with(
             "said",
             object()
