@@ -205,7 +205,9 @@ impl<W: Write> Page<W> {
         if (self.takes_bytes)(&self.out, patience) {
             if is_behind {
                 let lines = mem::take(&mut self.left_out);
-                let told = format!("WARN  {lines} lines are missing here: nobody read the log\n");
+                let warning = Prefix(Level::Warn);
+                let told =
+                    format!("{warning}{lines} lines are missing here: nobody read the log\n");
                 self.waiting.insert_str(0, &told);
             }
             // When the log cannot be written, there is nobody to tell.

@@ -46,7 +46,7 @@ const DRAIN_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A peer that has left answers unread gets no more for this long: then the system has given the
 /// connection up.
-const MUTE: Duration = USER_TIMEOUT;
+const IGNORED_FOR: Duration = USER_TIMEOUT;
 
 /// Stack of a thread that reads one body or sends one response.
 const STACK_BYTES: usize = 128 * 1024;
@@ -76,7 +76,7 @@ pub(crate) struct Server {
     jokes: Jokes,
     health: Arc<Health>,
     /// Peers that have left answers unread, and since when.
-    muted: HashMap<SocketAddr, Instant>,
+    ignored: HashMap<SocketAddr, Instant>,
     /// Requests that are never dropped, because that would take for ever or end the process.
     kept: Vec<Call>,
     rate_limit: RateLimit,
@@ -103,7 +103,7 @@ impl Server {
             trust_proxy: service.trust_proxy,
             callback: service.callback,
             jokes: Jokes::new(service.jokes, wake),
-            muted: HashMap::new(),
+            ignored: HashMap::new(),
             kept: Vec::new(),
             health,
             rate_limit: RateLimit::new(REFUSED_LINES),
@@ -133,7 +133,7 @@ impl Server {
             self.handle(next);
         }
         // Nobody waits for a joke any more.
-        self.attend(Self::answer_askers);
+        self.answer_askers();
         self.drain();
         log::logger().flush();
     }
@@ -167,7 +167,7 @@ impl Server {
         }
         if self.jokes.collect(SystemTime::now()) || self.askers.time_left() == Some(Duration::ZERO)
         {
-            self.attend(Self::answer_askers);
+            self.answer_askers();
         }
     }
 
@@ -181,7 +181,7 @@ impl Server {
     }
 
     fn receive(&mut self, request: Request) {
-        if self.is_muted(&request) {
+        if self.is_ignored(&request) {
             return drop(request.into_writer());
         }
         if self.askers.are_before(&request) {
@@ -250,10 +250,12 @@ impl Server {
         } = mem::take(&mut self.askers);
         let now = SystemTime::now();
         for (call, pending) in waiting {
-            let joke = || self.jokes.deal();
-            let finished = exchange::finish(&mut self.callback, pending, joke, now);
-            self.respond(call, finished);
-            self.jokes.refresh(now);
+            self.attend(|server| {
+                let joke = || server.jokes.deal();
+                let finished = exchange::finish(&mut server.callback, pending, joke, now);
+                server.respond(call, finished);
+                server.jokes.refresh(now);
+            });
         }
         for request in behind {
             self.attend(|server| server.receive(request));
@@ -284,7 +286,7 @@ impl Server {
             let sent = send(request, &info, &response, connection);
             self.log(&info, &response, is_limited);
             if sent.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
-                self.mute(peer);
+                self.ignore(peer);
             }
             return;
         }
@@ -299,15 +301,17 @@ impl Server {
     }
 
     /// Has the requests of a peer dropped that has left answers unread.
-    fn mute(&mut self, peer: Option<SocketAddr>) {
-        self.muted.retain(|_, since| since.elapsed() < MUTE);
-        self.muted.extend(peer.map(|peer| (peer, Instant::now())));
+    fn ignore(&mut self, peer: Option<SocketAddr>) {
+        self.ignored
+            .retain(|_, since| since.elapsed() < IGNORED_FOR);
+        self.ignored.extend(peer.map(|peer| (peer, Instant::now())));
     }
 
-    fn is_muted(&self, request: &Request) -> bool {
+    fn is_ignored(&self, request: &Request) -> bool {
         let peer = request.remote_addr();
-        let since = peer.and_then(|peer| self.muted.get(peer));
-        since.is_some_and(|since| since.elapsed() < MUTE) && Body::of(request) != Body::Oversized
+        let since = peer.and_then(|peer| self.ignored.get(peer));
+        // A body that is still on its socket would be waited for.
+        since.is_some_and(|since| since.elapsed() < IGNORED_FOR) && Body::of(request) == Body::Read
     }
 
     /// Has something done with a request by a thread of its own. The thread is handed the request

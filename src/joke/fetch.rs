@@ -114,7 +114,8 @@ fn ask_beside(
     };
     let (mut answer, send) = (result.clone(), results.clone());
     let (settings, get) = (Arc::clone(settings), Arc::clone(get));
-    let thread = thread::Builder::new().stack_size(STACK_BYTES);
+    let thread = thread::Builder::new().name("source".to_owned());
+    let thread = thread.stack_size(STACK_BYTES);
     let started = thread.spawn(move || {
         // The panic hook has told the log.
         let asked = catch_unwind(AssertUnwindSafe(|| {

@@ -39,6 +39,15 @@ pub(super) fn limit(limits: &Limits) {
     set(Resource::RLIMIT_DATA, memory);
 }
 
+/// The resident memory of a process; 0 where the system does not tell it as Linux does: then only
+/// the system's own bound is left.
+pub(super) fn resident_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    number.unwrap_or(0)
+}
+
 fn set(resource: Resource, wanted: rlim_t) {
     let limited = getrlimit(resource).and_then(|(_, hard)| {
         if wanted > hard {

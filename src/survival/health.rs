@@ -1,14 +1,19 @@
 //! What the loop shows of itself, and what it is told.
 
 use std::{
+    io,
+    os::unix::process::ExitStatusExt,
     panic,
+    process::ExitStatus,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     thread::{self, Thread},
-    time::{Duration, Instant},
+    time::Duration,
 };
+
+use nix::sys::signal::Signal;
 
 use super::descriptors;
 
@@ -27,20 +32,24 @@ const ACCEPT_FAILED: i32 = 82;
 /// Exit code: too many requests that cannot be dropped.
 const OVERSIZED: i32 = 83;
 
-/// What is told of a worker that took offence at what its owner wrote.
+/// The reason of a worker that cannot use what its owner set or wrote.
 pub(super) const SETTINGS_REFUSED: &str = "ended: its settings or files are refused";
 
-/// What a worker's exit code tells, unless nothing was wrong.
-pub(super) fn reason(exit_code: i32) -> Option<String> {
-    let reason = match exit_code {
-        0 => return None,
-        2 => SETTINGS_REFUSED,
-        STUCK => "ended: the loop was stuck",
-        ACCEPT_FAILED => {
+/// Why a worker has ended, unless nothing was wrong.
+pub(super) fn reason(status: io::Result<ExitStatus>) -> Option<String> {
+    // Where a parent ignores SIGCHLD, so do its children, and the system keeps no status.
+    let (code, signal) = status.map_or((None, None), |it| (it.code(), it.signal()));
+    let reason = match (code, signal.map(Signal::try_from)) {
+        (Some(0), _) => return None,
+        (Some(2), _) => SETTINGS_REFUSED,
+        (Some(STUCK), _) => "ended: the loop was stuck",
+        (Some(ACCEPT_FAILED), _) => {
             "ended: no connection could be accepted, for want of descriptors, threads or memory"
         }
-        OVERSIZED => "ended: too many oversized requests",
-        _ => return Some(format!("ended with exit code {exit_code}")),
+        (Some(OVERSIZED), _) => "ended: too many oversized requests",
+        (Some(code), _) => return Some(format!("ended with exit code {code}")),
+        (None, Some(Ok(signal))) => return Some(format!("was killed by {signal}")),
+        (None, _) => "ended",
     };
     Some(reason.to_owned())
 }
@@ -48,10 +57,8 @@ pub(super) fn reason(exit_code: i32) -> Option<String> {
 /// Shared by the loop, which writes most of it, and by the threads that watch over it.
 #[derive(Default)]
 pub(crate) struct Health {
-    start: OnceLock<Instant>,
-    /// When the loop began the request in hand, in milliseconds since the start plus one; 0 while
-    /// there is none.
-    busy_since: AtomicU64,
+    /// How often the loop has begun or ended a request: odd while it has one in hand.
+    steps: AtomicU64,
     oversized: AtomicUsize,
     has_ended_accepting: AtomicBool,
     is_closing: AtomicBool,
@@ -60,8 +67,6 @@ pub(crate) struct Health {
     idle_descriptors: OnceLock<usize>,
     wake_loop: OnceLock<Box<dyn Fn() + Send + Sync>>,
     watch: OnceLock<Thread>,
-    /// Whether there was a request since the watch looked.
-    is_active: AtomicBool,
     /// Whether the next request is to wake the watch.
     is_watch_asleep: AtomicBool,
 }
@@ -79,8 +84,7 @@ impl Health {
 
     /// The loop begins a request.
     pub(crate) fn begin(&self) {
-        self.busy_since.store(millis(self.age()) + 1, Relaxed);
-        self.is_active.store(true, Relaxed);
+        self.steps.fetch_add(1, Relaxed);
         if self.is_watch_asleep.load(Relaxed) {
             self.wake_watch();
         }
@@ -88,7 +92,11 @@ impl Health {
 
     /// The loop has ended its request.
     pub(crate) fn end(&self) {
-        self.busy_since.store(0, Relaxed);
+        self.steps.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn steps(&self) -> u64 {
+        self.steps.load(Relaxed)
     }
 
     /// One more request is kept that can never be dropped.
@@ -139,12 +147,11 @@ impl Health {
     }
 
     /// Has the watch, which calls this, wait for so long or until something happens; if the wait is
-    /// a long one, the next request counts. Whether there was a request.
-    pub(super) fn wait(&self, time: Duration, is_long: bool) -> bool {
+    /// a long one, the next request counts.
+    pub(super) fn wait(&self, time: Duration, is_long: bool) {
         self.watch.get_or_init(thread::current);
         self.is_watch_asleep.store(is_long, Relaxed);
         thread::park_timeout(time);
-        self.is_active.swap(false, Relaxed)
     }
 
     fn wake_watch(&self) {
@@ -154,14 +161,9 @@ impl Health {
         }
     }
 
-    fn age(&self) -> Duration {
-        self.start.get_or_init(Instant::now).elapsed()
-    }
-
-    /// The exit code of what is wrong, if something is.
-    pub(super) fn trouble(&self, longest_request: Duration) -> Option<i32> {
-        let (age, begun) = (self.age(), self.busy_since.load(Relaxed));
-        if begun > 0 && millis(age) + 1 > begun + millis(longest_request) {
+    /// The exit code of what is wrong with a worker of this age, if something is.
+    pub(super) fn trouble(&self, age: Duration, is_stuck: bool) -> Option<i32> {
+        if is_stuck {
             Some(STUCK)
         } else if self.has_ended_accepting() && !self.is_closing() {
             Some(ACCEPT_FAILED)
@@ -197,65 +199,47 @@ pub(crate) fn note_panics(health: Arc<Health>) {
     }));
 }
 
-/// A duration in whole milliseconds.
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LONGEST: Duration = Duration::from_secs(4);
-
-    fn ten_seconds_old() -> Health {
-        let start = Instant::now().checked_sub(Duration::from_secs(10)).unwrap();
-        Health {
-            start: start.into(),
-            ..Health::default()
-        }
-    }
-
     #[test]
-    fn a_healthy_loop_is_no_trouble() {
+    fn nothing_is_wrong_with_a_worker_of_any_age_unless_it_is_stuck() {
         let health = Health::default();
-        health.begin();
-        assert_eq!(health.trouble(LONGEST), None);
-        health.end();
-        assert_eq!(health.trouble(Duration::ZERO), None);
+        assert_eq!(health.trouble(Duration::ZERO, false), None);
+        assert_eq!(health.trouble(Duration::MAX, false), None);
+        assert_eq!(health.trouble(Duration::ZERO, true), Some(STUCK));
     }
 
     #[test]
-    fn a_request_that_takes_longer_than_the_limit_is_stuck() {
-        let health = ten_seconds_old();
-        health.busy_since.store(1, Relaxed);
-        assert_eq!(health.trouble(Duration::from_secs(60)), None);
-        assert_eq!(health.trouble(LONGEST), Some(STUCK));
+    fn the_number_of_steps_is_odd_while_there_is_a_request() {
+        let health = Health::default();
+        assert_eq!(health.steps(), 0);
+        health.begin();
+        assert_eq!(health.steps(), 1);
         health.end();
-        assert_eq!(health.trouble(LONGEST), None);
+        assert_eq!(health.steps(), 2);
     }
 
     #[test]
     fn oversized_requests_are_trouble_when_they_are_many_and_the_worker_is_not_new() {
-        let (old, new) = (ten_seconds_old(), Health::default());
-        for health in [&old, &new] {
-            for _ in 1..MAX_OVERSIZED {
-                health.add_oversized();
-            }
-            assert_eq!(health.trouble(LONGEST), None);
+        let health = Health::default();
+        for _ in 1..MAX_OVERSIZED {
             health.add_oversized();
         }
-        assert_eq!(old.trouble(LONGEST), Some(OVERSIZED));
-        assert_eq!(new.trouble(LONGEST), None);
+        assert_eq!(health.trouble(MIN_LIFE * 2, false), None);
+        health.add_oversized();
+        assert_eq!(health.trouble(MIN_LIFE * 2, false), Some(OVERSIZED));
+        assert_eq!(health.trouble(MIN_LIFE, false), None);
     }
 
     #[test]
     fn the_end_of_accepting_is_trouble_unless_it_was_asked_for() {
         let health = Health::default();
         health.end_accepting();
-        assert_eq!(health.trouble(LONGEST), Some(ACCEPT_FAILED));
+        assert_eq!(health.trouble(MIN_LIFE, false), Some(ACCEPT_FAILED));
         health.close_connections();
-        assert_eq!(health.trouble(LONGEST), None);
+        assert_eq!(health.trouble(MIN_LIFE, false), None);
     }
 
     #[test]
@@ -268,9 +252,14 @@ mod tests {
     }
 
     #[test]
-    fn an_exit_code_has_its_reason() {
-        assert_eq!(reason(0), None);
-        assert_eq!(reason(STUCK).unwrap(), "ended: the loop was stuck");
-        assert_eq!(reason(101).unwrap(), "ended with exit code 101");
+    fn how_a_worker_has_ended_tells_why() {
+        let exit = |code| reason(Ok(ExitStatus::from_raw(code << 8)));
+        assert_eq!(exit(0), None);
+        assert_eq!(exit(STUCK).unwrap(), "ended: the loop was stuck");
+        assert_eq!(exit(101).unwrap(), "ended with exit code 101");
+        let killed = reason(Ok(ExitStatus::from_raw(9)));
+        assert_eq!(killed.unwrap(), "was killed by SIGKILL");
+        let unknown = reason(Err(io::ErrorKind::NotFound.into()));
+        assert_eq!(unknown.unwrap(), "ended");
     }
 }

@@ -19,13 +19,13 @@ pub(super) const RETIRE: &str = "retire";
 /// To the worker: stop accepting, answer what you have, and end.
 pub(super) const END: &str = "end";
 
-pub(super) fn say(mut link: &UnixStream, words: &str) {
-    // Who is gone is told nothing; that he is gone is noticed where his lines are read.
+pub(super) fn send(mut link: &UnixStream, words: &str) {
+    // That the other side is gone is noticed where its lines are read.
     let _ = link.write_all(format!("{words}\n").as_bytes());
 }
 
-/// The lines that have come; at the end of all, an error.
-pub(super) fn hear(mut link: &UnixStream) -> io::Result<Vec<String>> {
+/// The lines that have come; an error when the other side is gone.
+pub(super) fn receive(mut link: &UnixStream) -> io::Result<Vec<String>> {
     let mut bytes = [0; 256];
     let read = link.read(&mut bytes)?;
     if read == 0 {

@@ -2,14 +2,14 @@
 //! gone or to be replaced.
 
 use std::{
-    env, fs, io,
+    env, io, mem,
     net::TcpListener,
     os::{
         fd::{AsFd, OwnedFd},
         unix::{net::UnixStream, process::CommandExt},
     },
     path::{Path, PathBuf},
-    process::{self, Command},
+    process::{self, Command, ExitStatus},
     time::{Duration, Instant},
 };
 
@@ -19,8 +19,9 @@ use nix::{
     sys::{
         signal::{SigSet, Signal},
         signalfd::{SfdFlags, SignalFd},
-        wait::{WaitPidFlag, WaitStatus, waitpid},
+        wait::{Id, WaitPidFlag, waitid, waitpid},
     },
+    unistd::Pid,
 };
 use sd_notify::{NotifyState, notify};
 
@@ -28,13 +29,13 @@ use super::{
     Limits, descriptors,
     health::{SETTINGS_REFUSED, reason},
     interval_after,
-    link::{END, GO, NOT_ACCEPTING, READY, RETIRE, hear, say},
+    link::{END, GO, NOT_ACCEPTING, READY, RETIRE, receive, send},
     worker::{RELOAD, START, VARIABLE},
 };
 use crate::access_log::RateLimit;
 
-/// How long a worker may take until it is ready.
-const PREPARATION: Duration = Duration::from_secs(5);
+/// How long a worker may take until it is ready, and later until it has stopped accepting.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a worker that is to end may take beyond its request in hand, until it is killed.
 const END_ROOM: Duration = Duration::from_secs(1);
@@ -67,7 +68,7 @@ pub(crate) enum SupervisorError {
     Worker(String),
 }
 
-/// What a worker is at.
+/// The states of a worker, in their order.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     /// It prepares itself.
@@ -75,7 +76,7 @@ enum State {
     /// It can serve, and was not told to.
     Ready,
     Serving,
-    /// It was told to stop accepting, and may still do.
+    /// It was told to stop accepting, and may not have done so yet.
     Retiring,
     /// It accepts no connection any more.
     Retired,
@@ -86,7 +87,7 @@ struct Child {
     process: process::Child,
     link: UnixStream,
     state: State,
-    /// Since when it prepares itself, or serves.
+    /// When the supervisor has brought it into its state, or the one before.
     since: Instant,
     is_reload: bool,
     memory_kib: u64,
@@ -113,10 +114,8 @@ pub(crate) struct Supervisor {
     quick_exits: u32,
     pause_end: Instant,
     exit_lines: RateLimit,
-    /// When the children that have not ended are killed.
+    /// When the workers that have not ended are killed.
     ending: Option<Instant>,
-    interval: Duration,
-    next_look: Instant,
 }
 
 impl Supervisor {
@@ -128,8 +127,7 @@ impl Supervisor {
         variables: Vec<(&'static str, String)>,
         announce: impl FnOnce() + 'static,
     ) -> Result<Self, SupervisorError> {
-        use Signal::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
-        let taken = SigSet::from_iter([SIGCHLD, SIGHUP, SIGINT, SIGTERM]);
+        let taken = SigSet::from_iter([Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM]);
         taken.thread_block()?;
         descriptors::limit(&limits);
         // Without `/proc`, the program is found as the shell found it.
@@ -148,35 +146,32 @@ impl Supervisor {
             pause_end: Instant::now(),
             exit_lines: RateLimit::new(1),
             ending: None,
-            interval: SHORTEST_INTERVAL,
-            next_look: Instant::now(),
         })
     }
 
     /// Has workers serve until a signal ends it.
     pub(crate) fn run(mut self) -> Result<(), SupervisorError> {
+        let (mut interval, mut next_look) = (SHORTEST_INTERVAL, Instant::now());
         while self.ending.is_none() || !self.children.is_empty() {
-            self.settle()?;
-            self.turn()?;
-        }
-        Ok(())
-    }
-
-    /// Waits for a signal, a worker's line, or the next look, and takes notice of it.
-    fn turn(&mut self) -> Result<(), SupervisorError> {
-        self.wait();
-        while let Ok(Some(info)) = self.signals.read_signal() {
-            let number = i32::try_from(info.ssi_signo).unwrap_or_default();
-            self.take(Signal::try_from(number));
-            self.next_look = Instant::now();
-        }
-        self.children.iter_mut().for_each(Child::listen);
-        self.reap()?;
-        if Instant::now() >= self.next_look {
-            tell_systemd(NotifyState::Watchdog);
-            let is_busy = self.look();
-            self.interval = interval_after(self.interval, SHORTEST_INTERVAL, is_busy);
-            self.next_look = Instant::now() + self.interval;
+            self.keep_serving()?;
+            self.wait(next_look);
+            while let Ok(Some(info)) = self.signals.read_signal() {
+                let number = i32::try_from(info.ssi_signo).unwrap_or_default();
+                self.take(Signal::try_from(number));
+                next_look = Instant::now();
+            }
+            for mut child in mem::take(&mut self.children) {
+                match child.listen() {
+                    None => self.children.push(child),
+                    Some(status) => self.note_end(child, status)?,
+                }
+            }
+            if Instant::now() >= next_look {
+                tell_systemd(NotifyState::Watchdog);
+                self.reap_orphans();
+                interval = interval_after(interval, SHORTEST_INTERVAL, self.look());
+                next_look = Instant::now() + interval;
+            }
         }
         Ok(())
     }
@@ -185,35 +180,19 @@ impl Supervisor {
         self.children.iter().any(|child| child.state == state)
     }
 
-    fn set(&mut self, before: State, after: State, word: &str) {
-        for child in &mut self.children {
-            if child.state == before {
-                say(&child.link, word);
-                (child.state, child.since) = (after, Instant::now());
-            }
-        }
+    fn tell(&mut self, before: State, words: &str, after: State) {
+        let told = self.children.iter_mut().filter(|it| it.state == before);
+        told.for_each(|child| child.tell(words, after));
     }
 
     /// One worker serves or is about to, and never do two accept.
-    fn settle(&mut self) -> Result<(), SupervisorError> {
+    fn keep_serving(&mut self) -> Result<(), SupervisorError> {
         if self.ending.is_some() || self.has(State::Retiring) {
             return Ok(());
         }
         match (self.has(State::Ready), self.has(State::Serving)) {
-            (true, true) => self.set(State::Serving, State::Retiring, RETIRE),
-            (true, false) => {
-                // The worker before has set it so that it could stop.
-                if let Err(error) = self.listener.set_nonblocking(false) {
-                    log::error!("the socket cannot be set to wait: {error}");
-                }
-                let is_reload = |child: &Child| child.state == State::Ready && child.is_reload;
-                self.has_program_failed &= !self.children.iter().any(is_reload);
-                self.set(State::Ready, State::Serving, GO);
-                if let Some(announce) = self.announce.take() {
-                    announce();
-                    tell_systemd(NotifyState::Ready);
-                }
-            }
+            (true, true) => self.tell(State::Serving, RETIRE, State::Retiring),
+            (true, false) => self.let_serve(),
             _ if self.has(State::Starting) => {}
             (false, true) if self.wants_reload && self.children.len() <= MAX_WORKERS => {
                 self.wants_reload = false;
@@ -223,6 +202,21 @@ impl Supervisor {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Has the worker serve that is ready.
+    fn let_serve(&mut self) {
+        // The worker before has set it so that it could stop.
+        if let Err(error) = self.listener.set_nonblocking(false) {
+            log::error!("the socket cannot be set to wait: {error}");
+        }
+        let is_reload = |child: &Child| child.state == State::Ready && child.is_reload;
+        self.has_program_failed &= !self.children.iter().any(is_reload);
+        self.tell(State::Ready, GO, State::Serving);
+        if let Some(announce) = self.announce.take() {
+            announce();
+            tell_systemd(NotifyState::Ready);
+        }
     }
 
     fn start(&mut self, is_reload: bool) -> Result<(), SupervisorError> {
@@ -287,10 +281,11 @@ impl Supervisor {
         }
     }
 
-    fn wait(&self) {
-        let patience = self.next_look.saturating_duration_since(Instant::now());
+    /// Waits for a signal, a worker's line or end, or the next look.
+    fn wait(&self, next_look: Instant) {
+        let time = next_look.saturating_duration_since(Instant::now());
         // Rounded up: too early would be for nothing.
-        let timeout = PollTimeout::try_from(patience + Duration::from_millis(1));
+        let timeout = PollTimeout::try_from(time + Duration::from_millis(1));
         let mut sources = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
         let links = self.children.iter().map(|child| child.link.as_fd());
         sources.extend(links.map(|link| PollFd::new(link, PollFlags::POLLIN)));
@@ -301,42 +296,43 @@ impl Supervisor {
     fn take(&mut self, signal: Result<Signal, Errno>) {
         match signal {
             Ok(Signal::SIGHUP) => self.wants_reload = true,
-            Ok(signal @ (Signal::SIGTERM | Signal::SIGINT)) if self.ending.is_none() => {
+            Ok(signal) if self.ending.is_none() => {
                 log::info!("{signal}: ending");
                 tell_systemd(NotifyState::Stopping);
                 self.ending = Some(Instant::now() + self.limits.request + END_ROOM);
-                self.children.iter().for_each(|it| say(&it.link, END));
+                self.children.iter().for_each(|it| send(&it.link, END));
             }
-            // A worker has ended: all that have are waited for.
             _ => {}
         }
     }
 
-    /// Takes notice of all children that have ended; as process 1 of a container, of any others.
-    fn reap(&mut self) -> Result<(), SupervisorError> {
-        loop {
-            let (pid, reason) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::Exited(pid, code)) => (pid, reason(code)),
-                Ok(WaitStatus::Signaled(pid, signal, _)) => {
-                    (pid, Some(format!("was killed by {signal}")))
-                }
-                Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return Ok(()),
-                _ => continue,
-            };
-            let is_it = |child: &Child| i32::try_from(child.process.id()) == Ok(pid.as_raw());
-            let Some(position) = self.children.iter().position(is_it) else {
-                continue;
-            };
-            let child = self.children.remove(position);
-            let reason = child.reason.or(reason);
-            if child.state == State::Starting && self.ending.is_none() {
-                self.give_up(
-                    child.is_reload,
-                    reason.unwrap_or_else(|| "ended".to_owned()),
-                )?;
-            } else if let Some(reason) = reason {
-                self.note_exit(child.since.elapsed(), &reason);
-            }
+    /// A worker has ended.
+    fn note_end(
+        &mut self,
+        child: Child,
+        status: io::Result<ExitStatus>,
+    ) -> Result<(), SupervisorError> {
+        let reason = child.reason.or_else(|| reason(status));
+        if child.state == State::Starting && self.ending.is_none() {
+            let reason = reason.unwrap_or_else(|| "ended".to_owned());
+            self.give_up(child.is_reload, reason)?;
+        } else if let Some(reason) = reason {
+            self.note_exit(child.since.elapsed(), &reason);
+        }
+        Ok(())
+    }
+
+    /// As process 1 of a container, this one is the parent of what others leave behind.
+    fn reap_orphans(&self) {
+        let is_worker = |pid: Pid| {
+            let mut children = self.children.iter();
+            children.any(|child| i32::try_from(child.process.id()) == Ok(pid.as_raw()))
+        };
+        let ended = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        while let Ok(Some(pid)) = waitid(Id::All, ended).map(|status| status.pid())
+            && !is_worker(pid)
+        {
+            let _ = waitpid(pid, None);
         }
     }
 
@@ -347,24 +343,28 @@ impl Supervisor {
         let is_late = self.ending.is_some_and(|end| Instant::now() > end);
         let mut is_busy = self.ending.is_some() || !self.has(State::Serving);
         for child in &mut self.children {
-            let before = child.memory_kib;
-            child.measure();
-            is_busy |= child.memory_kib.abs_diff(before) > STEADY_KIB
-                || child.memory_kib > limit / 2
-                || child.state == State::Starting;
-            let is_slow = child.state == State::Starting && child.since.elapsed() > PREPARATION;
-            if child.memory_kib > limit / 4 * 3 && child.state == State::Serving {
-                let mib = child.memory_kib / 1024;
+            let memory = descriptors::resident_kib(child.process.id());
+            let before = mem::replace(&mut child.memory_kib, memory);
+            if memory > limit / 4 * 3 && child.state == State::Serving {
+                let mib = memory / 1024;
                 child.reason = Some(format!("ended: it used {mib} MiB of memory"));
                 // Early enough for what it has in hand to be answered.
-                child.state = State::Retiring;
-                say(&child.link, END);
-            } else if is_slow {
-                child.reason = Some(format!("was not ready within {} s", PREPARATION.as_secs()));
+                child.tell(END, State::Retiring);
             }
-            if child.memory_kib > limit || is_slow || is_late {
+            let step = match child.state {
+                State::Starting => Some("was not ready"),
+                State::Retiring => Some("did not stop accepting"),
+                _ => None,
+            };
+            let is_slow = step.is_some() && child.since.elapsed() > PATIENCE;
+            if let Some(step) = step.filter(|_| is_slow) {
+                let reason = format!("{step} within {} s", PATIENCE.as_secs());
+                child.reason.get_or_insert(reason);
+            }
+            if memory > limit || is_slow || is_late {
                 child.kill();
             }
+            is_busy |= memory.abs_diff(before) > STEADY_KIB || memory > limit / 2 || step.is_some();
         }
         is_busy
     }
@@ -376,21 +376,28 @@ fn tell_systemd(state: NotifyState<'_>) {
 }
 
 impl Child {
+    fn tell(&mut self, words: &str, state: State) {
+        send(&self.link, words);
+        (self.state, self.since) = (state, Instant::now());
+    }
+
     fn kill(&mut self) {
         // It was not waited for yet, so no other process can have its number.
         let _ = self.process.kill();
     }
 
-    fn listen(&mut self) {
-        match hear(&self.link) {
-            Ok(lines) => lines.iter().for_each(|line| self.obey(line)),
+    /// Reads what it says. How it has ended, if it has.
+    fn listen(&mut self) -> Option<io::Result<ExitStatus>> {
+        match receive(&self.link) {
+            Ok(lines) => lines.iter().for_each(|line| self.take(line)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             // It ends, or can be told nothing any more.
             Err(_) => self.kill(),
         }
+        self.process.try_wait().transpose()
     }
 
-    fn obey(&mut self, line: &str) {
+    fn take(&mut self, line: &str) {
         match (self.state, line.strip_prefix(READY)) {
             (State::Starting, Some(version)) => {
                 self.state = State::Ready;
@@ -406,16 +413,6 @@ impl Child {
             // What a later version says is nothing to this one.
             _ => {}
         }
-    }
-
-    /// Measures its resident memory; where the system does not tell it as Linux does, only the
-    /// system's own bound is left.
-    fn measure(&mut self) {
-        let status =
-            fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-        self.memory_kib = number.unwrap_or(0);
     }
 }
 

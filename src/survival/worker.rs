@@ -1,7 +1,7 @@
-//! The worker's side: takes the socket over, obeys the supervisor, watches over the loop.
+//! The worker's side: takes the socket over, does what the supervisor says, watches over the loop.
 
 use std::{
-    env, io,
+    env, io, mem,
     net::TcpListener,
     os::{fd::AsFd, unix::net::UnixStream},
     process,
@@ -19,7 +19,7 @@ use super::{
     Limits,
     health::{Health, STUCK, note_panics},
     interval_after,
-    link::{END, GO, NOT_ACCEPTING, READY, RETIRE, hear, say},
+    link::{END, GO, NOT_ACCEPTING, READY, RETIRE, receive, send},
     socket::wake_accept,
 };
 
@@ -83,27 +83,27 @@ impl Worker {
     /// Says that everything is prepared, and waits to be told to serve.
     pub(crate) fn wait_for_go(self) -> io::Result<TcpListener> {
         let listener = self.listener.try_clone()?;
-        let (go, told) = channel();
+        let (go, gone) = channel();
         let health = Arc::clone(&self.health);
         note_panics(Arc::clone(&self.health));
         let this = Arc::new(self);
-        let (obeying, watching) = (Arc::clone(&this), Arc::clone(&this));
+        let (linked, watching) = (Arc::clone(&this), Arc::clone(&this));
         let thread = |name: &str| thread::Builder::new().name(name.to_owned());
         thread("link")
-            .spawn(move || obeying.obey(&go))
+            .spawn(move || linked.follow(&go))
             .and_then(|_| thread("watch").spawn(move || watching.watch()))
             .map_err(|error| io::Error::other(format!("no thread can be started: {error}")))?;
         let version = env!("CARGO_PKG_VERSION");
-        say(&this.link, &format!("{READY}daoxiao {version}"));
+        send(&this.link, &format!("{READY}daoxiao {version}"));
         // Without a word, there is nothing to serve for.
-        told.recv().unwrap_or_else(|_| process::exit(0));
+        gone.recv().unwrap_or_else(|_| process::exit(0));
         health.count_idle_descriptors();
         Ok(listener)
     }
 
-    fn obey(&self, go: &Sender<()>) {
-        // When the supervisor is gone, so is the worker.
-        while let Ok(lines) = hear(&self.link) {
+    /// Does what the supervisor says, until it is gone: then so is the worker.
+    fn follow(&self, go: &Sender<()>) {
+        while let Ok(lines) = receive(&self.link) {
             for line in lines {
                 match line.as_str() {
                     // The loop waits for that, once.
@@ -138,39 +138,47 @@ impl Worker {
         self.stop_accepting();
     }
 
+    /// Looks at the health of the loop. When it is to end, it ends the process itself as soon as it
+    /// has answered what it had, unless it is stuck.
     fn watch(&self) {
-        let mut interval = SHORTEST_INTERVAL;
-        let (mut busy, mut retired, mut leaving) = (0, None, None);
+        let Self { health, limits, .. } = self;
+        let begun = Instant::now();
+        let (mut interval, mut last_step) = (SHORTEST_INTERVAL, begun);
+        let (mut steps, mut busy, mut retired, mut leaving) = (0, 0, None, None);
         loop {
-            let was_active = self.health.wait(interval, interval > SHORTEST_INTERVAL);
-            if let Some(trouble) = self.health.trouble(self.limits.request) {
+            health.wait(interval, interval > SHORTEST_INTERVAL);
+            let now = Instant::now();
+            let steps_before = mem::replace(&mut steps, health.steps());
+            let has_request = steps % 2 == 1;
+            if steps != steps_before || !has_request {
+                last_step = now;
+            }
+            if let Some(trouble) = health.trouble(now - begun, now - last_step > limits.request) {
                 self.end(trouble);
             }
-            let before = busy;
-            busy = self.health.busy_descriptors();
-            if self.health.has_ended_accepting() {
+            let busy_before = mem::replace(&mut busy, health.busy_descriptors());
+            if health.has_ended_accepting() {
                 let since = *retired.get_or_insert_with(|| {
-                    say(&self.link, NOT_ACCEPTING);
-                    Instant::now()
+                    send(&self.link, NOT_ACCEPTING);
+                    now
                 });
-                if busy == 0 || since.elapsed() > RETIREMENT {
-                    self.health.leave(0);
+                if busy == 0 || now - since > RETIREMENT {
+                    health.leave(0);
                 }
             } else if busy > 0 {
                 // A connection has two descriptors, and each that is new may wait behind another.
-                let new = busy.saturating_sub(before) / 2;
+                let new = busy.saturating_sub(busy_before) / 2;
                 self.wake_idle_workers(new.clamp(1, MAX_WAKES));
             }
-            if let Some(code) = self.health.exit_code() {
-                // The loop ends the process when it has answered what it had, unless it is stuck.
-                let since = *leaving.get_or_insert_with(Instant::now);
-                if code == STUCK || since.elapsed() > self.limits.request + DRAIN {
+            if let Some(code) = health.exit_code() {
+                let since = *leaving.get_or_insert(now);
+                if code == STUCK || now - since > limits.request + DRAIN {
                     log::logger().flush();
                     process::exit(code);
                 }
             }
-            let is_busy = busy != before || was_active || leaving.is_some();
-            interval = interval_after(interval, SHORTEST_INTERVAL, is_busy);
+            let is_busy = steps != steps_before || busy != busy_before || leaving.is_some();
+            interval = interval_after(interval, SHORTEST_INTERVAL, is_busy || has_request);
         }
     }
 

@@ -12,7 +12,8 @@ use std::{
 };
 
 use crate::support::{
-    Bot, LIMIT, children, connect, exchange, poll, post_kept, post_request, read_reply, signed,
+    Bot, LIMIT, children, connect, exchange, poll, post_kept, post_request, read_reply,
+    signal as send_signal, signed,
     site::{Site, http_ok},
     text_message,
 };
@@ -24,7 +25,7 @@ const MAX_WAITING: usize = 256;
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// A bot whose joke site answers with these jokes when the sender is used, or not in this test.
-pub fn bot_with_held_jokes(jokes: &[&str], budget: &str) -> (Bot, Site, Sender<()>) {
+pub fn bot_with_held_jokes(jokes: &[&str], flags: &[&str]) -> (Bot, Site, Sender<()>) {
     let (release, gate) = channel::<()>();
     let gate = Mutex::new(gate);
     let page = jokes.join("\n\n");
@@ -32,10 +33,8 @@ pub fn bot_with_held_jokes(jokes: &[&str], budget: &str) -> (Bot, Site, Sender<(
         let _ = gate.lock().unwrap().recv_timeout(LIMIT);
         let _ = stream.write_all(&http_ok("text/plain", page.as_bytes()));
     });
-    let bot = Bot::with(
-        &["--joke-url", &site.url("/"), "--joke-budget", budget],
-        &[],
-    );
+    let url = site.url("/");
+    let bot = Bot::with(&[&["--joke-url", url.as_str()], flags].concat(), &[]);
     (bot, site, release)
 }
 
@@ -71,7 +70,7 @@ fn is_builtin(joke: &str) -> bool {
 
 #[test]
 fn texts_are_answered_while_a_joke_is_waited_for_and_each_asker_gets_one_of_their_own() {
-    let (bot, site, release) = bot_with_held_jokes(&SIX, "4000");
+    let (bot, site, release) = bot_with_held_jokes(&SIX, &["--joke-budget", "4000"]);
     let mut askers: Vec<TcpStream> = (0..4).map(|_| ask(&bot)).collect();
     wait_for_hit(&site);
     let begun = Instant::now();
@@ -92,7 +91,7 @@ fn texts_are_answered_while_a_joke_is_waited_for_and_each_asker_gets_one_of_thei
 
 #[test]
 fn the_same_message_again_gets_the_joke_of_the_first_whichever_connection_is_still_there() {
-    let (bot, site, release) = bot_with_held_jokes(&SIX, "4000");
+    let (bot, site, release) = bot_with_held_jokes(&SIX, &["--joke-budget", "4000"]);
     let message = text_message("笑话");
     let first = send(&bot, &message);
     let mut again = [send(&bot, &message), send(&bot, &message)];
@@ -114,7 +113,7 @@ fn the_same_message_again_gets_the_joke_of_the_first_whichever_connection_is_sti
 
 #[test]
 fn an_asker_waits_no_longer_than_the_budget_and_the_next_not_at_all() {
-    let (bot, site, _release) = bot_with_held_jokes(&SIX, "400");
+    let (bot, site, _release) = bot_with_held_jokes(&SIX, &["--joke-budget", "400"]);
     let begun = Instant::now();
     let joke = read_reply(&mut ask(&bot)).unwrap().content();
     let waited = begun.elapsed();
@@ -129,7 +128,7 @@ fn an_asker_waits_no_longer_than_the_budget_and_the_next_not_at_all() {
 
 #[test]
 fn more_askers_than_may_wait_get_a_joke_of_the_bots_own_at_once() {
-    let (bot, site, release) = bot_with_held_jokes(&SIX, "4000");
+    let (bot, site, release) = bot_with_held_jokes(&SIX, &["--joke-budget", "4000"]);
     let waiting: Vec<TcpStream> = (0..MAX_WAITING).map(|_| ask(&bot)).collect();
     wait_for_hit(&site);
     let begun = Instant::now();
@@ -146,10 +145,12 @@ fn more_askers_than_may_wait_get_a_joke_of_the_bots_own_at_once() {
 #[test]
 fn a_signal_gives_those_who_wait_a_joke_of_the_bots_own_at_once() {
     for signal in ["TERM", "INT"] {
-        let (mut bot, site, _release) = bot_with_held_jokes(&SIX, "4000");
+        let (mut bot, site, _release) = bot_with_held_jokes(&SIX, &["--joke-budget", "4000"]);
         let mut askers = [ask(&bot), ask(&bot)];
         wait_for_hit(&site);
         let begun = Instant::now();
+        // A terminal and systemd send it to all processes.
+        send_signal(bot.worker_pid(), &format!("SIG{signal}")).unwrap();
         bot.signal(signal);
         for asker in &mut askers {
             let joke = read_reply(asker).unwrap().content();
@@ -164,7 +165,7 @@ fn a_signal_gives_those_who_wait_a_joke_of_the_bots_own_at_once() {
 
 #[test]
 fn what_comes_behind_an_asker_on_the_same_connection_keeps_its_order_and_nobody_else_waits() {
-    let (bot, site, release) = bot_with_held_jokes(&["一个很长的笑话"], "4000");
+    let (bot, site, release) = bot_with_held_jokes(&["一个很长的笑话"], &["--joke-budget", "4000"]);
     let mut connection = connect(bot.address);
     for text in ["你好", "笑话", "笑话", "再见"] {
         let request = post_kept(&signed("/wechat"), text_message(text).as_bytes());
@@ -189,7 +190,7 @@ fn what_comes_behind_an_asker_on_the_same_connection_keeps_its_order_and_nobody_
 
 #[test]
 fn a_reload_and_a_new_worker_leave_no_asker_without_a_joke() {
-    let (bot, site, release) = bot_with_held_jokes(&SIX, "4000");
+    let (bot, site, release) = bot_with_held_jokes(&SIX, &["--joke-budget", "4000"]);
     let mut asker = ask(&bot);
     wait_for_hit(&site);
     let old = bot.worker_pid();
@@ -208,4 +209,52 @@ fn a_reload_and_a_new_worker_leave_no_asker_without_a_joke() {
     release.send(()).unwrap();
     assert!(SIX.contains(&bot.answer_to("笑话").as_str()));
     assert_eq!(site.hits(), 2);
+}
+
+/// The worker gives the askers their answers before it ends.
+fn assert_jokes_before_the_end(bot: &Bot, worker: u32, askers: Vec<TcpStream>) {
+    for mut asker in askers {
+        let joke = read_reply(&mut asker).unwrap().content();
+        assert!(is_builtin(&joke), "{joke}");
+    }
+    let ended = poll(Instant::now() + LIMIT, || {
+        (!children(bot.pid()).contains(&worker)).then_some(())
+    });
+    assert_eq!(ended, Some(()), "the worker is still there");
+}
+
+#[test]
+fn a_worker_that_is_to_end_gives_those_who_wait_a_joke_of_the_bots_own_first() {
+    let (bot, site, _release) = bot_with_held_jokes(&SIX, &["--joke-budget", "4000"]);
+    // One after the other, as under a flood that never ends.
+    for time in 1..=3 {
+        let worker = bot.worker_pid();
+        let askers = vec![ask(&bot), ask(&bot)];
+        let asked = poll(Instant::now() + LIMIT, || {
+            (site.hits() == time).then_some(())
+        });
+        assert_eq!(asked, Some(()), "the site is not asked");
+        let bomb = b"POST / HTTP/1.1\r\nContent-Length: 99999999999999\r\n\r\nx";
+        let _held: Vec<_> = (0..130)
+            .map(|_| {
+                let mut stream = connect(bot.address);
+                stream.write_all(bomb).unwrap();
+                stream
+            })
+            .collect();
+        assert_jokes_before_the_end(&bot, worker, askers);
+    }
+    bot.wait_for_log(" WARN  the worker ended: too many oversized requests");
+}
+
+#[test]
+fn a_worker_out_of_descriptors_gives_those_who_wait_a_joke_of_the_bots_own_first() {
+    let flags = ["--joke-budget", "4000", "--max-connections", "8"];
+    let (bot, site, _release) = bot_with_held_jokes(&SIX, &flags);
+    let worker = bot.worker_pid();
+    let askers = vec![ask(&bot)];
+    wait_for_hit(&site);
+    let _idle: Vec<_> = (0..60).map(|_| TcpStream::connect(bot.address)).collect();
+    assert_jokes_before_the_end(&bot, worker, askers);
+    bot.wait_for_log(" WARN  the worker ended: no connection could be accepted");
 }

@@ -57,7 +57,7 @@ fn each_request_has_its_line_also_when_the_bot_is_replaced_or_ended_at_once() {
 
 #[test]
 fn what_comes_before_a_joke_is_written_before_the_joke_is_waited_for() {
-    let (bot, site, release) = bot_with_held_jokes(&["一个很长的笑话"], "4000");
+    let (bot, site, release) = bot_with_held_jokes(&["一个很长的笑话"], &["--joke-budget", "4000"]);
     let mut connection = TcpStream::connect(bot.address).unwrap();
     connection.set_read_timeout(Some(LIMIT)).unwrap();
     let mut requests = post_kept(&signed("/wechat"), text_message("你好").as_bytes());
@@ -93,7 +93,8 @@ fn a_refusal_by_another_thread_is_written_while_the_loop_waits() {
 
 #[test]
 fn what_is_answered_on_the_way_out_has_its_line() {
-    let (bot, site, _release) = bot_with_held_jokes(&["一个很长的笑话"], "4000");
+    let (bot, site, _release) =
+        bot_with_held_jokes(&["一个很长的笑话"], &["--joke-budget", "4000"]);
     let ask = |words: &str, times| {
         let mut connection = TcpStream::connect(bot.address).unwrap();
         connection.set_read_timeout(Some(LIMIT)).unwrap();

@@ -335,6 +335,55 @@ fn process_1_without_proc_or_with_little_address_space_serves_and_ends() {
 }
 
 #[test]
+fn process_1_waits_for_what_others_leave_behind() {
+    let Some(bot) = bot_behind("sleep 0 & sleep 0 &") else {
+        return;
+    };
+    let supervisor = children(bot.pid())[0];
+    let has_one = || (children(supervisor).len() == 1).then_some(());
+    assert_eq!(poll(Instant::now() + LIMIT, has_one), Some(()));
+    assert_eq!(bot.answer_to("你好"), "好你");
+}
+
+#[test]
+fn a_bot_whose_parent_ignores_the_ends_of_its_children_has_the_next_worker_serve() {
+    let Some(env) = find("env") else {
+        return;
+    };
+    let ignoring = |program: &str| {
+        let mut command = Command::new(&env);
+        command.args(["--ignore-signal=CHLD", program]);
+        command
+    };
+    if !ignoring("true").status().unwrap().success() {
+        return;
+    }
+    let mut command = ignoring(env!("CARGO_BIN_EXE_daoxiao"));
+    command
+        .args(["--listen", "127.0.0.1:0", "--joke-source", "none"])
+        .env("WECHAT_TOKEN", TOKEN);
+    let bot = Bot::spawn(command);
+    for _ in 0..2 {
+        bot.kill_worker();
+        assert_eq!(bot.answer_to("你好"), "好你");
+    }
+    let (status, log) = bot.stop();
+    assert_eq!(status.code(), Some(0));
+    assert!(log.contains(" WARN  the worker ended\n"), "{log}");
+}
+
+#[test]
+fn a_worker_that_is_frozen_does_not_keep_the_next_one_from_serving() {
+    let bot = Bot::start();
+    let frozen = bot.worker_pid();
+    signal(frozen, "SIGSTOP").unwrap();
+    bot.signal("HUP");
+    bot.wait_for_log(" WARN  the worker did not stop accepting within 5 s");
+    assert_eq!(bot.answer_to("你好"), "好你");
+    assert!(!children(bot.pid()).contains(&frozen));
+}
+
+#[test]
 fn a_socket_that_is_handed_in_is_served() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -454,6 +503,22 @@ fn peers_that_read_no_answer_keep_nobody_waiting() {
         // What WeChat waits; without a flood beside it, it is some milliseconds.
         assert!(begun.elapsed() < Duration::from_secs(5), "{target}");
     }
+    assert_eq!(bot.worker_pid(), worker);
+}
+
+#[test]
+fn a_peer_that_reads_no_answer_and_stalls_a_body_behind_it_keeps_nobody_waiting() {
+    let bot = Bot::start();
+    let worker = bot.worker_pid();
+    let stalled = "POST / HTTP/1.1\r\nContent-Length: 2000\r\n\r\n<xm";
+    let target = format!("{}&echostr={}", signed("/"), "x".repeat(1000));
+    let answered = format!("GET {target} HTTP/1.1\r\n\r\n").repeat(2_000);
+    let stream = unread(bot.address, "").unwrap();
+    stream.set_write_timeout(Some(LIMIT)).unwrap();
+    let requests = answered + stalled;
+    (&stream).write_all(requests.as_bytes()).unwrap();
+    bot.wait_for_log("POST / - refused: the query has no signature 403");
+    assert_eq!(bot.answer_to("你好"), "好你");
     assert_eq!(bot.worker_pid(), worker);
 }
 
@@ -596,8 +661,9 @@ fn a_bot_whose_log_nobody_reads_keeps_nobody_waiting_and_says_what_is_missing() 
     answer();
     let told = log.find_map(|line| {
         let line = line.unwrap();
-        line.strip_suffix(" lines are missing here: nobody read the log")
-            .map(|start| start.rsplit(' ').next().unwrap().parse::<usize>().unwrap())
+        let told = line.strip_suffix(" lines are missing here: nobody read the log")?;
+        let (_time, count) = told.split_once("Z WARN  ").unwrap();
+        Some(count.parse::<usize>().unwrap())
     });
     let missing = told.unwrap();
     assert!((1..=500).contains(&missing), "{missing}");

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::{signed, signed_at};
 
@@ -140,9 +140,11 @@ pub fn unread_pipeline(bot: SocketAddr, requests: usize) -> std::io::Result<TcpS
 
 /// Sends requests on one connection and reads no answer.
 pub fn unread(bot: SocketAddr, requests: &str) -> std::io::Result<TcpStream> {
-    let stream = TcpStream::connect(bot)?;
+    let socket = Socket::new(Domain::for_address(bot), Type::STREAM, None)?;
     // The peer that takes nothing: the answers fill the bot's side at once.
-    SockRef::from(&stream).set_recv_buffer_size(1)?;
+    socket.set_recv_buffer_size(1)?;
+    socket.connect(&bot.into())?;
+    let stream = TcpStream::from(socket);
     stream.set_write_timeout(Some(Duration::from_millis(200)))?;
     let _ = (&stream).write_all(requests.as_bytes());
     Ok(stream)
