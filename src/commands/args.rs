@@ -58,14 +58,7 @@ pub(crate) struct MaxAgeArg {
     /// How many seconds a request's timestamp may differ from now; 0 means any. What this can't
     /// prevent is in docs/settings.md
     #[arg(long, env = "DAOXIAO_MAX_AGE", value_name = "SECONDS", default_value = "300", value_parser = spoken(seconds::<0, LONGEST_AGE>))]
-    max_age: Duration,
-}
-
-impl MaxAgeArg {
-    /// How far a timestamp may be from now, if that is limited.
-    pub(crate) fn limit(&self) -> Option<Duration> {
-        (!self.max_age.is_zero()).then_some(self.max_age)
-    }
+    pub(crate) max_age: Duration,
 }
 
 impl LogArgs {

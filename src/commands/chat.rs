@@ -155,7 +155,7 @@ impl Running {
         let account = Account {
             token: wechat.token.clone(),
             crypt: wechat.crypt.clone(),
-            max_age: args.age.limit(),
+            max_age: Some(args.age.max_age),
         };
         let words = Arc::new(args.words.read()?);
         let service = Service {

@@ -126,10 +126,7 @@ pub(super) fn run_token() -> Result<RunToken, EnvironmentError> {
 }
 
 /// The account of a Token, with encryption if its key is in the environment.
-pub(super) fn account(
-    token: Token,
-    max_age: Option<Duration>,
-) -> Result<Account, EnvironmentError> {
+pub(super) fn account(token: Token, max_age: Duration) -> Result<Account, EnvironmentError> {
     let key: Option<EncodingAesKey> = secret(ENCODING_AES_KEY)?;
     let app_id: Option<AppId> = secret(APP_ID)?;
     let crypt = match (key, app_id) {
@@ -141,7 +138,7 @@ pub(super) fn account(
     Ok(Account {
         token,
         crypt,
-        max_age,
+        max_age: Some(max_age),
     })
 }
 
@@ -152,7 +149,7 @@ pub(super) fn wechat() -> Result<WeChat, EnvironmentError> {
 
 /// What WeChat's server knows of the account of a Token.
 pub(super) fn wechat_of(token: Token) -> Result<WeChat, EnvironmentError> {
-    let Account { token, crypt, .. } = account(token, None)?;
+    let Account { token, crypt, .. } = account(token, Duration::ZERO)?;
     Ok(WeChat { token, crypt })
 }
 

@@ -101,7 +101,7 @@ fn supervise(args: ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> 
         announce(&token);
         variables.push((TOKEN, token.as_str().to_owned()));
     }
-    secrets::account(token, args.age.limit())?;
+    secrets::account(token, args.age.max_age)?;
     args.words.read()?;
     args.jokes.settings()?;
     let listener = socket::listen(args.listen).map_err(CommandError::failure)?;
@@ -129,7 +129,7 @@ fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
             banned: banned(&words),
             ..joke_settings(args.jokes, worker.is_reload)?
         },
-        callback: Callback::new(secrets::account(token, args.age.limit())?, words),
+        callback: Callback::new(secrets::account(token, args.age.max_age)?, words),
     };
     let listener = worker.wait_for_go().map_err(CommandError::failure)?;
     let mut server = Server::open(listener, service, Arc::clone(&health))

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    net::TcpListener,
     os::unix::ffi::OsStrExt,
     process::{Output, Stdio},
 };
@@ -455,6 +456,22 @@ fn every_error_of_the_command_line_is_in_chinese_too() {
             &["--listen", "127.0.0.1:0", "--jokes", "/no/such/file"],
             "错误：--jokes /no/such/file：读不了文件：文件不存在",
         ),
+        (
+            &["--token", "verysecret1"],
+            "错误：--token：密钥写在命令行里，别的程序也看得到；请设置环境变量 WECHAT_TOKEN",
+        ),
+        (
+            &["say"],
+            "错误：没有消息内容：请写上 TEXT，或从标准输入传入",
+        ),
+        (
+            &["words", "/no/such/file"],
+            "错误：/no/such/file：读不了文件：文件不存在",
+        ),
+        (
+            &["cgi"],
+            "错误：没有设置 REQUEST_METHOD：这个命令由 Web 服务器来运行，请求写在环境变量里",
+        ),
     ] {
         assert_eq!(
             refused_in_chinese(arguments, &[("WECHAT_TOKEN", TOKEN)]),
@@ -477,6 +494,77 @@ fn every_error_of_the_command_line_is_in_chinese_too() {
     ] {
         assert_eq!(refused_in_chinese(&[], variables), expected);
     }
+}
+
+#[test]
+fn what_is_wrong_with_a_secret_is_said_in_chinese_too() {
+    for (variables, expected) in [
+        (
+            &[("WECHAT_TOKEN", "abcdef # mine")][..],
+            "错误：WECHAT_TOKEN 的值不能用：值后面的注释会被当成值的一部分，请另起一行",
+        ),
+        (
+            &[("export WECHAT_TOKEN", TOKEN)],
+            "错误：有个变量名叫“export WECHAT_TOKEN”：设置文件里不要写 export",
+        ),
+        (
+            &[("NOTIFY_SOCKET", "nobody")],
+            "错误：没有设置 WECHAT_TOKEN：服务的设置文件里要有一行 WECHAT_TOKEN=…，前面不要写 export",
+        ),
+        (
+            &[
+                ("WECHAT_TOKEN", TOKEN),
+                ("WECHAT_ENCODING_AES_KEY", "short"),
+            ],
+            "错误：WECHAT_ENCODING_AES_KEY 的值不能用：EncodingAESKey 应为 43 个字母或数字",
+        ),
+        (
+            &[("WECHAT_TOKEN", TOKEN), ("WECHAT_APPID", "")],
+            "错误：WECHAT_APPID 的值不能用：AppID 应为 1 到 64 个字母或数字，例如 wxb11529c136998cb6",
+        ),
+        (
+            &[
+                ("WECHAT_TOKEN", TOKEN),
+                (
+                    "WECHAT_ENCODING_AES_KEY",
+                    "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
+                ),
+            ],
+            "错误：没有设置 WECHAT_APPID：已经设了 WECHAT_ENCODING_AES_KEY，加密要两个都有",
+        ),
+        (
+            &[("WECHAT_TOKEN", TOKEN), ("WECHAT_TOKEN_FILE", "/dev/null")],
+            "错误：WECHAT_TOKEN 和 WECHAT_TOKEN_FILE 都设了，只能设一个",
+        ),
+        (
+            &[("WECHAT_TOKEN_FILE", "/no/such/file")],
+            "错误：WECHAT_TOKEN_FILE：读不了文件 /no/such/file：文件不存在",
+        ),
+    ] {
+        assert_eq!(
+            refused_in_chinese(&["--listen", "127.0.0.1:0"], variables),
+            expected
+        );
+    }
+}
+
+#[test]
+fn where_it_cannot_listen_is_said_in_chinese_too() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let port = address.rsplit_once(':').unwrap().1;
+    let output = run(
+        &["--listen", &address],
+        &[("LANG", "zh_CN"), ("WECHAT_TOKEN", TOKEN)],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        format!(
+            "错误：无法监听 {address}：端口已被占用；请停掉占用它的程序（用 ss -ltnp 'sport = :{port}' \
+             查看），或用 --listen 换一个端口\n"
+        )
+    );
     // No address of this machine.
     let output = run(
         &["--listen", "192.0.2.1:80"],
@@ -735,6 +823,16 @@ fn secrets_come_from_files_too() {
         refused(&["sign"], &[("WECHAT_TOKEN_FILE", "/no/such/file")]),
         "error: WECHAT_TOKEN_FILE: the file /no/such/file cannot be read: No such file or \
          directory (os error 2)\n"
+    );
+    // As an editor on Windows writes it.
+    let marked = Temporary::write("secret-mark", &format!("\u{feff}{TOKEN}\r\n"));
+    let signed = run(&["sign"], &[("WECHAT_TOKEN_FILE", marked.path())]);
+    assert_eq!(signed.status.code(), Some(0), "{signed:?}");
+    // No more is read than a secret has.
+    let endless = refused(&["sign"], &[("WECHAT_TOKEN_FILE", "/dev/zero")]);
+    assert!(
+        endless.contains("WECHAT_TOKEN_FILE cannot be used"),
+        "{endless}"
     );
     // Only one line break is none of the secret.
     let wrong = Temporary::write("secret-wrong", "not!secret\n\n");

@@ -5,7 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     sync::atomic::{AtomicUsize, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use crate::{
         with_header,
     },
     owner::{SECRETS, closed_port, run},
-    support::{Bot, TOKEN, daoxiao, now},
+    support::{Bot, NONCE, TOKEN, daoxiao, now, signature},
 };
 
 /// So much longer than WeChat waits that a busy machine is in time to tell.
@@ -297,18 +297,24 @@ fn a_reply_that_breaks_at_the_end_of_a_section() {
         let backwards: String = content(call).chars().rev().collect();
         ok(&reply(call, &now().to_string(), &naive(&backwards)))
     };
-    for verdict in [examine_fake(echo), examine_fake(reverse)] {
-        assert_eq!(
-            (verdict.code, verdict.wrong().len()),
-            (Some(1), 1),
-            "{verdict:#?}"
-        );
-        assert!(verdict.wrong()[0].starts_with("✗ text with ]]>: the reply isn't valid XML: "));
-        assert!(
-            verdict
-                .last()
-                .ends_with("split every ]]> between two CDATA sections.")
-        );
+    for url in [Fake::start(echo).url(), Fake::start(reverse).url()] {
+        for (language, line, first) in [
+            (
+                "en",
+                "✗ text with ]]>: the reply isn't valid XML: ",
+                "split every ]]> between two CDATA sections.",
+            ),
+            (
+                "zh",
+                "✗ 含 ]]> 的文本：回复不是合法的 XML（",
+                "文本里的 ]]> 要拆到两个 CDATA 里。",
+            ),
+        ] {
+            let verdict = examine_in(language, &url, &[]);
+            assert_eq!(verdict.wrong().len(), 1, "{verdict:#?}");
+            assert!(verdict.wrong()[0].starts_with(line), "{verdict:#?}");
+            assert!(verdict.last().ends_with(first), "{verdict:#?}");
+        }
     }
 }
 
@@ -345,33 +351,163 @@ fn assert_warned(url: &str, english: &str, chinese: &str) {
     }
 }
 
+/// An answer of a server whose clock is this many seconds late.
+fn late(seconds: u64, answer: &str) -> String {
+    let date = httpdate::fmt_http_date(SystemTime::now() - Duration::from_secs(seconds));
+    with_header(&format!("Date: {date}"), answer)
+}
+
 #[test]
 fn a_clock_that_is_wrong() {
-    let late = "HTTP/1.1 403 Forbidden\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    let verdict = examine_fake(|_| late.to_owned());
-    assert_eq!(verdict.wrong(), ["✗ handshake: refused with 403: "]);
-    assert!(
-        verdict
-            .last()
-            .starts_with("Do this first: set the clocks right: "),
-        "{verdict:#?}"
+    let refused = Fake::start(|_| late(1000, &answer("403 Forbidden", "forbidden")));
+    let no_echo = Fake::start(|_| late(1000, &ok("no")));
+    let answered = Fake::start(|call| late(1000, &right(call)));
+    for (fake, language, line, first) in [
+        (
+            &refused,
+            "en",
+            "✗ handshake: refused with 403: forbidden",
+            "Do this first: set the clocks right: the server's and this machine's differ by 100",
+        ),
+        (
+            &refused,
+            "zh",
+            "✗ 验证 URL：被拒绝，状态码 403：forbidden",
+            "先做这一步：校准时间：服务器与本机相差 100",
+        ),
+        (
+            &no_echo,
+            "en",
+            "✗ handshake: \"no\" came back instead of echostr",
+            "Do this first: set the clocks right: the server's and this machine's differ by 100",
+        ),
+        (
+            &no_echo,
+            "zh",
+            "✗ 验证 URL：返回的是“no”，不是 echostr",
+            "先做这一步：校准时间：服务器与本机相差 100",
+        ),
+        (
+            &answered,
+            "en",
+            "✗ clock: the server's clock and this machine's differ by 100",
+            "Do this first: set the clock that is wrong, and keep it synchronized (timedatectl set-ntp true).",
+        ),
+        (
+            &answered,
+            "zh",
+            "✗ 时间：服务器与本机相差 100",
+            "先做这一步：把时间不准的那台机器校准，并开启自动同步（timedatectl set-ntp true）。",
+        ),
+    ] {
+        let verdict = examine_in(language, &fake.url(), &[]);
+        assert_eq!(verdict.wrong().len(), 1, "{verdict:#?}");
+        assert!(verdict.wrong()[0].starts_with(line), "{verdict:#?}");
+        assert!(verdict.last().starts_with(first), "{verdict:#?}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_somewhat_wrong_is_a_warning() {
+    let fake = Fake::start(|call| late(100, &right(call)));
+    for (language, line) in [
+        (
+            "en",
+            "✓ clock: warning: the server's clock and this machine's differ by 10",
+        ),
+        ("zh", "✓ 时间：警告：服务器与本机相差 10"),
+    ] {
+        let verdict = examine_in(language, &fake.url(), &[]);
+        assert_eq!(verdict.code, Some(0), "{verdict:#?}");
+        assert!(
+            verdict.lines.iter().any(|found| found.starts_with(line)),
+            "{verdict:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_server_that_answers_no_message_cannot_be_seen_to_check() {
+    let fake = Fake::start(|call| match call.method.as_str() {
+        "GET" => right(call),
+        _ => ok("success"),
+    });
+    assert_warned(
+        &fake.url(),
+        "forged message: warning: the server doesn't reply to text, so there is no telling whether it checks the signature",
+        "伪造的消息：警告：服务器不回复文本消息，看不出它是否校验签名",
     );
+}
+
+/// As nginx does by `return 444`.
+#[test]
+fn a_server_that_hangs_up_on_what_it_rejects_is_well() {
+    let fake = Fake::start(|call| {
+        if call.is_signed() && call.is_new() {
+            right(call)
+        } else {
+            String::new()
+        }
+    });
+    examine(&fake.url(), &[]).assert_well(&CHECKS);
+    let lines = examine_in("zh", &fake.url(), &[]).lines;
+    for check in ["错误的 Token", "伪造的消息", "过期的请求"] {
+        let line = format!("✓ {check}：没有放行，也没有响应");
+        assert!(lines.contains(&line), "{lines:#?}");
+    }
+}
+
+/// A server that answers each further call with other words.
+fn counting(word: fn(usize) -> String) -> Fake {
+    let count = AtomicUsize::new(0);
+    Fake::start(move |call| {
+        right_but(call, || {
+            let word = word(count.fetch_add(1, Ordering::SeqCst));
+            if word.is_empty() {
+                return "success".to_owned();
+            }
+            reply(call, &now().to_string(), &word)
+        })
+    })
 }
 
 #[test]
 fn a_repeat_that_is_answered_anew() {
-    let count = AtomicUsize::new(0);
-    examine_fake(move |call| {
-        if call.method == "GET" || !call.is_signed() {
-            return right(call);
-        }
-        let number = count.fetch_add(1, Ordering::SeqCst).to_string();
-        ok(&reply(call, &now().to_string(), &number))
-    })
-    .assert_wrong(
-        "✗ repeated message: the same message again got another reply",
-        "Do this first: keep each reply for a minute by FromUserName and MsgId, and give it to the repeat.",
-    );
+    for (language, line, first) in [
+        (
+            "en",
+            "✗ repeated message: the same message again got another reply",
+            "Do this first: keep each reply for a minute by FromUserName and MsgId, and give it to the repeat.",
+        ),
+        (
+            "zh",
+            "✗ 重发的消息：重发同一条消息，得到了不同的回复",
+            "先做这一步：按 FromUserName 和 MsgId 把回复保留一分钟，重发时给同一个回复。",
+        ),
+    ] {
+        let fake = counting(|number| number.to_string());
+        examine_in(language, &fake.url(), &[]).assert_wrong(line, first);
+    }
+}
+
+#[test]
+fn a_repeat_that_gets_no_answer() {
+    for (language, line, first) in [
+        (
+            "en",
+            "✗ repeated message: the same message again got no reply",
+            "Do this first: give a repeated MsgId its first reply again: WeChat repeats because that one got lost.",
+        ),
+        (
+            "zh",
+            "✗ 重发的消息：重发同一条消息，没有得到回复",
+            "先做这一步：遇到重复的 MsgId，把第一次的回复再给一遍：微信重发，就是因为没有收到第一次的。",
+        ),
+    ] {
+        // After four other messages.
+        let fake = counting(|number| "a".repeat(usize::from(number < 4)));
+        examine_in(language, &fake.url(), &[]).assert_wrong(line, first);
+    }
 }
 
 #[test]
@@ -409,31 +545,6 @@ fn a_secure_server_with_another_key_or_account() {
 }
 
 #[test]
-fn a_plain_reply_in_secure_mode() {
-    let verdict = examine(&Fake::start(|call| match call.method.as_str() {
-        "GET" => right(call),
-        _ if !call.is_signed() => right(call),
-        _ => ok(&format!(
-            "<xml><ToUserName>oDaoxiaoDoctor</ToUserName><FromUserName>gh_daoxiao</FromUserName>\
-             <CreateTime>{}</CreateTime><MsgType>text</MsgType><Content>a</Content></xml>",
-            now()
-        )),
-    })
-    .url(), &SECRETS);
-    assert_eq!(verdict.wrong()[0], "✗ text: the reply isn't encrypted");
-    assert_eq!(
-        verdict.last(),
-        "Do this first: encrypt the replies: in secure mode WeChat accepts no others."
-    );
-    assert!(
-        verdict
-            .wrong()
-            .iter()
-            .any(|line| line.starts_with("✗ unencrypted message: "))
-    );
-}
-
-#[test]
 fn a_secure_bot_without_its_key() {
     let bot = Bot::start();
     Told {
@@ -459,10 +570,17 @@ fn a_secure_server() {
 #[test]
 fn a_secure_server_that_looks_at_no_signature_of_messages() {
     let fake = Fake::start(|call| secure(call, true));
-    examine(&fake.url(), &SECRETS).assert_wrong(
-        "✗ forged message: replied \"你好 daoxiao\"",
-        "Do this first: check the signature of every POST too: for now, anyone can write in a user's name.",
-    );
+    Told {
+        english: [
+            "forged message: replied \"你好 daoxiao\"",
+            "check the signature of every POST too: for now, anyone can write in a user's name",
+        ],
+        chinese: [
+            "伪造的消息：回复了“你好 daoxiao”",
+            "每个 POST 请求也要校验签名：现在谁都可以冒用别人的名义发消息",
+        ],
+    }
+    .assert_with(&fake.url(), &SECRETS);
 }
 
 #[test]
@@ -560,6 +678,19 @@ impl Told {
                 });
             }
         });
+    }
+}
+
+impl Told {
+    /// The first of several faults, in both languages.
+    #[track_caller]
+    fn assert_first(&self, url: &str, variables: &[(&str, &str)]) {
+        for (language, [line, first]) in [("en", self.english), ("zh", self.chinese)] {
+            let verdict = examine_in(language, url, variables);
+            assert_eq!(verdict.code, Some(1), "{verdict:#?}");
+            assert_eq!(verdict.wrong()[0], format!("✗ {line}"), "{verdict:#?}");
+            assert!(verdict.last().contains(first), "{verdict:#?}");
+        }
     }
 }
 
@@ -942,7 +1073,68 @@ fn where_echostr_does_not_come_back_as_it_was_sent() {
     assert_each(OTHER_ECHOSTR);
 }
 
+#[test]
+fn where_something_stands_around_echostr() {
+    let fake = Fake::start(|call| ok(&format!("ok\n{}", call.field("echostr"))));
+    Told {
+        english: [
+            "handshake: there is something else around echostr: \"ok\"",
+            "respond with echostr and nothing else",
+        ],
+        chinese: [
+            "验证 URL：echostr 前后有别的内容：“ok”",
+            "只返回 echostr，不要有别的内容",
+        ],
+    }
+    .assert(&fake.url());
+}
+
+#[test]
+fn a_connection_that_breaks() {
+    Told {
+        english: [
+            "path: the connection broke: Connection reset by peer (os error 104)",
+            "find out what cuts the connection between here and there",
+        ],
+        chinese: [
+            "路径：连接中断：Connection reset by peer (os error 104)",
+            "检查两边之间的网络，看是什么切断了连接",
+        ],
+    }
+    .assert(&Fake::resetting().url());
+    Told {
+        english: [
+            "path: the TLS connection failed: received fatal alert: HandshakeFailure",
+            "fix the server's TLS, or use http on port 80",
+        ],
+        chinese: [
+            "路径：TLS 连接失败：received fatal alert: HandshakeFailure",
+            "改正服务器的 TLS 配置，或者改用 80 端口的 http",
+        ],
+    }
+    .assert(&Fake::without_a_cipher().url());
+}
+
 const NO_HTTP10: &[(Answer, Told)] = &[
+    (
+        |call| {
+            if call.is_http10() {
+                String::new()
+            } else {
+                right(call)
+            }
+        },
+        Told {
+            english: [
+                "handshake over HTTP/1.0: the response isn't HTTP, or is cut short",
+                "have the server and its proxy accept HTTP/1.0 too: WeChat uses both versions",
+            ],
+            chinese: [
+                "用 HTTP/1.0 验证 URL：响应的不是 HTTP，或者没有发完",
+                "让服务器和反向代理也接受 HTTP/1.0：两种版本微信都会用",
+            ],
+        },
+    ),
     (
         |call| match call.method.as_str() {
             "GET" if call.is_signed() && call.is_new() => chunks(call.field("echostr")),
@@ -1121,14 +1313,138 @@ const WRONG_REPLIES: &[(Answer, Told)] = &[
 #[test]
 fn where_a_reply_is_not_in_the_right_form() {
     for (answer, told) in WRONG_REPLIES {
-        let fake = Fake::start(*answer);
-        for (language, [line, first]) in [("en", told.english), ("zh", told.chinese)] {
-            let verdict = examine_in(language, &fake.url(), &[]);
-            assert_eq!(verdict.code, Some(1), "{verdict:#?}");
-            assert_eq!(verdict.wrong()[0], format!("✗ {line}"), "{verdict:#?}");
-            assert!(verdict.last().contains(first), "{verdict:#?}");
-        }
+        told.assert_first(&Fake::start(*answer).url(), &[]);
     }
+}
+
+#[test]
+fn a_reply_that_is_not_utf_8() {
+    let fake = Fake::start(|call| match call.method.as_str() {
+        "POST" if call.is_signed() => {
+            let head = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\n";
+            [head.as_bytes(), b"\xff"].concat()
+        }
+        _ => right(call).into_bytes(),
+    });
+    Told {
+        english: ["text: the reply isn't UTF-8", "encode the reply as UTF-8"],
+        chinese: ["文本消息：回复不是 UTF-8 编码", "用 UTF-8 编码回复"],
+    }
+    .assert_first(&fake.url(), &[]);
+}
+
+/// Faults of every encrypted reply.
+const WRONG_ENCRYPTION: &[(Answer, Told)] = &[
+    (
+        |call| right_but(call, || "<xml><Encrypt>a</Encrypt></xml>".to_owned()),
+        Told {
+            english: [
+                "text: the encrypted reply has no TimeStamp",
+                "put Encrypt, MsgSignature, TimeStamp and Nonce in an encrypted reply",
+            ],
+            chinese: [
+                "文本消息：加密的回复缺少 TimeStamp",
+                "加密的回复要有 Encrypt、MsgSignature、TimeStamp 和 Nonce",
+            ],
+        },
+    ),
+    (
+        |call| secure(call, call.has_msg_signature()).replace("<TimeStamp>1", "<TimeStamp>2"),
+        Told {
+            english: [
+                "text: the reply's MsgSignature is wrong",
+                "compute MsgSignature from Token, TimeStamp, Nonce and Encrypt",
+            ],
+            chinese: [
+                "文本消息：回复的 MsgSignature 不对",
+                "用 Token、TimeStamp、Nonce 和 Encrypt 四项计算 MsgSignature",
+            ],
+        },
+    ),
+    (
+        |call| {
+            right_but(call, || {
+                let msg_signature = signature(&[TOKEN, "1", NONCE, "AAAA"]);
+                format!(
+                    "<xml><Encrypt>AAAA</Encrypt><MsgSignature>{msg_signature}</MsgSignature>\
+                     <TimeStamp>1</TimeStamp><Nonce>{NONCE}</Nonce></xml>"
+                )
+            })
+        },
+        Told {
+            english: [
+                "text: the reply can't be decrypted: the encrypted bytes are not a whole number of blocks of 32",
+                SAME_KEY[0],
+            ],
+            chinese: [
+                "文本消息：回复无法解密：密文的长度不是 32 字节的整数倍",
+                SAME_KEY[1],
+            ],
+        },
+    ),
+    (
+        |call| {
+            right_but(call, || {
+                let names = "<ToUserName>oDaoxiaoDoctor</ToUserName><FromUserName>gh_daoxiao</FromUserName>";
+                let time = now();
+                format!(
+                    "<xml>{names}<CreateTime>{time}</CreateTime><MsgType>text</MsgType><Content>a</Content></xml>"
+                )
+            })
+        },
+        Told {
+            english: [
+                "text: the reply isn't encrypted",
+                "encrypt the replies: in secure mode WeChat accepts no others",
+            ],
+            chinese: [
+                "文本消息：回复没有加密",
+                "把回复加密：安全模式下微信只接受加密的回复",
+            ],
+        },
+    ),
+];
+
+#[test]
+fn where_a_reply_is_not_encrypted_as_it_should_be() {
+    for (answer, told) in WRONG_ENCRYPTION {
+        told.assert_first(&Fake::start(*answer).url(), &SECRETS);
+    }
+    // And one that is, where there is no key.
+    let fake = Fake::start(|call| right_but(call, || "<xml><Encrypt>a</Encrypt></xml>".to_owned()));
+    Told {
+        english: [
+            "text: the reply is encrypted, but there is no key here",
+            "set WECHAT_ENCODING_AES_KEY and WECHAT_APPID here: the server is in secure mode",
+        ],
+        chinese: [
+            "文本消息：回复是加密的，而这里没有密钥",
+            "在这里设置 WECHAT_ENCODING_AES_KEY 和 WECHAT_APPID：服务器用的是安全模式",
+        ],
+    }
+    .assert_first(&fake.url(), &[]);
+}
+
+#[test]
+fn a_secure_server_that_takes_bodies_without_encryption() {
+    let fake = Fake::start(|call| {
+        if call.body.contains("<Encrypt>") {
+            secure(call, call.has_msg_signature())
+        } else {
+            right(call)
+        }
+    });
+    Told {
+        english: [
+            "unencrypted message: replied \"你好 daoxiao\"",
+            "refuse a body without Encrypt and msg_signature: otherwise the encryption protects nothing",
+        ],
+        chinese: [
+            "未加密的消息：回复了“你好 daoxiao”",
+            "没有 Encrypt 和 msg_signature 的请求一律拒绝：否则加密形同虚设",
+        ],
+    }
+    .assert_with(&fake.url(), &SECRETS);
 }
 
 const REFUSED_MESSAGES: &[(Answer, Told)] = &[

@@ -5,10 +5,12 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::PrivateKeyDer};
+use socket2::SockRef;
 
 use crate::{
     owner::SECRETS,
@@ -92,11 +94,14 @@ pub enum Certificate {
 
 impl Fake {
     /// Answers each call with a whole HTTP answer.
-    pub fn start(answer: impl Fn(&Call) -> String + Send + Sync + 'static) -> Self {
+    pub fn start<A: AsRef<[u8]>>(answer: impl Fn(&Call) -> A + Send + Sync + 'static) -> Self {
         Self::listen(answer, Then::Close)
     }
 
-    pub fn listen(answer: impl Fn(&Call) -> String + Send + Sync + 'static, then: Then) -> Self {
+    pub fn listen<A: AsRef<[u8]>>(
+        answer: impl Fn(&Call) -> A + Send + Sync + 'static,
+        then: Then,
+    ) -> Self {
         Self::accept("http", move |mut stream| serve(&mut stream, &answer, then))
     }
 
@@ -110,6 +115,24 @@ impl Fake {
                 &right,
                 Then::Close,
             )
+        })
+    }
+
+    /// A server that refuses every TLS handshake.
+    pub fn without_a_cipher() -> Self {
+        Self::accept("https", |mut stream| {
+            let handshake_failure = b"\x15\x03\x03\x00\x02\x02\x28";
+            stream.write_all(handshake_failure)?;
+            stream.read_to_end(&mut Vec::new())?;
+            Ok(())
+        })
+    }
+
+    /// A server that resets every connection on which it has read a request.
+    pub fn resetting() -> Self {
+        Self::accept("http", |mut stream| {
+            read(&mut stream);
+            SockRef::from(&stream).set_linger(Some(Duration::ZERO))
         })
     }
 
@@ -158,15 +181,15 @@ impl Certificate {
 }
 
 /// Answers one call. Who only tries whether the port is open sends none.
-fn serve(
+fn serve<A: AsRef<[u8]>>(
     stream: &mut (impl Read + Write),
-    answer: &impl Fn(&Call) -> String,
+    answer: &impl Fn(&Call) -> A,
     then: Then,
 ) -> io::Result<()> {
     let Some(call) = read(stream) else {
         return Ok(());
     };
-    stream.write_all(answer(&call).as_bytes())?;
+    stream.write_all(answer(&call).as_ref())?;
     stream.flush()?;
     if then == Then::Wait {
         stream.read_to_end(&mut Vec::new())?;

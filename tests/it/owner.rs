@@ -389,6 +389,31 @@ fn say_refused_with_403_says_what_to_do() {
     );
 }
 
+/// The page of a web server in front, which knows nothing of Tokens.
+#[test]
+fn say_refused_by_a_web_server_says_that() {
+    let page = "<html><body>403 Forbidden</body></html>";
+    let fake = Fake::start(move |_| answer("403 Forbidden", page));
+    for (language, hint) in [
+        (
+            "en",
+            "Do this first: have the web server or the firewall forward this host and path to the \
+             bot, or fix them in the URL.",
+        ),
+        (
+            "zh",
+            "先做这一步：让 Web 服务器或防火墙把这个域名和路径转给机器人，或者改正 URL。",
+        ),
+    ] {
+        let said = run(
+            with_token(&["say", "--lang", language, "--url", &fake.url(), "a"]),
+            "",
+        );
+        assert_eq!(said.code, Some(1));
+        assert_eq!(said.err.lines().last(), Some(hint), "{said:?}");
+    }
+}
+
 #[test]
 fn say_reads_standard_input() {
     let bot = Bot::start();
@@ -506,7 +531,7 @@ fn at_terminal(arguments: &[&str], lines: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn the_help_is_as_wide_as_the_terminal() {
-    let width = |columns: u16| {
+    let width = |language: &str, columns: u16| {
         let size = Winsize {
             ws_row: 24,
             ws_col: columns,
@@ -514,7 +539,7 @@ fn the_help_is_as_wide_as_the_terminal() {
             ws_ypixel: 0,
         };
         let terminal = openpty(&size, None).unwrap();
-        let mut command = daoxiao(&["serve", "--help"]);
+        let mut command = daoxiao(&["serve", "--help", "--lang", language]);
         for set in [Command::stdin, Command::stdout, Command::stderr] {
             set(&mut command, terminal.slave.try_clone().unwrap());
         }
@@ -524,14 +549,24 @@ fn the_help_is_as_wide_as_the_terminal() {
         let _ = File::from(terminal.master).read_to_end(&mut shown);
         assert!(child.wait().unwrap().success());
         let shown = String::from_utf8(shown).unwrap();
-        shown
-            .lines()
-            .map(|line| line.chars().count())
-            .max()
-            .unwrap()
+        // Below the flags stands what is laid out by hand.
+        let (flags, _) = shown.split_once("WECHAT_TOKEN_FILE").unwrap();
+        flags.lines().map(columns_of).max().unwrap()
     };
-    assert!((50..=60).contains(&width(60)), "{}", width(60));
-    assert!((90..=100).contains(&width(200)), "{}", width(200));
+    for language in ["en", "zh"] {
+        let (narrow, wide) = (width(language, 70), width(language, 200));
+        assert!((60..=70).contains(&narrow), "{language} {narrow}");
+        assert!((90..=100).contains(&wide), "{language} {wide}");
+    }
+}
+
+/// How many columns a line takes; Hanzi and their punctuation take two.
+fn columns_of(line: &str) -> usize {
+    let columns = line.trim_end().chars().map(|char| match char {
+        '\u{3000}'..='\u{9fff}' | '\u{ff00}'..='\u{ff60}' => 2,
+        _ => 1,
+    });
+    columns.sum()
 }
 
 #[test]
@@ -547,6 +582,13 @@ fn at_a_terminal_chat_says_how_to_leave_and_lines_can_be_edited() {
         );
         assert_eq!(shown.matches("\ncba\r\n").count(), 2, "{shown}");
     }
+    let chinese = [&chat[..], &["--lang", "zh"]].concat();
+    let (code, shown) = at_terminal(&chinese, &["退出\r"]);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(
+        shown.starts_with("输入“退出”或按 Ctrl-D 结束。\r\n"),
+        "{shown}"
+    );
     let (code, shown) = at_terminal(&[&chat[..], &["-q"]].concat(), &["quit\r"]);
     assert_eq!(
         (code, shown.contains("Ctrl-D")),
