@@ -70,24 +70,27 @@ impl Client {
 pub(crate) fn post(client: Client, url: &BotUrl, call: &Call) -> Result<Answer, PostError> {
     let exchanged = exchange(client, url, call, PATIENCE);
     exchanged.map_err(|error| match error {
-        PostError::TooSlow if is_plain(url) => PostError::NotTls,
+        // A server of http waits for the end of a line in what TLS sends, or hangs up at it.
+        PostError::TooSlow | PostError::NotHttp | PostError::Broken(_) if is_plain(url) => {
+            PostError::NotTls
+        }
         error => error,
     })
 }
 
-/// Whether the port of an `https` URL, which says nothing, does answer to http. Where there is
-/// TLS, http is answered with 400 or not at all.
+/// Whether the port of an `https` URL answers to http. Where there is TLS, http is answered with
+/// 400 or not at all.
 fn is_plain(url: &BotUrl) -> bool {
     let plain = format!("http://{}:{}/", url.host(), url.port());
-    let Ok(plain) = plain.parse() else {
+    let (true, Ok(plain)) = (url.is_https(), plain.parse()) else {
         return false;
     };
     let call = Call {
         query: String::new(),
         body: None,
     };
-    let ask = || exchange(Client::WeChat, &plain, &call, PROBE_PATIENCE);
-    url.is_https() && ask().is_ok_and(|answer| answer.status != 400)
+    let answer = exchange(Client::WeChat, &plain, &call, PROBE_PATIENCE);
+    answer.is_ok_and(|answer| answer.status != 400)
 }
 
 fn exchange(

@@ -1,7 +1,7 @@
 //! `doctor` against servers that are well, and against each illness it knows.
 
 use std::{
-    io::{self, Write},
+    io::{self, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::atomic::{AtomicUsize, Ordering},
     thread,
@@ -597,6 +597,27 @@ fn a_port_without_tls() {
         ],
     }
     .assert(&format!("https://{}/wechat", bot.address));
+}
+
+/// Whether a server of http waits at what TLS sends or hangs up depends on its random bytes.
+#[test]
+fn a_port_without_tls_that_hangs_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (mut client, mut first) = (client.unwrap(), [0; 4096]);
+            let read = client.read(&mut first).unwrap();
+            if first[..read].starts_with(b"GET ") {
+                client.write_all(ok("It works!").as_bytes()).unwrap();
+            }
+        }
+    });
+    let verdict = examine(&url, &[]);
+    assert_eq!(
+        verdict.wrong(),
+        ["✗ path: this port speaks http, not https"]
+    );
 }
 
 /// A proxy that tells the peer's address by the PROXY protocol, which the bot does not know.
