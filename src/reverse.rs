@@ -1,7 +1,6 @@
 //! Text backwards, by what a reader sees as one character.
 
-use std::iter;
-use std::sync::LazyLock;
+use std::{iter, sync::LazyLock};
 
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -9,9 +8,12 @@ use unicode_segmentation::UnicodeSegmentation;
 #[must_use]
 pub fn reverse(text: &str) -> String {
     // What most people write: 0.1 µs for 20 characters instead of 1 µs.
-    if text.chars().all(stands_alone) {
-        let mut backwards = String::with_capacity(text.len());
-        backwards.extend(text.chars().rev());
+    let mut backwards = String::with_capacity(text.len());
+    let is_plain = text.chars().rev().all(|char| {
+        backwards.push(char);
+        stands_alone(char)
+    });
+    if is_plain {
         return backwards;
     }
     let mut backwards = Vec::with_capacity(text.chars().count());

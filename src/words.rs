@@ -3,7 +3,7 @@
 mod file;
 mod find;
 
-use std::{fmt, ops::Range};
+use std::{borrow::Cow, fmt, iter, ops::Range};
 
 use thiserror::Error;
 use toml::Spanned;
@@ -126,8 +126,9 @@ impl Default for Words {
 impl Words {
     /// Reads the owner's file, which is TOML.
     pub fn parse(text: &str) -> Result<Self, WordsError> {
+        let text = text.trim_start_matches('\u{feff}');
         let places = Places::of(text);
-        let file: File = toml::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
+        let file: File = toml::from_str(text).map_err(|error| {
             let reason = error.message().replace('\n', ", ");
             places.error(error.span().unwrap_or_default().start, Reason::Toml(reason))
         })?;
@@ -234,8 +235,8 @@ impl Words {
         }
         let folded = fold(text);
         let bare = folded.trim_end_matches(CLOSING);
-        let whole = if how == How::Spoken { bare } else { &folded };
-        if let Some((rule, answer)) = self.reply(&folded, whole) {
+        let spoken = (how == How::Spoken).then_some(bare);
+        if let Some((rule, answer)) = self.reply(&folded, spoken) {
             return match &answer.kind {
                 AnswerKind::Say(texts) => {
                     let chosen = texts.start + pick(texts.len());
@@ -261,13 +262,15 @@ impl Words {
         }
     }
 
-    /// The first reply that knows the words.
-    fn reply(&self, folded: &str, whole: &str) -> Option<(Rule, &Answer)> {
+    /// The first reply that knows the words. Of spoken ones, those without the punctuation that
+    /// nobody spoke are the whole, too.
+    fn reply(&self, folded: &str, spoken: Option<&str>) -> Option<(Rule, &Answer)> {
         let parts = self.parts.find(folded).map(|(_, number)| number);
-        let first = parts.chain(self.wholes.find_whole(whole)).min()?;
-        let number = usize::try_from(first).ok()?;
-        let answer = self.replies.get(number)?;
-        let (number, line) = (number + 1, answer.line);
+        let wholes = iter::once(folded).chain(spoken);
+        let wholes = wholes.filter_map(|whole| self.wholes.find_whole(whole));
+        let first = parts.chain(wholes).min()?;
+        let answer = self.replies.get(first)?;
+        let (number, line) = (first + 1, answer.line);
         Some((Rule::Reply { number, line }, answer))
     }
 
@@ -385,14 +388,14 @@ impl Places {
     fn words(
         &self,
         words: Vec<Spanned<String>>,
-        compared: fn(&str) -> String,
+        compared: fn(&str) -> Cow<'_, str>,
     ) -> Result<Vec<String>, WordsError> {
         let words = words.into_iter().map(|word| {
             let compared = compared(word.as_ref());
             if compared.is_empty() {
                 return Err(self.error(word.span().start, Reason::EmptyWord));
             }
-            Ok(compared)
+            Ok(compared.into_owned())
         });
         words.collect()
     }
@@ -405,7 +408,7 @@ impl Places {
     ) -> Result<Vec<String>, WordsError> {
         match words {
             Some(words) => self.words(words, fold),
-            None => Ok(default.iter().map(|word| fold(word)).collect()),
+            None => Ok(default.iter().map(|word| fold(word).into_owned()).collect()),
         }
     }
 }

@@ -99,7 +99,8 @@ fn the_first_reply_that_knows_the_words_answers_before_joke_help_and_backwards()
          [[reply]]\nwords = [\"Ｏpen Hours\", \"营业时间\"]\nsay = \"9:00–18:00\"\n\
          [[reply]]\nwords = [\"地址\", \"笑话\", \"营业\"]\nsay = \"第三条\"\n\
          [[reply]]\nwords = [\"乐一个\"]\nexactly = [\"帮助\"]\ndo = \"joke\"\n\
-         [[reply]]\nwords = [\"闭嘴\"]\ndo = \"nothing\"\n",
+         [[reply]]\nwords = [\"闭嘴\"]\ndo = \"nothing\"\n\
+         [[reply]]\nexactly = [\"在吗？\", \"￥9\"]\nsay = \"在\"\n",
     );
     check(
         &bot,
@@ -111,6 +112,7 @@ fn the_first_reply_that_knows_the_words_answers_before_joke_help_and_backwards()
             ("讲个笑话", "第三条"),
             ("你好", "好你"),
             ("菜单", HELP),
+            ("¥９", "在"),
         ],
     );
     for asks in ["来乐一个吧", "帮助"] {
@@ -124,6 +126,7 @@ fn the_first_reply_that_knows_the_words_answers_before_joke_help_and_backwards()
         (event("CLICK", "菜单"), HELP),
         (voice("地址。"), "成都"),
         (voice("营业时间？"), "9:00–18:00"),
+        (voice("在吗？"), "在"),
     ] {
         assert_eq!(bot.say(&xml).content(), answer, "{xml}");
     }
@@ -224,10 +227,15 @@ fn another_joke_is_for_whose_last_answer_was_one() {
 }
 
 /// What is wrong with files, and what is said of each.
-const WRONG: [(&str, &str); 8] = [
+const WRONG: [(&str, &str); 9] = [
     (
         "welcom = \"a\"\n",
         "line 1: unknown field `welcom`, expected one of `welcome`, ",
+    ),
+    (
+        // As Windows's editor begins files.
+        "\u{feff}help = \"a\"\na = 3\n",
+        "line 2: unknown field `a`, expected one of `welcome`, ",
     ),
     (
         "\nhelp = 3\n",
