@@ -152,20 +152,19 @@ impl Callback {
         random: impl Fn() -> Result<Randomness, E>,
     ) -> Result<Outcome, Rejection> {
         let message = self.account.read(query, body)?;
-        let kept = self.recent.find(message.fingerprint, now).cloned();
-        let (said, word) = if kept.is_some() {
-            (kept, "repeat")
-        } else {
-            let after_joke = self.recent.is_after_joke(&message.from_user_name, now);
-            let pick = |count| random().map_or(0, |random| random.pick(count));
-            match decide(&message, &self.words, after_joke, pick) {
-                Action::TellJoke => return Ok(Outcome::AwaitJoke(Pending { message })),
-                Action::Reply(content) => (Some(self.keep(&message, content, now)), "text"),
-                Action::Acknowledge => (None, "success"),
-            }
+        if let Some(kept) = self.recent.find(message.fingerprint, now) {
+            let answer = self.reply(&message, Some(kept), "repeat", now, random)?;
+            return Ok(Outcome::Answer(answer));
+        }
+        let after_joke = self.recent.is_after_joke(&message.from_user_name, now);
+        let pick = |count| random().map_or(0, |random| random.pick(count));
+        let (content, word) = match decide(&message, &self.words, after_joke, pick) {
+            Action::TellJoke => return Ok(Outcome::AwaitJoke(Pending { message })),
+            Action::Reply(content) => (Some(content), "text"),
+            Action::Acknowledge => (None, "success"),
         };
-        self.reply(&message, said, word, now, random)
-            .map(Outcome::Answer)
+        let answer = self.say(&message, content, word, now, random)?;
+        Ok(Outcome::Answer(answer))
     }
 
     /// Answers a message that waited for a joke. None is taken if the same message was finished
@@ -178,16 +177,13 @@ impl Callback {
         random: impl FnOnce() -> Result<Randomness, E>,
     ) -> Result<Answer, Rejection> {
         let message = pending.message;
-        let kept = self.recent.find(message.fingerprint, now).cloned();
-        let (said, word) = if kept.is_some() {
-            (kept, "repeat")
-        } else {
-            let content = self.words.tell(joke());
-            let said = content.map(|content| self.keep(&message, content, now));
-            self.recent.told_joke(message.from_user_name.clone(), now);
-            (said, "joke")
-        };
-        self.reply(&message, said, word, now, random)
+        if let Some(kept) = self.recent.find(message.fingerprint, now) {
+            return self.reply(&message, Some(kept), "repeat", now, random);
+        }
+        let content = self.words.tell(joke());
+        let answer = self.say(&message, content, "joke", now, random)?;
+        self.recent.told_joke(message.from_user_name, now);
+        Ok(answer)
     }
 
     /// [`Self::answer`], and [`Self::finish`] at once where a joke is wanted.
@@ -205,25 +201,35 @@ impl Callback {
         }
     }
 
-    /// Keeps what is said now for the next try.
-    fn keep(&mut self, message: &Message, content: Content, now: SystemTime) -> Answered {
-        let answered = Answered { content, at: now };
-        self.recent.keep(message.fingerprint, answered.clone());
-        self.recent.told_something(&message.from_user_name);
-        answered
+    /// The response to a message of which this is said, or nothing; it is kept for the next try.
+    fn say<E>(
+        &mut self,
+        message: &Message,
+        content: Option<Content>,
+        word: &'static str,
+        now: SystemTime,
+        random: impl FnOnce() -> Result<Randomness, E>,
+    ) -> Result<Answer, Rejection> {
+        let said = content.map(|content| Answered { content, at: now });
+        let answer = self.reply(message, said.as_ref(), word, now, random)?;
+        if let Some(said) = said {
+            self.recent.keep(message.fingerprint, said);
+            self.recent.told_something(&message.from_user_name);
+        }
+        Ok(answer)
     }
 
     /// The response to a message of which this was said, or nothing.
     fn reply<E>(
         &self,
         message: &Message,
-        said: Option<Answered>,
+        said: Option<&Answered>,
         word: &'static str,
         now: SystemTime,
         random: impl FnOnce() -> Result<Randomness, E>,
     ) -> Result<Answer, Rejection> {
         let msg_type = message.kind.name();
-        let Some(Answered { content, at }) = said else {
+        let Some(said) = said else {
             return Ok(Answer {
                 body: SUCCESS.to_owned(),
                 content_type: "text/plain",
@@ -232,7 +238,7 @@ impl Callback {
             });
         };
         let (to, from) = (&message.from_user_name, &message.to_user_name);
-        let plain = content.xml(to, from, unix_seconds(at));
+        let plain = said.content.xml(to, from, unix_seconds(said.at));
         let body = match &self.account.crypt {
             Some(crypt) => {
                 let random = random().map_err(|_| Rejection::NoRandomness)?;

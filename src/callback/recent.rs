@@ -35,7 +35,7 @@ pub(super) struct Recent {
 }
 
 /// What was answered to a message, and when.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Answered {
     /// What the user was told.
     pub(super) content: Content,

@@ -455,7 +455,7 @@ fn only_an_encrypted_reply_needs_what_is_random() {
     let refusal = Some(Rejection::NoRandomness);
     assert_eq!(
         answer(secure(), secure_post(&text("abc", "1"))),
-        (refusal, "repeat")
+        (refusal, "text")
     );
     assert_eq!(
         answer(secure(), secure_post(&text(" ", "1"))),
