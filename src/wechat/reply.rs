@@ -117,7 +117,7 @@ pub fn encrypted_body(encrypt: &str, msg_signature: &str, timestamp: u64, nonce:
 /// Adds a text as a CDATA section. A `]]>` in it would end the section: it is divided between two.
 pub fn push_cdata(xml: &mut String, text: &str) {
     xml.push_str("<![CDATA[");
-    if text.contains("]]>") {
+    if text.contains(']') {
         xml.push_str(&text.replace("]]>", "]]]]><![CDATA[>"));
     } else {
         xml.push_str(text);

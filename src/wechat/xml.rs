@@ -12,6 +12,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
+use memchr::memchr_iter;
 use roxmltree::{Document, Node, ParsingOptions, TextPos};
 use thiserror::Error;
 
@@ -19,6 +20,8 @@ use thiserror::Error;
 const MAX_CHILDREN: usize = 64;
 /// As many as most messages have.
 const USUAL_CHILDREN: usize = 8;
+/// As many bytes as most messages have without their tags.
+const USUAL_BYTES: usize = 512;
 /// Deeper than WeChat nests: 5 levels, in an event about a mass message.
 const MAX_LEVELS: usize = 64;
 /// More nodes than WeChat sends: some 300, in an event about a mass message of 8 articles.
@@ -31,6 +34,8 @@ const MAX_EQUAL_SIGNS: usize = 256;
 const WHITESPACE: [char; 4] = [' ', '\t', '\r', '\n'];
 /// What XML forbids beside control characters.
 const NONCHARACTERS: [char; 2] = ['\u{fffe}', '\u{ffff}'];
+/// Their first byte, which is also that of full-width forms.
+const NONCHARACTERS_BEGIN: u8 = 0xef;
 
 /// The elements below `<xml>`: names and texts, users' words first.
 #[derive(Debug)]
@@ -42,8 +47,15 @@ pub(crate) fn read<T, E: From<XmlError>>(
     take: impl FnOnce(&Fields<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
     let xml = xml_text(xml);
-    let (words, rest) = users_words::take_out(&xml);
-    read_on(words, &rest, without_layout, take)
+    let (words, rest) = users_words::take_out(&xml, |_| " ".into());
+    let document = parse(&rest).map_err(|error| {
+        // Only now does it matter where in the message that is.
+        let (_, rest) = users_words::take_out(&xml, |words| whitespace_like(words).into());
+        parse(&rest).err().unwrap_or(error)
+    })?;
+    let mut fields = Fields(words);
+    fields.add_elements(&document, without_layout)?;
+    take(&fields)
 }
 
 /// [`read`] with no pardon for what XML forbids.
@@ -51,28 +63,27 @@ pub(crate) fn read_strictly<T, E: From<XmlError>>(
     xml: &str,
     take: impl FnOnce(&Fields<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
-    read_on(Vec::new(), xml, |text| text, take)
+    let document = parse(xml)?;
+    let mut fields = Fields(Vec::new());
+    fields.add_elements(&document, |text| text)?;
+    take(&fields)
 }
 
-fn read_on<T, E: From<XmlError>>(
-    words: Vec<(&'static str, String)>,
-    xml: &str,
-    clean: fn(Cow<'_, str>) -> Cow<'_, str>,
-    take: impl FnOnce(&Fields<'_>) -> Result<T, E>,
-) -> Result<T, E> {
-    if xml.split('=').nth(MAX_EQUAL_SIGNS + 1).is_some() {
-        return Err(XmlError::TooComplex.into());
+fn parse(xml: &str) -> Result<Document<'_>, XmlError> {
+    if memchr_iter(b'=', xml.as_bytes()).count() > MAX_EQUAL_SIGNS {
+        return Err(XmlError::TooComplex);
     }
     let options = ParsingOptions {
         nodes_limit: MAX_NODES,
         ..ParsingOptions::default()
     };
-    let document = Document::parse_with_options(xml, options).map_err(XmlError::from)?;
-    let mut fields = Fields(Vec::with_capacity(USUAL_CHILDREN));
-    let words = words.into_iter().map(|(name, text)| (name, text.into()));
-    fields.0.extend(words);
-    fields.add_elements(&document, clean)?;
-    take(&fields)
+    Ok(Document::parse_with_options(xml, options)?)
+}
+
+/// As many lines and characters as the text has.
+fn whitespace_like(text: &str) -> String {
+    let whitespace = |char| if char == '\n' { '\n' } else { ' ' };
+    text.chars().map(whitespace).collect()
 }
 
 impl<'x> Fields<'x> {
@@ -124,30 +135,35 @@ impl<'x> Fields<'x> {
     /// A number for all of them together, but for the encrypted form of the same, which differs
     /// from try to try.
     pub(crate) fn fingerprint(&self) -> u64 {
+        let fields = self.0.iter().filter(|(name, _)| *name != "Encrypt");
+        let mut all = String::with_capacity(USUAL_BYTES);
+        // No text of XML has the character between them.
+        all.extend(fields.flat_map(|(name, text)| [name, "\0", text, "\0"]));
         let mut hasher = DefaultHasher::new();
-        for field in self.0.iter().filter(|(name, _)| *name != "Encrypt") {
-            field.hash(&mut hasher);
-        }
+        all.hash(&mut hasher);
         hasher.finish()
     }
 }
 
 /// The text without what XML forbids, and with the line breaks that a reader of XML makes of it.
 pub(crate) fn xml_text(text: &str) -> Cow<'_, str> {
-    let is_control = |byte: u8| byte < b' ' && byte != b'\t' && byte != b'\n';
+    let is_forbidden = |char| match char {
+        '\t' | '\n' => false,
+        char => char < ' ' || NONCHARACTERS.contains(&char),
+    };
+    let is_suspect = |byte| match byte {
+        b'\t' | b'\n' => false,
+        byte => byte < b' ' || byte == NONCHARACTERS_BEGIN,
+    };
     // Without an early end, the compiler looks at many at a time.
-    let has_controls = text
+    let has_suspects = text
         .bytes()
-        .fold(false, |found, byte| found | is_control(byte));
-    if !has_controls && !NONCHARACTERS.iter().any(|char| text.contains(*char)) {
-        return Cow::Borrowed(text);
+        .fold(false, |found, byte| found | is_suspect(byte));
+    if !has_suspects || !text.contains(is_forbidden) {
+        return text.into();
     }
     let lines = text.replace("\r\n", "\n").replace('\r', "\n");
-    let is_allowed = |char: &char| match char {
-        '\t' | '\n' => true,
-        char => *char >= ' ' && !NONCHARACTERS.contains(char),
-    };
-    Cow::Owned(lines.chars().filter(is_allowed).collect())
+    lines.replace(is_forbidden, "").into()
 }
 
 /// All text in an element.

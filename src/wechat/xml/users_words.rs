@@ -3,7 +3,9 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use super::WHITESPACE;
+use memchr::memchr_iter;
+
+use super::{USUAL_CHILDREN, WHITESPACE};
 
 /// An element that holds words: its name and its tags.
 type Element = (&'static str, &'static str, &'static str);
@@ -32,18 +34,28 @@ const WORDS: [(&str, &[&[Element]]); 5] = [
     ),
 ];
 
-/// Elements with their words, and the XML with whitespace in their place.
+/// Elements with their words, and the XML with something else in their place.
 ///
 /// Words begin with the first section and go up to the last end of an element in the list. Of a
 /// page or a place, that makes one element out of all of its words, of which the bot reads none.
-pub(super) fn take_out(xml: &str) -> (Vec<(&'static str, String)>, Cow<'_, str>) {
-    let (mut words, mut rest) = (Vec::new(), Cow::Borrowed(xml));
+pub(super) fn take_out(
+    xml: &str,
+    instead_of: impl Fn(&str) -> Cow<'static, str>,
+) -> (Vec<(&'static str, Cow<'static, str>)>, Cow<'_, str>) {
+    let (mut words, mut rest) = (Vec::with_capacity(USUAL_CHILDREN), Cow::Borrowed(xml));
     let (start, lists) = lists(xml).unwrap_or_default();
     for list in lists {
         if let Some((name, text, element)) = find(&rest, start, list) {
             // Whoever knows how divides a `]]>` in words between two sections.
-            words.push((name, text.replace("]]><![CDATA[", "")));
-            rest = Cow::Owned(without(&rest, element));
+            let text = if text.contains(']') {
+                text.replace("]]><![CDATA[", "")
+            } else {
+                text.to_owned()
+            };
+            words.push((name, text.into()));
+            let (before, behind) = rest.split_at_checked(element.start).unwrap_or_default();
+            let (element, behind) = behind.split_at_checked(element.len()).unwrap_or_default();
+            rest = [before, &instead_of(element), behind].concat().into();
         }
     }
     (words, rest)
@@ -51,7 +63,7 @@ pub(super) fn take_out(xml: &str) -> (Vec<(&'static str, String)>, Cow<'_, str>)
 
 /// The lists for the message's type, and where it stands: before all words.
 fn lists(xml: &str) -> Option<(usize, &'static [&'static [Element]])> {
-    let start = xml.find("<MsgType>")? + "<MsgType>".len();
+    let start = places(xml, "<MsgType>").next()? + "<MsgType>".len();
     let after = xml.get(start..)?;
     let msg_type = after.strip_prefix("<![CDATA[").unwrap_or(after);
     let (_, lists) = WORDS.iter().find(|(name, _)| {
@@ -69,13 +81,13 @@ fn find<'x>(
 ) -> Option<(&'static str, &'x str, Range<usize>)> {
     let behind = xml.get(start..)?;
     let starts = list.iter().filter_map(|(name, tag, _)| {
-        let at = start + behind.find(tag)?;
+        let at = start + places(behind, tag).next()?;
         let inside = xml.get(at + tag.len()..)?.trim_start_matches(WHITESPACE);
         let words = inside.strip_prefix("<![CDATA[")?;
         Some((at, xml.len() - words.len(), *name))
     });
     let ends = list.iter().filter_map(|(_, _, tag)| {
-        let at = start + behind.rfind(tag)?;
+        let at = start + places(behind, tag).next_back()?;
         let inside = xml.get(..at)?.trim_end_matches(WHITESPACE);
         let words = inside.strip_suffix("]]>")?;
         Some((words.len(), at + tag.len()))
@@ -86,15 +98,8 @@ fn find<'x>(
     Some((name, words, element_start..element_end))
 }
 
-/// The XML with whitespace instead of an element, so that an error is found at the line and the
-/// character at which it is in the message.
-fn without(xml: &str, element: Range<usize>) -> String {
-    let blank = |char| if char == '\n' { '\n' } else { ' ' };
-    let (before, rest) = xml.split_at_checked(element.start).unwrap_or_default();
-    let (element, after) = rest.split_at_checked(element.len()).unwrap_or_default();
-    let mut without = String::with_capacity(xml.len());
-    without.push_str(before);
-    without.extend(element.chars().map(blank));
-    without.push_str(after);
-    without
+/// Where a tag stands.
+fn places(xml: &str, tag: &str) -> impl DoubleEndedIterator<Item = usize> {
+    let places = memchr_iter(b'<', xml.as_bytes());
+    places.filter(move |at| xml.get(*at..).is_some_and(|rest| rest.starts_with(tag)))
 }
