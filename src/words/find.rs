@@ -1,6 +1,6 @@
 //! Finding words in a text: case, width and whitespace at the ends do not count.
 
-use std::{borrow::Cow, iter, mem, ops::Range};
+use std::{borrow::Cow, iter, ops::Range};
 
 use crate::wechat::reply::is_invisible;
 
@@ -40,8 +40,8 @@ pub(super) struct Finder {
     text: String,
     /// Sorted.
     words: Vec<Word>,
-    /// A bit for each pair of characters that a word can begin with, by the last bytes of their
-    /// codes: most places in a text need no second look.
+    /// A bit for each beginning of a word, its first three characters or all of them, by their
+    /// hash: most places in a text need no second look.
     beginnings: Vec<u64>,
 }
 
@@ -66,7 +66,7 @@ impl Finder {
         let mut finder = Self {
             text: String::with_capacity(words.iter().map(|(word, _)| word.len()).sum()),
             words: Vec::with_capacity(words.len()),
-            beginnings: vec![0; if words.is_empty() { 0 } else { BEGINNINGS }],
+            beginnings: vec![0; if words.is_empty() { 0 } else { BEGINNINGS / 64 }],
         };
         for (word, number) in words {
             let prefix = finder.prefixes(&word).next().map_or(0, |(count, _)| count);
@@ -78,22 +78,13 @@ impl Finder {
                 number,
                 prefix,
             });
-            finder.add_beginning(&word);
-        }
-        finder
-    }
-
-    fn add_beginning(&mut self, word: &str) {
-        let mut chars = word.chars();
-        let (first, second) = (chars.next().unwrap_or_default(), chars.next());
-        // Behind a word of one character stands anything.
-        let seconds = second.map_or('\0'..='\u{ff}', |second| second..=second);
-        for second in seconds {
-            let (place, bit) = beginning(first, second);
-            if let Some(bits) = self.beginnings.get_mut(place) {
+            if let Some((place, bit)) = beginnings(word.chars()).last()
+                && let Some(bits) = finder.beginnings.get_mut(place)
+            {
                 *bits |= bit;
             }
         }
+        finder
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -103,12 +94,14 @@ impl Finder {
     /// The places at which words stand in a folded text, the last first, with the words' numbers.
     pub(super) fn find(&self, text: &str) -> impl Iterator<Item = (usize, usize)> {
         let text = if self.is_empty() { "" } else { text };
-        let mut next = '\0';
+        let mut next = ['\0'; 2];
         let starts = text.char_indices().rev().filter(move |(_, char)| {
-            let (place, bit) = beginning(*char, mem::replace(&mut next, *char));
-            self.beginnings
-                .get(place)
-                .is_some_and(|bits| bits & bit != 0)
+            let [second, third] = next;
+            next = [*char, second];
+            beginnings([*char, second, third].into_iter()).any(|(place, bit)| {
+                let bits = self.beginnings.get(place);
+                bits.is_some_and(|bits| bits & bit != 0)
+            })
         });
         starts.flat_map(move |(at, _)| {
             let words = self.prefixes(text.get(at..).unwrap_or_default());
@@ -125,6 +118,7 @@ impl Finder {
     /// The words that the text begins with, the longest first, and how many there are up to each.
     fn prefixes(&self, text: &str) -> impl Iterator<Item = (usize, &Word)> {
         // Each is the last that sorts up to the text, or what that one begins with.
+        let text = text.as_bytes();
         let mut count = self.words.partition_point(|word| self.text(word) <= text);
         let words = iter::from_fn(move || {
             let word = self.words.get(count.checked_sub(1)?)?;
@@ -135,21 +129,25 @@ impl Finder {
         words.filter(move |(_, word)| text.starts_with(self.text(word)))
     }
 
-    fn text(&self, word: &Word) -> &str {
-        self.text.get(word.place.clone()).unwrap_or_default()
+    fn text(&self, word: &Word) -> &[u8] {
+        self.text
+            .as_bytes()
+            .get(word.place.clone())
+            .unwrap_or_default()
     }
 }
 
-/// As many bits as pairs of bytes.
-const BEGINNINGS: usize = 65_536 / 64;
+/// Bits for as many beginnings.
+const BEGINNINGS: usize = 65_536;
 
-/// The bit for words that begin so, and where it is.
-fn beginning(first: char, second: char) -> (usize, u64) {
-    let bit = u32::from(first) % 256 * 256 + u32::from(second) % 256;
-    (
-        usize::try_from(bit / 64).unwrap_or_default(),
-        1 << (bit % 64),
-    )
+/// The bits for words of the first character, the first two, and the first three, and where they
+/// are.
+fn beginnings(chars: impl Iterator<Item = char>) -> impl Iterator<Item = (usize, u64)> {
+    chars.take(3).scan(0_usize, |hash, char| {
+        let code = usize::try_from(u32::from(char)).unwrap_or_default();
+        *hash = hash.wrapping_mul(31).wrapping_add(code);
+        Some((*hash % BEGINNINGS / 64, 1 << (*hash % 64)))
+    })
 }
 
 #[cfg(test)]
@@ -187,9 +185,8 @@ mod tests {
         assert_eq!(finder.find_whole("abc"), Some(1));
         assert_eq!(finder.find_whole("a"), None);
         assert_eq!(finder.find_whole("笑话吧"), None);
-        // 'a' and this character share the last byte of their codes.
-        assert_eq!(found("\u{1061}b"), [(3, 2)]);
-        assert_eq!(found("笑\u{8bd}"), []);
+        // What has the same hash is no word for that.
+        assert_eq!(found("\u{10061}b"), [(4, 2)]);
     }
 
     proptest! {
