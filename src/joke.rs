@@ -138,23 +138,28 @@ impl Jokes {
     }
 
     fn with(
-        settings: JokeSettings,
+        mut settings: JokeSettings,
         get: Arc<Get>,
         wake: Arc<dyn Fn() + Send + Sync>,
         mut rng: Rng,
     ) -> Jokes {
-        let mut own = match settings.own.as_slice() {
-            [] => builtin(),
-            own => own.to_vec(),
-        };
-        own.retain(|joke| !(settings.banned.0)(joke));
+        let banned = settings.banned.clone();
+        let may_be_told = |joke: &String| !(banned.0)(joke);
+        settings.own.retain(may_be_told);
+        let own = [settings.own.clone(), builtin()]
+            .into_iter()
+            .find_map(|mut own| {
+                own.retain(may_be_told);
+                (!own.is_empty()).then_some(own)
+            });
         Jokes {
             settings: Arc::new(settings),
             get,
             wake,
             results: mpsc::channel(),
             deck: None,
-            own: Pile::shuffled(own, &mut rng),
+            // Where all are banned, whoever tells one refuses it.
+            own: Pile::shuffled(own.unwrap_or_else(builtin), &mut rng),
             last: None,
             backoff: Backoff::default(),
             fetched: None,

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use encoding_rs::Encoding;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use percent_encoding::{CONTROLS, percent_encode};
 use thiserror::Error;
@@ -36,6 +37,9 @@ mod address;
 /// The largest answer, in bytes after decompression: a page may have pictures inside it. What is
 /// left of it without them may have a quarter of this.
 const MAX_BODY_BYTES: u64 = 4 << 20;
+
+/// How a body that is packed by gzip begins.
+const GZIP: &[u8] = b"\x1f\x8b\x08";
 
 /// Redirects in a row: http to https, to `www.`, to a newer path, and two to spare.
 const MAX_REDIRECTS: u32 = 5;
@@ -65,6 +69,8 @@ pub(crate) struct Request {
     pub(crate) has_selectors: bool,
     /// Whether a page at a public address has led there.
     pub(crate) is_from_public: bool,
+    /// What that page's site set.
+    pub(crate) cookies: Vec<(String, String)>,
 }
 
 /// Fetches a page, by the proxy that the environment names, if it may be used.
@@ -78,7 +84,7 @@ pub(super) fn get(request: &Request, use_proxy: bool) -> Result<Page, FetchError
     let agent = agent(request, use_proxy, Arc::clone(&hops));
     let by_proxy = agent.config().proxy().is_some();
     let mut url = parse(&request.url)?;
-    let mut cookies = Cookies::default();
+    let mut cookies = Cookies(request.cookies.clone());
     for _ in 0..=MAX_REDIRECTS {
         if by_proxy {
             // The proxy resolves names; they count as those of public addresses.
@@ -86,16 +92,17 @@ pub(super) fn get(request: &Request, use_proxy: bool) -> Result<Page, FetchError
         }
         let response = ask(&agent, &url, &cookies, end)?;
         cookies.note(&url, &response);
-        match location(&response) {
-            Some(location) => url = redirected(&url, location)?,
-            None => {
-                return Ok(Page {
-                    url: url.into(),
-                    is_public: hops.seen_public.load(Ordering::Relaxed),
-                    ..read(response)?
-                });
-            }
+        if !response.status().is_redirection() {
+            return Ok(Page {
+                url: url.into(),
+                is_public: hops.seen_public.load(Ordering::Relaxed),
+                cookies: cookies.0,
+                ..read(response)?
+            });
         }
+        let location = response.headers().get("location");
+        let location = location.ok_or(FetchError::Status(response.status().as_u16()))?;
+        url = redirected(&url, location.as_bytes())?;
     }
     Err(FetchError::TooManyRedirects)
 }
@@ -151,24 +158,22 @@ fn read(mut response: Response<Body>) -> Result<Page, FetchError> {
         .with_config()
         .limit(MAX_BODY_BYTES)
         .read_to_vec()?;
-    let body = match encoding.as_str() {
-        // `ureq` has unpacked it.
-        "gzip" | "br" => body,
-        encoding => unpack(body, encoding)?,
-    };
     Ok(Page {
         content_type,
-        body,
+        body: unpack(body, &encoding)?,
         ..Page::default()
     })
 }
 
-/// Unpacks what a server packed in a way that it was not asked for.
+/// Unpacks what a server packed in a way that it was not asked for, or did not name; what it was
+/// asked for, `ureq` has unpacked.
 fn unpack(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, FetchError> {
     let packed = body.as_slice();
     let mut reader: Box<dyn Read + '_> = match encoding.trim().to_ascii_lowercase().as_str() {
-        "" | "identity" => return Ok(body),
-        "gzip" | "x-gzip" => Box::new(MultiGzDecoder::new(packed)),
+        _ if packed.starts_with(GZIP) => Box::new(MultiGzDecoder::new(packed)),
+        "" | "identity" | "none" | "gzip" | "x-gzip" | "br" => return Ok(body),
+        // Scripts that mean a charset.
+        name if Encoding::for_label(name.as_bytes()).is_some() => return Ok(body),
         // With the header that belongs to it, or without as some servers understand the name.
         "deflate" if packed.first().is_some_and(|first| first & 0x0f == 8) => {
             Box::new(ZlibDecoder::new(packed))
@@ -187,15 +192,6 @@ fn unpack(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, FetchError> {
         Ok(_) => Ok(unpacked),
         Err(error) => Err(FetchError::Connection(error.to_string())),
     }
-}
-
-/// Where a response redirects to, if it does.
-fn location(response: &Response<Body>) -> Option<&[u8]> {
-    let location = response.headers().get("location")?;
-    response
-        .status()
-        .is_redirection()
-        .then(|| location.as_bytes())
 }
 
 fn redirected(from: &Url, location: &[u8]) -> Result<Url, FetchError> {
@@ -217,7 +213,6 @@ fn redirected(from: &Url, location: &[u8]) -> Result<Url, FetchError> {
 }
 
 /// Cookies that a site sets on the way to its page, some of which send back whoever has none.
-#[derive(Default)]
 struct Cookies(Vec<(String, String)>);
 
 impl Cookies {
@@ -409,6 +404,7 @@ mod tests {
             time,
             has_selectors: false,
             is_from_public: false,
+            cookies: Vec::new(),
         };
         get(&request, false)
     }

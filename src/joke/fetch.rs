@@ -18,7 +18,7 @@ use super::{
     client::{self, FetchError, Request},
     formats::{Extracted, Page, PageError, PageText, ReadAs},
     source::Source,
-    url::{same_host, shown},
+    url::{same_host, shown, without_secrets},
 };
 
 /// The stack of a thread that parses; `formats/limits.rs` refuses what would need more.
@@ -112,7 +112,7 @@ fn ask_beside(
         read_as: None,
         outcome: Err(SourceError::NoThread),
     };
-    let (mut answer, send) = (result.clone(), results.clone());
+    let (mut answer, send, asked_url) = (result.clone(), results.clone(), url.clone());
     let (settings, get) = (Arc::clone(settings), Arc::clone(get));
     let thread = thread::Builder::new().name("source".to_owned());
     let thread = thread.stack_size(STACK_BYTES);
@@ -124,6 +124,13 @@ fn ask_beside(
             Ok(content.jokes(&source.rules, &|joke| settings.unwanted(joke))?)
         }));
         answer.outcome = asked.unwrap_or(Err(SourceError::Panic));
+        if let Err(
+            SourceError::Fetch(FetchError::Location(said))
+            | SourceError::Page(PageError::ApiError(said)),
+        ) = &mut answer.outcome
+        {
+            *said = without_secrets(said, &asked_url);
+        }
         // Nobody listens any more where another source was faster.
         let _ = send.send(answer);
     });
@@ -147,16 +154,19 @@ fn read(
         time,
         has_selectors: rules.item.is_some() || rules.link.is_some(),
         is_from_public: false,
+        cookies: Vec::new(),
     };
     let page = get(&request)?;
     let content = PageText::read(&page, &source.rules)?;
     let Some(link) = &rules.link else {
         return Ok(content);
     };
-    let links = same_host(&page.url, &content.links(link)?);
+    let found = content.links(link)?;
+    let links = same_host(&page.url, &found.base, &found.links);
     request.url = rng.choice(links).ok_or(SourceError::ForeignLinks)?;
     request.time = end.saturating_duration_since(Instant::now());
     request.is_from_public = page.is_public;
+    request.cookies = page.cookies;
     Ok(PageText::read(&get(&request)?, &source.rules)?)
 }
 

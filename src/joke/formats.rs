@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use self::{
     charset::{CharsetReason, Decoded},
-    item::Item,
+    item::{Item, characters},
     rules::{judge, read_again},
     selector::Selector,
 };
@@ -36,6 +36,17 @@ const MAX_JOKES: usize = 500;
 /// The largest page once pictures inside it are taken out, in bytes. List pages have 30 to 200 KB.
 const MAX_PAGE_BYTES: usize = 1 << 20;
 
+/// An error that is no joke is shorter.
+const MAX_ERROR_CHARACTERS: usize = 60;
+
+/// What is in errors that APIs send as if they were jokes.
+const ERRORS: &str = "\
+    过于频繁 请稍后再试 请稍后重试 参数错误 参数不能为空 密钥错误 密钥无效 接口维护 接口不存在 \
+    接口已 次数已用完 次数不足 余额不足 系统繁忙 服务器繁忙 服务器错误 请求失败 非法请求";
+const ENGLISH_ERRORS: &str = "\
+    too many requests|rate limit|api rate limit|invalid api|invalid key|unauthorized|forbidden|\
+    access denied|bad request|internal server error|service unavailable|404 ";
+
 /// Characters of what an API says that an error repeats.
 const MAX_SHOWN: usize = 200;
 
@@ -46,6 +57,8 @@ pub struct Page {
     pub url: String,
     /// Whether it was at a public address.
     pub is_public: bool,
+    /// The cookies that were set on the way there, each behind its host.
+    pub cookies: Vec<(String, String)>,
     /// The value of `Content-Type`, if there was one.
     pub content_type: Option<String>,
     /// The body, decompressed.
@@ -152,6 +165,14 @@ pub(crate) struct ReadAs {
     pub(crate) reason: CharsetReason,
 }
 
+/// Links on a page.
+#[derive(Clone, Debug)]
+pub(super) struct Links {
+    /// What they are relative to, by its own relation to the page.
+    pub(super) base: String,
+    pub(super) links: Vec<String>,
+}
+
 /// How a page is read, and what is a joke on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
@@ -172,22 +193,24 @@ impl PageText {
     pub fn read(page: &Page, rules: &Rules) -> Result<Self, PageError> {
         let content_type = page.content_type.as_deref().unwrap_or_default();
         let mut decoded = charset::decode(&page.body, content_type, rules.charset);
-        decoded.text = limits::without_pictures(&decoded.text);
+        let is_mark = |c: char| c.is_whitespace() || c == '\u{feff}';
+        decoded.text = limits::without_pictures(decoded.text.trim_matches(is_mark));
         if decoded.text.len() > MAX_PAGE_BYTES {
             return Err(PageError::TooLarge);
         }
-        let (text, media_type) = (decoded.text.trim(), media_type(content_type));
+        let (text, media_type) = (decoded.text.as_str(), media_type(content_type));
         if text.is_empty() {
             return Err(PageError::Empty);
         }
-        let is_html = media_type.ends_with("html") || rules.item.is_some() || rules.link.is_some();
+        let has_selectors = rules.item.is_some() || rules.link.is_some();
+        let is_html = media_type.ends_with("html") || has_selectors;
         let format = if let Some(value) = json::parse(text, media_type.ends_with("json")) {
             Format::Json(value.map_err(|error| error.to_string()))
         } else if xml::is_xml(text, &media_type) {
             Format::Xml
         } else if has_no_text(&media_type) {
             return Err(PageError::Type(media_type));
-        } else if limits::has_tag(text) && (is_html || text.starts_with('<')) {
+        } else if (is_html || text.starts_with('<')) && html::is_page(text, has_selectors) {
             Format::Html
         } else {
             Format::Text
@@ -210,17 +233,21 @@ impl PageText {
     }
 
     /// Where the links lead that a selector means.
-    pub(super) fn links(&self, selector: &Selector) -> Result<Vec<String>, PageError> {
-        let links = match &self.format {
-            Format::Html => html::links(&self.decoded.text, selector)?,
-            Format::Xml => xml::links(&self.decoded.text, selector)?,
-            Format::Json(Ok(value)) => json::links(value, selector),
-            Format::Json(Err(_)) | Format::Text => Vec::new(),
+    pub(super) fn links(&self, selector: &Selector) -> Result<Links, PageError> {
+        let of_page = |links| Links {
+            base: String::new(),
+            links,
         };
-        if links.is_empty() {
+        let found = match &self.format {
+            Format::Html => html::links(&self.decoded.text, selector)?,
+            Format::Xml => of_page(xml::links(&self.decoded.text, selector)?),
+            Format::Json(Ok(value)) => of_page(json::links(value, selector)),
+            Format::Json(Err(_)) | Format::Text => of_page(Vec::new()),
+        };
+        if found.links.is_empty() {
             return Err(PageError::NoLinks);
         }
-        Ok(links)
+        Ok(found)
     }
 
     /// The jokes, by the source's rules. Needs the stack that `limits.rs` counts on.
@@ -239,12 +266,22 @@ impl PageText {
             Format::Text if rules.item.is_some() => return Err(PageError::NoMarkup),
             Format::Text => text::items(text),
         };
-        let mut items: Vec<Item> = items.into_iter().map(read_again).collect();
-        if items.len() == 1 && rules.link.is_none() && matches!(self.format, Format::Html) {
-            // Who names the content of a joke says that it is one.
-            let parts = |block| text::parts(block, rules.content.is_none());
-            items = items.into_iter().flat_map(parts).collect();
+        let items: Vec<Item> = items.into_iter().map(read_again).collect();
+        if let [Item { content, .. }] = items.as_slice()
+            && is_error(content)
+        {
+            return Err(PageError::ApiError(content.trim().to_owned()));
         }
+        let is_block = items.len() == 1;
+        let parts = |item: Item| match self.format {
+            Format::Text => vec![item],
+            // Who names the content of a joke says that it is one.
+            Format::Html if is_block => {
+                text::parts(item, rules.content.is_none() && rules.link.is_none())
+            }
+            _ => text::counted(item),
+        };
+        let items: Vec<Item> = items.into_iter().flat_map(parts).collect();
         gather(&items, unwanted)
     }
 }
@@ -259,6 +296,18 @@ pub(crate) fn own_jokes(file: &[u8]) -> Option<Vec<String>> {
 fn media_type(content_type: &str) -> String {
     let media_type = content_type.split(';').next();
     media_type.unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// Whether a text is what an API says when it has no joke.
+fn is_error(text: &str) -> bool {
+    let text = text.trim().to_lowercase();
+    let is_short =
+        characters(&text) <= MAX_ERROR_CHARACTERS && !text.contains(['\n', '“', '：', ':']);
+    is_short
+        && (ERRORS.split(' ').any(|error| text.contains(error))
+            || ENGLISH_ERRORS
+                .split('|')
+                .any(|error| text.starts_with(error)))
 }
 
 /// Whether what is of this type is nothing to read.
@@ -412,7 +461,7 @@ mod tests {
                     <li><p>从前有棵树。</p><a href=/5>展开全文</a>";
         assert_eq!(
             jokes(body, ["li", "", "p"]),
-            ["从前有条河…", "从前有口井……", "从前有棵树。"]
+            ["从前有口井……", "从前有棵树。"]
         );
     }
 
@@ -551,7 +600,7 @@ mod tests {
         assert_eq!(why("text/html", b"", NO_RULES), PageError::Empty);
         assert_eq!(why("text/html", b"<p>x", li), PageError::NoItems);
         assert_eq!(
-            why("Text/HTML; charset=x", b"<p>x", NO_RULES),
+            why("Text/HTML; charset=x", b"<div>x", NO_RULES),
             PageError::NoSelector("HTML")
         );
         assert_eq!(

@@ -8,6 +8,12 @@ use url::{ParseError, Url};
 /// Stands where something is not shown.
 const HIDDEN: &str = "***";
 
+/// What is shorter is in many a text by chance.
+const MIN_SECRET_BYTES: usize = 4;
+
+/// So many letters and digits with nothing between are a key, and no word.
+const MIN_KEY_BYTES: usize = 16;
+
 /// Parts of the names of query fields whose values are secrets: `key`, `api_key`, `app_secret`,
 /// `access_token`, `pwd`, `sign`.
 const SECRET_NAMES: [&str; 8] = [
@@ -75,27 +81,48 @@ pub(super) fn parse(url: &str) -> Result<Url, UrlError> {
     }
 }
 
-/// A URL, or what was meant to be one, as it can be shown: without a password, and without the
-/// values of query fields that are named like a secret.
+/// A URL, or what was meant to be one, as it can be shown: without its [`secrets`].
 pub(crate) fn shown(url: &str) -> String {
-    let (address, query) = url.split_once('?').unwrap_or((url, ""));
-    let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
-    let authority = rest.split('/').next().unwrap_or_default();
-    let address = match authority.rsplit_once('@') {
-        Some((user, _)) => {
-            let host_and_path = rest.strip_prefix(user).unwrap_or_default();
-            format!("{scheme}://{HIDDEN}{host_and_path}")
-        }
-        None => address.to_owned(),
+    let hide = |shown: String, [before, secret, after]: [&str; 3]| {
+        let hidden = [before, HIDDEN, after].concat();
+        shown.replace(&[before, secret, after].concat(), &hidden)
     };
-    let fields = query.split('&').map(|field| match field.split_once('=') {
-        Some((name, _)) if is_secret(name) => format!("{name}={HIDDEN}"),
-        _ => field.to_owned(),
-    });
-    match query {
-        "" => address,
-        _ => format!("{address}?{}", fields.collect::<Vec<_>>().join("&")),
-    }
+    secrets(url).into_iter().fold(url.to_owned(), hide)
+}
+
+/// What a site said, without the secrets of its URL that it repeats.
+pub(super) fn without_secrets(text: &str, url: &str) -> String {
+    let secrets = secrets(url).into_iter();
+    let secrets = secrets.flat_map(|[_, secret, _]| secret.split(':'));
+    secrets
+        .filter(|secret| secret.len() >= MIN_SECRET_BYTES)
+        .fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN))
+}
+
+/// What is a secret in a URL, with what stands before and after it: user and password, the values
+/// of query fields that are named like a secret, and what looks like a key wherever it stands.
+fn secrets(url: &str) -> Vec<[&str; 3]> {
+    let address = url.split_once(':').map_or(url, |(_, rest)| rest);
+    let address = address.trim_start_matches(['/', '\\']);
+    let authority = match Url::parse(url) {
+        Ok(_) => address.split(['/', '\\', '?', '#']).next(),
+        // Wherever it ends.
+        Err(_) => Some(address),
+    };
+    let user = authority.and_then(|authority| authority.rsplit_once('@'));
+    let fields = url.split(['?', '&', '#']).skip(1);
+    let values = fields.filter_map(|field| field.split_once('='));
+    let named = values.filter(|(name, value)| is_secret(name) && !value.is_empty());
+    let parts = address.split(|c: char| !c.is_ascii_alphanumeric());
+    user.into_iter()
+        .map(|(user, _)| ["", user, "@"])
+        .chain(named.map(|(_, value)| ["=", value, ""]))
+        .chain(
+            parts
+                .filter(|part| looks_like_key(part))
+                .map(|key| ["", key, ""]),
+        )
+        .collect()
 }
 
 fn is_secret(name: &str) -> bool {
@@ -103,18 +130,26 @@ fn is_secret(name: &str) -> bool {
     SECRET_NAMES.iter().any(|part| name.contains(part))
 }
 
-/// The links of a page that lead to other pages of its host.
-pub(super) fn same_host(page: &str, links: &[String]) -> Vec<String> {
+/// Whether it is long, and made of letters and digits in turn.
+fn looks_like_key(part: &str) -> bool {
+    let has = |wanted: fn(&u8) -> bool| part.bytes().any(|byte| wanted(&byte));
+    part.len() >= MIN_KEY_BYTES && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)
+}
+
+/// The links of a page that lead to other pages of its host; they are relative to a base.
+pub(super) fn same_host(page: &str, base: &str, links: &[String]) -> Vec<String> {
     let Ok(page) = parse(page) else {
         return Vec::new();
     };
+    let base = page.join(base).unwrap_or_else(|_| page.clone());
     let joined = links.iter().filter_map(|link| {
-        let mut url = page.join(link.trim()).ok()?;
+        let mut url = base.join(link.trim()).ok()?;
         url.set_fragment(None);
         Some(url)
     });
     joined
-        .filter(|url| url.host() == page.host() && url.scheme() == page.scheme() && *url != page)
+        .filter(|url| url.host() == page.host() && *url != page)
+        .filter(|url| url.scheme() == page.scheme() || url.scheme() == "https")
         .map(String::from)
         .collect()
 }
@@ -144,7 +179,7 @@ pub(crate) enum UrlError {
     #[error("a URL begins with http:// or https://")]
     Scheme,
     /// The braces hold no page range, or there are several.
-    #[error("braces hold one range of pages, first to last, without a zero before, as in {{1-50}}")]
+    #[error("braces hold one range of pages, first to last, as in {{1-50}} or {{01-50}}")]
     Pages,
     /// It is no URL for this reason.
     #[error("{0}")]
@@ -190,9 +225,28 @@ mod tests {
             ("http://x.cn/?passwd&page=1", "http://x.cn/?passwd&page=1"),
             ("ftp://u:p@x.cn:99999?key=1", "ftp://***@x.cn:99999?key=***"),
             ("x.cn/?key=1", "x.cn/?key=***"),
+            ("http:///u:p@x.cn/", "http:///***@x.cn/"),
+            ("http://u:p/q@x.cn/", "http://***@x.cn/"),
+            ("http://u:p?q@x.cn/", "http://***@x.cn/"),
+            ("http://x.cn/@you?to=a@b", "http://x.cn/@you?to=a@b"),
+            ("http://x.cn/#token=1", "http://x.cn/#token=***"),
+            ("http://x.cn/v1/0123456789abcdef/x", "http://x.cn/v1/***/x"),
+            (
+                "http://x.cn/20240102030405060708",
+                "http://x.cn/20240102030405060708",
+            ),
         ] {
             assert_eq!(shown(url), expected);
         }
+    }
+
+    #[test]
+    fn secrets_that_a_site_repeats_are_not_shown() {
+        let url = "http://user:hunter2@x.cn/?key=abcd&id=12345&sign=1";
+        assert_eq!(
+            without_secrets("abcd of user hunter2 is wrong, 12345, 1", url),
+            "*** of *** *** is wrong, 12345, 1"
+        );
     }
 
     #[test]
@@ -212,15 +266,19 @@ mod tests {
         ];
         let links = links.map(str::to_owned);
         assert_eq!(
-            same_host("http://x.cn/a/1", &links),
+            same_host("http://x.cn/a/1", "", &links),
             [
                 "http://x.cn/a/2.html",
                 "http://x.cn/3",
                 "http://x.cn/4",
+                "https://x.cn/6",
                 "http://x.cn/a/1?p=7",
                 "http://x.cn/8"
             ]
         );
+        let below = same_host("https://x.cn/a/1", "/b/", &links);
+        assert_eq!(below[..2], ["https://x.cn/b/2.html", "https://x.cn/3"]);
+        assert!(!below.iter().any(|link| link.starts_with("http://")));
     }
 
     #[test]

@@ -4,12 +4,16 @@ use std::{
     collections::BTreeSet,
     fs,
     io::{Read, Write},
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
     time::{Duration, Instant},
 };
 
-use crate::support::{
-    Bot, LIMIT, Temporary, message, poll,
-    site::{Site, http_ok},
+use crate::{
+    support::{
+        Bot, LIMIT, Temporary, message, poll,
+        site::{Site, http_ok},
+    },
+    tools,
 };
 
 /// A bot whose only source is this site, with these further flags.
@@ -434,4 +438,95 @@ fn a_joke_with_a_link_is_never_told() {
         assert_eq!(bot.answer_to("笑话"), "好好的一个笑话在此");
     }
     bot.wait_for_log("jokes: 1 from custom, 3 left out");
+}
+
+#[test]
+fn where_all_of_the_owners_jokes_are_banned_the_built_in_ones_are_told() {
+    let words = Temporary::write("words-that-ban-all", "banned = [\"某词\"]\n");
+    let own = Temporary::write("jokes-all-banned", "自己的某词笑话\n%\n又一个某词笑话");
+    let flags = [
+        "--joke-source",
+        "none",
+        "--words",
+        words.path(),
+        "--jokes",
+        own.path(),
+    ];
+    let bot = Bot::with(&flags, &[]);
+    for _ in 0..5 {
+        assert!(daoxiao::joke::builtin().contains(&bot.answer_to("笑话")));
+    }
+    let all = Temporary::write(
+        "words-that-ban-every-joke",
+        "banned = [\"，\", \"。\", \"？\"]\nrefusal = \"no\"\n",
+    );
+    let bot = Bot::with(&["--joke-source", "none", "--words", all.path()], &[]);
+    assert_eq!(bot.answer_to("笑话"), "no");
+}
+
+#[test]
+fn a_source_that_gives_nothing_for_a_day_is_told_once_with_what_to_do() {
+    let Some(clock) = tools::faked_clock() else {
+        return;
+    };
+    let site = Site::start(|_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n");
+    });
+    let time = Temporary::write("time-of-the-bot", "+0");
+    let url = site.url("/");
+    let bot = Bot::with(
+        &["--joke-url", &url, "--max-age", "0"],
+        &[
+            ("LD_PRELOAD", &clock),
+            ("FAKETIME_TIMESTAMP_FILE", time.path()),
+            ("FAKETIME_NO_CACHE", "1"),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ],
+    );
+    for (hits, later) in ["+0", "+23h", "+25h", "+26h"].into_iter().enumerate() {
+        fs::write(time.path(), later).unwrap();
+        assert!(daoxiao::joke::builtin().contains(&bot.answer_to("笑话")));
+        let asked = poll(Instant::now() + LIMIT, || {
+            (site.hits() > hits).then_some(())
+        });
+        assert_eq!(asked, Some(()), "{later}: {}", bot.log());
+    }
+    let (_, log) = bot.stop();
+    let said = "jokes: custom has given nothing for a day: try it by `daoxiao joke`, and name others \
+                by --joke-source or --joke-url if it is gone\n";
+    assert_eq!(log.matches(said).count(), 1, "{log}");
+}
+
+#[test]
+fn a_name_of_this_machine_is_not_reached_from_a_public_address() {
+    let inner = Site::page("text/plain", "what only this machine may see");
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let is_inner = |address: SocketAddr| match address.ip() {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private(),
+        IpAddr::V6(ip) => ip.is_loopback(),
+    };
+    // The resolver is asked only for a name that the proxy is not.
+    let names = [host.trim(), "ip6-localhost"].into_iter().filter(|name| {
+        let addresses = (*name, 80).to_socket_addrs();
+        addresses.is_ok_and(|mut addresses| addresses.all(is_inner))
+    });
+    for (name, direct) in names.map(|name| (name, name)).chain([("localhost", "")]) {
+        let target = format!("http://{name}:{}/", inner.address.port());
+        let proxy = Site::start(move |_, stream| {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+            let mut head = [0; 4096];
+            let _ = stream.read(&mut head);
+            let _ = write!(
+                stream,
+                "HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n"
+            );
+        });
+        let bot = Bot::with(
+            &["--joke-url", "http://93.184.215.14/jokes"],
+            &[("ALL_PROXY", &proxy.url("")), ("NO_PROXY", direct)],
+        );
+        assert!(daoxiao::joke::builtin().contains(&bot.answer_to("笑话")));
+        bot.wait_for_log("redirected from a public address to one that is not");
+        assert_eq!((proxy.hits(), inner.hits()), (1, 0), "{name}");
+    }
 }

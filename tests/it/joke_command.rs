@@ -177,7 +177,7 @@ fn urls_that_cannot_work_are_exit_2() {
         ("http://[::1/", "invalid IPv6 address"),
         (
             "http://x.cn/{50-1}",
-            "braces hold one range of pages, first to last, without a zero before, as in {1-50}",
+            "braces hold one range of pages, first to last, as in {1-50} or {01-50}",
         ),
     ] {
         let output = joke(&["--joke-url", url]);

@@ -324,6 +324,43 @@ fn a_cookie_that_is_set_on_the_way_is_sent_back() {
 }
 
 #[test]
+fn a_redirect_to_nowhere_is_no_page() {
+    let site = Site::start(|_, stream| {
+        send(
+            stream,
+            "302 Found\r\nContent-Type: text/plain",
+            b"Redirecting to the login page",
+        );
+    });
+    let printed = joke(&site.url("/"), &[]);
+    assert_eq!(printed.jokes, "");
+    let said = ": the site answered with status 302\n";
+    assert!(printed.said.contains(said), "{}", printed.said);
+}
+
+#[test]
+fn hosts_and_queries_may_be_in_chinese() {
+    let proxy = Site::start(|_, stream| drop(stream.write_all(b"HTTP/1.1 403 No\r\n\r\n")));
+    let mut command = daoxiao(&["joke", "--joke-url", "http://笑话.中国/"]);
+    command.env("HTTP_PROXY", proxy.url("")).output().unwrap();
+    let head = proxy.heads().concat();
+    assert!(
+        head.starts_with("CONNECT xn--rvzz75a.xn--fiqs8s:80 HTTP/1.1\r\n"),
+        "{head}"
+    );
+    let site = Site::page("text/plain", "用中文要来的笑话");
+    assert_eq!(
+        joke(&site.url("/找?词=笑话"), &[]).jokes,
+        "用中文要来的笑话\n"
+    );
+    let head = site.heads().concat();
+    assert!(
+        head.starts_with("GET /%E6%89%BE?%E8%AF%8D=%E7%AC%91%E8%AF%9D HTTP/1.1\r\n"),
+        "{head}"
+    );
+}
+
+#[test]
 fn what_is_packed_is_unpacked_or_refused_by_its_name() {
     let joke_bytes = "一个打包来的笑话".as_bytes();
     let fast = Compression::fast();
@@ -342,6 +379,10 @@ fn what_is_packed_is_unpacked_or_refused_by_its_name() {
         ("deflate", &zlib),
         ("Deflate", &raw),
         ("identity", &joke_bytes.to_vec()),
+        // What scripts send that mean something else, and files that are packed already.
+        ("UTF-8", &joke_bytes.to_vec()),
+        ("none", &joke_bytes.to_vec()),
+        ("", &gzip),
     ] {
         let body = body.clone();
         let site = Site::start(move |_, stream| {
@@ -420,6 +461,34 @@ fn a_link_is_followed_to_the_joke() {
 }
 
 #[test]
+fn a_link_is_followed_with_the_cookies_and_from_the_base_of_its_page() {
+    let site = Site::with_heads(|head, stream| {
+        if head.starts_with("GET /list ") {
+            let head = "200 OK\r\nContent-Type: text/html\r\nSet-Cookie: session=7; path=/";
+            send(
+                stream,
+                head,
+                b"<base href='/deep/'><a href=one.html>one</a>",
+            );
+        } else if head.starts_with("GET /deep/one.html ") && head.contains("ookie: session=7\r\n") {
+            let page = "<p>1、电梯坏了，我走楼梯上班。</p><p>2、医生说要多喝水，我去海边了。</p>";
+            send(
+                stream,
+                "200 OK\r\nContent-Type: text/html; charset=utf-8",
+                page.as_bytes(),
+            );
+        } else {
+            send(stream, "403 Forbidden", b"");
+        }
+    });
+    let printed = joke(
+        &site.url("/list"),
+        &["--joke-link", "a", "--joke-content", "p"],
+    );
+    assert_eq!(printed.jokes, TWO_STAIRS, "{}", printed.said);
+}
+
+#[test]
 fn why_a_link_leads_to_no_joke_is_told() {
     let site = list_and_details();
     for (link, content, said) in [
@@ -466,7 +535,7 @@ fn keys_and_passwords_in_a_url_are_shown_nowhere() {
             send(
                 stream,
                 "200 OK",
-                r#"{"code":101,"msg":"wrong key"}"#.as_bytes(),
+                br#"{"code":101,"msg":"wrong key: hunter2"}"#,
             );
         }
     });
@@ -478,6 +547,9 @@ fn keys_and_passwords_in_a_url_are_shown_nowhere() {
         with_user.clone() + "?key=hunter2",
         "http://user:hunter2@x:99999/?key=hunter2".to_owned(),
         "x?key=hunter2".to_owned(),
+        with_user.replace("http://", "http:///") + "list",
+        "http://user:hunter2/x@y/".to_owned(),
+        "http://user:hunter2?x@y/".to_owned(),
     ] {
         let printed = joke(&url, &["--log", "trace"]);
         assert_eq!(printed.jokes, "");
@@ -487,6 +559,8 @@ fn keys_and_passwords_in_a_url_are_shown_nowhere() {
             printed.said
         );
     }
+    let printed = joke(&site.url("/v1/0123456789abcdef/list"), &[]);
+    assert!(printed.said.contains("/v1/***/list: "), "{}", printed.said);
     let mut command = daoxiao(&["joke"]);
     command
         .env("DAOXIAO_JOKE_URL", with_user)

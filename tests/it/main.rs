@@ -27,6 +27,7 @@ mod fronts;
 mod generated;
 mod http;
 mod joke;
+mod joke_cases;
 mod joke_command;
 mod joke_formats;
 mod joke_sites;

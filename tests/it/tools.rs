@@ -27,6 +27,16 @@ pub fn find(name: &str) -> Option<PathBuf> {
     found
 }
 
+/// The library that fakes the clock of a program that is started with it.
+pub fn faked_clock() -> Option<String> {
+    find("faketime")?;
+    let directories = fs::read_dir("/usr/lib").unwrap();
+    let libraries =
+        directories.map(|entry| entry.unwrap().path().join("faketime/libfaketime.so.1"));
+    let library = libraries.into_iter().find(|library| library.is_file());
+    Some(library.unwrap().into_os_string().into_string().unwrap())
+}
+
 /// A directory of a test's own, empty, which stays to be looked at.
 pub fn directory(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);

@@ -2,11 +2,14 @@
 
 use std::{iter, str::FromStr};
 
-use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use thiserror::Error;
 
 /// HTML wants the charset declared within these bytes.
 const HEAD_BYTES: usize = 1_024;
+
+/// Of so many characters, one may be cut in half.
+const MAX_GARBLED: usize = 20;
 
 /// A charset by one of its names in the WHATWG list; `gb2312` means GBK, as in every browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,29 +76,31 @@ pub(super) fn decode(body: &[u8], content_type: &str, set: Option<Charset>) -> D
     if let Some((charset, _)) = Encoding::for_bom(body) {
         return lossily(body, charset, CharsetReason::Mark);
     }
-    let (declared, reason) = declared(content_type)
-        .map(|charset| (charset, CharsetReason::Header))
-        .or_else(|| Some((in_page(body)?, CharsetReason::Page)))
+    let header = declared(content_type).map(|charset| (charset, CharsetReason::Header));
+    let page = in_page(body).map(|charset| (charset, CharsetReason::Page));
+    // Servers call all pages Latin.
+    let (declared, reason) = header
+        .filter(|(charset, _)| *charset != WINDOWS_1252)
+        .or(page)
+        .or(header)
         .unwrap_or((UTF_8, CharsetReason::Default));
     if declared != UTF_8 && is_mostly_utf8(body) {
         return lossily(body, UTF_8, CharsetReason::IsUtf8);
     }
-    if declared
-        .decode_without_bom_handling_and_without_replacement(body)
-        .is_some()
-    {
-        return lossily(body, declared, reason);
-    }
-    if str::from_utf8(body).is_ok() {
+    // Any bytes fit Latin.
+    let fits = declared != WINDOWS_1252 && is_in(declared, body);
+    if !fits && str::from_utf8(body).is_ok() {
         return lossily(body, UTF_8, CharsetReason::Fits);
     }
-    let is_gb18030 = GB18030
-        .decode_without_bom_handling_and_without_replacement(body)
-        .is_some();
-    if is_gb18030 && is_mostly_gb2312(body) && !is_mostly_utf8(body) {
+    if !fits && is_mostly_gb2312(body) && !is_mostly_utf8(body) {
         return lossily(body, GB18030, CharsetReason::Fits);
     }
     lossily(body, declared, reason)
+}
+
+fn is_in(charset: &'static Encoding, body: &[u8]) -> bool {
+    let text = charset.decode_without_bom_handling_and_without_replacement(body);
+    text.is_some()
 }
 
 fn lossily(body: &[u8], charset: &'static Encoding, reason: CharsetReason) -> Decoded {
@@ -106,9 +111,12 @@ fn lossily(body: &[u8], charset: &'static Encoding, reason: CharsetReason) -> De
     }
 }
 
-/// Whether most characters of two bytes are those of GB2312, as in any text of today's Chinese. The
-/// bytes of Big5 and others often fit GB18030, too, where they are characters that nobody uses.
+/// Whether most characters of two bytes are those of GB2312, as in any text of today's Chinese, if
+/// with a few that are cut in half. The bytes of Big5 and others often fit GB18030, too, where they
+/// are characters that nobody uses.
 fn is_mostly_gb2312(body: &[u8]) -> bool {
+    let text = GB18030.decode_without_bom_handling(body).0;
+    let garbled = text.matches(char::REPLACEMENT_CHARACTER).count();
     let mut bytes = body.iter();
     let (mut usual, mut all) = (0, 0);
     while let Some(lead) = bytes.find(|byte| !byte.is_ascii()) {
@@ -116,7 +124,7 @@ fn is_mostly_gb2312(body: &[u8]) -> bool {
         usual += usize::from(*lead >= 0xa1 && trail >= 0xa1);
         all += 1;
     }
-    usual * 10 >= all * 9
+    all > 0 && usual * 10 >= all * 9 && garbled * MAX_GARBLED < all
 }
 
 /// Whether a body is in UTF-8, if with a mistake in it. Its bytes may fit other charsets by chance,
@@ -127,6 +135,19 @@ fn is_mostly_utf8(body: &[u8]) -> bool {
     let (garbled, good): (Vec<char>, Vec<char>) =
         wide.partition(|c| *c == char::REPLACEMENT_CHARACTER);
     good.len() > garbled.len()
+}
+
+/// A text in UTF-8 that was taken for Latin and encoded once more, as it was.
+pub(super) fn decoded_again(text: &str) -> Option<String> {
+    let byte = |c: char| match u8::try_from(u32::from(c)) {
+        Ok(byte) => Some(byte),
+        Err(_) => match &*WINDOWS_1252.encode(c.encode_utf8(&mut [0; 4])).0 {
+            [byte] => Some(*byte),
+            _ => None,
+        },
+    };
+    let bytes: Vec<u8> = text.chars().map(byte).collect::<Option<_>>()?;
+    String::from_utf8(bytes).ok().filter(|_| !text.is_ascii())
 }
 
 /// The first known charset that is declared near the beginning, outside comments: as HTML does it,

@@ -9,18 +9,22 @@ use select::{
 };
 
 use super::{
-    PageError, Rules,
+    Links, PageError, Rules,
     element::{Element, is_too_deep, outermost},
     item::{
         BREAK, HEADING, Item, MIN_JOKE_CHARACTERS, characters, ends_sentence, is_cut_mark,
-        trails_off,
+        means_rest, trails_off,
     },
     limits::{self, original_name},
     selector::Selector,
 };
 
 /// Elements whose text is not for readers.
-const UNSEEN: [&str; 5] = ["script", "style", "noscript", "template", "textarea"];
+const UNSEEN: &str = "script style noscript template textarea select svg iframe audio video";
+
+/// Classes of elements with advertising or tools.
+const UNSEEN_CLASSES: &str = "\
+    ad ads advert advertisement adsbygoogle guanggao share bdsharebuttonbox";
 
 /// Elements that stand in lines of their own.
 const BLOCKS: &str = "\
@@ -28,17 +32,20 @@ const BLOCKS: &str = "\
     fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr legend li \
     main menu nav ol p pre section summary table tr ul";
 
-const HEADINGS: [&str; 6] = ["h1", "h2", "h3", "h4", "h5", "h6"];
+/// Their text is a heading of what follows; one alone is none.
+const HEADINGS: &str = "h1 h2 h3 h4 h5 h6 dt";
 
-/// Elements in a line, which a text that was escaped twice can have as well.
+/// Other elements that a text which was escaped twice can have as well.
 const INLINE: &str = "\
-    a abbr b big br cite code del em font i iframe img ins kbd label mark q s script small span \
-    strike strong style sub sup td th time tt u var";
+    a abbr b big body br button cite code del em font head html i iframe img input ins kbd label \
+    link mark meta nobr noscript o option q rp rt ruby s script select small span strike strong \
+    style sub sup svg tbody td tfoot th thead time title tt u v var video w wbr";
+
+/// Tags that texts have which are no pages.
+const IN_TEXTS: &str = "b br em font i p small span strong u";
 
 /// What links at the end of a joke are about that do not lead to the rest of it.
-const TOOLS: [&str; 12] = [
-    "评论", "分享", "收藏", "赞", "回复", "举报", "转发", "顶", "踩", "comment", "share", "reply",
-];
+const TOOLS: &str = "评论 分享 收藏 赞 回复 举报 转发 复制 顶 踩 comment share reply";
 
 /// A face that a page shows as a picture has a name no longer than this.
 const MAX_FACE_CHARACTERS: usize = 10;
@@ -49,12 +56,20 @@ const MAX_LINK_CHARACTERS: usize = 30;
 /// Rules of a page's own style sheets that are followed; each is tried on every element of an item.
 const MAX_STYLE_RULES: usize = 20;
 
-/// The items on a page.
+/// The items on a page. A single list is not one: its lines are.
 pub(super) fn items(html: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
     let item = rules.item.as_ref().ok_or(PageError::NoSelector("HTML"))?;
     let document = parse(html)?;
     let preformatted = preformatted(&document);
-    let nodes: Vec<Node<'_>> = outermost(document.find(item.on_page())).collect();
+    let mut nodes: Vec<Node<'_>> = outermost(document.find(item.on_page())).collect();
+    if let [list] = nodes.as_slice()
+        && (list.is_called("ol") || list.is_called("ul"))
+    {
+        nodes = list
+            .children()
+            .filter(|node| node.is_called("li"))
+            .collect();
+    }
     let is_block = nodes.len() == 1;
     let items = nodes.iter();
     Ok(items
@@ -78,21 +93,24 @@ pub(super) fn whole(html: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
 }
 
 /// Where the links lead that a selector means: the elements themselves, or the first in each.
-pub(super) fn links(html: &str, selector: &Selector) -> Result<Vec<String>, PageError> {
+pub(super) fn links(html: &str, selector: &Selector) -> Result<Links, PageError> {
     let document = parse(html)?;
     let found = outermost(document.find(selector.on_page()));
-    let links = found.filter_map(|node| {
-        let inner = node.find(Link).next();
-        let href = node.attr("href").or_else(|| inner?.attr("href"));
-        href.map(str::to_owned)
-    });
-    Ok(links.collect())
+    let href = |node: &Node<'_>| node.attr("href").map(str::to_owned);
+    let links = found.filter_map(|node| href(&node).or_else(|| href(&node.find(Link).next()?)));
+    let base = document.find(Name("base")).find_map(|base| href(&base));
+    Ok(Links {
+        base: base.unwrap_or_default(),
+        links: links.collect(),
+    })
 }
 
 /// An item out of a piece of HTML in which the lines are lines already.
 pub(super) fn fragment(html: &str) -> Item {
-    let Ok(document) = parse(html) else {
-        return Item::of(html.to_owned());
+    // A parser of HTML takes what XML marks as text for a comment.
+    let html = html.replace("<![CDATA[", "").replace("]]>", "");
+    let Ok(document) = parse(&html) else {
+        return Item::of(html);
     };
     let mut reader = Reader::new(&[]);
     for root in document.find(Root) {
@@ -101,14 +119,25 @@ pub(super) fn fragment(html: &str) -> Item {
     reader.item()
 }
 
+/// Whether a text is a page: it has a tag; without selectors for it, one that texts do not have.
+pub(super) fn is_page(text: &str, has_selectors: bool) -> bool {
+    let is_of_page = |name: &str| has_selectors || !is_in(IN_TEXTS, name);
+    let mut names = text.split('<').skip(1).map(tag_name);
+    text.starts_with("<!d")
+        || text.starts_with("<!D")
+        || names
+            .any(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()) && is_of_page(&name))
+}
+
 /// Whether a text has something of HTML in it: a tag that is known, or an entity.
 pub(super) fn has_markup(text: &str) -> bool {
     let is_entity = |rest: &str| {
         let name = rest.trim_start_matches('#');
         let end = name.find(|c: char| !c.is_ascii_alphanumeric());
-        end.is_some_and(|end| {
+        let ends = end.is_some_and(|end| {
             (2..=8).contains(&end) && name.get(end..).is_some_and(|rest| rest.starts_with(';'))
-        })
+        });
+        ends || rest.starts_with("nbsp") || rest.starts_with("quot")
     };
     has_known_tag(text) || text.split('&').skip(1).any(is_entity)
 }
@@ -116,20 +145,30 @@ pub(super) fn has_markup(text: &str) -> bool {
 /// Whether a text has a tag whose name is known.
 pub(super) fn has_known_tag(text: &str) -> bool {
     let is_known = |piece: &str| {
-        let piece = piece.strip_prefix('/').unwrap_or(piece);
-        let end = piece.find(|c: char| !c.is_ascii_alphanumeric());
-        let (name, rest) = piece.split_at(end.unwrap_or(piece.len()));
-        let name = name.to_ascii_lowercase();
+        let name = tag_name(piece);
+        let rest = piece.trim_start_matches('/').get(name.len()..);
         let mut names = BLOCKS.split(' ').chain(INLINE.split(' '));
-        rest.starts_with(|c: char| c.is_whitespace() || c == '/' || c == '>')
+        rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_whitespace() || "/>:".contains(c)))
             && names.any(|known| known == name)
     };
+    let is_other = |piece: &str| piece.starts_with("!--") || piece.starts_with("![CDATA[");
     let mut pieces = text.split('<').skip(1);
-    text.contains('>') && pieces.any(|piece| piece.starts_with("!--") || is_known(piece))
+    text.contains('>') && pieces.any(|piece| is_other(piece) || is_known(piece))
+}
+
+/// The name of the tag that begins behind a `<`, in lower case.
+fn tag_name(piece: &str) -> String {
+    let name = piece.trim_start_matches('/').chars();
+    let name: String = name.take_while(char::is_ascii_alphanumeric).collect();
+    name.to_ascii_lowercase()
 }
 
 pub(super) fn is_block(name: &str) -> bool {
-    BLOCKS.split(' ').any(|block| block == name)
+    is_in(BLOCKS, name)
+}
+
+fn is_in(names: &str, name: &str) -> bool {
+    names.split(' ').any(|one| one == name)
 }
 
 fn parse(html: &str) -> Result<Document, PageError> {
@@ -152,7 +191,7 @@ fn preformatted(document: &Document) -> Vec<Selector> {
     rules
         .filter(|(_, declarations)| keeps_lines(declarations))
         .take(MAX_STYLE_RULES)
-        .filter_map(|(selector, _)| Selector::for_page(selector).ok())
+        .filter_map(|(selector, _)| Selector::for_page(selector.rsplit("*/").next()?).ok())
         .collect()
 }
 
@@ -219,18 +258,41 @@ fn read_item(item: &Node<'_>, rules: &Rules, preformatted: &[Selector], is_block
     found
 }
 
-/// Whether there is a link to the rest of a joke in its item, but outside its contents.
+/// Whether there is a mark of the rest of a joke in its item, but outside its contents.
 fn has_link_beside(item: &Node<'_>, contents: &[Node<'_>]) -> bool {
     let is_content = |node: Node<'_>| contents.iter().any(|one| one.index() == node.index());
-    let mut links = outermost(item.find(Link)).filter(|link| is_cut_mark(&link.text()));
-    links.any(|link| !iter::successors(Some(link), Element::parent).any(is_content))
+    let is_mark = |node: &Node<'_>| match node.data() {
+        Data::Text(text) => means_rest(text),
+        _ => Link.matches(node) && is_cut_mark(&node.text()),
+    };
+    let mut marks = item.descendants().filter(is_mark);
+    marks.any(|mark| !iter::successors(Some(mark), Element::parent).any(is_content))
 }
 
 fn is_preformatted(node: &Node<'_>, preformatted: &[Selector]) -> bool {
+    let mut classes = node
+        .attr("class")
+        .unwrap_or_default()
+        .split_ascii_whitespace();
     node.attr("style").is_some_and(keeps_lines)
+        // Of a framework whose style sheets are elsewhere.
+        || classes.any(|class| class.starts_with("whitespace-pre"))
         || preformatted
             .iter()
             .any(|selector| selector.on_page().selects(*node))
+}
+
+/// Whether a page shows an element to nobody, or something in it that is no joke.
+fn is_unseen(node: &Node<'_>, name: &str) -> bool {
+    let style = node.attr("style").unwrap_or_default().replace(' ', "");
+    let mut classes = node
+        .attr("class")
+        .unwrap_or_default()
+        .split_ascii_whitespace();
+    is_in(UNSEEN, name)
+        || node.attr("hidden").is_some()
+        || style.contains("display:none")
+        || classes.any(|class| is_in(UNSEEN_CLASSES, class))
 }
 
 /// What line breaks in the source are.
@@ -251,6 +313,8 @@ struct Reader<'a> {
     preformatted: &'a [Selector],
     /// Where links stand in the text.
     links: Vec<Range<usize>>,
+    /// Where they or marks of the rest of the text stand.
+    marks: Vec<Range<usize>>,
 }
 
 impl Reader<'_> {
@@ -261,10 +325,12 @@ impl Reader<'_> {
             headings: Vec::new(),
             preformatted,
             links: Vec::new(),
+            marks: Vec::new(),
         }
     }
 
     fn read(&mut self, node: &Node<'_>, whitespace: Whitespace) {
+        let begin = self.text.len();
         match node.data() {
             Data::Comment(_) => {}
             Data::Text(data) => match whitespace {
@@ -276,17 +342,21 @@ impl Reader<'_> {
                         .push_str(&lines.replace(['\n', '\r'], &BREAK.to_string()));
                 }
             },
-            Data::Element(..) => self.read_element(node, whitespace),
+            Data::Element(..) => return self.read_element(node, whitespace),
+        }
+        if self.text.get(begin..).is_some_and(means_rest) {
+            self.marks.push(begin..self.text.len());
         }
     }
 
     fn read_element(&mut self, node: &Node<'_>, whitespace: Whitespace) {
         let name = original_name(node.name().unwrap_or_default());
-        if UNSEEN.contains(&name) || Some(node.index()) == self.without {
+        if is_unseen(node, name) || Some(node.index()) == self.without {
             return;
         }
         match name {
             "br" => return self.text.push(BREAK),
+            "hr" => return self.text.extend([BREAK, BREAK]),
             "img" => return self.text.push_str(face(node)),
             _ => {}
         }
@@ -303,15 +373,21 @@ impl Reader<'_> {
         };
         self.text.push_str(around);
         let begin = self.text.len();
-        let is_named = HEADINGS.contains(&name) || self.headings.contains(&node.index());
+        let is_named = is_in(HEADINGS, name) || self.headings.contains(&node.index());
         if is_named || is_bold_line(node, name) {
             self.text.push(HEADING);
         }
         for child in node.children() {
             self.read(&child, whitespace);
         }
-        if Link.matches(node) {
+        if Link.matches(node) || name == "button" {
             self.links.push(begin..self.text.len());
+            self.marks.push(begin..self.text.len());
+        }
+        let content = self.text.get(begin..).unwrap_or_default();
+        // What editors make of an empty line.
+        if name == "p" && content.trim().is_empty() && content.contains(['\u{a0}', BREAK]) {
+            self.text.extend([BREAK, BREAK]);
         }
         self.text.push_str(around);
     }
@@ -320,20 +396,29 @@ impl Reader<'_> {
     fn item(mut self) -> Item {
         let is_link = self.is_link();
         let mut has_link_to_rest = false;
-        while let Some(link) = self.links.pop() {
+        while let Some(mark) = self.marks.pop() {
             let part = |range: Range<usize>| self.text.get(range).unwrap_or_default();
-            let is_filler = |c: char| c.is_whitespace() || "|·/-,[]()".contains(c);
-            let is_last = part(link.end..self.text.len()).chars().all(is_filler);
-            let before = part(0..link.start).trim_end();
-            let before = before.trim_end_matches("submitted by").trim_end();
+            let end = mark.end.min(self.text.len());
+            // Inside one that is gone.
+            if mark.start >= end {
+                continue;
+            }
+            let is_filler =
+                |c: char| c.is_whitespace() || c.is_ascii_digit() || "|·/-,[]()".contains(c);
+            let is_last = part(end..self.text.len()).chars().all(is_filler);
+            let whole = part(0..mark.start).trim_end();
+            let before = whole.trim_end_matches("submitted by").trim_end();
+            let text = part(mark.start..end).to_lowercase();
+            let name = text.trim_matches(|c: char| !c.is_alphabetic());
             let goes_on = |c: char| c.is_alphanumeric() || "，,、：:；;（(“‘《".contains(c);
             let is_apart = !before.ends_with(goes_on)
-                || part(before.len()..link.start).contains(['\n', BREAK]);
-            let text = part(link).to_lowercase();
+                || is_in(TOOLS, name)
+                || part(before.len()..mark.start).contains(['\n', BREAK]);
+            let is_all = before.is_empty() && !whole.is_empty();
             if is_last && is_cut_mark(&text) {
                 has_link_to_rest = true;
-            } else if is_last && is_apart && characters(before) >= MIN_JOKE_CHARACTERS {
-                let is_tool = TOOLS.iter().any(|tool| text.contains(tool));
+            } else if is_last && is_apart && (is_all || characters(before) >= MIN_JOKE_CHARACTERS) {
+                let is_tool = TOOLS.split(' ').any(|tool| text.contains(tool));
                 has_link_to_rest |= trails_off(before) && !is_tool;
             } else {
                 break;
@@ -348,18 +433,27 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether all of the text is one link and reads like a title.
+    /// Whether the text begins with a link that reads like a title, and has hardly anything else:
+    /// a date, a number, more such links.
     fn is_link(&self) -> bool {
-        let [link] = self.links.as_slice() else {
+        let Some(first) = self.links.iter().map(|link| link.start).min() else {
             return false;
         };
-        let text = self.text.trim();
-        let is_all = self
-            .text
-            .get(link.clone())
-            .is_some_and(|link| link.trim() == text);
-        let is_title = text.ends_with(char::is_alphanumeric) && !text.contains(['\n', BREAK]);
-        is_all && is_title && characters(text) <= MAX_LINK_CHARACTERS
+        let letters = |text: Option<&str>| {
+            text.map_or(0, |text| text.chars().filter(|c| c.is_alphabetic()).count())
+        };
+        let links = || self.links.iter().map(|link| self.text.get(link.clone()));
+        let is_title = |link: Option<&str>| {
+            let link = link.unwrap_or_default().trim();
+            link.ends_with(|c: char| c.is_alphanumeric() || c == '》')
+                && !link.contains(['\n', BREAK])
+                && characters(link) <= MAX_LINK_CHARACTERS
+        };
+        let linked: usize = links().map(letters).sum();
+        let others = letters(Some(&self.text)).saturating_sub(linked);
+        letters(self.text.get(..first)) == 0
+            && others < MIN_JOKE_CHARACTERS
+            && links().all(is_title)
     }
 }
 

@@ -39,12 +39,6 @@ pub(super) fn original_name(name: &str) -> &str {
     }
 }
 
-/// Whether there is a `<` with a letter behind it, as a tag has.
-pub(super) fn has_tag(text: &str) -> bool {
-    let mut pieces = text.split('<').skip(1);
-    pieces.any(|piece| piece.starts_with(|c: char| c.is_ascii_alphabetic()))
-}
-
 /// Why a page is not given to the parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TooComplex {

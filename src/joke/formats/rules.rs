@@ -6,8 +6,11 @@ use thiserror::Error;
 use unicode_normalization::char::is_combining_mark;
 
 use super::{
+    charset::decoded_again,
     html,
-    item::{BREAK, Item, MIN_JOKE_CHARACTERS, characters, ends_in_cut_mark, ends_sentence},
+    item::{
+        BREAK, Item, MAX_LINES, MIN_JOKE_CHARACTERS, characters, ends_in_cut_mark, ends_sentence,
+    },
     text::without_number,
 };
 use crate::wechat::reply::MAX_CONTENT_BYTES;
@@ -18,8 +21,17 @@ const MAX_MARKS: usize = 2;
 /// How often a text can have been escaped.
 const MAX_READINGS: usize = 3;
 
-/// Lines of a joke; a reply of more fills several screens.
-const MAX_LINES: usize = 30;
+/// How a line begins that is about a joke and no part of it.
+const ASIDES: &str = "\
+    上一篇 下一篇 上一条 下一条 标签 分类 栏目 来源 出处 发布 浏览 阅读 点击 人气";
+
+/// What only advertising has in it.
+const ADVERTISING: &str = "\
+    关注公众号|关注微信公众号|公众号：|公众号:|扫码关注|更多笑话|更多段子|更多精彩|转载请注明|\
+    版权所有|qq群|appeared first on";
+
+/// Characters of a line that may be nothing but an aside.
+const MAX_ASIDE_CHARACTERS: usize = 40;
 
 /// Why an item is not a joke to tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
@@ -102,7 +114,7 @@ pub(super) fn judge(
     unwanted: &dyn Fn(&str) -> Option<Reason>,
 ) -> Result<String, Reason> {
     let content = clean(&item.content);
-    let content = without_number(&content);
+    let content = without_number(without_asides(&content));
     let title = clean(&item.title).replace('\n', " ");
     if content.is_empty() {
         return Err(Reason::Empty);
@@ -129,10 +141,10 @@ fn check(joke: &str) -> Result<(), Reason> {
     if has_link(joke) {
         return Err(Reason::Link);
     }
-    let is_escaped = ["&lt;", "&amp;", "&#"]
+    let is_escaped = ["&lt;", "&amp;", "&#", "&nbsp", "&quot"]
         .iter()
         .any(|entity| joke.contains(entity));
-    if is_escaped || html::has_known_tag(joke) {
+    if is_escaped || html::has_known_tag(joke) || joke.lines().any(is_data) {
         return Err(Reason::Markup);
     }
     if joke.len() > MAX_CONTENT_BYTES {
@@ -142,6 +154,34 @@ fn check(joke: &str) -> Result<(), Reason> {
         return Err(Reason::Lines);
     }
     Ok(())
+}
+
+/// A joke without the lines at its end that are about it: dates, counts, neighbours, advertising.
+fn without_asides(joke: &str) -> &str {
+    let mut rest = joke;
+    while let Some(line) = rest.lines().last().filter(|line| is_aside(line)) {
+        rest = rest.strip_suffix(line).unwrap_or_default().trim_end();
+    }
+    rest
+}
+
+fn is_aside(line: &str) -> bool {
+    let line = line.to_lowercase();
+    let about = ASIDES.split(' ').find_map(|word| line.strip_prefix(word));
+    let value = about
+        .map(|about| about.trim_start_matches(['时', '间', '日', '期', '于', '次', '数', '量']));
+    let is_value = |c: char| "：:(（ ".contains(c) || c.is_ascii_digit();
+    let is_date = |c: char| c.is_ascii_digit() || "-/:.年月日 ".contains(c);
+    characters(&line) <= MAX_ASIDE_CHARACTERS
+        && (value.is_some_and(|value| value.starts_with(is_value) && !ends_sentence(value))
+            || characters(&line) > MIN_JOKE_CHARACTERS && line.chars().all(is_date)
+            || ADVERTISING.split('|').any(|word| line.contains(word)))
+}
+
+/// Whether a line begins as JSON or a program's data do.
+fn is_data(line: &str) -> bool {
+    let inside = line.trim_start_matches(['{', '[', ' ']);
+    inside.len() < line.len() && line.contains([':', ',', '}']) && inside.starts_with(['"', '\''])
 }
 
 /// The joke with its title above it. One that only repeats how the joke begins is left away.
@@ -161,14 +201,22 @@ fn titled(title: &str, content: &str) -> String {
 fn has_link(joke: &str) -> bool {
     let joke = joke.to_lowercase();
     let mut tags = joke.split("<a").skip(1);
+    let mut sites = joke.split("www.").skip(1);
     joke.contains("://")
         || joke.contains("weixin:")
-        || tags.any(|tag| tag.starts_with(char::is_whitespace) && tag.contains("href"))
+        || sites.any(|site| site.starts_with(|c: char| c.is_ascii_alphanumeric()))
+        || tags.any(|tag| !tag.starts_with(char::is_alphanumeric) && tag.contains("href"))
 }
 
 /// An item whose texts are read as HTML for as long as there is something of HTML in them: APIs and
 /// feeds send HTML in a text, and some sites escape twice.
 pub(super) fn read_again(mut item: Item) -> Item {
+    for text in [&mut item.title, &mut item.content] {
+        let read = [decoded_again, unescaped]
+            .into_iter()
+            .find_map(|read| read(text));
+        *text = read.unwrap_or_else(|| std::mem::take(text));
+    }
     for _ in 0..MAX_READINGS {
         if !html::has_markup(&item.content) && !html::has_markup(&item.title) {
             break;
@@ -182,6 +230,21 @@ pub(super) fn read_again(mut item: Item) -> Item {
         };
     }
     item
+}
+
+/// A text that was escaped once more, as JSON escapes it; but `C:\new` is a path.
+fn unescaped(text: &str) -> Option<String> {
+    let is_escaped = ["\\n", "\\r", "\\u", "\\\"", "\\/"]
+        .iter()
+        .any(|escape| text.contains(escape));
+    if !is_escaped || text.contains(":\\") {
+        return None;
+    }
+    let lines = text
+        .replace('\n', "\\n")
+        .replace('\r', "\\r")
+        .replace('\t', "\\t");
+    serde_json::from_str(&format!("\"{lines}\"")).ok()
 }
 
 /// Lines without empty ones between or whitespace around; inside, any run of whitespace is one
@@ -208,15 +271,15 @@ fn clean_line(line: &str) -> String {
     seen.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Control characters, a zero-width space, a byte order mark, and what changes the direction of
+/// Control characters, a zero-width space, a byte order mark, signs of a page's own font, and what changes the direction of
 /// writing for the text around a joke, too. Joiners stay: emoji are made with them.
 fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
-            '\u{200b}' | '\u{feff}' | '\u{61c}' | '\u{200e}' | '\u{200f}'
+            '\u{ad}' | '\u{200b}' | '\u{feff}' | '\u{61c}' | '\u{200e}' | '\u{200f}'
         )
-        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{e000}'..='\u{f8ff}')
 }
 
 pub(in crate::joke) fn has_word(joke: &str, words: &[String]) -> bool {

@@ -36,10 +36,10 @@ impl Selector {
     /// Parses a selector that is looked for inside an item; it may begin with `>`, or as paths into
     /// JSON often do with `$.`.
     pub(crate) fn for_item(text: &str) -> Result<Selector, SelectorError> {
-        let text = text.strip_prefix("$.").unwrap_or(text);
+        let text = text.strip_prefix("$.").unwrap_or(text).replace("[*]", "");
         Ok(Selector {
             text: text.trim().to_owned(),
-            chains: parse::chains(text)?,
+            chains: parse::chains(&text)?,
         })
     }
 
@@ -51,7 +51,9 @@ impl Selector {
     /// The paths that it stands for in JSON, each a list of keys.
     pub(super) fn paths(&self) -> Vec<Vec<&str>> {
         let paths = self.text.split(',').map(str::trim);
-        paths.map(|path| path.split('.').collect()).collect()
+        let keys = paths.map(|path| path.split(['.', '[']));
+        keys.map(|keys| keys.map(|key| key.trim_end_matches(']')).collect())
+            .collect()
     }
 
     /// The predicate for the elements of a whole page.

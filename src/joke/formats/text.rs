@@ -1,6 +1,8 @@
 //! Jokes in plain text, and jokes that stand one behind the other in one text.
 
-use super::item::{BREAK, HEADING, Item, MIN_JOKE_CHARACTERS, characters};
+use std::ops::RangeInclusive;
+
+use super::item::{BREAK, HEADING, Item, MAX_LINES, MIN_JOKE_CHARACTERS, characters};
 use crate::joke::fortune::{fortune, is_divider};
 
 /// A title is shorter.
@@ -12,25 +14,39 @@ const WORDS_FOR_JOKES: [&str; 5] = ["笑话", "笑話", "段子", "joke", "Joke"
 /// What is so long is no line of a talk, but may be a joke.
 const MIN_LINE_CHARACTERS: usize = 10;
 
-/// So many lines that all may be jokes are some, whatever is in them.
+/// So many lines are no joke, if they are sentences for the most part and no talk.
 const MANY_LINES: usize = 8;
 
-/// The jokes of a plain text: between lines `%`, rows of dashes or empty lines, behind numbers that
-/// count up, or one in a line.
+/// Numbers that count up may leave out some.
+const MAX_STEP: u32 = 3;
+
+const SENTENCE_ENDS: [char; 9] = ['。', '！', '？', '!', '?', '.', '”', '"', '」'];
+
+const CHINESE_DIGITS: &str = "〇一二三四五六七八九十";
+
+/// Numbers that are one character: ① ⑴ ⒈ ❶ ➀ ➊ ㈠ ㊀.
+const ENCLOSED_NUMBERS: [RangeInclusive<char>; 8] = [
+    '①'..='⑳',
+    '⑴'..='⒇',
+    '⒈'..='⒛',
+    '❶'..='❿',
+    '➀'..='➉',
+    '➊'..='➓',
+    '㈠'..='㈩',
+    '㊀'..='㊉',
+];
+
+const BULLETS: [char; 9] = ['•', '·', '●', '◆', '■', '▪', '★', '☆', '►'];
+
+/// What rows between jokes are made of.
+const ROW_SYMBOLS: &str = "-=*_—─━═~～#+☆★◆◇■□●○※·•＝－＊＿＃";
+
+/// The jokes of a plain text: between lines `%`, rows of symbols or empty lines, behind numbers
+/// that count up, or one in a line.
 pub(super) fn items(text: &str) -> Vec<Item> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    if lines.iter().any(|line| is_divider(line)) {
-        return fortune(text).into_iter().map(Item::of).collect();
-    }
-    if lines.iter().any(|line| is_row(line)) {
-        let blocks = lines.split(|line| is_row(line));
-        return blocks
-            .map(|block| Item::of(block.join("\n")))
-            .filter(Item::has_text)
-            .collect();
-    }
-    if let Some(parts) = numbered(&lines) {
-        return parts.into_iter().map(Item::of).collect();
+    if let Some(parts) = divided(&lines) {
+        return parts;
     }
     let paragraphs: Vec<&[&str]> = lines
         .split(|line| line.is_empty())
@@ -73,8 +89,19 @@ pub(super) fn own_jokes(text: &str) -> Vec<String> {
         .collect();
     match paragraphs.as_slice() {
         [only] => items(only).into_iter().map(|item| item.content).collect(),
-        _ => paragraphs,
+        _ => numbered(&lines).unwrap_or(paragraphs),
     }
+}
+
+/// An item that is several jokes behind numbers that count up. Under a title of its own, they are
+/// the points of one joke.
+pub(super) fn counted(item: Item) -> Vec<Item> {
+    let may_be_several = item.title.trim().is_empty() || is_title_of_jokes(&item.title);
+    let parts = numbered(&filled_lines(&item.content)).filter(|_| may_be_several);
+    parts.map_or_else(
+        || vec![item],
+        |parts| parts.into_iter().map(Item::of).collect(),
+    )
 }
 
 /// The jokes in one block of a page: under headings, behind numbers that count up, or, unless a
@@ -89,14 +116,8 @@ pub(super) fn parts(block: Item, is_divided_by_empty_lines: bool) -> Vec<Item> {
     if headed.len() > 1 && headed.iter().all(Item::has_text) {
         return headed;
     }
-    let lines: Vec<&str> = block.content.split(['\n', BREAK]).map(str::trim).collect();
-    let filled: Vec<&str> = lines
-        .iter()
-        .copied()
-        .filter(|line| !line.is_empty())
-        .collect();
-    if let Some(parts) = numbered(&filled) {
-        return parts.into_iter().map(Item::of).collect();
+    if let Some(parts) = divided(&filled_lines(&block.content)) {
+        return parts;
     }
     let paragraphs: Vec<&str> = between_empty_lines(&block.content);
     match paragraphs.as_slice() {
@@ -137,93 +158,167 @@ fn between_empty_lines(text: &str) -> Vec<&str> {
     parts
 }
 
+fn filled_lines(text: &str) -> Vec<&str> {
+    let lines = text.split(['\n', BREAK]).map(str::trim);
+    lines.filter(|line| !line.is_empty()).collect()
+}
+
+/// Jokes between lines `%` or rows of symbols, behind numbers that count up, or behind bullets.
+fn divided(lines: &[&str]) -> Option<Vec<Item>> {
+    let items = |parts: Vec<String>| parts.into_iter().map(Item::of).collect();
+    for divides in [is_divider, is_row] {
+        if lines.iter().any(|line| divides(line)) {
+            let blocks = lines.split(|line| divides(line));
+            let blocks = blocks.map(|block| Item::of(block.join("\n")));
+            return Some(blocks.filter(Item::has_text).collect());
+        }
+    }
+    numbered(lines).or_else(|| bulleted(lines)).map(items)
+}
+
 /// Jokes behind numbers that count up, the numbers taken away. A line of title may come before.
 fn numbered(lines: &[&str]) -> Option<Vec<String>> {
     let mut parts: Vec<String> = Vec::new();
-    let mut next = None;
+    let mut last = None;
     let mut before = Vec::new();
-    for line in lines {
-        match (number(line), parts.last_mut()) {
-            (Some((number, rest)), _) if next.is_none_or(|next| next == number) => {
+    for line in lines.iter().flat_map(|line| at_numbers(line)) {
+        let counted = number(line).or_else(|| loose_number(line));
+        let is_next = |number| {
+            last.is_none_or(|last: u32| (1..=MAX_STEP).contains(&(number - last.min(number))))
+        };
+        match (
+            counted.filter(|(number, _)| is_next(*number)),
+            parts.last_mut(),
+        ) {
+            (Some((number, rest)), _) => {
                 parts.push(rest.to_owned());
-                next = Some(number + 1);
+                last = Some(number);
             }
-            (_, Some(part)) => {
+            (None, Some(part)) => {
                 part.push('\n');
                 part.push_str(line);
             }
-            (_, None) => before.extend((!line.is_empty()).then_some(*line)),
+            (None, None) => before.extend((!line.is_empty()).then_some(line)),
         }
     }
     let is_headed = match before.as_slice() {
         [] => true,
         // "I have three rules:" is no title.
-        [title] => is_title(&[title]) || WORDS_FOR_JOKES.iter().any(|word| title.contains(word)),
+        [title] => is_title(&[title]) || is_title_of_jokes(title),
         _ => false,
     };
-    let are_jokes = parts
+    let jokes = parts
         .iter()
-        .all(|part| characters(part) >= MIN_JOKE_CHARACTERS);
-    (parts.len() > 1 && is_headed && are_jokes).then_some(parts)
+        .filter(|part| characters(part) >= MIN_JOKE_CHARACTERS);
+    let jokes = jokes.count();
+    (jokes > 1 && is_headed && jokes * 2 > parts.len()).then_some(parts)
 }
 
-/// The number before a joke, and the joke: `1、` `1.` `1)` `(1)` `【1】` `①` `一、`.
-fn number(line: &str) -> Option<(u32, &str)> {
-    let mut chars = line.chars();
-    let first = chars.next()?;
-    if let Some(number) = u32::from(first)
-        .checked_sub(0x245f)
-        .filter(|n| (1..=20).contains(n))
-    {
-        return Some((number, chars.as_str().trim_start()));
+/// A line, divided where behind the end of a sentence the next number comes.
+fn at_numbers(line: &str) -> Vec<&str> {
+    let mut next = number(line).map(|(number, _)| number + 1);
+    let mut parts = Vec::new();
+    let mut begin = 0;
+    for (end, c) in line.char_indices() {
+        let end = end + c.len_utf8();
+        let rest = line.get(end..).unwrap_or_default().trim_start();
+        let goes_on = next.is_some()
+            && SENTENCE_ENDS.contains(&c)
+            && number(rest).map(|(number, _)| number) == next;
+        if goes_on {
+            parts.extend(line.get(begin..end).map(str::trim_start));
+            begin = end;
+            next = next.map(|next| next + 1);
+        }
     }
-    if let Some(counted) = line.strip_prefix('第') {
-        return counted_number(counted);
+    parts.extend(line.get(begin..).map(str::trim_start));
+    parts
+}
+
+/// The lines of a list, without their bullets. Dashes are talk in many languages.
+fn bulleted(lines: &[&str]) -> Option<Vec<String>> {
+    let lines = lines.iter().filter(|line| !line.is_empty());
+    let parts: Option<Vec<String>> = lines
+        .map(|line| Some(line.strip_prefix(BULLETS)?.trim_start().to_owned()))
+        .collect();
+    let are_jokes = |part: &String| characters(part) >= MIN_JOKE_CHARACTERS;
+    parts.filter(|parts| parts.len() > 1 && parts.iter().all(are_jokes))
+}
+
+/// The number before a joke, and the joke: `1、` `1.` `1)` `(1)` `【1】` `①` `一、` `第1则：` `笑话1：`.
+fn number(line: &str) -> Option<(u32, &str)> {
+    let first = line.chars().next()?;
+    let enclosed = ENCLOSED_NUMBERS
+        .iter()
+        .find(|numbers| numbers.contains(&first));
+    if let Some(numbers) = enclosed {
+        let number = u32::from(first) - u32::from(*numbers.start()) + 1;
+        return Some((number, line.get(first.len_utf8()..)?.trim_start()));
     }
     let inside = line.trim_start_matches(['(', '（', '[', '【']);
-    let is_bracketed = inside.len() < line.len();
-    let digits = inside.trim_start_matches(|c: char| digit(c).is_some());
-    let name = inside.strip_suffix(digits)?;
-    let mark = digits.chars().next()?;
-    let rest = digits.strip_prefix(mark)?;
+    let name = WORDS_FOR_JOKES
+        .iter()
+        .find_map(|word| inside.strip_prefix(word));
+    let counted = inside.strip_prefix('第');
+    let (number, rest) = numeral(name.or(counted).unwrap_or(inside).trim_start())?;
+    let rest = match counted {
+        Some(_) => rest.strip_prefix(['则', '則', '条', '條', '个', '個', '篇'])?,
+        None => rest,
+    };
+    let mark = rest.chars().next()?;
+    let rest = rest.get(mark.len_utf8()..)?;
     let is_mark = match mark {
-        ')' | '）' | ']' | '】' => true,
-        '、' | '.' | '．' | ':' | '：' => !is_bracketed,
+        ')' | '）' | ']' | '】' | '\u{20e3}' => true,
+        '、' | '.' | '．' | ':' | '：' => inside.len() == line.len(),
+        // 1, 2 and 3 are none.
+        ',' | '，' => !rest.trim_start().starts_with(|c| digit(c).is_some()),
+        ' ' => counted.is_some(),
         _ => false,
     };
     // Version 1.5 and 3、2、1 are none.
     let is_number = is_mark && !rest.starts_with(|c: char| c.is_ascii_digit());
-    let number = name.chars().try_fold(0_u32, |number, c| match digit(c)? {
-        10 => Some(number.max(1) * 10),
-        unit if number % 10 == 0 || c.is_ascii_digit() => {
-            let tens = if c.is_ascii_digit() {
-                number.checked_mul(10)?
-            } else {
-                number
-            };
-            tens.checked_add(unit)
-        }
-        _ => None,
-    });
-    number
-        .filter(|_| is_number && !name.is_empty())
-        .map(|number| (number, rest.trim_start()))
+    is_number.then_some((number, rest.trim_start()))
 }
 
-/// What stands behind `第`: `3则：` or `三个、`.
-fn counted_number(line: &str) -> Option<(u32, &str)> {
-    let (name, rest) = line.split_at(line.find(|c| digit(c).is_none())?);
-    let rest = rest.strip_prefix(['则', '則', '条', '條', '个', '個', '篇'])?;
-    let rest = rest.strip_prefix(['：', ':', '、', ' '])?;
-    let number = name.parse().ok().or_else(|| digit(name.chars().next()?));
-    number.map(|number| (number, rest.trim_start()))
+/// A number that is one only where others count up behind it: `1 ` `#1` `No.1`, or in a line of its
+/// own.
+fn loose_number(line: &str) -> Option<(u32, &str)> {
+    let marks = ["No.", "NO.", "no.", "#"];
+    let marked = marks.iter().find_map(|mark| line.strip_prefix(mark));
+    let (number, rest) = numeral(marked.unwrap_or(line).trim_start())?;
+    let is_apart = rest.is_empty() || rest.starts_with(char::is_whitespace);
+    is_apart.then_some((number, rest.trim_start()))
+}
+
+/// What a text begins with, as a number, and the rest of it.
+fn numeral(text: &str) -> Option<(u32, &str)> {
+    let rest = text.trim_start_matches(|c| digit(c).is_some());
+    let name = text.get(..text.len() - rest.len())?;
+    let number = name.chars().try_fold(0_u32, |number, c| match digit(c)? {
+        10 => Some(number.max(1) * 10),
+        unit if c.is_numeric() && !is_chinese_digit(c) => number.checked_mul(10)?.checked_add(unit),
+        unit if number % 10 == 0 => number.checked_add(unit),
+        _ => None,
+    });
+    // Of a keycap only the cap is left.
+    let rest = rest.trim_start_matches('\u{fe0f}');
+    number
+        .filter(|_| !name.is_empty())
+        .map(|number| (number, rest))
+}
+
+fn is_chinese_digit(c: char) -> bool {
+    CHINESE_DIGITS.contains(c)
 }
 
 fn digit(c: char) -> Option<u32> {
-    let chinese = "〇一二三四五六七八九十"
-        .chars()
-        .position(|numeral| numeral == c);
-    c.to_digit(10).or_else(|| u32::try_from(chinese?).ok())
+    let wide = u32::from(c)
+        .checked_sub(u32::from('０'))
+        .filter(|digit| *digit < 10);
+    let chinese = CHINESE_DIGITS.chars().position(|numeral| numeral == c);
+    c.to_digit(10)
+        .or(wide)
+        .or_else(|| u32::try_from(chinese?).ok())
 }
 
 /// A joke without the number before it. A list inside a joke keeps its numbers.
@@ -242,33 +337,51 @@ pub(super) fn without_number(joke: &str) -> &str {
 /// One joke in several lines, or one in each: lines that are sentences and no talk; or questions,
 /// each with its answer.
 fn one_or_one_a_line(lines: &[&str]) -> Vec<Item> {
-    let is_sentence = |line: &&str| {
-        line.ends_with([
-            '。', '！', '？', '…', '”', '!', '?', '.', '~', '～', '"', '」',
-        ]) && characters(line) >= MIN_LINE_CHARACTERS
-    };
     let is_question = |line: &str| line.ends_with(['?', '？']);
-    let is_talk = |line: &&str| is_question(line) || line.contains(['：', ':', '“', '"', '「']);
     let mut pairs = lines.chunks(2);
     let are_answered = lines.len() > 2
         && pairs
             .all(|pair| matches!(pair, [asked, said] if is_question(asked) && !is_question(said)));
-    if are_answered {
-        return lines
-            .chunks(2)
-            .map(|pair| Item::of(pair.join("\n")))
-            .collect();
+    let lines_of_each = if are_answered {
+        2
+    } else if are_jokes(lines) {
+        1
+    } else {
+        lines.len().max(1)
+    };
+    let jokes = lines.chunks(lines_of_each);
+    jokes.map(|joke| Item::of(joke.join("\n"))).collect()
+}
+
+/// Whether each of some lines is a joke.
+fn are_jokes(lines: &[&str]) -> bool {
+    let is_sentence = |line: &&str| {
+        let ends = ['…', '~', '～'];
+        line.ends_with(|c| SENTENCE_ENDS.contains(&c) || ends.contains(&c))
+            && characters(line) >= MIN_LINE_CHARACTERS
+    };
+    let is_talk =
+        |line: &&str| line.contains(['：', ':', '“', '"', '「']) || line.ends_with(['?', '？']);
+    let count = |is: &dyn Fn(&&str) -> bool| lines.iter().copied().filter(|line| is(line)).count();
+    match lines.len() {
+        0..=2 => false,
+        few if few < MANY_LINES => count(&is_sentence) == few && count(&is_talk) == 0,
+        many if many <= MAX_LINES => {
+            count(&is_sentence) * 3 >= many * 2 && count(&|line| is_speech(line)) * 3 < many
+        }
+        _ => true,
     }
-    let is_one_a_line = lines.len() > 2
-        && lines.iter().all(is_sentence)
-        && (lines.len() >= MANY_LINES || !lines.iter().any(is_talk));
-    if is_one_a_line {
-        return lines
-            .iter()
-            .map(|line| Item::of((*line).to_owned()))
-            .collect();
-    }
-    vec![Item::of(lines.join("\n"))]
+}
+
+/// Whether somebody says something in a line, and nothing else is in it.
+fn is_speech(line: &str) -> bool {
+    let speaker = line.split_once(['：', ':']).map(|(speaker, _)| speaker);
+    line.starts_with(['“', '"', '「', '-', '—', '–'])
+        || speaker.is_some_and(|speaker| characters(speaker) <= MIN_JOKE_CHARACTERS)
+}
+
+fn is_title_of_jokes(title: &str) -> bool {
+    WORDS_FOR_JOKES.iter().any(|word| title.contains(word))
 }
 
 /// Whether the second of two paragraphs answers the first: a question, or what an English API
@@ -298,11 +411,15 @@ fn are_title_and_joke_in_turn(paragraphs: &[&[&str]]) -> bool {
     })
 }
 
-/// A row of dashes or the like, as between the jokes of an API or a file.
+/// A row of dashes or the like, as between the jokes of an API or a file; a number or title may be
+/// in it.
 fn is_row(line: &str) -> bool {
-    let mut chars = line.chars();
-    let Some(first) = chars.next().filter(|c| "-=*_—─~#".contains(*c)) else {
+    let Some(first) = line.chars().next().filter(|c| ROW_SYMBOLS.contains(*c)) else {
         return false;
     };
-    chars.as_str().chars().count() >= 2 && chars.all(|c| c == first)
+    let is_symbol = |c: char| c == first || c.is_whitespace();
+    let begin = line.len() - line.trim_start_matches(is_symbol).len();
+    let end = line.len() - line.trim_end_matches(is_symbol).len();
+    let symbols = |range: Option<&str>| range.map_or(0, characters);
+    symbols(line.get(..begin)).min(symbols(line.get(line.len() - end..))) >= 3
 }

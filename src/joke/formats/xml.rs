@@ -1,6 +1,6 @@
 //! Jokes in feeds (RSS, Atom) and other XML.
 
-use roxmltree::{Document, Node, ParsingOptions};
+use roxmltree::{Document, Error, Node, ParsingOptions};
 
 use super::{
     PageError, Rules,
@@ -14,12 +14,22 @@ use super::{
 /// Bytes in which a page says that it is HTML after all.
 const HEAD_BYTES: usize = 1_024;
 
+/// How often a document is read, each time with a mistake less.
+const MAX_READINGS: usize = 6;
+
 /// Elements of a feed that have a joke, the best first.
 const CONTENTS: [&str; 4] = ["encoded", "content", "description", "summary"];
 
 /// Whether a text is XML, and not HTML as XML.
 pub(super) fn is_xml(text: &str, media_type: &str) -> bool {
-    let head: String = text.trim_start().chars().take(HEAD_BYTES).collect();
+    let mut text = text.trim_start();
+    while let Some((_, rest)) = text
+        .strip_prefix("<!--")
+        .and_then(|text| text.split_once("-->"))
+    {
+        text = rest.trim_start();
+    }
+    let head: String = text.chars().take(HEAD_BYTES).collect();
     let head = head.to_ascii_lowercase();
     let begins = ["<?xml", "<rss", "<feed", "<rdf:rdf"]
         .iter()
@@ -58,27 +68,42 @@ pub(super) fn links(xml: &str, selector: &Selector) -> Result<Vec<String>, PageE
     })
 }
 
-/// Reads a document. Feeds are made by hand, too: where one is malformed, entities of HTML and
-/// stray `&` are taken for what they look like.
-fn parse<T>(xml: &str, read: impl FnOnce(&Document<'_>) -> T) -> Result<T, PageError> {
+/// Reads a document. Feeds are made by hand, too: where one is malformed, prefixes that nobody
+/// declared are, and entities of HTML and stray `&` are taken for what they look like.
+fn parse<T>(xml: &str, read: impl Fn(&Document<'_>) -> T) -> Result<T, PageError> {
     limits::check(xml)?;
-    let options = || ParsingOptions {
-        allow_dtd: !xml.contains("<!ENTITY"),
-        ..ParsingOptions::default()
-    };
-    let repaired;
-    let document = match Document::parse_with_options(xml, options()) {
-        Ok(document) => document,
-        Err(error) => {
-            repaired = repair(xml);
-            Document::parse_with_options(&repaired, options())
-                .map_err(|_| PageError::BrokenXml(error.to_string()))?
-        }
-    };
-    if is_too_deep(document.descendants()) {
-        return Err(PageError::TooDeep);
+    let mut xml = xml.trim().to_owned();
+    let mut is_repaired = false;
+    for _ in 0..MAX_READINGS {
+        let options = ParsingOptions {
+            allow_dtd: !xml.contains("<!ENTITY"),
+            ..ParsingOptions::default()
+        };
+        xml = match Document::parse_with_options(&xml, options) {
+            Ok(document) if is_too_deep(document.descendants()) => return Err(PageError::TooDeep),
+            Ok(document) => return Ok(read(&document)),
+            Err(Error::UnknownNamespace(prefix, _)) => declared(&xml, &prefix),
+            Err(_) if !is_repaired => {
+                is_repaired = true;
+                repair(&xml)
+            }
+            Err(error) => return Err(PageError::BrokenXml(error.to_string())),
+        };
     }
-    Ok(read(&document))
+    Err(PageError::BrokenXml("too many mistakes".to_owned()))
+}
+
+/// The text with a prefix declared in its first element.
+fn declared(xml: &str, prefix: &str) -> String {
+    let is_name = |(at, _): &(usize, &str)| {
+        let name = xml.get(at + 1..).unwrap_or_default();
+        name.starts_with(char::is_alphabetic)
+    };
+    let begin = xml.match_indices('<').find(is_name).map_or(0, |(at, _)| at);
+    let (before, element) = xml.split_at(begin);
+    let name = element.find(|c: char| c.is_whitespace() || "/>".contains(c));
+    let (name, rest) = element.split_at(name.unwrap_or(element.len()));
+    format!("{before}{name} xmlns:{prefix}='{prefix}'{rest}")
 }
 
 /// The text with every `&` escaped that begins nothing of XML, and without what XML must not have.
