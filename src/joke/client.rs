@@ -92,17 +92,27 @@ pub(super) fn get(request: &Request, use_proxy: bool) -> Result<Page, FetchError
         }
         let response = ask(&agent, &url, &cookies, end)?;
         cookies.note(&url, &response);
-        if !response.status().is_redirection() {
-            return Ok(Page {
-                url: url.into(),
-                is_public: hops.seen_public.load(Ordering::Relaxed),
-                cookies: cookies.0,
-                ..read(response)?
+        let status = response.status();
+        if status.is_redirection() {
+            let location = response.headers().get("location");
+            let location = location.ok_or(FetchError::Status(status.as_u16()))?;
+            url = redirected(&url, location.as_bytes())?;
+            continue;
+        }
+        let page = read(response);
+        if !status.is_success() {
+            let said = page.ok().and_then(|page| page.api_message());
+            return Err(match said {
+                Some(said) => FetchError::Refused(status.as_u16(), said),
+                None => FetchError::Status(status.as_u16()),
             });
         }
-        let location = response.headers().get("location");
-        let location = location.ok_or(FetchError::Status(response.status().as_u16()))?;
-        url = redirected(&url, location.as_bytes())?;
+        return Ok(Page {
+            url: url.into(),
+            is_public: hops.seen_public.load(Ordering::Relaxed),
+            cookies: cookies.0,
+            ..page?
+        });
     }
     Err(FetchError::TooManyRedirects)
 }
@@ -132,6 +142,7 @@ fn agent(request: &Request, use_proxy: bool, hops: Arc<Hops>) -> Agent {
     };
     let mut config = Config::builder()
         .max_redirects(0)
+        .http_status_as_error(false)
         // Sites that redirect often hang up then without a word.
         .max_idle_connections(0)
         .user_agent(USER_AGENT)
@@ -311,6 +322,9 @@ pub(crate) enum FetchError {
     /// The site answered with this status.
     #[error("the site answered with status {0}")]
     Status(u16),
+    /// The site answered with this status, and its API with this message.
+    #[error("the site answered with status {0}: {said}", said = printable(.1, MAX_SHOWN))]
+    Refused(u16, String),
     /// The page is larger than 4 MiB.
     #[error("the page is larger than {} KiB", MAX_BODY_BYTES >> 10)]
     TooLarge,
@@ -347,7 +361,6 @@ impl From<ureq::Error> for FetchError {
     fn from(error: ureq::Error) -> Self {
         match error {
             ureq::Error::Timeout(_) => FetchError::TimedOut,
-            ureq::Error::StatusCode(status) => FetchError::Status(status),
             ureq::Error::BodyExceedsLimit(_) => FetchError::TooLarge,
             ureq::Error::HostNotFound => FetchError::NoSuchHost,
             // The URL, which may have a key in it, is not repeated.

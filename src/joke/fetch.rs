@@ -125,7 +125,7 @@ fn ask_beside(
         }));
         answer.outcome = asked.unwrap_or(Err(SourceError::Panic));
         if let Err(
-            SourceError::Fetch(FetchError::Location(said))
+            SourceError::Fetch(FetchError::Location(said) | FetchError::Refused(_, said))
             | SourceError::Page(PageError::ApiError(said)),
         ) = &mut answer.outcome
         {

@@ -65,6 +65,14 @@ pub struct Page {
     pub body: Vec<u8>,
 }
 
+impl Page {
+    /// What an API says in it about itself.
+    pub(super) fn api_message(&self) -> Option<String> {
+        let text = charset::decode(&self.body, "", None).text;
+        json::message(&json::parse(&text, false)?.ok()?)
+    }
+}
+
 /// What a page gave: at least one joke.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extracted {

@@ -38,8 +38,8 @@ const HEADINGS: &str = "h1 h2 h3 h4 h5 h6 dt";
 /// Other elements that a text which was escaped twice can have as well.
 const INLINE: &str = "\
     a abbr b big body br button cite code del em font head html i iframe img input ins kbd label \
-    link mark meta nobr noscript o option q rp rt ruby s script select small span strike strong \
-    style sub sup svg tbody td tfoot th thead time title tt u v var video w wbr";
+    link mark meta nobr noscript option q rp rt ruby s script select small span strike strong \
+    style sub sup svg tbody td tfoot th thead time title tt u var video wbr";
 
 /// Tags that texts have which are no pages.
 const IN_TEXTS: &str = "b br em font i p small span strong u";
@@ -132,24 +132,30 @@ pub(super) fn is_page(text: &str, has_selectors: bool) -> bool {
 /// Whether a text has something of HTML in it: a tag that is known, or an entity.
 pub(super) fn has_markup(text: &str) -> bool {
     let is_entity = |rest: &str| {
-        let name = rest.trim_start_matches('#');
-        let end = name.find(|c: char| !c.is_ascii_alphanumeric());
-        let ends = end.is_some_and(|end| {
-            (2..=8).contains(&end) && name.get(end..).is_some_and(|rest| rest.starts_with(';'))
-        });
-        ends || rest.starts_with("nbsp") || rest.starts_with("quot")
+        let name = rest.split(|c: char| !c.is_ascii_alphanumeric()).next();
+        let name = name.unwrap_or_default();
+        let is_ended = rest
+            .get(name.len()..)
+            .is_some_and(|rest| rest.starts_with(';'));
+        // Browsers know these without an end, too.
+        let needs_no_end = ["nbsp", "quot"].iter().any(|begin| rest.starts_with(begin));
+        let is_number = rest.starts_with('#') && rest.len() > 2;
+        needs_no_end || is_number || is_ended && (2..=8).contains(&name.len())
     };
     has_known_tag(text) || text.split('&').skip(1).any(is_entity)
 }
 
-/// Whether a text has a tag whose name is known.
+/// Whether a text has a tag whose name is known, or has a prefix as those of Word.
 pub(super) fn has_known_tag(text: &str) -> bool {
     let is_known = |piece: &str| {
         let name = tag_name(piece);
         let rest = piece.trim_start_matches('/').get(name.len()..);
-        let mut names = BLOCKS.split(' ').chain(INLINE.split(' '));
-        rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_whitespace() || "/>:".contains(c)))
-            && names.any(|known| known == name)
+        let rest = rest.unwrap_or_default();
+        let has_prefix = !name.is_empty() && rest.starts_with(':');
+        let attribute = rest.trim_start();
+        let is_tag = attribute.starts_with(['/', '>'])
+            || attribute.len() < rest.len() && attribute.starts_with(char::is_alphabetic);
+        has_prefix || is_tag && (is_in(BLOCKS, &name) || is_in(INLINE, &name))
     };
     let is_other = |piece: &str| piece.starts_with("!--") || piece.starts_with("![CDATA[");
     let mut pieces = text.split('<').skip(1);

@@ -25,6 +25,9 @@ const OTHER_WORDS: &str = "\
 /// Beginnings of links to the rest that name what it is the rest of.
 const LINK_BEGINNINGS: &str = "continuereading readmore 继续阅读 阅读全文 查看全文 繼續閱讀";
 
+/// What is longer, in bytes, is no link to the rest.
+const MAX_MARK_BYTES: usize = 120;
+
 /// A mark so long, in bytes, that it needs no dots before it where no link is around it.
 const LONG_MARK_BYTES: usize = 8;
 
@@ -65,17 +68,18 @@ pub(super) fn is_cut_mark(link: &str) -> bool {
     let names_it = LINK_BEGINNINGS
         .split(' ')
         .any(|begin| words.starts_with(begin));
-    names_it || means_rest(link) || words.is_empty() && !link.trim().is_empty()
+    let is_symbol = !link.trim().is_empty() && !link.contains(char::is_alphanumeric);
+    names_it || is_symbol || means_rest(link)
 }
 
 /// Whether a text is made of nothing but words for the rest of a joke.
 pub(super) fn means_rest(text: &str) -> bool {
-    let words = words(text);
-    without_mark(&words).is_empty() && !words.is_empty()
+    let words = || words(text);
+    text.len() <= MAX_MARK_BYTES && !words().is_empty() && without_mark(&words()).is_empty()
 }
 
 fn words(text: &str) -> String {
-    let words: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
+    let words: String = text.chars().filter(|c| c.is_alphabetic()).collect();
     words.to_lowercase()
 }
 

@@ -368,7 +368,7 @@ fn error(root: &Value) -> Option<String> {
 }
 
 /// What an answer says about itself.
-fn message(root: &Value) -> Option<String> {
+pub(super) fn message(root: &Value) -> Option<String> {
     let map = root.as_object()?;
     MESSAGE_KEYS
         .split(' ')

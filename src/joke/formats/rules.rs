@@ -178,10 +178,10 @@ fn is_aside(line: &str) -> bool {
             || ADVERTISING.split('|').any(|word| line.contains(word)))
 }
 
-/// Whether a line begins as JSON or a program's data do.
+/// Whether a line has JSON in it, or what scripts print of their values.
 fn is_data(line: &str) -> bool {
-    let inside = line.trim_start_matches(['{', '[', ' ']);
-    inside.len() < line.len() && line.contains([':', ',', '}']) && inside.starts_with(['"', '\''])
+    let signs = ["{\"", "{'", "[\"", "[{", "\":\"", "\": \"", "] => "];
+    signs.iter().any(|sign| line.contains(sign))
 }
 
 /// The joke with its title above it. One that only repeats how the joke begins is left away.

@@ -78,6 +78,7 @@ chinese! { SourceError:
 chinese! { FetchError:
     Self::TimedOut => "没有在限定时间内返回";
     Self::Status(status) => "网站响应的状态码是 {status}";
+    Self::Refused(status, said) => "网站响应的状态码是 {status}：{}", printable(said, MAX_SHOWN);
     Self::TooLarge => "网页太大";
     Self::Packed(name) => "响应是用 {name} 压缩的，读不了";
     Self::TooManyRedirects => "跳转次数太多";
