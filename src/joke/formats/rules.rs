@@ -271,8 +271,9 @@ fn clean_line(line: &str) -> String {
     seen.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Control characters, a zero-width space, a byte order mark, signs of a page's own font, and what changes the direction of
-/// writing for the text around a joke, too. Joiners stay: emoji are made with them.
+/// Control characters, a zero-width space, a byte order mark, signs of a page's own font, and what
+/// changes the direction of writing for the text around a joke, too. Joiners stay: emoji are made
+/// with them.
 fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(
