@@ -680,6 +680,17 @@ fn paths_lead_through_objects_and_lists_of_json() {
 }
 
 #[test]
+fn what_an_api_says_with_a_bad_status_is_told() {
+    let site = Site::start(|_, stream| {
+        let body = r#"{"message":"You have exceeded the rate limit"}"#;
+        send(stream, "429 Too Many Requests", body.as_bytes());
+    });
+    let printed = joke(&site.url("/"), &[]);
+    let said = ": the site answered with status 429: You have exceeded the rate limit\n";
+    assert!(printed.said.contains(said), "{}", printed.said);
+}
+
+#[test]
 fn an_answer_that_is_an_error_is_no_joke_whatever_is_asked_for() {
     for (body, flags, said) in [
         (
@@ -723,13 +734,6 @@ fn an_answer_that_is_an_error_is_no_joke_whatever_is_asked_for() {
             printed.said
         );
     }
-    let site = Site::start(|_, stream| {
-        let body = r#"{"message":"You have exceeded the rate limit"}"#;
-        send(stream, "429 Too Many Requests", body.as_bytes());
-    });
-    let printed = joke(&site.url("/"), &[]);
-    let said = ": the site answered with status 429: You have exceeded the rate limit\n";
-    assert!(printed.said.contains(said), "{}", printed.said);
     for body in [
         r#"{"code":200,"data":{"joke":"电梯坏了"#,
         "[\"电梯坏了，我走楼梯上班。\",",
