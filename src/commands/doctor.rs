@@ -9,7 +9,7 @@ mod reach;
 mod report;
 
 use std::{
-    array, io,
+    array,
     process::ExitCode,
     time::{Duration, Instant, SystemTime},
 };
@@ -17,7 +17,7 @@ use std::{
 use clap::Args;
 
 use self::{
-    finding::{Check, Fault, Finding, Fine},
+    finding::{Check, Fault, Finding, Fine, Line},
     report::{Form, Report},
 };
 use super::{CommandError, FAILED, printed, secrets};
@@ -26,7 +26,7 @@ use crate::{
     simulator::{
         Call, Heard, Push, Said, Stamp, WeChat,
         answer::{Answer, PATIENCE, PostError},
-        caller::{Caller, TalkError, msg_id, stamp},
+        caller::{Caller, TalkError, stamp},
         http::{self, Client, post},
         url::BotUrl,
     },
@@ -83,22 +83,18 @@ pub(crate) fn run(args: DoctorArgs) -> Result<ExitCode, CommandError> {
         (_, true) => Form::Quiet,
         _ => Form::Lines,
     };
-    let mut out = io::stdout();
     let mut doctor = Doctor {
         caller: Caller {
             url: args.url,
             wechat: secrets::wechat()?,
         },
-        report: Report::new(&mut out, form),
+        report: Report::new(form),
+        drift: None,
     };
-    let well = match doctor.run_checks() {
-        Ok(()) | Err(Stop::Enough) => {
-            let url = &doctor.caller.url;
-            doctor.report.close(url, reach::praise(url))
-        }
-        Err(Stop::Output(error)) => Err(error),
-    };
-    match well {
+    // Without the rest, if it would fail for the same reason, or nobody takes what is found.
+    let _ = doctor.run_checks();
+    let url = &doctor.caller.url;
+    match doctor.report.close(url, reach::praise(url)) {
         Ok(true) => Ok(ExitCode::SUCCESS),
         Ok(false) => Ok(ExitCode::from(FAILED)),
         Err(error) => printed(Err(error)),
@@ -128,49 +124,43 @@ pub(super) fn explain(caller: &Caller, error: &TalkError) -> Option<Fault> {
     }))
 }
 
-struct Doctor<'a> {
+struct Doctor {
     caller: Caller,
-    report: Report<'a>,
+    report: Report,
+    /// How far the server's clock is off, in seconds, if it tells the time.
+    drift: Option<u64>,
 }
 
-/// Why no more checks follow.
-#[derive(Debug, thiserror::Error)]
-enum Stop {
-    #[error("the rest would fail for the same reason")]
-    Enough,
-    #[error("the findings cannot be written: {0}")]
-    Output(#[from] io::Error),
-}
-
-impl Doctor<'_> {
-    fn run_checks(&mut self) -> Result<(), Stop> {
+/// Each check is `None` where no more checks make sense.
+impl Doctor {
+    fn run_checks(&mut self) -> Option<()> {
         self.reach()?;
-        let drift = self.verify()?;
-        self.verify_by_http10(drift)?;
+        self.verify()?;
+        self.verify_by_http10()?;
         self.verify_by_stranger()?;
         let greeting = push(GREETING);
-        let heard = self.say(Check::Text, &greeting)?.ok_or(Stop::Enough)?;
+        let answer = self.say(Check::Text, &greeting)?;
+        let heard = self.hear(&answer).ok()?;
         self.greet_by_http10()?;
         self.say(Check::Brackets, &push(BRACKETS))?;
         self.say(Check::LongText, &push(&"倒".repeat(LONG_CHARS)))?;
         self.forge(&heard)?;
         self.verify_late()?;
-        self.add(Check::Clock, Duration::ZERO, handshake::clock(drift))?;
+        self.add(Check::Clock, Duration::ZERO, handshake::clock(self.drift))?;
         self.repeat(&greeting, &heard)?;
         self.say_plainly()
     }
 
-    fn reach(&mut self) -> Result<(), Stop> {
+    fn reach(&mut self) -> Option<()> {
         let url = self.caller.url.clone();
         let (resolved, took) = timed(|| http::resolve(&url));
         self.add(Check::Address, took, reach::addresses(&resolved, &url))?;
-        let addresses = resolved.map_err(|_| Stop::Enough)?;
+        let addresses = resolved.ok()?;
         let (connected, took) = timed(|| http::connect(&addresses, Instant::now() + PATIENCE));
         self.require(Check::Connection, took, reach::connection(connected, &url))
     }
 
-    /// Verifies the URL; how far the server's clock is off.
-    fn verify(&mut self) -> Result<Option<u64>, Stop> {
+    fn verify(&mut self) -> Option<()> {
         let (call, echostr) = verification(&self.caller.wechat);
         let (answer, took) = self.post(Client::WeChat, &call);
         if let Some(status) = self.lets_browsers_pass(&answer, &call, &echostr) {
@@ -182,10 +172,9 @@ impl Doctor<'_> {
         self.require(Check::Path, took, finding)?;
         let port = reach::port(&self.caller.url);
         self.add(Check::Port, Duration::ZERO, port)?;
-        let drift = handshake::drift(&answer, SystemTime::now());
-        let finding = handshake::echo(&answer, &echostr, drift);
-        self.require(Check::Handshake, took, finding)?;
-        Ok(drift)
+        self.drift = handshake::drift(&answer, SystemTime::now());
+        let finding = handshake::echo(&answer, &echostr, self.drift);
+        self.require(Check::Handshake, took, finding)
     }
 
     /// The status by which WeChat is turned away where a browser gets what WeChat wants; 0 for a
@@ -207,17 +196,17 @@ impl Doctor<'_> {
         passes.then_some(status)
     }
 
-    fn verify_by_http10(&mut self, drift: Option<u64>) -> Result<(), Stop> {
+    fn verify_by_http10(&mut self) -> Option<()> {
         let (call, echostr) = verification(&self.caller.wechat);
-        let judge = |answer: &Answer| handshake::echo(answer, &echostr, drift);
+        let judge = |answer: &Answer| handshake::echo(answer, &echostr, self.drift);
         let (finding, took) = self.ask_by_http10(&call, judge);
         self.add(Check::Handshake10, took, finding)
     }
 
     /// Greets once more, by HTTP/1.0, unless it is known by now how that would end.
-    fn greet_by_http10(&mut self) -> Result<(), Stop> {
+    fn greet_by_http10(&mut self) -> Option<()> {
         if !self.report.is_well() {
-            return Ok(());
+            return Some(());
         }
         let push = push(GREETING);
         let call = self.caller.call(&push);
@@ -238,46 +227,36 @@ impl Doctor<'_> {
         (finding, took)
     }
 
-    fn verify_by_stranger(&mut self) -> Result<(), Stop> {
+    fn verify_by_stranger(&mut self) -> Option<()> {
         let (call, echostr) = verification(&stranger(None));
-        self.intrude(Check::WrongToken, &call, |answer| {
-            handshake::wrong_token(answer, &echostr)
-        })
+        let judge = |_: &_, answer: &_| handshake::wrong_token(answer, &echostr);
+        self.intrude(Check::WrongToken, &call, judge)
     }
 
     /// A message signed by somebody who has not got the Token. In secure mode it is encrypted as
     /// it should be, so that it is the signature that it is refused for.
-    fn forge(&mut self, genuine: &Heard) -> Result<(), Stop> {
-        let wechat = self.caller.wechat.clone();
-        let call = stranger(wechat.crypt.clone()).push(&stamp(), &push(GREETING), [0; 16]);
-        self.intrude(Check::Forged, &call, |answer| {
-            message::forged(&wechat, answer, genuine)
-        })
+    fn forge(&mut self, genuine: &Heard) -> Option<()> {
+        let forger = stranger(self.caller.wechat.crypt.clone());
+        let call = forger.push(&stamp(), &push(GREETING), [0; 16]);
+        let judge = |wechat: &_, answer: &_| message::forged(wechat, answer, genuine);
+        self.intrude(Check::Forged, &call, judge)
     }
 
-    fn verify_late(&mut self) -> Result<(), Stop> {
+    fn verify_late(&mut self) -> Option<()> {
         let echostr = echostr();
         let stamp = Stamp::new(SystemTime::now() - DAY, fastrand::u32(..));
         let call = self.caller.wechat.verification(&stamp, &echostr);
-        self.intrude(Check::OldRequest, &call, |answer| {
-            handshake::old(answer, &echostr)
-        })
+        let judge = |_: &_, answer: &_| handshake::old(answer, &echostr);
+        self.intrude(Check::OldRequest, &call, judge)
     }
 
     /// In secure mode, a body that is not encrypted.
-    fn say_plainly(&mut self) -> Result<(), Stop> {
-        let wechat = self.caller.wechat.clone();
-        if wechat.crypt.is_none() {
-            return Ok(());
-        }
-        let plain = WeChat {
-            crypt: None,
-            ..wechat.clone()
-        };
+    fn say_plainly(&mut self) -> Option<()> {
+        let mut plain = self.caller.wechat.clone();
+        plain.crypt.take()?;
         let call = plain.push(&stamp(), &push(GREETING), [0; 16]);
-        self.intrude(Check::PlainBody, &call, |answer| {
-            message::plain(&wechat, answer)
-        })
+        let judge = |wechat: &_, answer: &_| message::rejected(wechat, answer, Fault::PlainBody);
+        self.intrude(Check::PlainBody, &call, judge)
     }
 
     /// Makes a call that ought to be turned away, by a response or without one.
@@ -285,21 +264,22 @@ impl Doctor<'_> {
         &mut self,
         check: Check,
         call: &Call,
-        judge: impl FnOnce(&Answer) -> Finding,
-    ) -> Result<(), Stop> {
+        judge: impl FnOnce(&WeChat, &Answer) -> Finding,
+    ) -> Option<()> {
         let (answer, took) = self.post(Client::WeChat, call);
-        let finding = answer.map_or(Finding::Fine(Fine::Ignored), |answer| judge(&answer));
+        let finding = answer.map_or(Finding::Fine(Fine::Ignored), |answer| {
+            judge(&self.caller.wechat, &answer)
+        });
         self.add(check, took, finding)
     }
 
-    /// Sends a message; what was heard, if that can be read.
-    fn say(&mut self, check: Check, push: &Push) -> Result<Option<Heard>, Stop> {
+    fn say(&mut self, check: Check, push: &Push) -> Option<Answer> {
         let (answer, took) = self.ask(check, push)?;
         self.add(check, took, self.judge(&answer, push))?;
-        Ok(self.hear(&answer).ok())
+        Some(answer)
     }
 
-    fn repeat(&mut self, push: &Push, first: &Heard) -> Result<(), Stop> {
+    fn repeat(&mut self, push: &Push, first: &Heard) -> Option<()> {
         let (answer, took) = self.ask(Check::Repeat, push)?;
         let heard = self.hear(&answer);
         let finding = heard.map_or_else(Finding::Wrong, |again| message::repeat(first, &again));
@@ -317,9 +297,9 @@ impl Doctor<'_> {
         message::hear(&self.caller.wechat, answer, &self.caller.url)
     }
 
-    fn ask(&mut self, check: Check, push: &Push) -> Result<(Answer, Duration), Stop> {
+    fn ask(&mut self, check: Check, push: &Push) -> Option<(Answer, Duration)> {
         let (answer, took) = self.post(Client::WeChat, &self.caller.call(push));
-        Ok((self.require_answer(check, took, answer)?, took))
+        Some((self.require_answer(check, took, answer)?, took))
     }
 
     fn post(&self, client: Client, call: &Call) -> (Result<Answer, PostError>, Duration) {
@@ -332,22 +312,26 @@ impl Doctor<'_> {
         check: Check,
         took: Duration,
         answer: Result<Answer, PostError>,
-    ) -> Result<Answer, Stop> {
-        answer.or_else(|error| {
-            self.add(check, took, Finding::Wrong(Fault::NoAnswer(error)))?;
-            Err(Stop::Enough)
-        })
+    ) -> Option<Answer> {
+        let unanswered = |error| Finding::Wrong(Fault::NoAnswer(error));
+        answer
+            .map_err(|error| self.add(check, took, unanswered(error)))
+            .ok()
     }
 
     /// Adds a finding without which no further check makes sense.
-    fn require(&mut self, check: Check, took: Duration, finding: Finding) -> Result<(), Stop> {
+    fn require(&mut self, check: Check, took: Duration, finding: Finding) -> Option<()> {
         let is_wrong = matches!(finding, Finding::Wrong(_));
         self.add(check, took, finding)?;
-        if is_wrong { Err(Stop::Enough) } else { Ok(()) }
+        (!is_wrong).then_some(())
     }
 
-    fn add(&mut self, check: Check, took: Duration, finding: Finding) -> Result<(), Stop> {
-        Ok(self.report.add(check, took, finding)?)
+    fn add(&mut self, check: Check, took: Duration, finding: Finding) -> Option<()> {
+        self.report.add(Line {
+            check,
+            finding,
+            took,
+        })
     }
 }
 
@@ -372,12 +356,7 @@ fn verification(wechat: &WeChat) -> (Call, String) {
 }
 
 fn push(text: &str) -> Push {
-    Push {
-        user: USER.to_owned(),
-        create_time: now(),
-        msg_id: msg_id(),
-        said: Said::Text(text.to_owned()),
-    }
+    Push::now(USER, Said::Text(text.to_owned()))
 }
 
 /// Digits, as WeChat sends them, that no page has by chance.

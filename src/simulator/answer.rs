@@ -1,6 +1,9 @@
 //! What a server answers, as HTTP has it, or why it does not.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    io::ErrorKind,
+    time::{Duration, SystemTime},
+};
 
 use httparse::{EMPTY_HEADER, Response, Status, parse_chunk_size};
 
@@ -66,27 +69,25 @@ pub(crate) enum PostError {
     NotHttp,
 }
 
-/// Why bytes are no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ParseError {
-    /// More has to come.
-    Partial,
-    /// It is not HTTP.
-    NotHttp,
-}
-
 impl Answer {
-    /// Reads an answer. One whose length is not given ends where the connection does.
-    pub(super) fn parse(bytes: &[u8], has_ended: bool) -> Result<Self, ParseError> {
+    /// Reads an answer. One whose length is not given ends where the connection does. The error is
+    /// `UnexpectedEof` where more has to come, `InvalidData` where it is not HTTP.
+    pub(super) fn parse(bytes: &[u8], has_ended: bool) -> Result<Self, ErrorKind> {
         let mut headers = [EMPTY_HEADER; MAX_HEADERS];
         let mut head = Response::new(&mut headers);
-        let Status::Complete(length) = head.parse(bytes).map_err(|_| ParseError::NotHttp)? else {
-            return Err(ParseError::Partial);
+        let Status::Complete(length) = head.parse(bytes).map_err(|_| ErrorKind::InvalidData)?
+        else {
+            return Err(ErrorKind::UnexpectedEof);
         };
-        let header = |name: &str| {
-            let mut found = head.headers.iter();
-            let found = found.find(|header| header.name.eq_ignore_ascii_case(name))?;
-            Some(String::from_utf8_lossy(found.value).into_owned())
+        let headers = head.headers.iter().map(|header| {
+            let value = String::from_utf8_lossy(header.value);
+            (header.name.to_owned(), value.into_owned())
+        });
+        let headers: Vec<(String, String)> = headers.collect();
+        let header = |wanted: &str| {
+            let mut found = headers.iter();
+            let found = found.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+            found.map(|(_, value)| value.clone())
         };
         let rest = bytes.get(length..).unwrap_or_default();
         let chunked = header("Transfer-Encoding")
@@ -94,23 +95,18 @@ impl Answer {
         let length = header("Content-Length").and_then(|length| length.parse().ok());
         let body = match length {
             _ if chunked => unchunk(rest)?,
-            Some(length) => rest.get(..length).ok_or(ParseError::Partial)?.to_vec(),
+            Some(length) => rest.get(..length).ok_or(ErrorKind::UnexpectedEof)?.to_vec(),
             None if has_ended || matches!(head.code, Some(204 | 304)) => rest.to_vec(),
-            None => return Err(ParseError::Partial),
+            None => return Err(ErrorKind::UnexpectedEof),
         };
-        let headers = head.headers.iter();
-        let headers = headers.map(|header| {
-            let value = String::from_utf8_lossy(header.value);
-            (header.name.to_owned(), value.into_owned())
-        });
         Ok(Self {
-            headers: headers.collect(),
             status: head.code.unwrap_or_default(),
             location: header("Location").map(|url| printable(&url, MAX_LOCATION_CHARS).to_string()),
             content_type: header("Content-Type"),
             date: header("Date").and_then(|date| httpdate::parse_http_date(&date).ok()),
             chunked,
             kept_open: false,
+            headers,
             body,
         })
     }
@@ -145,21 +141,21 @@ impl Answer {
 }
 
 /// The text of a body in chunks.
-fn unchunk(mut rest: &[u8]) -> Result<Vec<u8>, ParseError> {
+fn unchunk(mut rest: &[u8]) -> Result<Vec<u8>, ErrorKind> {
     let mut body = Vec::new();
     loop {
-        let size = parse_chunk_size(rest).map_err(|_| ParseError::NotHttp)?;
+        let size = parse_chunk_size(rest).map_err(|_| ErrorKind::InvalidData)?;
         let Status::Complete((start, size)) = size else {
-            return Err(ParseError::Partial);
+            return Err(ErrorKind::UnexpectedEof);
         };
         if size == 0 {
             return Ok(body);
         }
-        let size = usize::try_from(size).map_err(|_| ParseError::NotHttp)?;
-        let end = start.checked_add(size).ok_or(ParseError::NotHttp)?;
-        body.extend(rest.get(start..end).ok_or(ParseError::Partial)?);
+        let size = usize::try_from(size).map_err(|_| ErrorKind::InvalidData)?;
+        let end = start.checked_add(size).ok_or(ErrorKind::InvalidData)?;
+        body.extend(rest.get(start..end).ok_or(ErrorKind::UnexpectedEof)?);
         // A line break ends a chunk.
-        rest = rest.get(end + 2..).ok_or(ParseError::Partial)?;
+        rest = rest.get(end + 2..).ok_or(ErrorKind::UnexpectedEof)?;
     }
 }
 
@@ -223,16 +219,19 @@ mod tests {
             (chunked, "2\r\nab\r\n", true),
             (chunked, "5\r\nab", true),
         ] {
-            assert_eq!(body(head, text, has_ended), Err(ParseError::Partial));
+            assert_eq!(body(head, text, has_ended), Err(ErrorKind::UnexpectedEof));
         }
-        assert_eq!(body(chunked, "xy\r\n", true), Err(ParseError::NotHttp));
+        assert_eq!(body(chunked, "xy\r\n", true), Err(ErrorKind::InvalidData));
         assert_eq!(
             body(chunked, "ffffffffffffffff\r\n", true),
-            Err(ParseError::NotHttp)
+            Err(ErrorKind::InvalidData)
         );
         let parse = |bytes: &[u8]| Answer::parse(bytes, true).map(|answer| answer.status);
-        assert_eq!(parse(b"SSH-2.0-OpenSSH_9.2\r\n"), Err(ParseError::NotHttp));
+        assert_eq!(
+            parse(b"SSH-2.0-OpenSSH_9.2\r\n"),
+            Err(ErrorKind::InvalidData)
+        );
         assert_eq!(parse(b"HTTP/1.0 204 \r\n\r\n"), Ok(204));
-        assert_eq!(parse(b""), Err(ParseError::Partial));
+        assert_eq!(parse(b""), Err(ErrorKind::UnexpectedEof));
     }
 }

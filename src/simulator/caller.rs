@@ -34,12 +34,7 @@ pub(crate) enum TalkError {
 impl Caller {
     /// Brings a message of now, and reads the reply.
     pub(crate) fn talk(&self, user: &str, said: Said) -> Result<Heard, TalkError> {
-        let call = self.call(&Push {
-            user: user.to_owned(),
-            create_time: unix_seconds(SystemTime::now()),
-            msg_id: msg_id(),
-            said,
-        });
+        let call = self.call(&Push::now(user, said));
         let answer = post(Client::WeChat, &self.url, &call)?;
         if answer.status == 200 {
             return Ok(self.wechat.read(&answer.body)?);
@@ -54,6 +49,18 @@ impl Caller {
     pub(crate) fn call(&self, push: &Push) -> Call {
         let random = array::from_fn(|_| fastrand::u8(..));
         self.wechat.push(&stamp(), push, random)
+    }
+}
+
+impl Push {
+    /// A message of now.
+    pub(crate) fn now(user: &str, said: Said) -> Self {
+        Self {
+            user: user.to_owned(),
+            create_time: unix_seconds(SystemTime::now()),
+            msg_id: msg_id(),
+            said,
+        }
     }
 }
 

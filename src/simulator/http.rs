@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Call,
-    answer::{Answer, PATIENCE, ParseError, PostError},
+    answer::{Answer, PATIENCE, PostError},
     tls,
     url::BotUrl,
 };
@@ -34,10 +34,6 @@ pub(crate) enum Client {
 }
 
 impl Client {
-    fn version(self) -> &'static str {
-        if self == Self::WeChat10 { "1.0" } else { "1.1" }
-    }
-
     fn headers(self) -> &'static str {
         match self {
             Self::WeChat | Self::WeChat10 => "User-Agent: Mozilla/4.0\r\nAccept: */*\r\n",
@@ -51,18 +47,17 @@ impl Client {
     }
 
     fn request(self, url: &BotUrl, call: &Call) -> String {
-        let (version, headers) = (self.version(), self.headers());
-        let (target, place) = (url.target(&call.query), url.place());
-        let head =
-            |method| format!("{method} {target} HTTP/{version}\r\nHost: {place}\r\n{headers}");
-        match &call.body {
-            None => head("GET") + "\r\n",
+        let (method, body) = match &call.body {
+            None => ("GET", "\r\n".to_owned()),
             Some(xml) => {
                 let length = xml.len();
-                let head = head("POST");
-                format!("{head}Content-Type: text/xml\r\nContent-Length: {length}\r\n\r\n{xml}")
+                let headers = format!("Content-Type: text/xml\r\nContent-Length: {length}\r\n");
+                ("POST", format!("{headers}\r\n{xml}"))
             }
-        }
+        };
+        let version = if self == Self::WeChat10 { "1.0" } else { "1.1" };
+        let (target, place, headers) = (url.target(&call.query), url.place(), self.headers());
+        format!("{method} {target} HTTP/{version}\r\nHost: {place}\r\n{headers}{body}")
     }
 }
 
@@ -100,19 +95,16 @@ fn exchange(
     patience: Duration,
 ) -> Result<Answer, PostError> {
     let end = Instant::now() + patience;
-    let tcp = connect(&resolve(url)?, end);
-    let mut stream = Timed {
-        tcp: tcp.map_err(|error| why(&error, url))?,
-        end,
-    };
+    let broken = |error| why(&error, url);
+    let tcp = connect(&resolve(url)?, end).map_err(broken)?;
+    let mut stream = Timed { tcp, end };
     let request = client.request(url, call);
     let answer = if url.is_https() {
-        let mut stream = tls::start(url, stream)?;
-        talk(&mut stream, client, &request)
+        talk(&mut tls::start(url, stream)?, client, &request)
     } else {
         talk(&mut stream, client, &request)
     };
-    answer.map_err(|error| why(&error, url))?
+    answer.map_err(broken)
 }
 
 /// The addresses of the URL's host. Name servers may take longer than anyone should wait.
@@ -185,53 +177,38 @@ impl Write for Timed {
 }
 
 /// Sends the request and reads the answer, which by HTTP/1.0 the connection's end ends.
-fn talk(
-    stream: &mut (impl Read + Write),
-    client: Client,
-    request: &str,
-) -> io::Result<Result<Answer, PostError>> {
+fn talk(stream: &mut (impl Read + Write), client: Client, request: &str) -> io::Result<Answer> {
     // A server that refuses may close before it has read all of it; its answer counts.
-    let sent = stream
-        .write_all(request.as_bytes())
-        .and_then(|()| stream.flush());
+    let sent = stream.write_all(request.as_bytes());
+    let sent = sent.and_then(|()| stream.flush());
     let (mut bytes, mut some) = (Vec::new(), [0; 8192]);
     while bytes.len() < MAX_ANSWER_BYTES {
         let read = match stream.read(&mut some) {
             Ok(read) => read,
-            Err(error) => return late(&bytes, error, client),
+            Err(error) => return cut(&bytes, error, client),
         };
         bytes.extend(some.iter().take(read));
         match Answer::parse(&bytes, read == 0) {
-            Ok(answer) if read == 0 || client != Client::WeChat10 => return Ok(Ok(answer)),
-            Err(ParseError::NotHttp) => return Ok(Err(PostError::NotHttp)),
-            Err(ParseError::Partial) if read == 0 => {
-                sent?;
-                let ended = ErrorKind::UnexpectedEof;
-                return if bytes.is_empty() {
-                    Err(ended.into())
-                } else {
-                    Ok(Err(PostError::NotHttp))
-                };
+            Ok(answer) if read == 0 || client != Client::WeChat10 => return Ok(answer),
+            Err(error) if read == 0 || error == ErrorKind::InvalidData => {
+                return sent.and(Err(error.into()));
             }
             _ => {}
         }
     }
-    Ok(Answer::parse(&bytes, true).map_err(|_| PostError::NotHttp))
+    Ok(Answer::parse(&bytes, true)?)
 }
 
-/// What an error in the middle of an answer means. A connection that is not ended properly ends an
-/// answer as well. By HTTP/1.0, one that is not ended at all was waited for in vain.
-fn late(bytes: &[u8], error: io::Error, client: Client) -> io::Result<Result<Answer, PostError>> {
-    let is_open = matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock);
-    if bytes.is_empty() || is_open && client != Client::WeChat10 {
-        return Err(error);
-    }
+/// What an error in the middle of an answer means. A reset ends an answer as well. With HTTP/1.0, a
+/// timeout means that the server kept the connection open.
+fn cut(bytes: &[u8], error: io::Error, client: Client) -> io::Result<Answer> {
+    let kept_open = matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock);
     match Answer::parse(bytes, true) {
-        Ok(answer) => Ok(Ok(Answer {
-            kept_open: is_open,
+        Ok(answer) if client == Client::WeChat10 || !kept_open => Ok(Answer {
+            kept_open,
             ..answer
-        })),
-        Err(_) => Err(error),
+        }),
+        _ => Err(error),
     }
 }
 
@@ -246,7 +223,7 @@ fn why(error: &io::Error, url: &BotUrl) -> PostError {
             port: url.port(),
         },
         ErrorKind::TimedOut | ErrorKind::WouldBlock => PostError::TooSlow,
-        ErrorKind::UnexpectedEof => PostError::NotHttp,
+        ErrorKind::UnexpectedEof | ErrorKind::InvalidData => PostError::NotHttp,
         _ => PostError::Broken(error.to_string()),
     }
 }

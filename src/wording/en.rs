@@ -58,7 +58,7 @@ english! { Check:
 
 english! { Fine:
     Self::Address(address) => "{address}";
-    Self::Listens { host, port } => "connected to {host}, port {port}";
+    Self::Listens(host, port) => "connected to {host}, port {port}";
     Self::Answers(status) => "the server responds ({status})";
     Self::Port(port) => "WeChat calls port {port}";
     Self::TestPort(port) => "{port} is for your own tests only: the URL for WeChat needs port 80 or 443";
@@ -83,13 +83,13 @@ english! { Warning:
 
 // What was seen.
 english! { Fault:
-    Self::NotPublic { host, address } => "{host} resolves to {address}, which WeChat can't reach (its error code: -107)";
+    Self::NotPublic(host, address) => "{host} resolves to {address}, which WeChat can't reach (its error code: -107)";
     Self::OnlyIpv6(host) => "{host} has only IPv6 addresses, which WeChat doesn't call (its error code: -107)";
-    Self::Dropped { host, port } => "no response from {host}, port {port} within 5 s";
+    Self::Dropped(host, port) => "no response from {host}, port {port} within 5 s";
     Self::NoAnswer(error) | Self::NoAnswer10(error) => "{error}";
-    Self::RedirectToSlash { to, status } => "redirects to the same address with a slash at the end: {to} ({status})";
-    Self::RedirectToHttps { to, status } => "redirects to https: {to} ({status})";
-    Self::Redirect { to, status } => "redirects to {to} ({status})";
+    Self::RedirectToSlash(to, status) => "redirects to the same address with a slash at the end: {to} ({status})";
+    Self::RedirectToHttps(to, status) => "redirects to https: {to} ({status})";
+    Self::Redirect(to, status) => "redirects to {to} ({status})";
     Self::RedirectNowhere(status) => "redirects without saying where to ({status})";
     Self::EmptyRefusal(status) => "refused with an empty {status}";
     Self::WantsHttps(status) => "this port speaks https, not http ({status})";
@@ -112,7 +112,7 @@ english! { Fault:
     Self::EchoAmid(text) => "there is something else around echostr: \"{text}\"";
     Self::Chunks10 => "the response is chunked, which HTTP/1.0 doesn't have";
     Self::KeptOpen10 => "the connection stays open after the response; over HTTP/1.0, closing it is what ends the response";
-    Self::Refused10 { status, said } => "HTTP/1.0 is refused with {status}: {said}";
+    Self::Refused10(status, said) => "HTTP/1.0 is refused with {status}: {said}";
     Self::AnyToken => "a wrong Token is accepted";
     Self::Unreadable(error) => "{error}";
     Self::ReplyInPage => "the reply is inside a web page (text/html)";
@@ -131,9 +131,9 @@ english! { Fault:
 
 // What to do about it.
 english! { Fix<'_>, 0:
-    Fault::NotPublic { .. } => "point the name's A record at the server's public address, or use a tunnel";
+    Fault::NotPublic(..) => "point the name's A record at the server's public address, or use a tunnel";
     Fault::OnlyIpv6(_) => "give the name an A record: WeChat calls IPv4 only";
-    Fault::Dropped { port, .. } => "open port {port} in the server's firewall and in its provider's security group";
+    Fault::Dropped(_, port) => "open port {port} in the server's firewall and in its provider's security group";
     Fault::NoAnswer(PostError::UnknownHost(_)) => "fix the host in the URL, or its DNS record";
     Fault::NoAnswer(PostError::Refused { .. }) => "start the bot on that machine, or fix the port in the URL";
     Fault::NoAnswer(PostError::TooSlow) => "check whether the server runs (systemctl status daoxiao) and what keeps it busy: WeChat waits no longer than 5 s";
@@ -144,9 +144,9 @@ english! { Fix<'_>, 0:
     Fault::NoAnswer(PostError::NotTls) => "write http:// in the URL, or put TLS in front of the bot (nginx or a tunnel)";
     Fault::NoAnswer(PostError::Broken(_)) => "find out what cuts the connection between here and there";
     Fault::NoAnswer(PostError::NotHttp) => "find out what listens on this port";
-    Fault::RedirectToSlash { .. } => "write the slash in the URL too: WeChat follows no redirects";
-    Fault::RedirectToHttps { .. } => "write https:// in the URL, or respond over http too: WeChat follows no redirects";
-    Fault::Redirect { .. } => "use the address that it redirects to: WeChat follows no redirects";
+    Fault::RedirectToSlash(..) => "write the slash in the URL too: WeChat follows no redirects";
+    Fault::RedirectToHttps(..) => "write https:// in the URL, or respond over http too: WeChat follows no redirects";
+    Fault::Redirect(..) => "use the address that it redirects to: WeChat follows no redirects";
     Fault::RedirectNowhere(_) => "respond with status 200: WeChat follows no redirects";
     Fault::EmptyRefusal(_) => "have the proxy forward plain HTTP/1.1, without the PROXY protocol; if there is no proxy, read the server's log";
     Fault::WantsHttps(_) => "write https:// in the URL";
@@ -167,7 +167,7 @@ english! { Fix<'_>, 0:
     Fault::EchoAmid(_) => "respond with echostr and nothing else";
     Fault::Chunks10 => "answer an HTTP/1.0 request with Content-Length, without chunks: WeChat uses both versions";
     Fault::KeptOpen10 => "close the connection after answering an HTTP/1.0 request: WeChat uses both versions";
-    Fault::Refused10 { .. } | Fault::NoAnswer10(_) => "have the server and its proxy accept HTTP/1.0 too: WeChat uses both versions";
+    Fault::Refused10(..) | Fault::NoAnswer10(_) => "have the server and its proxy accept HTTP/1.0 too: WeChat uses both versions";
     Fault::AnyToken => "check the signature on the server: for now, anyone can pose as WeChat";
     Fault::Unreadable(ReplyError::NotUtf8) => "encode the reply as UTF-8";
     Fault::Unreadable(ReplyError::NotXml(_)) => "reply with well-formed XML, or with the word success: in text, split every ]]> between two CDATA sections";

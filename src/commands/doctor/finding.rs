@@ -43,10 +43,8 @@ pub(crate) enum Finding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fine {
     Address(IpAddr),
-    Listens {
-        host: String,
-        port: u16,
-    },
+    /// At this host and port.
+    Listens(String, u16),
     Answers(u16),
     Port(u16),
     TestPort(u16),
@@ -81,31 +79,17 @@ pub(crate) enum Warning {
 /// What is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fault {
-    NotPublic {
-        host: String,
-        address: IpAddr,
-    },
+    /// The host leads to this address.
+    NotPublic(String, IpAddr),
     OnlyIpv6(String),
-    /// The port does not even refuse.
-    Dropped {
-        host: String,
-        port: u16,
-    },
+    /// The host and its port, which does not even refuse.
+    Dropped(String, u16),
     NoAnswer(PostError),
-    /// To the same address with a slash at its end.
-    RedirectToSlash {
-        to: String,
-        status: u16,
-    },
-    /// To the same address by https.
-    RedirectToHttps {
-        to: String,
-        status: u16,
-    },
-    Redirect {
-        to: String,
-        status: u16,
-    },
+    /// It redirects to the same address with a slash at its end, with this status.
+    RedirectToSlash(String, u16),
+    /// It redirects to the same address by https.
+    RedirectToHttps(String, u16),
+    Redirect(String, u16),
     RedirectNowhere(u16),
     WantsHttps(u16),
     /// As the bot answers what is no HTTP, such as the PROXY protocol before a request.
@@ -140,10 +124,7 @@ pub(crate) enum Fault {
     /// By HTTP/1.0 the connection's end is the answer's.
     KeptOpen10,
     /// HTTP/1.0 is refused by a status that HTTP/1.1 does not get.
-    Refused10 {
-        status: u16,
-        said: String,
-    },
+    Refused10(u16, String),
     /// HTTP/1.0 gets no answer where HTTP/1.1 does.
     NoAnswer10(PostError),
     AnyToken,

@@ -27,7 +27,7 @@ pub(super) fn path(answer: &Answer, url: &BotUrl) -> Finding {
     }
 }
 
-/// What else than the bot has answered, if that can be told.
+/// Recognizes the answers of proxies, firewalls and web servers in front of the bot.
 pub(super) fn obstacle(answer: &Answer, url: &BotUrl) -> Option<Fault> {
     let status = answer.status;
     Some(match status {
@@ -46,7 +46,7 @@ pub(super) fn obstacle(answer: &Answer, url: &BotUrl) -> Option<Fault> {
 
 fn redirect(answer: &Answer, url: &BotUrl) -> Fault {
     let status = answer.status;
-    // The query is the caller's own, with its signature, or lost.
+    // Without the query, which is the caller's own, with its signature.
     let bare = |text: &str| text.split(['?', '#']).next().unwrap_or_default().to_owned();
     let Some(to) = answer.location.as_deref().map(bare) else {
         return Fault::RedirectNowhere(status);
@@ -54,11 +54,11 @@ fn redirect(answer: &Answer, url: &BotUrl) -> Fault {
     let (here, path) = (bare(&url.to_string()), bare(&url.target("")));
     let by_https = here.replacen("http://", "https://", 1);
     if [here.clone() + "/", path + "/"].contains(&to) {
-        Fault::RedirectToSlash { to, status }
+        Fault::RedirectToSlash(to, status)
     } else if to == by_https && to != here {
-        Fault::RedirectToHttps { to, status }
+        Fault::RedirectToHttps(to, status)
     } else {
-        Fault::Redirect { to, status }
+        Fault::Redirect(to, status)
     }
 }
 
@@ -104,15 +104,12 @@ fn around(answer: &Answer, echostr: &str) -> Option<Fault> {
     })
 }
 
-/// What makes an answer by HTTP/1.0 none that WeChat can read, whatever it says.
+/// What keeps WeChat from reading an answer by HTTP/1.0, whatever the answer says.
 pub(super) fn http10(answer: &Answer) -> Option<Fault> {
     match answer.status {
         _ if answer.chunked => Some(Fault::Chunks10),
         _ if answer.kept_open => Some(Fault::KeptOpen10),
-        status @ 400.. => Some(Fault::Refused10 {
-            status,
-            said: answer.first_line(),
-        }),
+        status @ 400.. => Some(Fault::Refused10(status, answer.first_line())),
         _ => None,
     }
 }
@@ -225,7 +222,7 @@ mod tests {
         for to in ["http://bot.cn/wechat/", "/wechat/?signature=1"] {
             let fault = redirected("http://bot.cn/wechat", to);
             let to = to.replace("?signature=1", "");
-            assert_eq!(fault, Fault::RedirectToSlash { to, status });
+            assert_eq!(fault, Fault::RedirectToSlash(to, status));
         }
         for (url, to) in [
             ("http://bot.cn/wechat", "https://bot.cn/wechat?signature=1"),
@@ -233,12 +230,12 @@ mod tests {
         ] {
             let fault = redirected(url, to);
             let to = to.replace("?signature=1", "");
-            assert_eq!(fault, Fault::RedirectToHttps { to, status });
+            assert_eq!(fault, Fault::RedirectToHttps(to, status));
         }
         for to in ["https://www.bot.cn/wechat", "/login", "wechat/", ""] {
             let fault = redirected("http://bot.cn/wechat", to);
             let to = to.to_owned();
-            assert_eq!(fault, Fault::Redirect { to, status });
+            assert_eq!(fault, Fault::Redirect(to, status));
         }
     }
 
@@ -294,10 +291,7 @@ mod tests {
             ..answer(200, "")
         };
         assert_eq!(http10(&kept_open), Some(Fault::KeptOpen10));
-        let refused = Fault::Refused10 {
-            status: 505,
-            said: "no".to_owned(),
-        };
+        let refused = Fault::Refused10(505, "no".to_owned());
         assert_eq!(http10(&answer(505, "no")), Some(refused));
     }
 

@@ -102,38 +102,25 @@ fn answered(reply: &PassiveReply) -> Fine {
 
 /// Whether a message that WeChat did not sign was turned away. `genuine`: what a signed one got.
 pub(in crate::commands) fn forged(wechat: &WeChat, answer: &Answer, genuine: &Heard) -> Finding {
-    match taken(wechat, answer) {
-        Some(reply) => Finding::Wrong(Fault::Forged(reply)),
-        None if answer.status == 200 && *genuine == Heard::Acknowledged => {
+    match rejected(wechat, answer, Fault::Forged) {
+        Finding::Fine(_) if answer.status == 200 && *genuine == Heard::Acknowledged => {
             Finding::Warning(Warning::CannotTell)
         }
-        None => Finding::Fine(Fine::TurnedAway(answer.status)),
+        finding => finding,
     }
 }
 
-/// Whether a message that was signed too long ago was turned away.
-pub(in crate::commands) fn replayed(wechat: &WeChat, answer: &Answer) -> Finding {
-    match taken(wechat, answer) {
-        Some(reply) => Finding::Wrong(Fault::Replayed(reply)),
-        None => Finding::Fine(Fine::TurnedAway(answer.status)),
-    }
-}
-
-/// Whether a body without encryption was turned away by a server that has a key.
-pub(super) fn plain(wechat: &WeChat, answer: &Answer) -> Finding {
-    match taken(wechat, answer) {
-        Some(reply) => Finding::Wrong(Fault::PlainBody(reply)),
-        None => Finding::Fine(Fine::TurnedAway(answer.status)),
-    }
-}
-
-/// The reply that a message got which should have been turned away.
-fn taken(wechat: &WeChat, answer: &Answer) -> Option<String> {
+/// Whether a message was turned away; the fault says what the reply was if it was not.
+pub(in crate::commands) fn rejected(
+    wechat: &WeChat,
+    answer: &Answer,
+    fault: fn(String) -> Fault,
+) -> Finding {
     match wechat.read(&answer.body) {
         Ok(Heard::Reply(reply)) if answer.status < 400 => {
-            Some(printable(&reply.words(), SHOWN_CHARS).to_string())
+            Finding::Wrong(fault(printable(&reply.words(), SHOWN_CHARS).to_string()))
         }
-        _ => None,
+        _ => Finding::Fine(Fine::TurnedAway(answer.status)),
     }
 }
 
@@ -315,7 +302,8 @@ mod tests {
 
     #[test]
     fn a_body_without_encryption_is_to_get_no_reply() {
-        let plain = |status, body: &str| super::plain(&secure(), &answer(status, body));
+        let plain =
+            |status, body: &str| rejected(&secure(), &answer(status, body), Fault::PlainBody);
         let turned_away = Finding::Fine(Fine::TurnedAway(403));
         assert_eq!(plain(403, "forbidden"), turned_away);
         let fault = Fault::PlainBody("a".to_owned());

@@ -17,12 +17,12 @@ pub(super) fn addresses(resolved: &Result<Vec<SocketAddr>, PostError>, url: &Bot
     let host = url.host().to_owned();
     let mut ips = addresses.iter().map(SocketAddr::ip);
     match ips.clone().find(IpAddr::is_ipv4).or_else(|| ips.next()) {
-        Some(address) if is_inner(address) && is_written_near(&host) => {
+        Some(address) if is_private(address) && is_meant_to_be_near(&host) => {
             Finding::Fine(Fine::Address(address))
         }
-        Some(IpAddr::V4(ip)) if is_of_proxy(ip) => Finding::Warning(Warning::ProxyAddress(ip)),
-        Some(address @ IpAddr::V4(_)) if is_inner(address) => {
-            Finding::Wrong(Fault::NotPublic { host, address })
+        Some(IpAddr::V4(ip)) if is_fake(ip) => Finding::Warning(Warning::ProxyAddress(ip)),
+        Some(address @ IpAddr::V4(_)) if is_private(address) => {
+            Finding::Wrong(Fault::NotPublic(host, address))
         }
         Some(address @ IpAddr::V4(_)) => Finding::Fine(Fine::Address(address)),
         Some(IpAddr::V6(_)) | None => Finding::Wrong(Fault::OnlyIpv6(host)),
@@ -33,11 +33,11 @@ pub(super) fn addresses(resolved: &Result<Vec<SocketAddr>, PostError>, url: &Bot
 pub(super) fn connection<T>(connected: io::Result<T>, url: &BotUrl) -> Finding {
     let (host, port) = (url.host().to_owned(), url.port());
     let Err(error) = connected else {
-        return Finding::Fine(Fine::Listens { host, port });
+        return Finding::Fine(Fine::Listens(host, port));
     };
     Finding::Wrong(match error.kind() {
         ErrorKind::ConnectionRefused => Fault::NoAnswer(PostError::Refused { host, port }),
-        ErrorKind::TimedOut => Fault::Dropped { host, port },
+        ErrorKind::TimedOut => Fault::Dropped(host, port),
         _ => Fault::NoAnswer(PostError::Broken(error.to_string())),
     })
 }
@@ -64,13 +64,13 @@ fn is_near(host: &str) -> bool {
     // A name without a dot is known in its own network only.
     let is_near_name = |(_, last)| ["local", "localhost"].contains(&last);
     match literal(host) {
-        Some(address) => is_inner(address),
+        Some(address) => is_private(address),
         None => host.rsplit_once('.').is_none_or(is_near_name),
     }
 }
 
-/// Whether whoever wrote this host knows that it is near.
-fn is_written_near(host: &str) -> bool {
+/// Whether it can be seen from this host that it is near.
+fn is_meant_to_be_near(host: &str) -> bool {
     let is_of_one_machine = |ip| ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED);
     host == "localhost" || literal(host).is_some_and(is_of_one_machine)
 }
@@ -80,12 +80,12 @@ fn literal(host: &str) -> Option<IpAddr> {
 }
 
 /// Whether an address is one that proxies such as Clash make up for every name.
-fn is_of_proxy(ip: Ipv4Addr) -> bool {
+fn is_fake(ip: Ipv4Addr) -> bool {
     matches!(ip.octets(), [198, 18 | 19, ..])
 }
 
 /// Whether an address belongs to this machine or to its own network.
-fn is_inner(address: IpAddr) -> bool {
+fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(ip) => {
             let is_shared_by_provider = matches!(ip.octets(), [100, 64..128, ..]);
@@ -182,10 +182,7 @@ mod tests {
             "169.254.1.1",
             "0.0.0.0",
         ] {
-            let fault = Fault::NotPublic {
-                host: "bot.example.com".to_owned(),
-                address: inner.parse().unwrap(),
-            };
+            let fault = Fault::NotPublic("bot.example.com".to_owned(), inner.parse().unwrap());
             assert_eq!(found(bot, &[inner]), Finding::Wrong(fault));
         }
         assert_eq!(found(bot, &["2001:db8::1"]), only_ipv6("bot.example.com"));

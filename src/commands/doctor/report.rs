@@ -1,13 +1,10 @@
 //! What was found: line by line, or as one JSON object.
 
-use std::{
-    io::{self, Write},
-    time::Duration,
-};
+use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::finding::{Check, Ending, Fault, Finding, Fix, Line};
+use super::finding::{Ending, Fault, Finding, Fix, Line};
 use crate::{language::say, simulator::url::BotUrl};
 
 /// How much is shown.
@@ -22,42 +19,37 @@ pub(super) enum Form {
 }
 
 /// What was found so far.
-pub(super) struct Report<'a> {
-    out: &'a mut dyn Write,
+pub(super) struct Report {
     form: Form,
     checks: Vec<Value>,
     first: Option<Fault>,
     warned: bool,
+    written: io::Result<()>,
 }
 
-impl<'a> Report<'a> {
-    pub(super) fn new(out: &'a mut dyn Write, form: Form) -> Self {
+impl Report {
+    pub(super) fn new(form: Form) -> Self {
         Self {
-            out,
             form,
             checks: Vec::new(),
             first: None,
             warned: false,
+            written: Ok(()),
         }
     }
 
-    /// Adds what a check found.
-    pub(super) fn add(&mut self, check: Check, took: Duration, finding: Finding) -> io::Result<()> {
-        self.warned |= matches!(finding, Finding::Warning(_));
-        let line = Line {
-            check,
-            finding,
-            took,
-        };
+    /// Adds what a check found; `None` when nobody takes it.
+    pub(super) fn add(&mut self, line: Line) -> Option<()> {
+        self.warned |= matches!(line.finding, Finding::Warning(_));
         match self.form {
             Form::Json => self.checks.push(object(&line)),
             Form::Quiet if matches!(line.finding, Finding::Fine(_)) => {}
-            Form::Lines | Form::Quiet => writeln!(self.out, "{}", say(&line))?,
+            Form::Lines | Form::Quiet => self.written = writeln!(io::stdout(), "{}", say(&line)),
         }
         if let Finding::Wrong(fault) = line.finding {
             self.first.get_or_insert(fault);
         }
-        Ok(())
+        self.written.is_ok().then_some(())
     }
 
     /// Whether nothing is wrong so far.
@@ -65,29 +57,27 @@ impl<'a> Report<'a> {
         self.first.is_none()
     }
 
-    /// Ends with what to do first, or with `well` if there is nothing to say against it; whether
-    /// all is well.
-    pub(super) fn close(&mut self, url: &BotUrl, well: Ending) -> io::Result<bool> {
-        let is_well = self.is_well();
+    /// Ends with what to do first, or with `well`; whether all is well.
+    pub(super) fn close(self, url: &BotUrl, well: Ending) -> io::Result<bool> {
+        self.written?;
+        let (mut out, is_well) = (io::stdout(), self.first.is_none());
         if self.form == Form::Json {
             let first = self.first.as_ref().map(|fault| say(&Fix(fault)));
-            let checks = Value::from(std::mem::take(&mut self.checks));
-            let whole = json!({
-                "url": url.to_string(), "well": is_well, "first": first, "checks": checks,
-            });
-            writeln!(self.out, "{whole}")?;
+            let (url, checks) = (url.to_string(), self.checks);
+            let whole = json!({ "url": url, "well": is_well, "first": first, "checks": checks });
+            writeln!(out, "{whole}")?;
             return Ok(is_well);
         }
-        let ending = match self.first.take() {
+        let ending = match self.first {
             Some(fault) => Ending::DoFirst(fault),
             None if self.warned => Ending::ButForWarnings,
             None => well,
         };
         if self.form == Form::Lines || !is_well {
-            writeln!(self.out, "{}", say(&ending))?;
+            writeln!(out, "{}", say(&ending))?;
         }
         if self.form == Form::Lines {
-            writeln!(self.out, "{}", say(&Ending::PlatformProbe))?;
+            writeln!(out, "{}", say(&Ending::PlatformProbe))?;
         }
         Ok(is_well)
     }

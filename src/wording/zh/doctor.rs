@@ -29,7 +29,7 @@ chinese! { Check:
 
 chinese! { Fine:
     Self::Address(address) => "指向 {address}";
-    Self::Listens { host, port } => "{host} 的 {port} 端口连得上";
+    Self::Listens(host, port) => "{host} 的 {port} 端口连得上";
     Self::Answers(status) => "有响应，状态码 {status}";
     Self::Port(port) => "微信会访问 {port} 端口";
     Self::TestPort(port) => "{port} 只能自己测试用，填给微信的 URL 必须用 80 或 443 端口";
@@ -54,13 +54,13 @@ chinese! { Warning:
 
 // What was seen.
 chinese! { Fault:
-    Self::NotPublic { host, address } => "{host} 指向 {address}，微信访问不到（平台的错误码是 -107）";
+    Self::NotPublic(host, address) => "{host} 指向 {address}，微信访问不到（平台的错误码是 -107）";
     Self::OnlyIpv6(host) => "{host} 只有 IPv6 地址，微信不访问（平台的错误码是 -107）";
-    Self::Dropped { host, port } => "{host} 的 {port} 端口 5 秒内没有响应";
+    Self::Dropped(host, port) => "{host} 的 {port} 端口 5 秒内没有响应";
     Self::NoAnswer(error) | Self::NoAnswer10(error) => "{}", error.chinese();
-    Self::RedirectToSlash { to, status } => "跳转到了同一个地址，只是末尾多了斜杠：{to}（状态码 {status}）";
-    Self::RedirectToHttps { to, status } => "跳转到了 https：{to}（状态码 {status}）";
-    Self::Redirect { to, status } => "跳转到了 {to}（状态码 {status}）";
+    Self::RedirectToSlash(to, status) => "跳转到了同一个地址，只是末尾多了斜杠：{to}（状态码 {status}）";
+    Self::RedirectToHttps(to, status) => "跳转到了 https：{to}（状态码 {status}）";
+    Self::Redirect(to, status) => "跳转到了 {to}（状态码 {status}）";
     Self::RedirectNowhere(status) => "要求跳转，却没有说跳到哪里（状态码 {status}）";
     Self::EmptyRefusal(status) => "被拒绝，状态码 {status}，没有说原因";
     Self::WantsHttps(status) => "这个端口是 https，不是 http（状态码 {status}）";
@@ -83,7 +83,7 @@ chinese! { Fault:
     Self::EchoAmid(text) => "echostr 前后有别的内容：“{text}”";
     Self::Chunks10 => "响应是分块传输的，而 HTTP/1.0 没有分块传输";
     Self::KeptOpen10 => "响应之后没有断开连接，而 HTTP/1.0 的响应以断开为结束";
-    Self::Refused10 { status, said } => "拒绝了 HTTP/1.0 请求，状态码 {status}：{said}";
+    Self::Refused10(status, said) => "拒绝了 HTTP/1.0 请求，状态码 {status}：{said}";
     Self::AnyToken => "Token 不对也能通过验证";
     Self::Unreadable(error) => "{}", error.chinese();
     Self::ReplyInPage => "回复外面套了网页（text/html）";
@@ -102,9 +102,9 @@ chinese! { Fault:
 
 // What to do about it.
 chinese! { Fix<'_>, 0:
-    Fault::NotPublic { .. } => "把域名的 A 记录指向服务器的公网地址，或者使用内网穿透";
+    Fault::NotPublic(..) => "把域名的 A 记录指向服务器的公网地址，或者使用内网穿透";
     Fault::OnlyIpv6(_) => "给域名加一条 A 记录：微信只访问 IPv4";
-    Fault::Dropped { port, .. } => "在服务器的防火墙和云服务商的安全组里放行 {port} 端口";
+    Fault::Dropped(_, port) => "在服务器的防火墙和云服务商的安全组里放行 {port} 端口";
     Fault::NoAnswer(PostError::UnknownHost(_)) => "改正 URL 里的域名，或者域名的 DNS 记录";
     Fault::NoAnswer(PostError::Refused { .. }) => "在那台机器上启动机器人，或者改正 URL 里的端口";
     Fault::NoAnswer(PostError::TooSlow) => "看看服务器是不是在运行（systemctl status daoxiao），是什么拖慢了它：微信只等 5 秒";
@@ -115,9 +115,9 @@ chinese! { Fix<'_>, 0:
     Fault::NoAnswer(PostError::NotTls) => "把 URL 改成 http://，或者在机器人前面加上 TLS（nginx 或内网穿透）";
     Fault::NoAnswer(PostError::Broken(_)) => "检查两边之间的网络，看是什么切断了连接";
     Fault::NoAnswer(PostError::NotHttp) => "查一查是什么程序在监听这个端口";
-    Fault::RedirectToSlash { .. } => "URL 末尾也写上斜杠：微信不跟随跳转";
-    Fault::RedirectToHttps { .. } => "把 URL 改成 https://，或者让 http 也直接响应：微信不跟随跳转";
-    Fault::Redirect { .. } => "直接填跳转后的地址：微信不跟随跳转";
+    Fault::RedirectToSlash(..) => "URL 末尾也写上斜杠：微信不跟随跳转";
+    Fault::RedirectToHttps(..) => "把 URL 改成 https://，或者让 http 也直接响应：微信不跟随跳转";
+    Fault::Redirect(..) => "直接填跳转后的地址：微信不跟随跳转";
     Fault::RedirectNowhere(_) => "用状态码 200 响应：微信不跟随跳转";
     Fault::EmptyRefusal(_) => "让反向代理用普通的 HTTP/1.1 转发，不要加 PROXY protocol；没有反向代理，就查看服务器的日志";
     Fault::WantsHttps(_) => "把 URL 改成 https://";
@@ -138,7 +138,7 @@ chinese! { Fix<'_>, 0:
     Fault::EchoAmid(_) => "只返回 echostr，不要有别的内容";
     Fault::Chunks10 => "请求是 HTTP/1.0 时，用 Content-Length 响应，不要分块：两种版本微信都会用";
     Fault::KeptOpen10 => "请求是 HTTP/1.0 时，响应之后断开连接：两种版本微信都会用";
-    Fault::Refused10 { .. } | Fault::NoAnswer10(_) => "让服务器和反向代理也接受 HTTP/1.0：两种版本微信都会用";
+    Fault::Refused10(..) | Fault::NoAnswer10(_) => "让服务器和反向代理也接受 HTTP/1.0：两种版本微信都会用";
     Fault::AnyToken => "在服务器上校验签名：现在谁都可以冒充微信";
     Fault::Unreadable(ReplyError::NotUtf8) => "用 UTF-8 编码回复";
     Fault::Unreadable(ReplyError::NotXml(_)) => "回复格式正确的 XML，或者只回复 success；文本里的 ]]> 要拆到两个 CDATA 里";

@@ -79,7 +79,11 @@ pub(super) fn judge(
             let genuine = first.unwrap_or(&Heard::Acknowledged);
             turned_away(wechat, answer, message::forged(wechat, answer, genuine))
         }
-        (Manner::Late, _) => turned_away(wechat, answer, message::replayed(wechat, answer)),
+        (Manner::Late, _) => turned_away(
+            wechat,
+            answer,
+            message::rejected(wechat, answer, Fault::Replayed),
+        ),
         (Manner::Message | Manner::Retry, Some(push)) => replied(bot, push, answer, first),
         _ => verified(&attempt.call, answer),
     }
