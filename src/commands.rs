@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     fmt::Display,
-    io::{self, Write},
+    io::{self, BufRead, Write},
     process::ExitCode,
 };
 
@@ -121,6 +121,15 @@ pub(crate) fn printed(outcome: io::Result<()>) -> Result<ExitCode, CommandError>
         }
         _ => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// The lines of standard input; what is not UTF-8 is read as well as it can be.
+pub(crate) fn lines() -> impl Iterator<Item = Result<String, InputError>> {
+    io::stdin().lock().split(b'\n').map(|line| {
+        let line = line.map_err(InputError)?;
+        let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(&line));
+        Ok(text.into_owned())
+    })
 }
 
 /// Writes a line to standard error; when nobody reads it, there is nobody to tell.

@@ -76,12 +76,9 @@ impl Language {
         chosen.unwrap_or_else(|| {
             let names = ["LC_ALL", "LC_MESSAGES", "LANG"];
             let mut locales = names.into_iter().filter_map(variable);
-            let locale = locales.find(|locale| !locale.is_empty());
-            let is_chinese = locale.is_some_and(|locale| locale.starts_with("zh"));
-            if is_chinese {
-                Self::Chinese
-            } else {
-                Self::English
+            match locales.find(|locale| !locale.is_empty()) {
+                Some(locale) if locale.starts_with("zh") => Self::Chinese,
+                _ => Self::English,
             }
         })
     }

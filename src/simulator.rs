@@ -1,7 +1,7 @@
 //! WeChat's side of the talk: what its server would send, how it posts it, how it reads the answer.
 //!
-//! `chat`, `say`, `sign` and `doctor` play WeChat with this. All but [`post`] is pure: time, nonce
-//! and random bytes are arguments.
+//! `chat`, `say`, `sign` and `doctor` play WeChat with this. `http` does the calls, `caller` takes
+//! time and nonces; the rest is pure.
 
 pub(crate) mod answer;
 pub(crate) mod caller;
@@ -62,7 +62,7 @@ pub(crate) struct Push {
     pub(crate) user: String,
     /// When it was sent, in Unix seconds.
     pub(crate) create_time: u64,
-    /// What tells it from others; an event has none on the way.
+    /// Its MsgId; an event is sent without.
     pub(crate) msg_id: u64,
     /// What the user said or did.
     pub(crate) said: Said,
@@ -190,25 +190,25 @@ impl WeChat {
             return Ok(Heard::Acknowledged);
         }
         let text = str::from_utf8(bare).map_err(|_| ReplyError::NotUtf8)?;
-        let fields = fields(text)?;
-        if field(&fields, "Encrypt").is_none() {
-            return Ok(Heard::Reply(PassiveReply {
-                encrypted: false,
-                xml: text.to_owned(),
-                fields,
-            }));
+        let reply = PassiveReply {
+            encrypted: false,
+            fields: fields(text)?,
+            xml: text.to_owned(),
+        };
+        if reply.field("Encrypt").is_none() {
+            return Ok(Heard::Reply(reply));
         }
-        let xml = self.open(&fields)?;
+        let xml = self.open(&reply)?;
         Ok(Heard::Reply(PassiveReply {
             encrypted: true,
-            fields: self::fields(&xml)?,
+            fields: fields(&xml)?,
             xml,
         }))
     }
 
-    fn open(&self, envelope: &[(String, String)]) -> Result<String, ReplyError> {
+    fn open(&self, envelope: &PassiveReply) -> Result<String, ReplyError> {
         let crypt = self.crypt.as_ref().ok_or(ReplyError::KeyMissing)?;
-        let part = |name| field(envelope, name).ok_or(ReplyError::Missing(name));
+        let part = |name| envelope.field(name).ok_or(ReplyError::Missing(name));
         let encrypt = part("Encrypt")?;
         let (timestamp, nonce) = (part("TimeStamp")?, part("Nonce")?);
         let signature = part("MsgSignature")?;

@@ -31,7 +31,7 @@ pub(crate) enum ValueError {
     Address,
     #[error("expected / or a path such as /wechat, of visible ASCII without ? and #")]
     Path,
-    #[error("{HEALTH_PATH} is the bot's own, for health checks")]
+    #[error("{HEALTH_PATH} is reserved for health checks")]
     HealthPath,
     #[error("expected off, error, warn, info, debug or trace")]
     Level,
@@ -116,14 +116,11 @@ pub(crate) fn seconds<const MIN: u64, const MAX: u64>(text: &str) -> Result<Dura
 
 /// Parses where to listen; without an address, it is all of this machine's.
 pub(super) fn address(text: &str) -> Result<SocketAddr, ValueError> {
-    let place = match text.strip_prefix("localhost:") {
-        Some(port) => format!("{}:{port}", Ipv4Addr::LOCALHOST),
-        None => text.to_owned(),
-    };
-    let port = text.strip_prefix(':').unwrap_or(text);
-    let at_all_addresses = || Some((Ipv4Addr::UNSPECIFIED, port.parse().ok()?).into());
-    let address = place.parse().ok().or_else(at_all_addresses);
-    address.ok_or(ValueError::Address)
+    if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse() {
+        return Ok((Ipv4Addr::UNSPECIFIED, port).into());
+    }
+    let address = text.replacen("localhost:", "127.0.0.1:", 1).parse();
+    address.map_err(|_| ValueError::Address)
 }
 
 /// Parses a path on which WeChat calls.

@@ -4,7 +4,7 @@ pub(crate) mod web;
 
 use std::{
     error::Error,
-    io::{self, BufRead, IsTerminal, Write},
+    io::{self, IsTerminal, Write},
     net::{SocketAddr, TcpListener},
     process::ExitCode,
     sync::Arc,
@@ -20,7 +20,7 @@ use super::{
     args::{LogArgs, MaxAgeArg, address},
     complain,
     joke_args::JokeArgs,
-    printed, secrets,
+    lines, printed, secrets,
     words_arg::{WordsArg, banned},
 };
 use crate::{
@@ -234,15 +234,11 @@ impl Talk {
     }
 
     fn answer_piped(&mut self, out: &mut impl Write) -> io::Result<()> {
-        for line in io::stdin().lock().split(b'\n') {
+        for line in lines() {
             match line {
-                Ok(line) => {
-                    // What is not UTF-8 is said as well as it can be.
-                    let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(&line));
-                    self.answer(text.into_owned(), out)?;
-                }
+                Ok(line) => self.answer(line, out)?,
                 Err(error) => {
-                    self.complain(&InputError(error));
+                    self.complain(&error);
                     break;
                 }
             }

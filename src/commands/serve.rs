@@ -67,7 +67,7 @@ pub(crate) struct ServeArgs {
     /// Most connections at a time
     #[arg(long, env = "DAOXIAO_MAX_CONNECTIONS", value_name = "N", default_value = "4000", value_parser = spoken(number::<u32, 8, 100_000>))]
     max_connections: u32,
-    /// Memory in MiB above which a worker is replaced
+    /// Most memory in MiB; a worker is replaced before it has so much
     #[arg(long, env = "DAOXIAO_MAX_MEMORY", value_name = "MIB", default_value = "200", value_parser = spoken(number::<u64, 32, 1_048_576>))]
     max_memory: u64,
     #[command(flatten)]

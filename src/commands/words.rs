@@ -1,14 +1,14 @@
 //! `daoxiao words`: what the bot would answer by the owner's file, and why.
 
 use std::{
-    io::{self, BufRead, Write},
+    io::{self, Write},
     path::PathBuf,
     process::ExitCode,
 };
 
 use clap::Args;
 
-use super::{CommandError, InputError, Notice, printed, words_arg};
+use super::{CommandError, Notice, lines, printed, words_arg};
 use crate::{
     language::say,
     printable::printable,
@@ -19,7 +19,7 @@ use crate::{
 const HELP: &str = "\
 Each line of standard input is taken as a user's message, and one line is printed for it: the
 answer, a tab, and the rule behind it, which is a reply with its line in the file, or joke_words,
-help_words, no_words, banned or otherwise.
+another joke, help_words, no_words, banned or otherwise. Voice and clicks are not tried.
 Exit code: 0 the file is right, 2 it isn't; the error says where.
 
 Example: echo 几点开门 | daoxiao words words.toml";
@@ -37,8 +37,8 @@ pub(crate) fn run(command: &WordsCommand) -> Result<ExitCode, CommandError> {
     let words = words_arg::read(&command.file)?;
     let mut out = io::stdout().lock();
     let mut after_joke = false;
-    for line in io::stdin().lock().lines() {
-        let line = line.map_err(|error| CommandError::failure(InputError(error)))?;
+    for line in lines() {
+        let line = line.map_err(CommandError::failure)?;
         let (action, rule) = words.hear(How::Written, &line, after_joke, |count| {
             fastrand::usize(..count)
         });

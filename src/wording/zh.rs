@@ -2,11 +2,11 @@
 
 /// Words for each case of a type, or of its field.
 macro_rules! chinese {
-    ($type:ty $(, $field:tt)?: $($case:pat => $words:literal $(, $value:expr)*;)*) => {
+    ($type:ty $(, $field:tt)?: $($case:pat $(if $guard:expr)? => $words:literal $(, $value:expr)*;)*) => {
         impl Say for $type {
             fn chinese(&self) -> String {
                 match self$(.$field)? {
-                    $($case => format!($words $(, $value)*),)*
+                    $($case $(if $guard)? => format!($words $(, $value)*),)*
                 }
             }
         }
@@ -130,22 +130,11 @@ impl Say for StartError {
     }
 }
 
-impl Say for ListenError {
-    fn chinese(&self) -> String {
-        let Self { address, source } = self;
-        let port = address.port();
-        let advice = match source.kind() {
-            ErrorKind::AddrInUse => format!(
-                "端口已被占用；请停掉占用它的程序（用 ss -ltnp 'sport = :{port}' 查看），或用 --listen 换一个端口"
-            ),
-            ErrorKind::PermissionDenied => "监听 1024 以下的端口需要 CAP_NET_BIND_SERVICE；请运行一次 sudo setcap cap_net_bind_service=+ep 程序路径，或用 --listen 换成 1024 以上的端口".to_owned(),
-            ErrorKind::AddrNotAvailable => {
-                format!("本机没有这个地址；0.0.0.0:{port} 表示本机的所有地址")
-            }
-            _ => source.chinese(),
-        };
-        format!("无法监听 {address}：{advice}")
-    }
+chinese! { ListenError:
+    Self { address, source } if source.kind() == ErrorKind::AddrInUse => "无法监听 {address}：端口已被占用；请停掉占用它的程序（用 ss -ltnp 'sport = :{}' 查看），或用 --listen 换一个端口", address.port();
+    Self { address, source } if source.kind() == ErrorKind::PermissionDenied => "无法监听 {address}：监听 1024 以下的端口需要 CAP_NET_BIND_SERVICE；请运行一次 sudo setcap cap_net_bind_service=+ep 程序路径，或用 --listen 换成 1024 以上的端口";
+    Self { address, source } if source.kind() == ErrorKind::AddrNotAvailable => "无法监听 {address}：本机没有这个地址；0.0.0.0:{} 表示本机的所有地址", address.port();
+    Self { address, source } => "无法监听 {address}：{}", source.chinese();
 }
 
 chinese! { WebError:

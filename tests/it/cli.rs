@@ -46,7 +46,7 @@ fn a_bad_setting_is_exit_2_and_names_itself_its_value_and_what_is_accepted() {
         ),
         (
             ["--path", "/healthz"],
-            "error: invalid value '/healthz' for '--path <PATH>': /healthz is the bot's own, for \
+            "error: invalid value '/healthz' for '--path <PATH>': /healthz is reserved for \
              health checks\n",
         ),
         (

@@ -324,6 +324,15 @@ fn the_command_shows_what_answers_what() {
         run(daoxiao(&["words", file.path()]), lines),
         printed(&expected)
     );
+    let mut chinese = daoxiao(&["words", file.path()]);
+    chinese.env("LC_ALL", "zh_CN.UTF-8");
+    let lines = "乐\n嘘\n".as_bytes();
+    assert_eq!(
+        run(chinese, [lines, b"a\xff\n"].concat()),
+        printed(
+            "（笑话）\treply 2, line 7\n（没有回复）\treply 3, line 11\n\u{fffd}a\totherwise\n"
+        )
+    );
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(crate) fn argument(command: &str, id: &str) -> Option<&'static str> {
             "日志里的对方地址改从 X-Forwarded-For 读取；前面有反向代理，而且它会设置这个请求头，才能打开"
         }
         ("serve", "max_connections") => "最多同时保持多少个连接",
-        ("serve", "max_memory") => "内存上限（MiB），超过就换一个新的工作进程",
+        ("serve", "max_memory") => "内存上限（MiB），快到时就换一个新的工作进程",
         ("chat", "url") => "跟这个地址上的机器人聊天，而不是临时启动一个",
         ("chat", "web") => "在浏览器里聊天，页面上还能看到微信实际发送的内容",
         ("chat", "listen") => {
@@ -153,7 +153,7 @@ WECHAT_TOKEN 是机器人的 Token；设了 WECHAT_ENCODING_AES_KEY 和 WECHAT_A
 const WORDS: &str = "\
 从标准输入读用户发来的话，一行一句，每句打印一行：机器人的回复，一个制表符，用的是哪条规则。
 规则是第几条 reply（reply）和它在文件的第几行（line），或者 joke_words、help_words、no_words、
-banned、otherwise 这几项设置。
+banned、otherwise 这几项设置，再要一个笑话则是 another joke。语音和菜单点击不在这里试。
 退出码：0 文件没有问题，2 有问题，错误里说明是哪一行。
 
 例：echo 几点开门 | daoxiao words words.toml";
