@@ -56,13 +56,7 @@ struct Cli {
     command: Command,
     /// The language to speak: zh or en
     /// [default: by `LC_ALL`, `LC_MESSAGES` or `LANG`]
-    #[arg(
-        long,
-        global = true,
-        env = language::VARIABLE,
-        value_name = "LANG",
-        value_parser = spoken(Language::parse)
-    )]
+    #[arg(long, global = true, env = language::VARIABLE, value_name = "LANG", value_parser = spoken(Language::parse))]
     lang: Option<Language>,
 }
 
@@ -136,7 +130,6 @@ fn language_flag(arguments: &[OsString]) -> Option<String> {
 /// Puts `serve` before flags that stand without a command. If they were flags of the top level, a
 /// variable of theirs that cannot be used would stop every other command too.
 fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
-    let is = |argument: &OsString, names: &[&str]| names.iter().any(|name| argument == name);
     // The language may stand before the command.
     let place = match arguments.get(1) {
         Some(first) if first == "--lang" => 3,
@@ -144,7 +137,8 @@ fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
         _ => 1,
     };
     let serves = arguments.get(place).is_none_or(|first| {
-        let is_about_all = is(first, &["-h", "--help", "-V", "--version"]);
+        let about_all = ["-h", "--help", "-V", "--version"];
+        let is_about_all = about_all.iter().any(|flag| first == flag);
         first.as_encoded_bytes().starts_with(b"-") && !is_about_all
     });
     if serves {

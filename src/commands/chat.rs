@@ -62,12 +62,7 @@ Examples: daoxiao chat
 #[command(after_help = HELP)]
 pub(crate) struct ChatArgs {
     /// Talk to the bot at this URL instead of starting one for the talk
-    #[arg(
-        long,
-        env = "DAOXIAO_URL",
-        value_name = "URL",
-        value_parser = spoken(str::parse::<BotUrl>)
-    )]
+    #[arg(long, env = "DAOXIAO_URL", value_name = "URL", value_parser = spoken(str::parse::<BotUrl>))]
     url: Option<BotUrl>,
     #[command(flatten)]
     web: WebArgs,
@@ -96,13 +91,7 @@ struct WebArgs {
     web: bool,
     /// Address and port of the page; port 0 takes a free one. Beyond the loopback address, the
     /// page's address has a key in it
-    #[arg(
-        long,
-        value_name = "ADDR",
-        default_value = "127.0.0.1:8081",
-        requires = "web",
-        value_parser = spoken(address)
-    )]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081", requires = "web", value_parser = spoken(address))]
     listen: SocketAddr,
 }
 

@@ -47,11 +47,7 @@ Example: WECHAT_TOKEN=mysecrettoken daoxiao doctor http://bot.example.com/wechat
 #[command(after_help = HELP)]
 pub(crate) struct DoctorArgs {
     /// The URL that is in the platform's form, or is going to be
-    #[arg(
-        value_name = "URL",
-        env = "DAOXIAO_URL",
-        value_parser = spoken(str::parse::<BotUrl>)
-    )]
+    #[arg(value_name = "URL", env = "DAOXIAO_URL", value_parser = spoken(str::parse::<BotUrl>))]
     url: BotUrl,
     /// Print one JSON object instead of lines
     #[arg(long, conflicts_with = "quiet")]
@@ -94,11 +90,9 @@ pub(crate) fn run(args: DoctorArgs) -> Result<ExitCode, CommandError> {
     // Without the rest, if it would fail for the same reason, or nobody takes what is found.
     let _ = doctor.run_checks();
     let url = &doctor.caller.url;
-    match doctor.report.close(url, reach::praise(url)) {
-        Ok(true) => Ok(ExitCode::SUCCESS),
-        Ok(false) => Ok(ExitCode::from(FAILED)),
-        Err(error) => printed(Err(error)),
-    }
+    let closed = doctor.report.close(url, reach::praise(url));
+    let code = |well| if well { 0 } else { FAILED };
+    closed.map_or_else(|error| printed(Err(error)), |well| Ok(code(well).into()))
 }
 
 /// What doctor would say of a message that was refused with 403, the status that has most causes.

@@ -42,13 +42,7 @@ pub(crate) struct SayArgs {
     #[arg(value_name = "TEXT")]
     text: Vec<String>,
     /// Where the bot is
-    #[arg(
-        long,
-        env = "DAOXIAO_URL",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:8080/wechat",
-        value_parser = spoken(str::parse::<BotUrl>)
-    )]
+    #[arg(long, env = "DAOXIAO_URL", value_name = "URL", default_value = "http://127.0.0.1:8080/wechat", value_parser = spoken(str::parse::<BotUrl>))]
     url: BotUrl,
     /// Send an event instead of a text: subscribe, unsubscribe, CLICK, VIEW, SCAN …
     #[arg(long, value_name = "NAME", conflicts_with = "text")]
@@ -141,21 +135,22 @@ fn words(args: &SayArgs) -> Result<String, SayError> {
 fn print_json(heard: &Result<Heard, SayError>) -> Result<ExitCode, CommandError> {
     let (object, code) = match heard {
         Ok(Heard::Reply(reply)) => {
+            let (kind, text) = (reply.field("MsgType"), reply.field("Content"));
             let object = json!({
-                "answered": true, "type": reply.field("MsgType"), "text": reply.field("Content"),
-                "encrypted": reply.encrypted, "xml": reply.xml,
+                "answered": true, "type": kind, "text": text, "encrypted": reply.encrypted,
+                "xml": reply.xml,
             });
-            (object, ExitCode::SUCCESS)
+            (object, 0)
         }
-        Ok(Heard::Acknowledged) => (json!({ "answered": false }), ExitCode::from(NO_ANSWER)),
+        Ok(Heard::Acknowledged) => (json!({ "answered": false }), NO_ANSWER),
         Err(error) => {
             let (error, fix) = match error {
                 SayError::Refused { error, fault } => (say(error), Some(say(&Fix(fault)))),
                 error => (say(error), None),
             };
             let object = json!({ "answered": false, "error": error, "fix": fix });
-            (object, ExitCode::from(FAILED))
+            (object, FAILED)
         }
     };
-    printed(writeln!(io::stdout(), "{object}")).map(|_| code)
+    printed(writeln!(io::stdout(), "{object}")).map(|_| code.into())
 }

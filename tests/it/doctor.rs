@@ -767,7 +767,7 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
                 "write the slash in the URL too: WeChat follows no redirects",
             ],
             chinese: [
-                "路径：跳转到了同一个地址，只是末尾多了斜杠：/wechat/（状态码 301）",
+                "路径：跳转到了同一个地址，只是末尾多了斜杠：/wechat/，状态码 301",
                 "URL 末尾也写上斜杠：微信不跟随跳转",
             ],
         },
@@ -780,7 +780,7 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
                 "use the address that it redirects to: WeChat follows no redirects",
             ],
             chinese: [
-                "路径：跳转到了 https://a/（状态码 301）",
+                "路径：跳转到了 https://a/，状态码 301",
                 "直接填跳转后的地址：微信不跟随跳转",
             ],
         },
@@ -793,7 +793,7 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
                 "respond with status 200: WeChat follows no redirects",
             ],
             chinese: [
-                "路径：要求跳转，却没有说跳到哪里（状态码 302）",
+                "路径：要求跳转，却没有说跳到哪里，状态码 302",
                 "用状态码 200 响应：微信不跟随跳转",
             ],
         },
@@ -811,7 +811,7 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
                 "write https:// in the URL",
             ],
             chinese: [
-                "路径：这个端口是 https，不是 http（状态码 400）",
+                "路径：这个端口是 https，不是 http，状态码 400",
                 "把 URL 改成 https://",
             ],
         },
@@ -824,7 +824,7 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
                 "take the password off this path: WeChat has none",
             ],
             chinese: [
-                "路径：要求输入密码（状态码 401）",
+                "路径：要求输入密码，状态码 401",
                 "这个路径不要设密码：微信没有密码",
             ],
         },
@@ -837,7 +837,7 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
                 "start the bot behind the proxy, or fix its address in the proxy's settings",
             ],
             chinese: [
-                "路径：反向代理连不上机器人（状态码 502）",
+                "路径：反向代理连不上机器人，状态码 502",
                 "启动反向代理后面的机器人，或者改正反向代理里填的地址",
             ],
         },
@@ -850,7 +850,7 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
                 "have the web server or the firewall forward this host and path to the bot, or fix them in the URL",
             ],
             chinese: [
-                "路径：响应的是 Web 服务器或防火墙，不是机器人（状态码 403）",
+                "路径：响应的是 Web 服务器或防火墙，不是机器人，状态码 403",
                 "让 Web 服务器或防火墙把这个域名和路径转给机器人，或者改正 URL",
             ],
         },
@@ -869,7 +869,7 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
                 "have the firewall let everyone through on this path: WeChat isn't a browser and calls itself Mozilla/4.0",
             ],
             chinese: [
-                "路径：Web 防火墙（WAF）放行浏览器，却拦下微信（状态码 403）",
+                "路径：Web 防火墙（WAF）放行浏览器，却拦下微信，状态码 403",
                 "让防火墙对这个路径一律放行：微信不是浏览器，它的 User-Agent 是 Mozilla/4.0",
             ],
         },
@@ -901,7 +901,7 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
                 "fix the path in the URL: daoxiao answers at / and /wechat unless --path says otherwise",
             ],
             chinese: [
-                "路径：这个路径下什么也没有（状态码 404）",
+                "路径：这个路径下什么也没有，状态码 404",
                 "改正 URL 里的路径：daoxiao 默认响应 / 和 /wechat，可以用 --path 修改",
             ],
         },
@@ -914,7 +914,7 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
                 "have the server answer GET and POST at this path",
             ],
             chinese: [
-                "路径：不接受 GET 请求（状态码 405）",
+                "路径：不接受 GET 请求，状态码 405",
                 "让服务器在这个路径上同时响应 GET 和 POST",
             ],
         },
@@ -923,7 +923,7 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
         |_| answer("500 Internal Server Error", ""),
         Told {
             english: ["path: the server fails (500)", "read the server's log"],
-            chinese: ["路径：服务器出错（状态码 500）", "查看服务器的日志"],
+            chinese: ["路径：服务器出错，状态码 500", "查看服务器的日志"],
         },
     ),
     (
@@ -969,7 +969,7 @@ fn where_the_same_address_is_wanted_by_https() {
             "write https:// in the URL, or respond over http too: WeChat follows no redirects",
         ],
         chinese: [
-            "路径：跳转到了 https：https://{url}（状态码 301）",
+            "路径：跳转到了 https：https://{url}，状态码 301",
             "把 URL 改成 https://，或者让 http 也直接响应：微信不跟随跳转",
         ],
     }
@@ -1496,7 +1496,7 @@ const REFUSED_MESSAGES: &[(Answer, Told)] = &[
                 "have the web server or the firewall forward this host and path to the bot, or fix them in the URL",
             ],
             chinese: [
-                "文本消息：响应的是 Web 服务器或防火墙，不是机器人（状态码 403）",
+                "文本消息：响应的是 Web 服务器或防火墙，不是机器人，状态码 403",
                 "让 Web 服务器或防火墙把这个域名和路径转给机器人，或者改正 URL",
             ],
         },
@@ -1512,7 +1512,7 @@ const REFUSED_MESSAGES: &[(Answer, Told)] = &[
                 "use the address that it redirects to: WeChat follows no redirects",
             ],
             chinese: [
-                "文本消息：跳转到了 /login（状态码 301）",
+                "文本消息：跳转到了 /login，状态码 301",
                 "直接填跳转后的地址：微信不跟随跳转",
             ],
         },
@@ -1753,7 +1753,7 @@ fn as_json_it_is_one_object() {
         last,
         json!({
             "check": "path", "result": "fault", "fix": fix, "milliseconds": null,
-            "message": "这个路径下什么也没有（状态码 404）",
+            "message": "这个路径下什么也没有，状态码 404",
         })
     );
     assert_eq!((&ill["well"], &ill["first"]), (&json!(false), &json!(fix)));

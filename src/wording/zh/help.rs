@@ -175,8 +175,8 @@ const JOKE: &str = "\
 笑话打印在标准输出，两条之间一行 %，可以直接作为 --jokes 的文件；来源、识别成了什么格式、
 舍去几条、为什么舍去，打印在标准错误。--jokes 文件 --joke-source none 打印文件里的笑话。
 
-纯文本、订阅源和常见的 JSON 不需要选择器。HTML 和 XML 的选择器像 CSS 那样选元素，每一段中间没有空格：
-标签名（或 *）、.class、#id、[attr]、[attr=value]、[attr^=开头]、[attr*=中间]；含有 ] 的值要加引号；
+纯文本、订阅源和常见的 JSON 不需要选择器。HTML 和 XML 的选择器像 CSS 那样选元素，
+每一段中间没有空格：标签名（或 *）、.class、#id、[attr]、[attr=value]、[attr^=开头]、[attr*=中间]；含有 ] 的值要加引号；
 两个选择器之间用逗号。
   dl.joke dd      class 是 joke 的 dl 里面任意一层的 dd
   dl.joke > dd    它的直接下一层的 dd
