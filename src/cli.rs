@@ -77,6 +77,7 @@ enum Command {
 /// Reads the command line and does what it says.
 pub fn run() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
+    // Before the command line is parsed, since what is wrong with it is said in that language.
     let flag = language_flag(&arguments);
     Language::choose(flag.as_deref(), |name| env::var(name).ok()).set();
     let matches = command().try_get_matches_from(with_command(arguments));

@@ -30,9 +30,9 @@ pub(crate) mod sign;
 pub(crate) mod words;
 pub(crate) mod words_arg;
 
-/// Exit code of a command that could not do what it was asked to.
+/// Exit code of a command that failed.
 pub(crate) const FAILED: u8 = 1;
-/// Exit code of a command that was asked wrongly.
+/// Exit code of wrong usage: a flag or a variable that cannot be used.
 pub(crate) const USAGE: u8 = 2;
 /// Exit code of `say` where the bot took the message and has no answer.
 pub(crate) const NO_ANSWER: u8 = 3;
@@ -40,27 +40,27 @@ pub(crate) const NO_ANSWER: u8 = 3;
 /// Why a command ends without having done what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
-    /// It was asked wrongly: a flag or a variable is to be changed.
+    /// A flag or a variable is wrong.
     #[error("{0}")]
     Usage(Box<dyn Say>),
-    /// It was asked rightly, and it did not work.
+    /// The command was right, and failed.
     #[error("{0}")]
     Failure(Box<dyn Say>),
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
 }
 
-/// Nobody takes what a command prints.
+/// Standard output cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("can't write to standard output: {0}")]
 pub(crate) struct OutputError(#[from] pub(crate) io::Error);
 
-/// Nothing more can be read.
+/// Standard input cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("can't read standard input: {0}")]
 pub(crate) struct InputError(pub(crate) io::Error);
 
-/// The bot cannot begin to serve.
+/// The bot cannot start serving.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct StartError(pub(crate) Box<dyn Error + Send + Sync>);
@@ -112,8 +112,8 @@ pub(crate) fn give_up(text: &str) {
     }
 }
 
-/// What becomes of a command whose last deed was to print. A reader that has enough, `head` for
-/// example, is no failure.
+/// The outcome of a command that has printed. A reader that has enough, such as `head`, is no
+/// failure.
 pub(crate) fn printed(outcome: io::Result<()>) -> Result<ExitCode, CommandError> {
     match outcome {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -16,7 +16,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-/// The variable that `--lang` has, which wins over the locale's.
+/// Overrides the locale; `--lang` overrides it.
 pub(crate) const VARIABLE: &str = "DAOXIAO_LANG";
 
 /// A language that the program speaks.
@@ -32,7 +32,7 @@ pub(crate) trait Say: Display + Debug {
     fn chinese(&self) -> String;
 }
 
-/// No language that is spoken here.
+/// The text names no language that is spoken here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected zh or en")]
 pub(crate) struct LanguageError;

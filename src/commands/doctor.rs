@@ -63,10 +63,10 @@ const USER: &str = "oDaoxiaoDoctor";
 /// A greeting; no bot should be at a loss for an answer.
 const GREETING: &str = "你好 daoxiao";
 
-/// Reads the same from both ends, so that a bot that echoes and one that reverses send `]]>`.
+/// A palindrome with `]]>`, which bots that echo and bots that reverse both have to send.
 const BRACKETS: &str = "]]>]]";
 
-/// As long as a reply may be, for what a bot adds to the user's words.
+/// So many three-byte characters have 2,046 bytes: anything that a bot adds is too much.
 const LONG_CHARS: usize = 682;
 
 /// The age of a request that ought to be refused for it.
@@ -171,8 +171,8 @@ impl Doctor {
         self.require(Check::Handshake, took, finding)
     }
 
-    /// The status by which WeChat is turned away where a browser gets what WeChat wants; 0 for a
-    /// connection that is cut.
+    /// If a browser is let through where WeChat is not: the status that WeChat got, or 0 where its
+    /// connection was cut.
     fn lets_browsers_pass(
         &self,
         answer: &Result<Answer, PostError>,

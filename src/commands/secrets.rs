@@ -99,11 +99,11 @@ pub(crate) fn on_command_line(flag: &str) -> Option<EnvironmentError> {
     })
 }
 
-/// The Token of a run.
+/// The Token that a bot runs with.
 #[derive(Clone, Debug)]
 pub(super) struct RunToken {
     pub(super) token: Token,
-    /// Whether it was made because none is set.
+    /// Whether it is a random one, since none is set.
     pub(super) is_random: bool,
 }
 
@@ -158,7 +158,7 @@ pub(super) fn wechat_of(token: Token) -> Result<WeChat, EnvironmentError> {
 fn secret<T: FromStr<Err: Say + 'static>>(
     variable: &'static str,
 ) -> Result<Option<T>, EnvironmentError> {
-    // What reads a file of settings may take all before the = for a name.
+    // Docker takes `export X=…` in a file of settings for a variable named `export X`.
     if env::var_os(format!("export {variable}")).is_some() {
         return Err(EnvironmentError::Exported { variable });
     }
@@ -166,7 +166,7 @@ fn secret<T: FromStr<Err: Say + 'static>>(
     let (variable, text) = match (env::var_os(variable), env::var_os(&file_variable)) {
         (None, None) => return Ok(None),
         (Some(_), Some(_)) => return Err(EnvironmentError::Twice { variable }),
-        // What is no text has a character then that no secret has.
+        // Invalid UTF-8 becomes U+FFFD, which no secret contains.
         (Some(value), None) => match value.to_string_lossy() {
             text if text.contains('#') => return Err(EnvironmentError::Commented { variable }),
             text => (variable.to_owned(), text.into_owned()),

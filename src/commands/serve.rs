@@ -33,7 +33,7 @@ const LONGEST_REQUEST: Duration = Duration::from_millis(1500);
 
 /// Has a worker give back what it needs while it reads a large file of words: by default, glibc
 /// keeps twice as much as the largest piece ever freed.
-const GIVE_MEMORY_BACK: (&str, &str) = ("MALLOC_TRIM_THRESHOLD_", "131072");
+const MALLOC_TRIM: (&str, &str) = ("MALLOC_TRIM_THRESHOLD_", "131072");
 
 pub(super) const HELP: &str = "\
 Secrets are read from variables only, or from the files that WECHAT_TOKEN_FILE and so on name:
@@ -90,12 +90,13 @@ pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, CommandError> {
 /// Checks the settings, opens the socket, and has workers serve until a signal ends it.
 fn supervise(args: ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> {
     let RunToken { token, is_random } = secrets::run_token()?;
-    let (variable, bytes) = GIVE_MEMORY_BACK;
+    let (variable, bytes) = MALLOC_TRIM;
     let mut variables = vec![(variable, bytes.to_owned())];
     if is_random {
-        announce(&token);
+        print_token(&token);
         variables.push((TOKEN, token.as_str().to_owned()));
     }
+    // So that a mistake ends the command instead of each worker.
     secrets::account(token, args.age.max_age)?;
     args.words.read()?;
     args.jokes.settings()?;
@@ -160,7 +161,7 @@ fn joke_settings(args: JokeArgs, is_reload: bool) -> Result<JokeSettings, Comman
 }
 
 /// Shows the random Token, once: workers find it in their environment.
-fn announce(token: &Token) {
+fn print_token(token: &Token) {
     complain(format_args!("{TOKEN}={}", token.as_str()));
     complain(say(&Notice::RandomToken));
 }

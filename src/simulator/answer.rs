@@ -125,7 +125,7 @@ impl Answer {
     }
 
     /// Whether its type says that it is a web page, as PHP and Flask say of any text.
-    pub(crate) fn is_called_page(&self) -> bool {
+    pub(crate) fn has_html_type(&self) -> bool {
         let name = self.content_type.as_ref();
         name.is_some_and(|name| name.to_ascii_lowercase().starts_with("text/html"))
     }
@@ -136,7 +136,7 @@ impl Answer {
         let text = text.trim_start_matches('\u{feff}').trim_start();
         text.starts_with("<!doctype html")
             || text.starts_with("<html")
-            || self.is_called_page() && text.starts_with('<') && !text.starts_with("<xml")
+            || self.has_html_type() && text.starts_with('<') && !text.starts_with("<xml")
     }
 }
 

@@ -19,7 +19,8 @@ use rustls::{
 
 use super::{answer::PostError, url::BotUrl};
 
-/// Verifies as browsers do, and tells a wrong name before an authority that is not known.
+/// Verifies as browsers do. Of a certificate with both faults, it tells the wrong name, not the
+/// unknown authority: who fixed the latter first would have to get a certificate twice.
 #[derive(Debug)]
 struct Verifier(Arc<WebPkiServerVerifier>);
 

@@ -4,7 +4,8 @@ use std::{fmt, num::NonZeroU16, str::FromStr};
 
 use ureq::http::{Uri, uri::Authority};
 
-/// Where a bot is: an `http` or `https` URL with a host.
+/// Where a bot is: an `http` or `https` URL with a host. Not a `url::Url`, which would change the
+/// path and the host to what WeChat does not call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BotUrl(Uri);
 
@@ -62,7 +63,7 @@ impl FromStr for BotUrl {
         };
         let uri = uri.map_err(|_| UrlError)?;
         let is_right = uri.authority().is_some_and(has_host_and_port) && text.is_ascii();
-        // A word is more likely something else than a host.
+        // A single word is probably a mistake, not a host.
         let is_place = text.contains("://")
             || uri.host() == Some("localhost")
             || uri

@@ -60,7 +60,7 @@ pub(in crate::commands) fn form(
         .or_else(|| content(reply));
     match fault {
         Some(fault) => Finding::Wrong(fault),
-        None if answer.is_called_page() => Finding::Warning(Warning::CalledPage),
+        None if answer.has_html_type() => Finding::Warning(Warning::CalledPage),
         None => Finding::Fine(answered(reply)),
     }
 }
