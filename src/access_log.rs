@@ -67,7 +67,7 @@ pub(crate) fn write(level: Level, line: impl fmt::Display) {
     log::log!(target: TARGET, level, "{line}");
 }
 
-/// Counts lines about things that a stranger can cause.
+/// Bounds the lines about what a stranger can cause.
 #[derive(Debug)]
 pub(crate) struct RateLimit {
     /// Lines in a window.
@@ -88,18 +88,20 @@ impl RateLimit {
         }
     }
 
-    /// Whether one more line may be written now. The second value is how many were left out
-    /// before, to be told once.
-    pub(crate) fn admit(&mut self, now: Instant) -> (bool, u64) {
-        let mut untold = 0;
+    /// Admits one more line, or none now. With the first of a window comes how many were left out
+    /// before.
+    pub(crate) fn admit(&mut self, now: Instant) -> Option<u64> {
+        let mut left_out = 0;
         if now.saturating_duration_since(self.since) >= WINDOW {
-            untold = mem::take(&mut self.left_out);
+            left_out = mem::take(&mut self.left_out);
             (self.since, self.lines) = (now, 0);
         }
-        let admitted = self.lines < self.limit;
-        self.lines += u32::from(admitted);
-        self.left_out += u64::from(!admitted);
-        (admitted, untold)
+        if self.lines == self.limit {
+            self.left_out += 1;
+            return None;
+        }
+        self.lines += 1;
+        Some(left_out)
     }
 }
 
@@ -152,12 +154,12 @@ mod tests {
         let mut rate_limit = RateLimit::new(REFUSED_LINES);
         let start = rate_limit.since;
         for _ in 0..REFUSED_LINES {
-            assert_eq!(rate_limit.admit(start), (true, 0));
+            assert_eq!(rate_limit.admit(start), Some(0));
         }
         for _ in 0..3 {
-            assert_eq!(rate_limit.admit(start), (false, 0));
+            assert_eq!(rate_limit.admit(start), None);
         }
-        assert_eq!(rate_limit.admit(start + WINDOW), (true, 3));
-        assert_eq!(rate_limit.admit(start + WINDOW), (true, 0));
+        assert_eq!(rate_limit.admit(start + WINDOW), Some(3));
+        assert_eq!(rate_limit.admit(start + WINDOW), Some(0));
     }
 }

@@ -200,6 +200,9 @@ impl<W: Write + Send> Log for Lines<W> {
 
 impl<W: Write> Page<W> {
     fn write_out(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
         let is_behind = self.left_out > 0;
         let patience = if is_behind { Duration::ZERO } else { PATIENCE };
         if (self.takes_bytes)(&self.out, patience) {

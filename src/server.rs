@@ -96,7 +96,7 @@ impl Server {
         let http = Arc::new(tiny_http::Server::from_listener(listener, None)?);
         let woken = Arc::clone(&http);
         let wake = move || woken.unblock();
-        health.serve_with(wake.clone());
+        health.set_waker(wake.clone());
         Ok(Self {
             http,
             paths: service.paths,
@@ -135,7 +135,7 @@ impl Server {
         // Nobody waits for a joke any more.
         self.answer_askers();
         self.drain();
-        log::logger().flush();
+        self.attend(|_| log::logger().flush());
     }
 
     /// Answers what has arrived and what still arrives on connections that were accepted.
@@ -278,19 +278,18 @@ impl Server {
     /// Sends a response and writes the line into the log.
     fn respond(&mut self, call: Call, outcome: Result<Response, Rejection>) {
         let response = outcome.unwrap_or_else(|rejection| Response::from(&rejection));
-        let is_limited = response.status >= 400 || call.info.path() == HEALTH_PATH;
         let connection = call.connection(&self.health);
         if call.body == Body::Read {
             let peer = call.peer();
             let Call { request, info, .. } = call;
             let sent = send(request, &info, &response, connection);
-            self.log(&info, &response, is_limited);
+            self.log(&info, &response);
             if sent.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
                 self.ignore(peer);
             }
             return;
         }
-        self.log(&call.info, &response, is_limited);
+        self.log(&call.info, &response);
         if call.body == Body::Oversized {
             return self.keep(call);
         }
@@ -336,17 +335,14 @@ impl Server {
         self.health.add_oversized();
     }
 
-    fn log(&mut self, info: &RequestInfo, response: &Response, is_limited: bool) {
-        if is_limited {
-            let (is_admitted, left_out) = self.rate_limit.admit(Instant::now());
-            if left_out > 0 {
-                access_log::write(
-                    Level::Info,
-                    format_args!("{left_out} more requests were refused"),
-                );
-            }
-            if !is_admitted {
+    fn log(&mut self, info: &RequestInfo, response: &Response) {
+        if response.status >= 400 {
+            let Some(left_out) = self.rate_limit.admit(Instant::now()) else {
                 return;
+            };
+            if left_out > 0 {
+                let more = format_args!("{left_out} more requests were refused");
+                access_log::write(Level::Info, more);
             }
         }
         access_log::write(response.level, info.line(response));

@@ -12,19 +12,19 @@
 //!   │ stdout: a socket pair; EOF tells either side that the other one is gone
 //!   ▼
 //! worker  main      the loop: decides and answers, waits for nobody
-//!         link      obeys the supervisor: go, retire, end
+//!         link      does what the supervisor says: go, retire, end
 //!         watch     looks at the loop's health; ends the process when something is wrong
-//!         (body)    one for each body that is still on its socket
-//!         (fetch)   one for each fetch of jokes
-//!         accept, and one for each connection: tiny_http's
+//!         body      one for each body that is still on its socket
+//!         joke      one for each fetch of jokes, and one `source` for each site it asks
+//!         no name   tiny_http's: accept, and one for each connection
 //! ```
 //!
 //! 1. A worker that has prepared everything says `ready`, and serves when it is told to `go`.
 //! 2. Trouble in the worker (the loop is stuck, `accept` failed, too many requests that cannot be
-//!    dropped) ends it with an exit code that names it; memory is measured by the supervisor. In
-//!    either case it stops accepting first, says so, and answers what
-//!    it has while the next worker already serves. A worker that is killed loses what it had in
-//!    hand; what waits in the backlog is answered some milliseconds later.
+//!    dropped) ends it with an exit code that names it; memory is measured by the supervisor. A
+//!    worker that can still answer stops accepting first, says so, and answers what it has while
+//!    the next worker already serves. A worker that is killed loses what it had in hand; what waits
+//!    in the backlog is answered some milliseconds later.
 //! 3. A reload is the same on purpose: the next worker is ready before the old one is told to
 //!    retire, and the old one stays for its kept connections, each of which is told to close by the
 //!    answer in hand.
@@ -40,27 +40,31 @@ pub mod socket;
 pub(crate) mod supervisor;
 pub(crate) mod worker;
 
-/// What may be too much for a worker, as its owner set it.
+/// Beyond these a worker is replaced.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// Connections at a time.
     pub(crate) connections: u32,
     /// Resident memory in MiB.
     pub(crate) memory_mib: u64,
-    /// Time that the loop may need for one request.
-    pub(crate) request: Duration,
 }
 
-/// Two processes look; an idle bot wakes up less than twice a second.
+/// The loop, which waits for nobody, counts as stuck when it needs more for a request.
+const LONGEST_REQUEST: Duration = Duration::from_millis(1500);
+
+/// From one look at a worker to the next, by the supervisor or itself, while something goes on.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(50);
+
+/// While nothing does. Two processes look; an idle bot wakes up less than twice a second.
 const LONGEST_INTERVAL: Duration = Duration::from_millis(1200);
 
-/// The time until the next look: short while something goes on, longer and longer while nothing
-/// does, so that an idle bot is idle.
-fn interval_after(interval: Duration, shortest: Duration, is_busy: bool) -> Duration {
+/// The time until the next look: longer and longer while nothing goes on.
+fn interval_after(interval: Duration, is_busy: bool) -> Duration {
     if is_busy {
-        return shortest;
+        SHORTEST_INTERVAL
+    } else {
+        LONGEST_INTERVAL.min(interval * 2)
     }
-    LONGEST_INTERVAL.min(interval * 2)
 }
 
 #[cfg(test)]
@@ -69,10 +73,9 @@ mod tests {
 
     #[test]
     fn looks_are_frequent_while_something_goes_on_and_rare_while_nothing_does() {
-        let shortest = Duration::from_millis(50);
-        let mut interval = shortest;
+        let mut interval = SHORTEST_INTERVAL;
         let intervals = [true, false, false, false, false, false, false, true].map(|is_busy| {
-            interval = interval_after(interval, shortest, is_busy);
+            interval = interval_after(interval, is_busy);
             interval.as_millis()
         });
         assert_eq!(intervals, [50, 100, 200, 400, 800, 1200, 1200, 50]);

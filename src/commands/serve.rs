@@ -5,7 +5,6 @@ use std::{
     net::SocketAddr,
     process::{self, ExitCode},
     sync::Arc,
-    time::Duration,
 };
 
 use clap::{ArgAction, Args, builder::FalseyValueParser};
@@ -27,9 +26,6 @@ use crate::{
     wechat::signature::Token,
     words::Words,
 };
-
-/// What the loop, which waits for nobody, may need for a request before it counts as stuck.
-const LONGEST_REQUEST: Duration = Duration::from_millis(1500);
 
 /// Has a worker give back what it needs while it reads a large file of words: by default, glibc
 /// keeps twice as much as the largest piece ever freed.
@@ -79,9 +75,8 @@ pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, CommandError> {
     let limits = Limits {
         connections: args.max_connections,
         memory_mib: args.max_memory,
-        request: LONGEST_REQUEST,
     };
-    match Worker::adopt(limits).map_err(CommandError::usage)? {
+    match Worker::adopt().map_err(CommandError::usage)? {
         Some(worker) => serve(args, worker),
         None => supervise(args, limits),
     }

@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
+use nix::sys::resource::{
+    Resource::{RLIMIT_DATA, RLIMIT_NOFILE},
+    getrlimit, setrlimit,
+};
 
 use super::Limits;
 
@@ -18,25 +21,10 @@ pub(super) const STACK_BYTES: u64 = 128 * 1024;
 /// Memory beyond what is resident at most: reserved, not touched.
 const SPARE_BYTES: u64 = 128 * 1024 * 1024;
 
-/// How many descriptors are open in this process; `None` where the system does not tell it as Linux
-/// does.
+/// How many descriptors are open in this process, with the one that counting takes; `None` where
+/// the system does not tell it as Linux does.
 pub(super) fn open() -> Option<usize> {
-    // One of them is that of the directory.
-    Some(
-        fs::read_dir("/proc/self/fd")
-            .ok()?
-            .count()
-            .saturating_sub(1),
-    )
-}
-
-/// Makes the descriptor limit of this process and those that it starts the connection limit, and
-/// has the system bound what a burst can allocate between two looks of the supervisor.
-pub(super) fn limit(limits: &Limits) {
-    let connections = u64::from(limits.connections);
-    set(Resource::RLIMIT_NOFILE, 2 * connections + OTHER_DESCRIPTORS);
-    let memory = limits.memory_mib * 1024 * 1024 + connections * STACK_BYTES + SPARE_BYTES;
-    set(Resource::RLIMIT_DATA, memory);
+    Some(fs::read_dir("/proc/self/fd").ok()?.count())
 }
 
 /// The resident memory of a process; 0 where the system does not tell it as Linux does: then only
@@ -44,18 +32,25 @@ pub(super) fn limit(limits: &Limits) {
 pub(super) fn resident_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    number.unwrap_or(0)
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
 }
 
-fn set(resource: Resource, wanted: rlim_t) {
-    let limited = getrlimit(resource).and_then(|(_, hard)| {
-        if wanted > hard {
-            log::warn!("{resource:?} should be {wanted}, and this machine allows only {hard}");
+/// Makes the descriptor limit of this process and those that it starts the connection limit, and
+/// has the system bound what a burst can allocate between two looks of the supervisor.
+pub(super) fn limit(limits: &Limits) {
+    let connections = u64::from(limits.connections);
+    let descriptors = 2 * connections + OTHER_DESCRIPTORS;
+    let memory = limits.memory_mib * 1024 * 1024 + connections * STACK_BYTES + SPARE_BYTES;
+    for (resource, wanted) in [(RLIMIT_NOFILE, descriptors), (RLIMIT_DATA, memory)] {
+        let limited = getrlimit(resource).and_then(|(_, hard)| {
+            if wanted > hard {
+                log::warn!("{resource:?} should be {wanted}, and this machine allows only {hard}");
+            }
+            setrlimit(resource, wanted.min(hard), hard)
+        });
+        if let Err(error) = limited {
+            log::warn!("{resource:?} cannot be set: {error}");
         }
-        setrlimit(resource, wanted.min(hard), hard)
-    });
-    if let Err(error) = limited {
-        log::warn!("{resource:?} cannot be set: {error}");
     }
 }

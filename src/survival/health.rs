@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use log::Level::{Debug, Error};
 use nix::sys::signal::Signal;
 
 use super::descriptors;
@@ -35,9 +36,11 @@ const OVERSIZED: i32 = 83;
 /// The reason of a worker that cannot use what its owner set or wrote.
 pub(super) const SETTINGS_REFUSED: &str = "ended: its settings or files are refused";
 
+/// How a worker has ended. Where the parent of all ignores SIGCHLD, the system keeps no status.
+pub(super) type ExitResult = io::Result<ExitStatus>;
+
 /// Why a worker has ended, unless nothing was wrong.
-pub(super) fn reason(status: io::Result<ExitStatus>) -> Option<String> {
-    // Where a parent ignores SIGCHLD, so do its children, and the system keeps no status.
+pub(super) fn reason(status: ExitResult) -> Option<String> {
     let (code, signal) = status.map_or((None, None), |it| (it.code(), it.signal()));
     let reason = match (code, signal.map(Signal::try_from)) {
         (Some(0), _) => return None,
@@ -77,8 +80,8 @@ impl Health {
         let _ = self.idle_descriptors.set(descriptors::open().unwrap_or(0));
     }
 
-    /// The loop can be woken by this.
-    pub(crate) fn serve_with(&self, wake_loop: impl Fn() + Send + Sync + 'static) {
+    /// What wakes the loop.
+    pub(crate) fn set_waker(&self, wake_loop: impl Fn() + Send + Sync + 'static) {
         let _ = self.wake_loop.set(Box::new(wake_loop));
     }
 
@@ -123,7 +126,7 @@ impl Health {
         self.is_closing.load(Relaxed)
     }
 
-    /// Tells the loop to answer what it has, and the process to end with this code; the first
+    /// Tells the loop to answer what it has, and the process to end with this code; the first call
     /// counts.
     pub(crate) fn leave(&self, exit_code: i32) {
         let _ = self.exit_code.set(exit_code);
@@ -142,12 +145,11 @@ impl Health {
     /// Descriptors beyond those of a worker without a connection.
     pub(crate) fn busy_descriptors(&self) -> usize {
         let open = || descriptors::open().unwrap_or(usize::MAX);
-        let idle = self.idle_descriptors.get();
-        idle.map_or(0, |idle| open().saturating_sub(*idle))
+        (self.idle_descriptors.get()).map_or(0, |idle| open().saturating_sub(*idle))
     }
 
-    /// Has the watch, which calls this, wait for so long or until something happens; if the wait is
-    /// a long one, the next request counts.
+    /// Parks the thread that watches, which calls this, for so long or until something happens; if
+    /// the wait is a long one, a request is enough.
     pub(super) fn wait(&self, time: Duration, is_long: bool) {
         self.watch.get_or_init(thread::current);
         self.is_watch_asleep.store(is_long, Relaxed);
@@ -161,40 +163,32 @@ impl Health {
         }
     }
 
-    /// The exit code of what is wrong with a worker of this age, if something is.
-    pub(super) fn trouble(&self, age: Duration, is_stuck: bool) -> Option<i32> {
-        if is_stuck {
-            Some(STUCK)
-        } else if self.has_ended_accepting() && !self.is_closing() {
-            Some(ACCEPT_FAILED)
-        } else if self.oversized.load(Relaxed) >= MAX_OVERSIZED && age > MIN_LIFE {
-            Some(OVERSIZED)
-        } else {
-            None
+    /// The exit code of what is wrong with a worker of this age, if something is; it can still
+    /// answer then.
+    pub(super) fn trouble(&self, age: Duration) -> Option<i32> {
+        if self.has_ended_accepting() && !self.is_closing() {
+            return Some(ACCEPT_FAILED);
         }
+        let is_full = self.oversized.load(Relaxed) >= MAX_OVERSIZED;
+        (is_full && age > MIN_LIFE).then_some(OVERSIZED)
     }
 }
 
-/// Takes notice of panics. One in the thread of `tiny_http` that accepts connections ends all
-/// accepting; its threads have no names.
+/// Logs panics, and notices the one that matters: in the thread of `tiny_http` that accepts
+/// connections, after which nothing is accepted any more. Its threads have no names; in that of a
+/// connection, a peer that is gone before its address was read makes `client.rs` panic.
 ///
-/// One in a connection's own thread, which `tiny_http` has when a peer is gone before its address
-/// was read, ends only that connection. The threads with names are ours, and each can do without
-/// what panicked.
+/// The threads with names are ours.
 pub(crate) fn note_panics(health: Arc<Health>) {
     panic::set_hook(Box::new(move |info| {
         let thread = thread::current();
         let file = info.location().map_or("", panic::Location::file);
-        match thread.name() {
-            // What a stranger can cause does not fill the log.
-            Some("body") => log::debug!("{info}"),
-            Some(_) => log::error!("{info}"),
-            None => {
-                log::debug!("{info}");
-                if !file.ends_with("client.rs") {
-                    health.end_accepting();
-                }
-            }
+        // What a stranger can cause does not fill the log.
+        let is_strangers = matches!(thread.name(), None | Some("body"));
+        let level = if is_strangers { Debug } else { Error };
+        log::log!(level, "{info}");
+        if thread.name().is_none() && !file.ends_with("client.rs") {
+            health.end_accepting();
         }
     }));
 }
@@ -204,11 +198,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_wrong_with_a_worker_of_any_age_unless_it_is_stuck() {
+    fn nothing_is_wrong_with_a_worker_of_any_age() {
         let health = Health::default();
-        assert_eq!(health.trouble(Duration::ZERO, false), None);
-        assert_eq!(health.trouble(Duration::MAX, false), None);
-        assert_eq!(health.trouble(Duration::ZERO, true), Some(STUCK));
+        assert_eq!(health.trouble(Duration::ZERO), None);
+        assert_eq!(health.trouble(Duration::MAX), None);
     }
 
     #[test]
@@ -227,19 +220,19 @@ mod tests {
         for _ in 1..MAX_OVERSIZED {
             health.add_oversized();
         }
-        assert_eq!(health.trouble(MIN_LIFE * 2, false), None);
+        assert_eq!(health.trouble(MIN_LIFE * 2), None);
         health.add_oversized();
-        assert_eq!(health.trouble(MIN_LIFE * 2, false), Some(OVERSIZED));
-        assert_eq!(health.trouble(MIN_LIFE, false), None);
+        assert_eq!(health.trouble(MIN_LIFE * 2), Some(OVERSIZED));
+        assert_eq!(health.trouble(MIN_LIFE), None);
     }
 
     #[test]
     fn the_end_of_accepting_is_trouble_unless_it_was_asked_for() {
         let health = Health::default();
         health.end_accepting();
-        assert_eq!(health.trouble(MIN_LIFE, false), Some(ACCEPT_FAILED));
+        assert_eq!(health.trouble(MIN_LIFE), Some(ACCEPT_FAILED));
         health.close_connections();
-        assert_eq!(health.trouble(MIN_LIFE, false), None);
+        assert_eq!(health.trouble(MIN_LIFE), None);
     }
 
     #[test]

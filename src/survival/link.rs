@@ -1,5 +1,5 @@
-//! What supervisor and worker say to each other: short lines on a socket pair, each written at
-//! once and so read at once.
+//! What supervisor and worker say to each other: lines on a socket pair, each written at once, and
+//! so short that all that can have come are read at once.
 //!
 //! The two may be of different versions after an upgrade, so these words stay what they are.
 
@@ -28,9 +28,7 @@ pub(super) fn send(mut link: &UnixStream, words: &str) {
 pub(super) fn receive(mut link: &UnixStream) -> io::Result<Vec<String>> {
     let mut bytes = [0; 256];
     let read = link.read(&mut bytes)?;
-    if read == 0 {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    let text = String::from_utf8_lossy(bytes.get(..read).unwrap_or_default());
+    let bytes = bytes.get(..read).filter(|bytes| !bytes.is_empty());
+    let text = String::from_utf8_lossy(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
     Ok(text.lines().map(str::to_owned).collect())
 }

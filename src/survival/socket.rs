@@ -62,15 +62,11 @@ fn advice(address: &SocketAddr, error: &io::Error) -> String {
 /// The socket that was handed in (`LISTEN_FDS`, the first one counts), or else a new one bound
 /// to `address`.
 pub fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    let open = || {
-        let listener = match adopt()? {
-            Some(listener) => listener,
-            None => bind(address)?,
-        };
-        set_options(&listener)?;
-        Ok(listener)
-    };
-    open().map_err(|source| ListenError { address, source })
+    let refused = |source| ListenError { address, source };
+    let adopted = adopt().map_err(refused)?;
+    let listener = adopted.map_or_else(|| bind(address), Ok).map_err(refused)?;
+    set_options(&listener).map_err(refused)?;
+    Ok(listener)
 }
 
 fn adopt() -> io::Result<Option<TcpListener>> {
@@ -83,8 +79,9 @@ fn adopt() -> io::Result<Option<TcpListener>> {
         return Ok(None);
     };
     if !SockRef::from(&listener).is_listener()? {
-        let reason = "the socket that was handed in does not listen";
-        return Err(io::Error::other(reason));
+        return Err(io::Error::other(
+            "the socket that was handed in does not listen",
+        ));
     }
     listener.set_nonblocking(false)?;
     Ok(Some(listener))
@@ -111,20 +108,19 @@ fn set_options(listener: &TcpListener) -> io::Result<()> {
     socket.set_tcp_keepalive(&keepalive.with_retries(KEEPALIVE_PROBES))
 }
 
-/// Connects to the own port, and hangs up: an `accept` that waits returns.
+/// Connects to its own port, and hangs up: an `accept` that waits returns.
 pub(super) fn wake_accept(listener: &TcpListener) -> io::Result<()> {
     let address = listener.local_addr()?;
-    let local: [IpAddr; 2] = if address.ip().is_unspecified() {
+    let (ip, other) = match address.ip() {
         // `[::]` means both, and a machine may have either switched off.
-        [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
-    } else {
-        [address.ip(); 2]
+        ip if ip.is_unspecified() => (Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()),
+        ip => (ip, ip),
     };
-    let connect = |ip| {
+    let connect = |ip: IpAddr| {
         let address = SocketAddr::new(ip, address.port());
         TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).map(drop)
     };
-    connect(local[0]).or_else(|_| connect(local[1]))
+    connect(ip).or_else(|_| connect(other))
 }
 
 #[cfg(test)]

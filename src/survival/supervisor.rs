@@ -9,7 +9,7 @@ use std::{
         unix::{net::UnixStream, process::CommandExt},
     },
     path::{Path, PathBuf},
-    process::{self, Command, ExitStatus},
+    process::{self, Command},
     time::{Duration, Instant},
 };
 
@@ -21,24 +21,21 @@ use nix::{
         signalfd::{SfdFlags, SignalFd},
         wait::{Id, WaitPidFlag, waitid, waitpid},
     },
-    unistd::Pid,
 };
 use sd_notify::{NotifyState, notify};
 
 use super::{
-    Limits, descriptors,
-    health::{SETTINGS_REFUSED, reason},
+    Limits, SHORTEST_INTERVAL, descriptors,
+    health::{ExitResult, SETTINGS_REFUSED, reason},
     interval_after,
     link::{END, GO, NOT_ACCEPTING, READY, RETIRE, receive, send},
-    worker::{RELOAD, START, VARIABLE},
+    worker::{RELOAD, VARIABLE},
 };
 use crate::access_log::RateLimit;
 
-/// How long a worker may take until it is ready, and later until it has stopped accepting.
+/// How long a worker may take until it is ready, and later until it has stopped accepting or ended:
+/// as the log says it.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// What a worker that is to end may take beyond its request in hand, until it is killed.
-const END_ROOM: Duration = Duration::from_secs(1);
 
 /// Workers at a time: one that serves, and some that were replaced and still have connections. A
 /// reload waits for one of them to end where there are more.
@@ -52,12 +49,6 @@ const FREE_EXITS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// … up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-
-/// From one look to the next while something goes on.
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(20);
-
-/// A change of memory that counts as none.
-const STEADY_KIB: u64 = 256;
 
 /// Why a bot cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +81,6 @@ struct Child {
     /// When the supervisor has brought it into its state, or the one before.
     since: Instant,
     is_reload: bool,
-    memory_kib: u64,
     /// Why it is ended, where its exit does not say it.
     reason: Option<String>,
 }
@@ -105,7 +95,7 @@ pub(crate) struct Supervisor {
     program: PathBuf,
     /// Whether what is there has failed: until the next reload, this process's own program is
     /// started, also where its file is gone.
-    has_program_failed: bool,
+    runs_own: bool,
     signals: SignalFd,
     children: Vec<Child>,
     /// To be called when the first worker serves.
@@ -114,8 +104,7 @@ pub(crate) struct Supervisor {
     quick_exits: u32,
     pause_end: Instant,
     exit_lines: RateLimit,
-    /// When the workers that have not ended are killed.
-    ending: Option<Instant>,
+    is_ending: bool,
 }
 
 impl Supervisor {
@@ -137,7 +126,7 @@ impl Supervisor {
             limits,
             variables,
             program: env::current_exe().unwrap_or_else(|_| as_called()),
-            has_program_failed: false,
+            runs_own: false,
             signals: SignalFd::with_flags(&taken, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?,
             children: Vec::new(),
             announce: Some(Box::new(announce)),
@@ -145,31 +134,31 @@ impl Supervisor {
             quick_exits: 0,
             pause_end: Instant::now(),
             exit_lines: RateLimit::new(1),
-            ending: None,
+            is_ending: false,
         })
     }
 
     /// Has workers serve until a signal ends it.
     pub(crate) fn run(mut self) -> Result<(), SupervisorError> {
         let (mut interval, mut next_look) = (SHORTEST_INTERVAL, Instant::now());
-        while self.ending.is_none() || !self.children.is_empty() {
+        while !self.is_ending || !self.children.is_empty() {
             self.keep_serving()?;
             self.wait(next_look);
             while let Ok(Some(info)) = self.signals.read_signal() {
-                let number = i32::try_from(info.ssi_signo).unwrap_or_default();
-                self.take(Signal::try_from(number));
+                self.on_signal(info.ssi_signo);
                 next_look = Instant::now();
             }
             for mut child in mem::take(&mut self.children) {
-                match child.listen() {
+                match child.follow() {
                     None => self.children.push(child),
-                    Some(status) => self.note_end(child, status)?,
+                    Some(status) => self.on_end(child, status)?,
                 }
             }
             if Instant::now() >= next_look {
-                tell_systemd(NotifyState::Watchdog);
+                // Where systemd has not started this process, nobody is told.
+                let _ = notify(&[NotifyState::Watchdog]);
                 self.reap_orphans();
-                interval = interval_after(interval, SHORTEST_INTERVAL, self.look());
+                interval = interval_after(interval, self.check_limits());
                 next_look = Instant::now() + interval;
             }
         }
@@ -181,21 +170,22 @@ impl Supervisor {
     }
 
     fn tell(&mut self, before: State, words: &str, after: State) {
-        let told = self.children.iter_mut().filter(|it| it.state == before);
+        let children = self.children.iter_mut();
+        let told = children.filter(|child| child.state == before);
         told.for_each(|child| child.tell(words, after));
     }
 
     /// One worker serves or is about to, and never do two accept.
     fn keep_serving(&mut self) -> Result<(), SupervisorError> {
-        if self.ending.is_some() || self.has(State::Retiring) {
+        if self.is_ending || self.has(State::Retiring) {
             return Ok(());
         }
         match (self.has(State::Ready), self.has(State::Serving)) {
             (true, true) => self.tell(State::Serving, RETIRE, State::Retiring),
             (true, false) => self.let_serve(),
             _ if self.has(State::Starting) => {}
-            (false, true) if self.wants_reload && self.children.len() <= MAX_WORKERS => {
-                self.wants_reload = false;
+            (false, true) if self.wants_reload && self.children.len() < MAX_WORKERS => {
+                (self.wants_reload, self.runs_own) = (false, false);
                 self.start(true)?;
             }
             (false, false) if Instant::now() >= self.pause_end => self.start(false)?,
@@ -206,78 +196,72 @@ impl Supervisor {
 
     /// Has the worker serve that is ready.
     fn let_serve(&mut self) {
-        // The worker before has set it so that it could stop.
-        if let Err(error) = self.listener.set_nonblocking(false) {
-            log::error!("the socket cannot be set to wait: {error}");
-        }
-        let is_reload = |child: &Child| child.state == State::Ready && child.is_reload;
-        self.has_program_failed &= !self.children.iter().any(is_reload);
+        // The worker before has changed it so that it could stop. Should this fail, the next one
+        // ends, too, and tells why.
+        let _ = self.listener.set_nonblocking(false);
         self.tell(State::Ready, GO, State::Serving);
         if let Some(announce) = self.announce.take() {
             announce();
-            tell_systemd(NotifyState::Ready);
+            let _ = notify(&[NotifyState::Ready]);
         }
     }
 
     fn start(&mut self, is_reload: bool) -> Result<(), SupervisorError> {
-        match self.spawn(is_reload) {
-            Ok(child) => self.children.push(child),
-            Err(error) => self.give_up(is_reload, format!("cannot be started: {error}"))?,
-        }
-        Ok(())
+        self.spawn(is_reload)
+            .or_else(|error| self.on_failed_start(is_reload, format!("cannot be started: {error}")))
     }
 
-    fn spawn(&self, is_reload: bool) -> io::Result<Child> {
+    fn spawn(&mut self, is_reload: bool) -> io::Result<()> {
         let (link, theirs) = UnixStream::pair()?;
         link.set_nonblocking(true)?;
         let own = Path::new("/proc/self/exe");
-        let is_own = self.has_program_failed && !is_reload;
+        let program = if self.runs_own { own } else { &self.program };
         let mut arguments = env::args_os();
-        let process = Command::new(if is_own { own } else { &self.program })
+        let process = Command::new(program)
             .arg0(arguments.next().unwrap_or_default())
             .args(arguments)
-            .env(VARIABLE, if is_reload { RELOAD } else { START })
+            .env(VARIABLE, if is_reload { RELOAD } else { "start" })
             .env("RUST_MIN_STACK", descriptors::STACK_BYTES.to_string())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(OwnedFd::from(self.listener.try_clone()?))
             .stdout(OwnedFd::from(theirs))
             .spawn()?;
-        Ok(Child {
+        self.children.push(Child {
             process,
             link,
             state: State::Starting,
             since: Instant::now(),
             is_reload,
-            memory_kib: 0,
             reason: None,
-        })
+        });
+        Ok(())
     }
 
-    /// A worker has not come to serve.
-    fn give_up(&mut self, is_reload: bool, reason: String) -> Result<(), SupervisorError> {
+    /// A worker has not got ready.
+    fn on_failed_start(&mut self, is_reload: bool, reason: String) -> Result<(), SupervisorError> {
         if self.announce.is_some() {
             return Err(SupervisorError::Worker(reason));
         }
-        self.has_program_failed |= reason != SETTINGS_REFUSED;
+        self.runs_own |= reason != SETTINGS_REFUSED;
         if is_reload {
             let program = self.program.display();
             log::error!("SIGHUP: {program} {reason}; the running worker goes on");
         } else {
-            self.note_exit(Duration::ZERO, &reason);
+            self.plan_next(Duration::ZERO, &reason);
         }
         Ok(())
     }
 
-    /// A worker has ended after serving for so long.
-    fn note_exit(&mut self, life: Duration, reason: &str) {
+    /// A worker has ended after serving for so long: when the next one starts.
+    fn plan_next(&mut self, life: Duration, reason: &str) {
         let now = Instant::now();
         let is_quick = life < QUICK_EXIT;
         self.quick_exits = if is_quick { self.quick_exits + 1 } else { 0 };
         self.pause_end = now + pause_after(self.quick_exits);
         match self.exit_lines.admit(now) {
-            (true, 0) => log::warn!("the worker {reason}"),
-            (true, more) => log::warn!("the worker {reason}, after {more} more that ended"),
-            (false, _) => {}
+            Some(0) => log::warn!("the worker {reason}"),
+            Some(more) => log::warn!("the worker {reason}, after {more} more that ended"),
+            None => {}
         }
     }
 
@@ -286,118 +270,104 @@ impl Supervisor {
         let time = next_look.saturating_duration_since(Instant::now());
         // Rounded up: too early would be for nothing.
         let timeout = PollTimeout::try_from(time + Duration::from_millis(1));
-        let mut sources = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
-        let links = self.children.iter().map(|child| child.link.as_fd());
-        sources.extend(links.map(|link| PollFd::new(link, PollFlags::POLLIN)));
+        let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        let links = self
+            .children
+            .iter()
+            .map(|child| readable(child.link.as_fd()));
+        let mut sources: Vec<_> = links.chain([readable(self.signals.as_fd())]).collect();
         // Whatever it returns, everything is looked at.
         let _ = poll(&mut sources, timeout.unwrap_or(PollTimeout::ZERO));
     }
 
-    fn take(&mut self, signal: Result<Signal, Errno>) {
-        match signal {
-            Ok(Signal::SIGHUP) => self.wants_reload = true,
-            Ok(signal) if self.ending.is_none() => {
+    fn on_signal(&mut self, number: u32) {
+        match i32::try_from(number).map(Signal::try_from) {
+            Ok(Ok(Signal::SIGHUP)) => self.wants_reload = true,
+            Ok(Ok(signal)) if !self.is_ending => {
                 log::info!("{signal}: ending");
-                tell_systemd(NotifyState::Stopping);
-                self.ending = Some(Instant::now() + self.limits.request + END_ROOM);
-                self.children.iter().for_each(|it| send(&it.link, END));
+                let _ = notify(&[NotifyState::Stopping]);
+                self.is_ending = true;
+                let children = self.children.iter_mut();
+                children.for_each(|child| child.tell(END, State::Retiring));
             }
             _ => {}
         }
     }
 
-    /// A worker has ended.
-    fn note_end(
-        &mut self,
-        child: Child,
-        status: io::Result<ExitStatus>,
-    ) -> Result<(), SupervisorError> {
+    fn on_end(&mut self, child: Child, status: ExitResult) -> Result<(), SupervisorError> {
         let reason = child.reason.or_else(|| reason(status));
-        if child.state == State::Starting && self.ending.is_none() {
-            let reason = reason.unwrap_or_else(|| "ended".to_owned());
-            self.give_up(child.is_reload, reason)?;
+        if child.state == State::Starting {
+            self.on_failed_start(child.is_reload, reason.unwrap_or_else(|| "ended".into()))?;
         } else if let Some(reason) = reason {
-            self.note_exit(child.since.elapsed(), &reason);
+            self.plan_next(child.since.elapsed(), &reason);
         }
         Ok(())
     }
 
     /// As process 1 of a container, this one is the parent of what others leave behind.
     fn reap_orphans(&self) {
-        let is_worker = |pid: Pid| {
-            let mut children = self.children.iter();
-            children.any(|child| i32::try_from(child.process.id()) == Ok(pid.as_raw()))
-        };
         let ended = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-        while let Ok(Some(pid)) = waitid(Id::All, ended).map(|status| status.pid())
-            && !is_worker(pid)
-        {
+        while let Ok(Some(pid)) = waitid(Id::All, ended).map(|status| status.pid()) {
+            let mut workers = self.children.iter().map(|child| child.process.id());
+            if workers.any(|worker| u32::try_from(pid.as_raw()) == Ok(worker)) {
+                break;
+            }
             let _ = waitpid(pid, None);
         }
     }
 
-    /// Measures the workers and ends those that take too much, memory or time. Whether there is a
-    /// reason to look again soon.
-    fn look(&mut self) -> bool {
+    /// Ends the workers that take too much, memory or time. Whether there is a reason to look again
+    /// soon.
+    fn check_limits(&mut self) -> bool {
         let limit = self.limits.memory_mib * 1024;
-        let is_late = self.ending.is_some_and(|end| Instant::now() > end);
-        let mut is_busy = self.ending.is_some() || !self.has(State::Serving);
+        let mut is_busy = !self.has(State::Serving);
         for child in &mut self.children {
             let memory = descriptors::resident_kib(child.process.id());
-            let before = mem::replace(&mut child.memory_kib, memory);
-            if memory > limit / 4 * 3 && child.state == State::Serving {
-                let mib = memory / 1024;
-                child.reason = Some(format!("ended: it used {mib} MiB of memory"));
-                // Early enough for what it has in hand to be answered.
-                child.tell(END, State::Retiring);
+            let used = format!("ended: it used {} MiB of memory", memory / 1024);
+            let is_late = child.since.elapsed() > PATIENCE;
+            match child.state {
+                _ if memory > limit => child.kill(&used),
+                State::Serving if memory > limit / 4 * 3 => {
+                    // Early enough for what it has in hand to be answered.
+                    child.reason = Some(used);
+                    child.tell(END, State::Retiring);
+                }
+                State::Starting if is_late => child.kill("was not ready within 5 s"),
+                State::Retiring if is_late => child.kill("did not stop within 5 s"),
+                State::Retired if is_late && self.is_ending => child.kill("did not end within 5 s"),
+                _ => {}
             }
-            let step = match child.state {
-                State::Starting => Some("was not ready"),
-                State::Retiring => Some("did not stop accepting"),
-                _ => None,
-            };
-            let is_slow = step.is_some() && child.since.elapsed() > PATIENCE;
-            if let Some(step) = step.filter(|_| is_slow) {
-                let reason = format!("{step} within {} s", PATIENCE.as_secs());
-                child.reason.get_or_insert(reason);
-            }
-            if memory > limit || is_slow || is_late {
-                child.kill();
-            }
-            is_busy |= memory.abs_diff(before) > STEADY_KIB || memory > limit / 2 || step.is_some();
+            is_busy |=
+                memory > limit / 3 || !matches!(child.state, State::Serving | State::Retired);
         }
         is_busy
     }
 }
 
-/// Unless systemd has started this process, nobody is told.
-fn tell_systemd(state: NotifyState<'_>) {
-    let _ = notify(&[state]);
-}
-
 impl Child {
+    fn kill(&mut self, reason: &str) {
+        self.reason.get_or_insert_with(|| reason.to_owned());
+        // It was not waited for yet, so no other process can have its number.
+        let _ = self.process.kill();
+    }
+
     fn tell(&mut self, words: &str, state: State) {
         send(&self.link, words);
         (self.state, self.since) = (state, Instant::now());
     }
 
-    fn kill(&mut self) {
-        // It was not waited for yet, so no other process can have its number.
-        let _ = self.process.kill();
-    }
-
     /// Reads what it says. How it has ended, if it has.
-    fn listen(&mut self) -> Option<io::Result<ExitStatus>> {
+    fn follow(&mut self) -> Option<ExitResult> {
         match receive(&self.link) {
-            Ok(lines) => lines.iter().for_each(|line| self.take(line)),
+            Ok(lines) => lines.iter().for_each(|line| self.on_line(line)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             // It ends, or can be told nothing any more.
-            Err(_) => self.kill(),
+            Err(_) => drop(self.process.kill()),
         }
         self.process.try_wait().transpose()
     }
 
-    fn take(&mut self, line: &str) {
+    fn on_line(&mut self, line: &str) {
         match (self.state, line.strip_prefix(READY)) {
             (State::Starting, Some(version)) => {
                 self.state = State::Ready;
@@ -405,10 +375,7 @@ impl Child {
                     log::info!("SIGHUP: {version} takes over");
                 }
             }
-            (State::Starting, None) => {
-                self.reason = Some("is not daoxiao".to_owned());
-                self.kill();
-            }
+            (State::Starting, None) => self.kill("is not daoxiao"),
             _ if line == NOT_ACCEPTING => self.state = State::Retired,
             // What a later version says is nothing to this one.
             _ => {}
@@ -418,10 +385,7 @@ impl Child {
 
 /// The time from the last of so many quick exits to the next worker.
 fn pause_after(quick_exits: u32) -> Duration {
-    let doubled = quick_exits.checked_sub(FREE_EXITS + 1);
-    doubled.map_or(Duration::ZERO, |times| {
-        LONGEST_PAUSE.min(FIRST_PAUSE * 2_u32.pow(times.min(8)))
-    })
+    LONGEST_PAUSE.min(FIRST_PAUSE * ((1 << quick_exits.min(16)) >> (FREE_EXITS + 1)))
 }
 
 #[cfg(test)]

@@ -12,7 +12,11 @@ use std::{
 
 use command_fds::{CommandFdExt, FdMapping};
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::{
+        ptrace,
+        signal::{Signal, kill},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
+    },
     unistd::Pid,
 };
 use socket2::SockRef;
@@ -378,7 +382,7 @@ fn a_worker_that_is_frozen_does_not_keep_the_next_one_from_serving() {
     let frozen = bot.worker_pid();
     signal(frozen, "SIGSTOP").unwrap();
     bot.signal("HUP");
-    bot.wait_for_log(" WARN  the worker did not stop accepting within 5 s");
+    bot.wait_for_log(" WARN  the worker did not stop within 5 s");
     assert_eq!(bot.answer_to("你好"), "好你");
     assert!(!children(bot.pid()).contains(&frozen));
 }
@@ -520,6 +524,35 @@ fn a_peer_that_reads_no_answer_and_stalls_a_body_behind_it_keeps_nobody_waiting(
     bot.wait_for_log("POST / - refused: the query has no signature 403");
     assert_eq!(bot.answer_to("你好"), "好你");
     assert_eq!(bot.worker_pid(), worker);
+}
+
+#[test]
+fn a_loop_that_is_stuck_is_replaced() {
+    let bot = Bot::start();
+    let worker = Pid::from_raw(bot.worker_pid().try_into().unwrap());
+    // Stops the loop's thread and no other one. Some containers forbid it.
+    if ptrace::seize(worker, ptrace::Options::empty()).is_err() {
+        return;
+    }
+    let ended = poll(Instant::now() + LIMIT, || {
+        // In the midst of a request, most likely.
+        let _held = unread(bot.address, &"GET /nowhere HTTP/1.1\r\n\r\n".repeat(5_000)).unwrap();
+        ptrace::interrupt(worker).unwrap();
+        let exit = poll(Instant::now() + Duration::from_millis(2500), || {
+            let flags = WaitPidFlag::WNOHANG | WaitPidFlag::__WALL;
+            match waitpid(worker, Some(flags)).unwrap() {
+                WaitStatus::Exited(_, code) => Some(code),
+                _ => None,
+            }
+        });
+        if exit.is_none() {
+            ptrace::cont(worker, None).unwrap();
+        }
+        exit
+    });
+    assert_eq!(ended, Some(81));
+    bot.wait_for_log(" WARN  the worker ended: the loop was stuck");
+    assert_eq!(bot.answer_to("你好"), "好你");
 }
 
 #[test]
