@@ -259,13 +259,17 @@ fn element(name: &str, text: &str) -> String {
 }
 
 impl PassiveReply {
-    /// What its user reads, fit for a terminal; of a reply that is no text, its type in brackets.
+    /// What its user reads, fit for a terminal.
     pub(crate) fn words(&self) -> String {
-        let words = match (self.field("Content"), self.field("MsgType")) {
+        printable_lines(&self.text(), MAX_CONTENT_BYTES).to_string()
+    }
+
+    /// What its user reads; of a reply that is no text, its type in brackets.
+    pub(crate) fn text(&self) -> String {
+        match (self.field("Content"), self.field("MsgType")) {
             (Some(content), _) => content.to_owned(),
             (None, kind) => format!("[{}]", kind.unwrap_or_default()),
-        };
-        printable_lines(&words, MAX_CONTENT_BYTES).to_string()
+        }
     }
 
     /// The text of one of its elements.

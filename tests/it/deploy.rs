@@ -61,7 +61,7 @@ fn systemd_accepts_the_units() {
 }
 
 #[test]
-fn the_two_services_differ_in_their_port_alone() {
+fn the_two_services_differ_only_in_their_port() {
     let of_its_own = ["#", "Description=", "ExecStart=", "Requires=", "After="];
     let common = |name: &str| -> Vec<String> {
         let text = shipped(name);

@@ -459,7 +459,7 @@ fn a_page_takes_up_what_another_one_has_sent() {
         return;
     };
     write(&browser, "ab");
-    assert_eq!(send(&page, "do=text&words=cd")["words"], "dc");
+    assert_eq!(send(&page, "do=text&words=cd")["reply"], "dc");
     browser.type_into("#words", &format!("ef{ENTER}"));
     browser.wait("document.querySelectorAll('.details').length === 3");
     for words in ["ba", "dc", "fe"] {
@@ -683,23 +683,23 @@ fn words_that_were_saved_are_what_the_bot_says_next() {
     let page = page(&["--words", file.path()], &[]);
     let first = send(&page, "do=subscribe");
     assert_eq!(
-        (&first["words"], &first["notice"]),
+        (&first["reply"], &first["words_error"]),
         (&json!("一"), &Value::Null)
     );
     fs::write(file.path(), "welcome = \"二\"\nhelp = \"帮\"\n").unwrap();
-    assert_eq!(send(&page, "do=subscribe")["words"], "二");
-    assert_eq!(send(&page, "do=text&words=help")["words"], "帮");
+    assert_eq!(send(&page, "do=subscribe")["reply"], "二");
+    assert_eq!(send(&page, "do=text&words=help")["reply"], "帮");
     // A file that cannot be used changes nothing, and the page says once why.
     fs::write(file.path(), "welcome = 三\n").unwrap();
     let broken = send(&page, "do=subscribe");
-    assert_eq!(broken["words"], "二");
+    assert_eq!(broken["reply"], "二");
     for language in ["en", "zh"] {
-        let notice = broken["notice"][language].as_str().unwrap();
+        let notice = broken["words_error"][language].as_str().unwrap();
         assert!(notice.contains("web-words.toml"), "{notice}");
     }
-    assert_eq!(send(&page, "do=subscribe")["notice"], Value::Null);
+    assert_eq!(send(&page, "do=subscribe")["words_error"], Value::Null);
     fs::write(file.path(), "welcome = \"四\"\n").unwrap();
-    assert_eq!(send(&page, "do=subscribe")["words"], "四");
+    assert_eq!(send(&page, "do=subscribe")["reply"], "四");
     // The log goes on, too: one line for each of them.
     let logged = send(&page, "do=text&words=ab")["log"].to_string();
     assert!(logged.contains("POST / text text 200"), "{logged}");

@@ -28,16 +28,16 @@ use crate::{
     survival::socket::ListenError,
 };
 
-/// The page as it is written; of its placeholders, each answer has a value of its own.
+/// The page, with a placeholder for the nonce of each answer.
 const PAGE: &str = include_str!("../../../web/chat.html");
 
-/// Stands in the page for what marks its style and its script as its own.
+/// Placeholder of the nonce that marks the page's style and script for its Content-Security-Policy.
 const NONCE: &str = "{{nonce}}";
 
-/// What the page asks for is a message, and no message is longer.
+/// Longest body of a request from the page.
 const MAX_ASKED_BYTES: usize = 64 * 1024;
 
-/// The page cannot be shown.
+/// Error that keeps the page from being served.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WebError {
     #[error(transparent)]
@@ -48,7 +48,7 @@ pub(crate) enum WebError {
     NoRandomness(#[from] getrandom::Error),
 }
 
-/// The status of a request that gets no other answer.
+/// Status line of a refusal, which is also its body.
 struct Refusal(&'static str);
 
 const BAD_REQUEST: Refusal = Refusal("400 Bad Request");
@@ -56,12 +56,12 @@ const FORBIDDEN: Refusal = Refusal("403 Forbidden");
 const NOT_FOUND: Refusal = Refusal("404 Not Found");
 const BROKEN: Refusal = Refusal("500 Internal Server Error");
 
-/// The headers of an answer that are not every answer's, and its body.
+/// Headers of an answer beside those that all have, and its body.
 type Answer = (String, String);
 
 const TEXT: &str = "Content-Type: text/plain\r\n";
 
-/// Shows the page until the process is ended.
+/// Serves the page until the process ends.
 pub(super) fn run(
     listen: SocketAddr,
     language: Option<Language>,
@@ -70,7 +70,7 @@ pub(super) fn run(
     let conversation = Conversation::with(bot);
     let page = Page::open(listen, language, conversation).map_err(CommandError::failure)?;
     page.announce();
-    page.serve()
+    Err(page.serve())
 }
 
 struct Page {
@@ -117,11 +117,11 @@ impl Page {
         }
     }
 
-    fn serve(mut self) -> Result<ExitCode, CommandError> {
+    fn serve(mut self) -> CommandError {
         loop {
             match self.http.recv() {
                 Ok(request) => self.answer(request),
-                Err(error) => return Err(CommandError::failure(WebError::Serve(error.into()))),
+                Err(error) => return CommandError::failure(WebError::Serve(error.into())),
             }
         }
     }
@@ -129,12 +129,12 @@ impl Page {
     fn answer(&mut self, mut request: Request) {
         let length = request.body_length();
         if length.is_some_and(|length| length > MAX_ASKED_BYTES) {
-            // When it is dropped, `tiny_http` allocates as much as it declares.
+            // Dropped, it would have `tiny_http` allocate the declared length.
             return mem::forget(request);
         }
         match self.admit(&request).and_then(|()| self.route(&mut request)) {
             Ok((headers, body)) => send(request, "200 OK", &headers, &body),
-            // The body of what is refused may never come, and is waited for.
+            // `tiny_http` waits for the body of what is refused, which may never come.
             Err(Refusal(status)) => {
                 let refuse = move || send(request, status, TEXT, status);
                 drop(thread::Builder::new().spawn(refuse));
@@ -142,7 +142,7 @@ impl Page {
         }
     }
 
-    /// Lets in what comes from the page itself, or from somebody who typed its address.
+    /// Admits requests of the page itself, and of a user who opens its address.
     fn admit(&self, request: &Request) -> Result<(), Refusal> {
         let header = |name: &'static str| {
             let found = request
@@ -154,22 +154,19 @@ impl Page {
         let host = header("Host")
             .filter(|host| self.is_own_host(host))
             .ok_or(FORBIDDEN)?;
-        let origin = header("Origin").is_none_or(|origin| origin == format!("http://{host}"));
-        let key = self.key.as_deref().is_none_or(|key| {
+        let is_same_origin =
+            header("Origin").is_none_or(|origin| origin == format!("http://{host}"));
+        let has_key = self.key.as_deref().is_none_or(|key| {
             let given = query_of(request.url())
                 .split('&')
                 .find_map(|field| field.strip_prefix("key="));
             given.is_some_and(|given| given.as_bytes().ct_eq(key.as_bytes()).into())
         });
-        if origin && key {
-            Ok(())
-        } else {
-            Err(FORBIDDEN)
-        }
+        (is_same_origin && has_key).then_some(()).ok_or(FORBIDDEN)
     }
 
-    /// Whether a Host header names this page by an address. By a name anyone could lead a browser
-    /// here from a site of their own, but for the one name that means this machine.
+    /// Whether a Host header names this page by an address. Names are refused, since any site can
+    /// have its own name lead here (DNS rebinding); `localhost` always means this machine.
     fn is_own_host(&self, host: &str) -> bool {
         let port = self.address.port();
         let name = host.strip_suffix(&format!(":{port}"));
@@ -188,7 +185,7 @@ impl Page {
             (Method::Post, "/api/token") => Ok(json(self.conversation.token_json())),
             (Method::Post, "/api/send") => {
                 let exchange = self.conversation.send(&asked(request)?);
-                exchange.map(json).map_err(|_| BAD_REQUEST)
+                exchange.map(json).ok_or(BAD_REQUEST)
             }
             _ => Err(NOT_FOUND),
         }
@@ -203,10 +200,10 @@ fn query_of(url: &str) -> &str {
     url.split_once('?').map_or("", |(_, query)| query)
 }
 
-/// What the page sends, written as a query. It comes from the user's own browser, which sends all
-/// of it.
+/// Reads what the page sends, written as a query. Only the user's own browser comes so far, and it
+/// sends the whole body.
 fn asked(request: &mut Request) -> Result<Vec<(String, String)>, Refusal> {
-    // It says how long it is, which has been looked at.
+    // The length has been checked, where there is one.
     request.body_length().ok_or(BAD_REQUEST)?;
     let mut body = String::new();
     let read = request.as_reader().read_to_string(&mut body);
@@ -214,8 +211,8 @@ fn asked(request: &mut Request) -> Result<Vec<(String, String)>, Refusal> {
     Ok(query_fields(&body))
 }
 
-/// The page, which runs no script and shows no style but its own, loads nothing from anywhere, and
-/// stands in no frame of another page.
+/// The page. It may use its own script and style only, load nothing from elsewhere, and be in no
+/// frame of another page.
 fn page() -> Result<Answer, Refusal> {
     let nonce = entropy::token().map_err(|_| BROKEN)?;
     let nonce = nonce.as_str();
@@ -232,7 +229,7 @@ fn json(body: String) -> Answer {
     ("Content-Type: application/json\r\n".to_owned(), body)
 }
 
-/// Sends an answer; a browser that is gone needs none.
+/// Sends an answer; a browser that has gone needs none.
 fn send(request: Request, status: &str, headers: &str, body: &str) {
     let answer = format!(
         "HTTP/{} {status}\r\n{headers}Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n\
@@ -245,7 +242,7 @@ fn send(request: Request, status: &str, headers: &str, body: &str) {
     let _ = writer.flush();
 }
 
-/// Whoever waited for the line may be gone; the page is still there.
+/// Prints a line, which nobody needs to read for the page to work.
 fn print_line(line: fmt::Arguments<'_>) {
     let _ = writeln!(io::stdout(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! One request to the bot, and what is to be said of its answer.
+//! A request to the bot, its answer, and the judgement on that answer.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,9 +19,9 @@ use crate::{
     wechat::unix_seconds,
 };
 
-/// How a request comes to the bot.
+/// Kind of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Manner {
+pub(super) enum Kind {
     Message,
     Retry,
     Forged,
@@ -29,40 +29,42 @@ pub(super) enum Manner {
     Verification,
 }
 
-/// What there is to send: the first time, or once more.
+/// Request that the page asks for.
 pub(super) struct Request {
-    pub(super) manner: Manner,
+    pub(super) kind: Kind,
+    /// The message; `None` to verify the URL.
     pub(super) push: Option<Push>,
-    /// What the user does, by the page's name for it.
-    pub(super) kind: String,
+    /// The page's name for what the user does.
+    pub(super) action: String,
     pub(super) words: String,
-    /// The number of the exchange that is repeated.
+    /// Number of the exchange that is repeated.
     pub(super) of: Option<usize>,
 }
 
-/// One try: what was sent, and what came back.
+/// Request that was sent, and its answer.
 pub(super) struct Attempt {
-    /// What number it has, from 1 on.
+    /// Its number, from 1 on.
     pub(super) id: usize,
-    /// Why the owner's new words cannot be used.
-    pub(super) notice: Option<CommandError>,
+    /// Error in the owner's words, if their file was saved before this request.
+    pub(super) words_error: Option<CommandError>,
     pub(super) at: SystemTime,
     pub(super) stamp: Stamp,
     pub(super) call: Call,
     pub(super) answer: Result<Answer, PostError>,
     pub(super) took: Duration,
-    /// What the bot has logged, unless it runs elsewhere.
+    /// Lines that the bot has logged; `None` if it runs elsewhere.
     pub(super) log: Option<Vec<String>>,
 }
 
-/// What is to be said of an answer.
+/// Judgement on an answer.
 pub(super) struct Judgement {
+    /// The page's name for it.
     pub(super) outcome: &'static str,
     pub(super) heard: Option<Heard>,
     pub(super) finding: Finding,
 }
 
-/// What is to be said of it. `first`: what was heard of the message that is sent again.
+/// Judges an answer. `first`: what was heard of the message that is sent again.
 pub(super) fn judge(
     bot: &Bot,
     request: &Request,
@@ -73,23 +75,21 @@ pub(super) fn judge(
         Ok(answer) => answer,
         Err(error) => return Judgement::failure(Fault::NoAnswer(error.clone())),
     };
+    let Some(push) = &request.push else {
+        return verified(&attempt.call, answer);
+    };
     let wechat = &bot.wechat;
-    match (request.manner, &request.push) {
-        (Manner::Forged, _) => {
+    match request.kind {
+        Kind::Forged => {
             let genuine = first.unwrap_or(&Heard::Acknowledged);
-            turned_away(wechat, answer, message::forged(wechat, answer, genuine))
+            refused(wechat, answer, message::forged(wechat, answer, genuine))
         }
-        (Manner::Late, _) => turned_away(
-            wechat,
-            answer,
-            message::rejected(wechat, answer, Fault::Replayed),
-        ),
-        (Manner::Message | Manner::Retry, Some(push)) => replied(bot, push, answer, first),
-        _ => verified(&attempt.call, answer),
+        Kind::Late => refused(wechat, answer, message::rejected(wechat, answer, Fault::Replayed)),
+        _ => replied(bot, push, answer, first),
     }
 }
 
-/// An answer to a message, or to the same one again after what was `first` heard.
+/// Judges the answer to a message, or to its repeat.
 fn replied(bot: &Bot, push: &Push, answer: &Answer, first: Option<&Heard>) -> Judgement {
     let heard = match message::hear(&bot.wechat, answer, bot.url()) {
         Ok(heard) => heard,
@@ -110,8 +110,8 @@ fn replied(bot: &Bot, push: &Push, answer: &Answer, first: Option<&Heard>) -> Ju
     }
 }
 
-/// An answer to somebody who is to get none.
-fn turned_away(wechat: &WeChat, answer: &Answer, finding: Finding) -> Judgement {
+/// Judges the answer to a message that must be refused.
+fn refused(wechat: &WeChat, answer: &Answer, finding: Finding) -> Judgement {
     match finding {
         Finding::Wrong(_) => Judgement {
             outcome: "accepted",
@@ -126,6 +126,7 @@ fn turned_away(wechat: &WeChat, answer: &Answer, finding: Finding) -> Judgement 
     }
 }
 
+/// Judges the answer to the verification of the URL.
 fn verified(call: &Call, answer: &Answer) -> Judgement {
     let fields = query_fields(&call.query);
     let echostr = fields.iter().find(|(name, _)| name == "echostr");
@@ -151,7 +152,7 @@ impl Judgement {
     }
 }
 
-impl Manner {
+impl Kind {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Message => "message",

@@ -1,4 +1,4 @@
-//! The bot that the page talks to.
+//! The bot on the other side of the page.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use crate::{
     simulator::{WeChat, url::BotUrl},
 };
 
-/// The bot's line about a request is there that long after its answer, unless the machine is busy.
+/// Longest wait for the bot's log line about a request, which is written after its answer.
 const LOG_PATIENCE: Duration = Duration::from_millis(500);
 
 /// A bot at its address.
@@ -25,7 +25,7 @@ pub(in crate::commands::chat) struct Bot {
     own: Option<Own>,
 }
 
-/// What there is beside it of a bot that was started for the page.
+/// A bot in this process.
 struct Own {
     start: Box<dyn Fn() -> Result<Running, CommandError>>,
     running: Running,
@@ -33,27 +33,27 @@ struct Own {
     log: &'static Copies,
 }
 
-/// The owner's words, and what the file was like when they were read.
+/// The file with the owner's words, and its state when it was read.
 struct WordsFile {
     path: PathBuf,
     seen: Option<(SystemTime, u64)>,
 }
 
 impl Bot {
-    /// One that runs at this address.
+    /// A bot that runs at this address.
     pub(in crate::commands::chat) fn elsewhere(url: BotUrl, wechat: WeChat) -> Self {
         let own = None;
         Self { wechat, url, own }
     }
 
-    /// One that is started here, and again when the file of its words has changed.
+    /// A bot in this process, which is started again when the file of its words has changed.
     pub(in crate::commands::chat) fn start(
         wechat: WeChat,
         words: Option<PathBuf>,
         log: &'static Copies,
         start: impl Fn() -> Result<Running, CommandError> + 'static,
     ) -> Result<Self, CommandError> {
-        // Looked at first: what changes while it is read is read again.
+        // The state comes first: a change while the file is read is then seen.
         let words = words.map(WordsFile::new);
         let running = start()?;
         Ok(Self {
@@ -76,25 +76,21 @@ impl Bot {
         &self.url
     }
 
-    /// Has the owner's words read again if their file was saved; what is wrong with it, if they
-    /// cannot be used. Then those that were read before stay in force.
-    pub(super) fn renew(&mut self) -> Option<CommandError> {
-        let own = self.own.as_mut()?;
-        if !own.words.as_mut()?.has_changed() {
-            return None;
+    /// Starts the bot again if the file of its words was saved, with a new deck of jokes and no
+    /// memory of its answers. After an error the running one goes on.
+    pub(super) fn reload_words(&mut self) -> Result<(), CommandError> {
+        let Some(own) = &mut self.own else {
+            return Ok(());
+        };
+        if own.words.as_mut().is_some_and(WordsFile::has_changed) {
+            own.running = (own.start)()?;
+            self.url = own.running.url.clone();
         }
-        match (own.start)() {
-            Ok(running) => {
-                self.url = running.url.clone();
-                own.running = running;
-                None
-            }
-            Err(error) => Some(error),
-        }
+        Ok(())
     }
 
-    /// What the bot has logged since it was last asked, up to its line about a request; `None` of
-    /// one that logs elsewhere.
+    /// Lines that the bot has logged since the last call, up to the one about a request; `None` if
+    /// it runs elsewhere.
     pub(super) fn log(&self) -> Option<Vec<String>> {
         let own = self.own.as_ref()?;
         let logs_requests = log::log_enabled!(target: access_log::TARGET, Level::Info);

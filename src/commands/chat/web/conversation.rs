@@ -1,4 +1,4 @@
-//! The conversation that the page shows, with everything about each exchange.
+//! The conversation on the page, with everything about each exchange.
 
 use std::{
     array,
@@ -6,12 +6,12 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use serde_json::Value;
+use serde_json::json;
 
 use super::{
-    attempt::{Attempt, Manner, Request, judge},
+    attempt::{Attempt, Kind, Request, judge},
     bot::Bot,
-    json::{about_json, exchange_json, object},
+    json::{about_json, exchange_json},
 };
 use crate::{
     commands::doctor::stranger,
@@ -24,35 +24,30 @@ use crate::{
     wechat::unix_seconds,
 };
 
-/// The OpenID of whoever sits at the page.
+/// OpenID of the page's user.
 const USER: &str = "oDaoxiaoChat";
 
-/// The age of a request that ought to be refused for it.
+/// Age of a request that a good server refuses for it.
 const LATE: Duration = Duration::from_secs(60 * 60);
 
-/// More exchanges than these are not kept: the oldest go.
+/// Number of exchanges that are kept, the latest ones.
 const MAX_EXCHANGES: usize = 200;
 
-/// What has been said so far, and to whom.
+/// Conversation with a bot.
 pub(super) struct Conversation {
     bot: Bot,
     exchanges: VecDeque<Exchange>,
-    /// How many there have been.
+    /// Number of all exchanges so far.
     count: usize,
 }
 
-/// A request that was made, and what the page shows of it.
+/// Request that was answered, and the page's JSON about both.
 struct Exchange {
     id: usize,
     request: Request,
     heard: Option<Heard>,
     json: String,
 }
-
-/// What the page asks for cannot be done.
-#[derive(Debug, thiserror::Error)]
-#[error("no such thing to send")]
-pub(super) struct Unknown;
 
 impl Conversation {
     pub(super) fn with(bot: Bot) -> Self {
@@ -64,11 +59,10 @@ impl Conversation {
     }
 
     pub(super) fn token_json(&self) -> String {
-        let token = self.bot.wechat.token.as_str();
-        Value::from(object().with("token", token.into())).to_string()
+        json!({ "token": self.bot.wechat.token.as_str() }).to_string()
     }
 
-    /// All of it, for a page that has just been opened.
+    /// All that is kept, for a page that has just been opened.
     pub(super) fn json(&self, language: Option<Language>) -> String {
         let exchanges: Vec<&str> = self.exchanges.iter().map(|one| one.json.as_str()).collect();
         let about = about_json(&self.bot, language, MAX_EXCHANGES);
@@ -78,8 +72,9 @@ impl Conversation {
         )
     }
 
-    /// Sends what the page asks for, and shows what came of it.
-    pub(super) fn send(&mut self, asked: &[(String, String)]) -> Result<String, Unknown> {
+    /// Sends the request that the page asks for, if there is such a one, and returns the JSON about
+    /// it.
+    pub(super) fn send(&mut self, asked: &[(String, String)]) -> Option<String> {
         let request = self.request(asked)?;
         let attempt = self.attempt(&request);
         let first = request.of.and_then(|of| self.exchange(of));
@@ -95,57 +90,51 @@ impl Conversation {
             heard: judgement.heard,
             json: json.clone(),
         });
-        Ok(json)
+        Some(json)
     }
 
     fn exchange(&self, id: usize) -> Option<&Exchange> {
         self.exchanges.iter().find(|exchange| exchange.id == id)
     }
 
-    fn request(&self, asked: &[(String, String)]) -> Result<Request, Unknown> {
+    fn request(&self, asked: &[(String, String)]) -> Option<Request> {
         let field = |name| asked.iter().find(|(field, _)| field == name);
         let value = |name| field(name).map_or("", |(_, value)| value.as_str());
-        let name = value("do");
-        let manner = match name {
-            "retry" => Manner::Retry,
-            "forged" => Manner::Forged,
-            "late" => Manner::Late,
-            "verify" => Manner::Verification,
-            _ => Manner::Message,
+        let (action, words) = (value("do"), value("words"));
+        let kind = match action {
+            "retry" => Kind::Retry,
+            "forged" => Kind::Forged,
+            "late" => Kind::Late,
+            "verify" => Kind::Verification,
+            _ => Kind::Message,
         };
-        if let Manner::Retry | Manner::Forged | Manner::Late = manner {
-            let id = value("of").parse().map_err(|_| Unknown)?;
-            let first = &self.exchange(id).ok_or(Unknown)?.request;
-            return Ok(Request {
-                manner,
-                push: Some(first.push.clone().ok_or(Unknown)?),
-                kind: first.kind.clone(),
-                words: first.words.clone(),
-                of: Some(id),
-            });
-        }
-        let words = value("words");
-        let push = match manner {
-            Manner::Verification => None,
-            _ => Some(push(said(name, words)?)),
-        };
-        Ok(Request {
-            manner,
+        let request = |push, action: &str, words: &str, of| Request {
+            kind,
             push,
-            kind: name.to_owned(),
+            action: action.to_owned(),
             words: words.to_owned(),
-            of: None,
+            of,
+        };
+        Some(match kind {
+            Kind::Message => request(Some(push(said(action, words)?)), action, words, None),
+            Kind::Verification => request(None, action, words, None),
+            Kind::Retry | Kind::Forged | Kind::Late => {
+                let id = value("of").parse().ok()?;
+                let first = &self.exchange(id)?.request;
+                let push = Some(first.push.clone()?);
+                request(push, &first.action, &first.words, Some(id))
+            }
         })
     }
 
     fn attempt(&mut self, request: &Request) -> Attempt {
         self.count += 1;
-        let notice = self.bot.renew();
+        let words_error = self.bot.reload_words().err();
         let at = SystemTime::now();
         let wechat = &self.bot.wechat;
-        let forger = (request.manner == Manner::Forged).then(|| stranger(wechat.crypt.clone()));
+        let forger = (request.kind == Kind::Forged).then(|| stranger(wechat.crypt.clone()));
         let signer = forger.as_ref().unwrap_or(wechat);
-        let signed_at = if request.manner == Manner::Late {
+        let signed_at = if request.kind == Kind::Late {
             at - LATE
         } else {
             at
@@ -160,7 +149,7 @@ impl Conversation {
         let took = begun.elapsed();
         Attempt {
             id: self.count,
-            notice,
+            words_error,
             at,
             stamp,
             call,
@@ -171,20 +160,20 @@ impl Conversation {
     }
 }
 
-/// What a user has done, by the page's name for it.
-fn said(name: &str, words: &str) -> Result<Said, Unknown> {
+/// The user's action of this name on the page.
+fn said(action: &str, words: &str) -> Option<Said> {
     let event = |name: &str, key: &str| Said::Event {
         name: name.to_owned(),
         key: key.to_owned(),
     };
-    Ok(match name {
+    Some(match action {
         "text" => Said::Text(words.to_owned()),
         "image" => Said::Image,
         "voice" => Said::Voice((!words.is_empty()).then(|| words.to_owned())),
         "location" => Said::Location(words.to_owned()),
-        "subscribe" | "unsubscribe" => event(name, ""),
+        "subscribe" | "unsubscribe" => event(action, ""),
         "click" => event("CLICK", words),
-        _ => return Err(Unknown),
+        _ => return None,
     })
 }
 

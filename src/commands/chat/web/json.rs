@@ -1,4 +1,4 @@
-//! What the page is told, as JSON.
+//! The page's JSON.
 
 use serde_json::{Map, Value};
 
@@ -17,23 +17,23 @@ use crate::{
     wechat::unix_seconds,
 };
 
-/// How much of an answer is shown: it may be some web page, and a reply has 2 KiB or so.
+/// Longest part of an answer that is shown: a reply has some 2 KiB, a web page may have any length.
 const MAX_SHOWN_CHARS: usize = 16 * 1024;
 
-/// Whom the page is about. `limit`: how many exchanges are kept.
+/// The bot and the page's settings. `limit`: the number of exchanges that are kept.
 pub(super) fn about_json(bot: &Bot, language: Option<Language>, limit: usize) -> Value {
     let language = language.map(|language| match language {
         Language::English => "en",
         Language::Chinese => "zh",
     });
     let mode = bot.wechat.crypt.as_ref().map_or("plaintext", |_| "secure");
-    object()
-        .with("language", language.into())
-        .with("own", bot.is_own().into())
-        .with("url", bot.url().to_string().into())
-        .with("mode", mode.into())
-        .with("limit", limit.into())
-        .into()
+    let mut json = Map::new();
+    set(&mut json, "language", language.into());
+    set(&mut json, "own", bot.is_own().into());
+    set(&mut json, "url", bot.url().to_string().into());
+    set(&mut json, "mode", mode.into());
+    set(&mut json, "limit", limit.into());
+    json.into()
 }
 
 /// Everything about an exchange.
@@ -43,34 +43,30 @@ pub(super) fn exchange_json(
     attempt: &Attempt,
     judgement: &Judgement,
 ) -> Value {
-    let Request { kind, words, .. } = request;
-    let notice = attempt.notice.as_ref().map(|error| words_json(error));
-    let milliseconds = u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX);
+    let words_error = attempt.words_error.as_ref().map(|error| words_json(error));
     let answer = attempt.answer.as_ref().ok();
-    object()
-        .with("id", attempt.id.into())
-        .with("at", unix_seconds(attempt.at).into())
-        .with("notice", notice.into())
-        .with("log", attempt.log.clone().into())
-        .with("manner", request.manner.name().into())
-        .with("of", request.of.into())
-        .with(
-            "said",
-            object()
-                .with("type", kind.as_str().into())
-                .with("words", words.as_str().into())
-                .into(),
-        )
-        .with("request", request_json(bot, request, attempt))
-        .with(
-            "answer",
-            answer.map(|answer| answer_json(&bot.wechat, answer)).into(),
-        )
-        .with("ms", milliseconds.into())
-        .with("outcome", judgement.outcome.into())
-        .with("words", judgement.heard.as_ref().and_then(read).into())
-        .with("finding", finding_json(&judgement.finding))
-        .into()
+    let answer = answer.map(|answer| answer_json(&bot.wechat, answer));
+    let milliseconds = u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX);
+    let mut json = Map::new();
+    set(&mut json, "id", attempt.id.into());
+    set(&mut json, "at", unix_seconds(attempt.at).into());
+    set(&mut json, "words_error", words_error.into());
+    set(&mut json, "log", attempt.log.clone().into());
+    set(&mut json, "kind", request.kind.name().into());
+    set(&mut json, "of", request.of.into());
+    set(&mut json, "action", request.action.as_str().into());
+    set(&mut json, "said", request.words.as_str().into());
+    set(&mut json, "request", request_json(bot, request, attempt));
+    set(&mut json, "answer", answer.into());
+    set(&mut json, "ms", milliseconds.into());
+    set(&mut json, "outcome", judgement.outcome.into());
+    set(
+        &mut json,
+        "reply",
+        judgement.heard.as_ref().and_then(read).into(),
+    );
+    set(&mut json, "finding", finding_json(&judgement.finding));
+    json.into()
 }
 
 fn request_json(bot: &Bot, request: &Request, attempt: &Attempt) -> Value {
@@ -79,29 +75,34 @@ fn request_json(bot: &Bot, request: &Request, attempt: &Attempt) -> Value {
     let opened = request.push.as_ref().filter(|_| bot.wechat.crypt.is_some());
     let signings = bot.wechat.signings(&attempt.stamp, call);
     let line = format!("{method} {} HTTP/1.1", bot.url().target(&call.query));
-    object()
-        .with("line", line.into())
-        .with("query", pairs(query_fields(&call.query)))
-        .with("signings", signings.iter().map(signing_json).collect())
-        .with("body", call.body.clone().into())
-        .with("opened", opened.map(Push::to_xml).into())
-        .into()
+    let mut json = Map::new();
+    set(&mut json, "line", line.into());
+    set(&mut json, "query", pairs(query_fields(&call.query)));
+    set(
+        &mut json,
+        "signings",
+        signings.iter().map(signing_json).collect(),
+    );
+    set(&mut json, "body", call.body.clone().into());
+    set(&mut json, "opened", opened.map(Push::to_xml).into());
+    json.into()
 }
 
 /// The Token itself is left out: it is shown only when it is asked for.
 fn signing_json(signing: &Signing) -> Value {
     let parts = signing.parts.iter().map(|(name, text)| {
         let text = (*name != "Token").then_some(text.as_str());
-        object()
-            .with("name", (*name).into())
-            .with("value", text.into())
+        let mut json = Map::new();
+        set(&mut json, "name", (*name).into());
+        set(&mut json, "value", text.into());
+        Value::from(json)
     });
-    object()
-        .with("name", signing.name.into())
-        .with("parts", parts.collect())
-        .with("right", signing.right.as_str().into())
-        .with("given", signing.given.as_str().into())
-        .into()
+    let mut json = Map::new();
+    set(&mut json, "name", signing.name.into());
+    set(&mut json, "parts", parts.collect());
+    set(&mut json, "right", signing.right.as_str().into());
+    set(&mut json, "given", signing.given.as_str().into());
+    json.into()
 }
 
 fn answer_json(wechat: &WeChat, answer: &Answer) -> Value {
@@ -109,15 +110,15 @@ fn answer_json(wechat: &WeChat, answer: &Answer) -> Value {
         Ok(Heard::Reply(reply)) if reply.encrypted => Some(reply.xml),
         _ => None,
     };
-    object()
-        .with("status", answer.status.into())
-        .with("headers", pairs(answer.headers.clone()))
-        .with("body", shown(&answer.body).into())
-        .with("opened", opened.into())
-        .into()
+    let mut json = Map::new();
+    set(&mut json, "status", answer.status.into());
+    set(&mut json, "headers", pairs(answer.headers.clone()));
+    set(&mut json, "body", shown(&answer.body).into());
+    set(&mut json, "opened", opened.into());
+    json.into()
 }
 
-/// As text, and no more of it than there is to look at.
+/// A body as text, cut to what is shown.
 fn shown(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let mut chars = text.chars();
@@ -134,42 +135,25 @@ fn finding_json(finding: &Finding) -> Value {
         Finding::Warning(warning) => (true, words_json(warning), Value::Null),
         Finding::Wrong(fault) => (false, words_json(fault), words_json(&Fix(fault))),
     };
-    object()
-        .with("good", is_good.into())
-        .with("seen", seen)
-        .with("fix", fix)
-        .into()
+    let mut json = Map::new();
+    set(&mut json, "good", is_good.into());
+    set(&mut json, "seen", seen);
+    set(&mut json, "fix", fix);
+    json.into()
 }
 
-/// In every language, since the page's can be changed.
+/// In both languages: the page can change between them.
 fn words_json(words: &dyn Say) -> Value {
-    object()
-        .with("en", words.to_string().into())
-        .with("zh", words.chinese().into())
-        .into()
+    let mut json = Map::new();
+    set(&mut json, "en", words.to_string().into());
+    set(&mut json, "zh", words.chinese().into());
+    json.into()
 }
 
-/// An object that grows by one field at a time: all fields at once, or as the macro of the library
-/// writes them, take much more of the binary.
-#[derive(Default)]
-pub(super) struct Object(Map<String, Value>);
-
-pub(super) fn object() -> Object {
-    Object::default()
-}
-
-impl Object {
-    #[inline(never)]
-    pub(super) fn with(mut self, name: &str, value: Value) -> Self {
-        self.0.insert(name.to_owned(), value);
-        self
-    }
-}
-
-impl From<Object> for Value {
-    fn from(object: Object) -> Self {
-        Self::Object(object.0)
-    }
+/// Adds a field. As the library's macro does it, the same takes much more of the binary.
+#[inline(never)]
+fn set(json: &mut Map<String, Value>, name: &str, value: Value) {
+    json.insert(name.to_owned(), value);
 }
 
 fn pairs(pairs: Vec<(String, String)>) -> Value {
@@ -179,13 +163,10 @@ fn pairs(pairs: Vec<(String, String)>) -> Value {
         .collect()
 }
 
-/// What the user reads; of a reply that is no text, its type in brackets.
+/// The user's view of a reply.
 fn read(heard: &Heard) -> Option<String> {
-    let Heard::Reply(reply) = heard else {
-        return None;
-    };
-    Some(match (reply.field("Content"), reply.field("MsgType")) {
-        (Some(content), _) => content.to_owned(),
-        (None, kind) => format!("[{}]", kind.unwrap_or_default()),
-    })
+    match heard {
+        Heard::Reply(reply) => Some(reply.text()),
+        Heard::Acknowledged => None,
+    }
 }
