@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     callback::{Callback, Rejection},
-    exchange::{self, Outcome, Response, is_browser, read_body},
+    exchange::{self, Outcome, Response, accepts_html, read_body},
     joke::Jokes,
 };
 
@@ -46,7 +46,7 @@ impl CgiRequest {
             method: variable("REQUEST_METHOD")?,
             path: part("SCRIPT_NAME") + &part("PATH_INFO"),
             peer: part("REMOTE_ADDR").parse().ok(),
-            is_browsers: is_browser(&part("HTTP_ACCEPT")),
+            is_browsers: accepts_html(&part("HTTP_ACCEPT")),
             query: part("QUERY_STRING"),
             length: variable("CONTENT_LENGTH").and_then(|text| text.parse().ok()),
         })

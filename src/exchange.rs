@@ -14,34 +14,34 @@ use crate::{
     entropy,
 };
 
-/// What a browser gets that opens the address which was meant for WeChat.
+/// Page for a browser that opens the address meant for WeChat.
 const BROWSER_PAGE: &str = include_str!("browser.html");
 
-/// Whether whoever sends this `Accept` header shows web pages to somebody.
-pub(crate) fn is_browser(accept: &str) -> bool {
+/// Whether an `Accept` header is a browser's.
+pub(crate) fn accepts_html(accept: &str) -> bool {
     accept.to_ascii_lowercase().contains("text/html")
 }
 
-/// What goes back, and what the log tells of it.
+/// Response to a request, and its line in the log.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
     content_type: &'static str,
-    /// The methods that are taken, where another one was refused for it.
+    /// Methods that the path takes, if the response refuses another one.
     allow: Option<&'static str>,
     pub(crate) body: Vec<u8>,
-    /// What was answered, for the log, and how much its owner should care.
+    /// For the log: the MsgType or `-`, and the kind of the answer.
     pub(crate) said: Cow<'static, str>,
     pub(crate) level: Level,
 }
 
-/// What came of a message.
+/// Outcome of a message.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Respond(Response),
-    /// The query was admitted, and the body is of this length and still to come.
+    /// The query was admitted; the body of this length is still to come.
     AwaitBody(usize),
-    /// A joke is still to come; with it, the message is finished.
+    /// The joke that finishes the answer is still to come.
     AwaitJoke(Pending),
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn shake_hands(
 }
 
 /// Answers a message, whose body is not touched before its query has proved to be WeChat's. `body`
-/// gives so many bytes, `joke` a joke, or none if it is still to come.
+/// reads a body of the given length; it and `joke` return `None` for what is still to come.
 pub(crate) fn answer(
     callback: &mut Callback,
     query: &str,
@@ -79,7 +79,7 @@ pub(crate) fn answer(
     }
 }
 
-/// Answers a message that was waiting for a joke.
+/// Answers a message that has waited for a joke.
 pub(crate) fn finish(
     callback: &mut Callback,
     pending: Pending,
@@ -116,7 +116,7 @@ impl Response {
         }
     }
 
-    /// A monitor's question, which is no news.
+    /// Answer to a health check, logged at debug.
     pub(crate) fn healthy() -> Self {
         Self {
             level: Level::Debug,
@@ -124,8 +124,8 @@ impl Response {
         }
     }
 
-    /// The same for somebody who sits at a browser: a refusal that says what is here. Nothing of it
-    /// depends on the account.
+    /// The same for a browser: a 403 becomes a page that says what is here, the same for every
+    /// account.
     #[must_use]
     pub(crate) fn for_browser(self) -> Self {
         match self.status {
@@ -138,8 +138,7 @@ impl Response {
         }
     }
 
-    /// Writes what HTTP and CGI have in common: headers, an empty line, and the body unless it was
-    /// not asked for.
+    /// Writes what HTTP and CGI have in common: headers, an empty line, and the body if asked for.
     pub(crate) fn write_to(&self, mut out: impl Write, with_body: bool) -> io::Result<()> {
         write!(out, "Content-Type: {}\r\n", self.content_type)?;
         if let Some(methods) = self.allow {

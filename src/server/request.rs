@@ -12,7 +12,7 @@ use tiny_http::{Method, Request, StatusCode};
 use super::connection::{Connection, has_unclear_length};
 use crate::{
     access_log::Line,
-    exchange::{Response, is_browser},
+    exchange::{Response, accepts_html},
     survival::health::Health,
 };
 
@@ -145,7 +145,7 @@ impl Call {
     pub(super) fn is_browsers(&self) -> bool {
         let mut headers = self.request.headers().iter();
         let accept = headers.find(|header| header.field.equiv("Accept"));
-        accept.is_some_and(|header| is_browser(header.value.as_str()))
+        accept.is_some_and(|header| accepts_html(header.value.as_str()))
     }
 }
 
