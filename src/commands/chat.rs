@@ -33,7 +33,7 @@ use crate::{
     survival::health::Health,
 };
 
-/// The OpenID of whoever sits at the terminal.
+/// OpenID of the user at the terminal or the page.
 const USER: &str = "oDaoxiaoChat";
 
 const PROMPT: &str = "> ";

@@ -484,6 +484,11 @@ fn everything_a_user_can_do_is_answered_and_stays_when_the_page_is_loaded_again(
          return now.includes(time) && /^\\d\\d:\\d\\d$/.test(time)",
     );
     assert_eq!(time, true);
+    // So much can be sent, and no more be written.
+    write(&browser, &"长".repeat(2500));
+    let length = browser
+        .run("return [...document.querySelectorAll('.mine .bubble')].at(-1).innerText.length");
+    assert_eq!(length, 2000);
     for button in ["image", "location"] {
         after(&browser, || browser.click(&format!("[data-do={button}]")));
         assert_eq!(last_bubble(&browser), "我只认得字，发句话给我吧。");
@@ -523,7 +528,7 @@ fn everything_a_user_can_do_is_answered_and_stays_when_the_page_is_loaded_again(
     );
     let before = browser.text("#talk");
     browser.open(&url(&page), DESKTOP);
-    browser.wait("document.querySelectorAll('.details').length === 8");
+    browser.wait("document.querySelectorAll('.details').length === 9");
     assert_eq!(browser.text("#talk"), before);
     assert_eq!(browser.text("#menu"), "我的\nxyz\n菜单…");
     assert_clean(&browser, &page);

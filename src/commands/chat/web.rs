@@ -57,7 +57,7 @@ const NOT_FOUND: Refusal = Refusal("404 Not Found");
 const BROKEN: Refusal = Refusal("500 Internal Server Error");
 
 /// Headers of an answer beside those that all have, and its body.
-type Answer = (String, String);
+type Content = (String, String);
 
 const TEXT: &str = "Content-Type: text/plain\r\n";
 
@@ -178,7 +178,7 @@ impl Page {
         }
     }
 
-    fn route(&mut self, request: &mut Request) -> Result<Answer, Refusal> {
+    fn route(&mut self, request: &mut Request) -> Result<Content, Refusal> {
         match (request.method(), path_of(request.url())) {
             (Method::Get, "/") => page(),
             (Method::Get, "/api/talk") => Ok(json(self.conversation.json(self.language))),
@@ -213,7 +213,7 @@ fn asked(request: &mut Request) -> Result<Vec<(String, String)>, Refusal> {
 
 /// The page. It may use its own script and style only, load nothing from elsewhere, and be in no
 /// frame of another page.
-fn page() -> Result<Answer, Refusal> {
+fn page() -> Result<Content, Refusal> {
     let nonce = entropy::token().map_err(|_| BROKEN)?;
     let nonce = nonce.as_str();
     let headers = format!(
@@ -225,7 +225,7 @@ fn page() -> Result<Answer, Refusal> {
     Ok((headers, PAGE.replace(NONCE, nonce)))
 }
 
-fn json(body: String) -> Answer {
+fn json(body: String) -> Content {
     ("Content-Type: application/json\r\n".to_owned(), body)
 }
 

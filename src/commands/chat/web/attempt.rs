@@ -84,7 +84,11 @@ pub(super) fn judge(
             let genuine = first.unwrap_or(&Heard::Acknowledged);
             refused(wechat, answer, message::forged(wechat, answer, genuine))
         }
-        Kind::Late => refused(wechat, answer, message::rejected(wechat, answer, Fault::Replayed)),
+        Kind::Late => refused(
+            wechat,
+            answer,
+            message::rejected(wechat, answer, Fault::Replayed),
+        ),
         _ => replied(bot, push, answer, first),
     }
 }

@@ -14,7 +14,7 @@ use super::{
     json::{about_json, exchange_json},
 };
 use crate::{
-    commands::doctor::stranger,
+    commands::{chat::USER, doctor::stranger},
     language::Language,
     simulator::{
         Heard, Push, Said, Stamp,
@@ -23,9 +23,6 @@ use crate::{
     },
     wechat::unix_seconds,
 };
-
-/// OpenID of the page's user.
-const USER: &str = "oDaoxiaoChat";
 
 /// Age of a request that a good server refuses for it.
 const LATE: Duration = Duration::from_secs(60 * 60);
