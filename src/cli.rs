@@ -149,7 +149,7 @@ fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
 }
 
 /// Says what is wrong with the command line, or shows the help that was asked for.
-fn refuse(error: Error) -> ExitCode {
+fn refuse(mut error: Error) -> ExitCode {
     if error.kind() == ErrorKind::UnknownArgument
         && let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
         && let Some(secret) = secrets::on_command_line(flag)
@@ -166,10 +166,14 @@ fn refuse(error: Error) -> ExitCode {
     }
     let variable = variable(&error);
     commands::give_up(&match Language::current() {
-        Language::English => match variable {
-            Some(name) => name_variable(error, &name).to_string(),
-            None => error.to_string(),
-        },
+        Language::English => {
+            if let Some(name) = variable {
+                let tip = format!("the value is from the variable {name}").into();
+                let tips = ContextValue::StyledStrs(vec![tip]);
+                error.insert(ContextKind::Suggested, tips);
+            }
+            error.to_string()
+        }
         Language::Chinese => {
             let from = variable.map(|name| format!("（来自环境变量 {name}）"));
             let text = help::error_in_chinese(&error) + &from.unwrap_or_default();
@@ -191,16 +195,6 @@ fn variable(error: &Error) -> Option<String> {
         given.starts_with(flag) || given == value
     });
     (env::var_os(&variable).is_some() && !is_given).then_some(variable)
-}
-
-/// Adds to an error about a flag's value that it comes from a variable.
-fn name_variable(mut error: Error, variable: &str) -> Error {
-    let tip = format!("the value is from the variable {variable}");
-    error.insert(
-        ContextKind::Suggested,
-        ContextValue::StyledStrs(vec![tip.into()]),
-    );
-    error
 }
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ english! { Fix<'_>, 0:
     Fault::BrowsersOnly(_) => "have the firewall let everyone through on this path: WeChat isn't a browser and calls itself Mozilla/4.0";
     Fault::NothingHere => "fix the path in the URL: daoxiao answers at / and /wechat unless --path says otherwise";
     Fault::NoGet(_) => "have the server answer GET and POST at this path";
-    Fault::RefusedHandshake { stale: None, .. } | Fault::NoEcho { stale: None, .. } => "make the Token the same in three places, WECHAT_TOKEN here, WECHAT_TOKEN of the bot and the platform's form, and have the proxy, if there is one, keep what follows the ? in the URL";
+    Fault::RefusedHandshake { stale: None, .. } | Fault::NoEcho { stale: None, .. } => "make the Token the same in three places: WECHAT_TOKEN here, WECHAT_TOKEN of the bot, and the platform's form; and have any proxy keep what follows the ? in the URL";
     Fault::RefusedHandshake { stale: Some(apart), .. } | Fault::NoEcho { stale: Some(apart), .. } => "set the clocks right: the server's and this machine's differ by {apart} s";
     Fault::OtherStatus(_) => "respond with status 200: WeChat may accept no other";
     Fault::WebPage => "make the URL lead to the bot: this address, path or proxy leads to a website";

@@ -121,26 +121,22 @@ fn parts(text: &str) -> Vec<String> {
 
 /// What is wrong with the command line, in Chinese.
 pub(crate) fn error_in_chinese(error: &Error) -> String {
-    let argument = context(error, &[ContextKind::InvalidArg]);
-    let value = context(error, &[ContextKind::InvalidValue]);
+    let known = |kind| context(error, &[kind]);
+    let argument = known(ContextKind::InvalidArg);
+    let value = known(ContextKind::InvalidValue);
     let said = match error.kind() {
         ErrorKind::InvalidValue if value.is_empty() => format!("{argument} 后面要有值"),
-        ErrorKind::InvalidValue => format!("{argument} 的值“{value}”不能用"),
-        ErrorKind::ValueValidation => {
-            let reason = std::error::Error::source(error).map(ToString::to_string);
-            format!(
-                "{argument} 的值“{value}”不能用：{}",
-                reason.unwrap_or_default()
-            )
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            let reason = std::error::Error::source(error).map(|reason| format!("：{reason}"));
+            let reason = reason.unwrap_or_default();
+            format!("{argument} 的值“{value}”不能用{reason}")
         }
         ErrorKind::UnknownArgument => format!("没有 {argument} 这个参数"),
         ErrorKind::InvalidSubcommand => {
-            let command = context(error, &[ContextKind::InvalidSubcommand]);
-            format!("没有 {command} 这个命令")
+            format!("没有 {} 这个命令", known(ContextKind::InvalidSubcommand))
         }
         ErrorKind::ArgumentConflict => {
-            let prior = context(error, &[ContextKind::PriorArg]);
-            format!("{argument} 不能和 {prior} 一起用")
+            format!("{argument} 不能和 {} 一起用", known(ContextKind::PriorArg))
         }
         ErrorKind::MissingRequiredArgument => format!("缺少 {argument}"),
         ErrorKind::TooManyValues => format!("{argument} 的值太多"),
@@ -152,14 +148,13 @@ pub(crate) fn error_in_chinese(error: &Error) -> String {
         ContextKind::SuggestedSubcommand,
         ContextKind::SuggestedValue,
     ];
-    let hint = match context(error, &similar).as_str() {
-        "" => String::new(),
-        similar => format!("。是不是 {similar}？"),
-    };
-    said + &hint
+    match context(error, &similar).as_str() {
+        "" => said,
+        similar => format!("{said}。是不是 {similar}？"),
+    }
 }
 
-/// What clap knows of an error, by kind; of several kinds it knows one.
+/// The error's context of these kinds, of which clap sets at most one.
 pub(crate) fn context(error: &Error, kinds: &[ContextKind]) -> String {
     let texts = kinds.iter().map(|kind| match error.get(*kind) {
         Some(ContextValue::String(text)) => text.clone(),

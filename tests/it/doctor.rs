@@ -68,7 +68,7 @@ const WELL: &str =
     "Everything works from here. WeChat needs the bot's public address: run doctor with that too.";
 
 const SAME_TOKEN: [&str; 2] = [
-    "make the Token the same in three places, WECHAT_TOKEN here, WECHAT_TOKEN of the bot and the platform's form, and have the proxy, if there is one, keep what follows the ? in the URL",
+    "make the Token the same in three places: WECHAT_TOKEN here, WECHAT_TOKEN of the bot, and the platform's form; and have any proxy keep what follows the ? in the URL",
     "让三处的 Token 相同：这里的环境变量 WECHAT_TOKEN、机器人的 WECHAT_TOKEN、公众平台表单里填的 Token；有反向代理的，还要让它保留 URL 里 ? 后面的部分",
 ];
 
@@ -1034,7 +1034,7 @@ const OTHER_ECHOSTR: &[(Answer, Told)] = &[
         Told {
             english: [
                 "handshake: \"12\" came back instead of echostr",
-                "make the Token the same in three places, WECHAT_TOKEN here, WECHAT_TOKEN of the bot and the platform's form, and have the proxy, if there is one, keep what follows the ? in the URL",
+                "make the Token the same in three places: WECHAT_TOKEN here, WECHAT_TOKEN of the bot, and the platform's form; and have any proxy keep what follows the ? in the URL",
             ],
             chinese: [
                 "验证 URL：返回的是“12”，不是 echostr",

@@ -367,9 +367,8 @@ fn what_a_foreign_server_says_cannot_move_the_cursor_or_turn_the_text() {
     let fake = Fake::start(|_| answer("403 Forbidden", "\x1b]0;owned\x07"));
     assert_eq!(
         run(with_token(&["say", "--url", &fake.url(), "a"]), "").err,
-        "error: refused with 403: \\u{1b}]0;owned\\u{7}\nDo this first: make the Token the \
-         same in three places, WECHAT_TOKEN here, WECHAT_TOKEN of the bot and the platform's form, and \
-         have the proxy, if there is one, keep what follows the ? in the URL.\n"
+        "error: refused with 403: \\u{1b}]0;owned\\u{7}\nDo this first: make the Token the same in three places: WECHAT_TOKEN here, \
+         WECHAT_TOKEN of the bot, and the platform's form; and have any proxy keep what follows the ? in the URL.\n"
     );
 }
 
@@ -383,9 +382,8 @@ fn say_refused_with_403_says_what_to_do() {
     ]);
     assert_eq!(
         run(command, "").err,
-        "error: refused with 403: forbidden\nDo this first: make the Token the same in three \
-         places, WECHAT_TOKEN here, WECHAT_TOKEN of the bot and the platform's form, and have the \
-         proxy, if there is one, keep what follows the ? in the URL.\n"
+        "error: refused with 403: forbidden\nDo this first: make the Token the same in three places: WECHAT_TOKEN here, \
+         WECHAT_TOKEN of the bot, and the platform's form; and have any proxy keep what follows the ? in the URL.\n"
     );
 }
 
