@@ -220,9 +220,7 @@ impl Display for Line {
     }
 }
 
-english! { FileReport:
-    Self { path, jokes } => "{}: jokes: {jokes}", path.display();
-}
+english! { FileReport: Self { path, jokes } => "{}: jokes: {jokes}", path.display(); }
 
 impl Display for Report<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {

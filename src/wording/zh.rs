@@ -54,9 +54,7 @@ chinese! { CommandError:
     Self::Environment(error) => "{}", error.chinese();
 }
 
-chinese! { LanguageError:
-    Self => "可用的值是 zh 和 en";
-}
+chinese! { LanguageError: Self => "可用的值是 zh 和 en"; }
 
 chinese! { ValueError:
     Self::Number { min, max } => "应为 {min} 到 {max} 之间的整数";
@@ -72,9 +70,7 @@ chinese! { WordsFileError:
     Self::Wrong { path, error } => "{}：{}", path.display(), error.chinese();
 }
 
-chinese! { WordsError:
-    Self { line, reason } => "第 {line} 行：{}", reason.chinese();
-}
+chinese! { WordsError: Self { line, reason } => "第 {line} 行：{}", reason.chinese(); }
 
 chinese! { Reason:
     Self::Toml(reason) => "{reason}";
@@ -99,29 +95,12 @@ chinese! { EnvironmentError:
     Self::OnCommandLine { flag, variable } => "{flag}：密钥写在命令行里，别的程序也看得到；请设置环境变量 {variable}";
 }
 
-chinese! { TokenError:
-    Self => "Token 应为 3 到 32 个字母或数字";
-}
-
-chinese! { EncodingAesKeyError:
-    Self => "EncodingAESKey 应为 43 个字母或数字";
-}
-
-chinese! { AppIdError:
-    Self => "AppID 应为 1 到 64 个字母或数字，例如 wxb11529c136998cb6";
-}
-
-chinese! { UrlError:
-    Self => "应为 http://127.0.0.1:8080/wechat 这样的 URL，只含 ASCII 字符，端口从 1 到 65535，也可以不写";
-}
-
-chinese! { OutputError:
-    Self(error) => "写不了标准输出：{}", error.chinese();
-}
-
-chinese! { InputError:
-    Self(error) => "读不了标准输入：{}", error.chinese();
-}
+chinese! { TokenError: Self => "Token 应为 3 到 32 个字母或数字"; }
+chinese! { EncodingAesKeyError: Self => "EncodingAESKey 应为 43 个字母或数字"; }
+chinese! { AppIdError: Self => "AppID 应为 1 到 64 个字母或数字，例如 wxb11529c136998cb6"; }
+chinese! { UrlError: Self => "应为 http://127.0.0.1:8080/wechat 这样的 URL，只含 ASCII 字符，端口从 1 到 65535，也可以不写"; }
+chinese! { OutputError: Self(error) => "写不了标准输出：{}", error.chinese(); }
+chinese! { InputError: Self(error) => "读不了标准输入：{}", error.chinese(); }
 
 impl Say for StartError {
     fn chinese(&self) -> String {
@@ -148,9 +127,7 @@ chinese! { SupervisorError:
     Self::Worker(reason) => "工作进程启动失败：{reason}";
 }
 
-chinese! { NoSupervisor:
-    Self => "{VARIABLE} 是程序自己用的变量，不能设置";
-}
+chinese! { NoSupervisor: Self => "{VARIABLE} 是程序自己用的变量，不能设置"; }
 
 chinese! { SayError:
     Self::NoWords => "没有消息内容：请写上 TEXT，或从标准输入传入";

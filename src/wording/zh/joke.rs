@@ -44,9 +44,7 @@ impl Say for Report<'_> {
     }
 }
 
-chinese! { FileReport:
-    Self { path, jokes } => "{}：笑话 {jokes} 条", path.display();
-}
+chinese! { FileReport: Self { path, jokes } => "{}：笑话 {jokes} 条", path.display(); }
 
 chinese! { CharsetReason:
     Self::Set => "按 --joke-charset";
@@ -146,9 +144,7 @@ chinese! { UrlError:
     Self::Parse(error) => "不是正确的 URL（{error}）";
 }
 
-chinese! { CharsetError:
-    Self => "没有这种编码；可用的有 utf-8、gb2312、gbk、gb18030、big5，以及 WHATWG 编码标准里的其他名称";
-}
+chinese! { CharsetError: Self => "没有这种编码；可用的有 utf-8、gb2312、gbk、gb18030、big5，以及 WHATWG 编码标准里的其他名称"; }
 
 impl Say for SelectorError {
     fn chinese(&self) -> String {
