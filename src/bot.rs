@@ -2,7 +2,7 @@
 
 use crate::{
     wechat::message::{Message, MessageKind},
-    words::{Action, How, Words},
+    words::{Action, Input, Words},
 };
 
 /// Decides what to do with a message. `after_joke` tells that the user was just told one; `pick`
@@ -13,10 +13,10 @@ pub(crate) fn decide(
     after_joke: bool,
     pick: impl Fn(usize) -> usize,
 ) -> Action {
-    let hear = |how, text: &str| words.hear(how, text, after_joke, pick).0;
+    let hear = |input, text: &str| words.hear(input, text, after_joke, pick).0;
     match &message.kind {
-        MessageKind::Text(Some(text)) => hear(How::Written, text),
-        MessageKind::Voice(Some(text)) => hear(How::Spoken, text),
+        MessageKind::Text(Some(text)) => hear(Input::Text, text),
+        MessageKind::Voice(Some(text)) => hear(Input::Speech, text),
         MessageKind::Voice(None) | MessageKind::Wordless(_) => words.no_words(),
         MessageKind::Event { name, .. } if name.eq_ignore_ascii_case("subscribe") => {
             words.welcome()
@@ -24,7 +24,7 @@ pub(crate) fn decide(
         MessageKind::Event {
             name,
             key: Some(key),
-        } if name.eq_ignore_ascii_case("CLICK") => hear(How::Chosen, key),
+        } if name.eq_ignore_ascii_case("CLICK") => hear(Input::MenuKey, key),
         MessageKind::Text(None) | MessageKind::Event { .. } | MessageKind::Unknown => {
             Action::Acknowledge
         }

@@ -13,7 +13,7 @@ use crate::{
     language::say,
     printable::printable,
     wechat::reply::MAX_CONTENT_BYTES,
-    words::{Action, How},
+    words::{Action, Input},
 };
 
 const HELP: &str = "\
@@ -39,7 +39,7 @@ pub(crate) fn run(command: &WordsCommand) -> Result<ExitCode, CommandError> {
     let mut after_joke = false;
     for line in lines() {
         let line = line.map_err(CommandError::failure)?;
-        let (action, rule) = words.hear(How::Written, &line, after_joke, |count| {
+        let (action, rule) = words.hear(Input::Text, &line, after_joke, |count| {
             fastrand::usize(..count)
         });
         after_joke = action == Action::TellJoke;

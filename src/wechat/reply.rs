@@ -64,23 +64,28 @@ impl Content {
     }
 }
 
-/// Whether a text of such characters alone shows nothing: blanks, marks of direction, of joining,
-/// of variation, fillers.
+/// Whether a text of only such characters shows nothing: whitespace, and what Unicode calls default
+/// ignorable, such as marks of direction, of joining, of variation.
 pub(crate) fn is_invisible(char: char) -> bool {
     char.is_whitespace()
         || matches!(
             char,
             '\u{7f}'
                 | '\u{ad}'
-                | '\u{115f}'
-                | '\u{1160}'
-                | '\u{180e}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
                 | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202f}'
-                | '\u{2060}'..='\u{2064}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
                 | '\u{3164}'
                 | '\u{fe00}'..='\u{fe0f}'
                 | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fff8}'
+                | '\u{e0000}'..='\u{e0fff}'
         )
 }
 

@@ -3,7 +3,7 @@ use super::*;
 const FIRST: fn(usize) -> usize = |_| 0;
 
 fn hear(words: &Words, text: &str) -> (Action, Rule) {
-    words.hear(How::Written, text, false, FIRST)
+    words.hear(Input::Text, text, false, FIRST)
 }
 
 fn says(text: &str) -> Action {
@@ -118,12 +118,12 @@ fn a_refusal_is_no_wish_for_a_joke() {
 fn another_joke_is_told_to_who_was_just_told_one() {
     let words = Words::default();
     for again in ["再讲一个", "换一个", " 再来一个！"] {
-        let after = words.hear(How::Written, again, true, FIRST);
+        let after = words.hear(Input::Text, again, true, FIRST);
         assert_eq!(after, (Action::TellJoke, Rule::Again), "{again}");
         assert_eq!(hear(&words, again).1, Rule::Otherwise);
     }
     assert_eq!(
-        words.hear(How::Written, "换一个吧", true, FIRST).1,
+        words.hear(Input::Text, "换一个吧", true, FIRST).1,
         Rule::Otherwise
     );
 }
@@ -150,7 +150,7 @@ fn the_first_reply_in_the_file_wins_wherever_its_words_stand() {
     ] {
         assert_eq!(hear(&words, text), expected, "{text}");
     }
-    let second = words.hear(How::Written, "地址", false, |count| count - 1);
+    let second = words.hear(Input::Text, "地址", false, |count| count - 1);
     assert_eq!(second, (says("重庆"), rule(1, 1)));
 }
 
@@ -160,16 +160,16 @@ fn speech_and_menu_items_follow_the_same_rules() {
         "{}[[reply]]\nexactly = [\"地址\"]\nsay = \"成都\"",
         reply("V1_TIME", "9:00")
     ));
-    let hear = |how, text| words.hear(how, text, true, FIRST).0;
-    assert_eq!(hear(How::Spoken, "地址。"), says("成都"));
-    assert_eq!(hear(How::Spoken, "你好。"), says("。好你"));
-    assert_eq!(hear(How::Spoken, "来个笑话。"), Action::TellJoke);
-    assert_eq!(hear(How::Chosen, "v1_time"), says("9:00"));
-    assert_eq!(hear(How::Chosen, "地址"), says("成都"));
-    assert_eq!(hear(How::Chosen, "JOKE_1"), Action::TellJoke);
-    assert_eq!(hear(How::Chosen, "帮助"), says(HELP));
+    let hear = |input, text| words.hear(input, text, true, FIRST).0;
+    assert_eq!(hear(Input::Speech, "地址。"), says("成都"));
+    assert_eq!(hear(Input::Speech, "你好。"), says("。好你"));
+    assert_eq!(hear(Input::Speech, "来个笑话。"), Action::TellJoke);
+    assert_eq!(hear(Input::MenuKey, "v1_time"), says("9:00"));
+    assert_eq!(hear(Input::MenuKey, "地址"), says("成都"));
+    assert_eq!(hear(Input::MenuKey, "JOKE_1"), Action::TellJoke);
+    assert_eq!(hear(Input::MenuKey, "帮助"), says(HELP));
     for other in ["V1_MENU", "地址。", "换一个"] {
-        assert_eq!(hear(How::Chosen, other), Action::Acknowledge, "{other}");
+        assert_eq!(hear(Input::MenuKey, other), Action::Acknowledge, "{other}");
     }
 }
 

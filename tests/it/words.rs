@@ -163,7 +163,15 @@ fn what_is_banned_is_said_in_no_way() {
          [[reply]]\nwords = [\"问\"]\nsay = \"b a d\"\n",
         &["--jokes", jokes.path()],
     );
-    for text in ["词某", "词 \n某", "dab", "ＤＡＢ", "xd a\u{200b}bx", "问"] {
+    for text in [
+        "词某",
+        "词 \n某",
+        "dab",
+        "ＤＡＢ",
+        "xd a\u{200b}bx",
+        "词\u{2066}某",
+        "问",
+    ] {
         assert_eq!(bot.answer_to(text), REFUSAL, "{text:?}");
     }
     assert_eq!(bot.answer_to("某词"), "词某", "it is heard, and not said");
