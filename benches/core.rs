@@ -1,6 +1,6 @@
 //! The work between request and response, with its allocations: `cargo bench --bench core`.
 
-#![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use std::{
     cell::Cell,
@@ -9,13 +9,10 @@ use std::{
 };
 
 use daoxiao::{
-    callback::{Account, Answer, Callback, Randomness},
+    callback::{Account, Answer, Callback, Outcome, Randomness},
     joke::{Page, PageText, Source},
     reverse::reverse,
-    wechat::crypt::MsgCrypt,
-    wechat::message::Message,
-    wechat::reply::Content,
-    wechat::signature::sign,
+    wechat::{crypt::MsgCrypt, message::Message, reply::Content, signature::sign},
     words::Words,
 };
 use divan::{AllocProfiler, Bencher, black_box};
@@ -127,9 +124,10 @@ fn answer(callback: &mut Callback, query: &str, body: &str) -> Answer {
             nonce: NONCE.to_owned(),
         })
     };
-    callback
-        .answer_with(&query, body.as_bytes(), now(), String::new, random)
-        .unwrap()
+    match callback.answer(&query, body.as_bytes(), now(), random) {
+        Ok(Outcome::Answer(answer)) => answer,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn callback(crypt: Option<MsgCrypt>) -> Callback {
@@ -140,7 +138,7 @@ fn callback_with(crypt: Option<MsgCrypt>, words: Words) -> Callback {
     let account = Account {
         token: TOKEN.parse().unwrap(),
         crypt,
-        max_age: Some(Duration::from_secs(300)),
+        max_age: Duration::from_secs(300),
     };
     Callback::new(account, words)
 }

@@ -2,13 +2,11 @@
 //!
 //! The order of a message: [`Callback::admit`] by the query, [`check_length`] by the declared
 //! length, read the body, [`Callback::answer`]. Jokes are not the callback's: where a message asks
-//! for one, `answer` gives [`Outcome::AwaitJoke`], and whoever has a joke, now or later, ends it by
-//! [`Callback::finish`]. Who may wait for the joke on the spot calls [`Callback::answer_with`]
-//! instead of the two.
+//! for one, `answer` gives [`Outcome::AwaitJoke`], and the caller, once it has a joke, ends it by
+//! [`Callback::finish`].
 //!
-//! The same message again is [`Outcome::AwaitJoke`] too while its first asker waits. `finish` takes
-//! a joke only for the first of them that it meets: all get that one, in whatever order they are
-//! finished.
+//! The same message again is [`Outcome::AwaitJoke`] too while the first one waits. The first of
+//! them to be finished takes the joke, and the others repeat it.
 
 mod account;
 mod recent;
@@ -37,7 +35,7 @@ use crate::{
 /// four bytes in compatible mode: 8 KiB, and its encrypted form of 11 KiB beside it.
 pub(crate) const MAX_BODY_BYTES: usize = 24 * 1024;
 
-/// What an answer must not share with any other one.
+/// Random values for one answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Randomness {
     /// Begins an encrypted reply.
@@ -124,11 +122,12 @@ impl Callback {
         Ok(query)
     }
 
-    /// Whoever has seen one signed query can send it again for as long as its timestamp is taken.
+    /// Refuses a timestamp that is further from now than the account allows: a signed query can be
+    /// sent again by anyone who has seen it.
     fn check_age(&self, timestamp: &str, now: SystemTime) -> Result<(), Rejection> {
         let signed_at = seconds(timestamp).ok_or(Rejection::Timestamp)?;
         let now = unix_seconds(now);
-        let allowed = self.account.max_age.map_or(0, |age| age.as_secs());
+        let allowed = self.account.max_age.as_secs();
         let off = signed_at.abs_diff(now);
         if allowed == 0 || off <= allowed {
             return Ok(());
@@ -142,8 +141,8 @@ impl Callback {
 
     /// Answers the message in the body of an admitted request, or says that a joke is wanted first.
     ///
-    /// What is random is asked for by an encrypted reply and by a choice among answers only: the
-    /// system takes longer to give it than a plain reply takes.
+    /// `random` is called only for an encrypted reply or a choice among answers, because the system
+    /// takes longer to give it than a plain reply takes.
     pub fn answer<E>(
         &mut self,
         query: &CallbackQuery<'_>,
@@ -184,21 +183,6 @@ impl Callback {
         let answer = self.say(&message, content, "joke", now, random)?;
         self.recent.told_joke(message.from_user_name, now);
         Ok(answer)
-    }
-
-    /// [`Self::answer`], and [`Self::finish`] at once where a joke is wanted.
-    pub fn answer_with<E>(
-        &mut self,
-        query: &CallbackQuery<'_>,
-        body: &[u8],
-        now: SystemTime,
-        joke: impl FnOnce() -> String,
-        random: impl Fn() -> Result<Randomness, E>,
-    ) -> Result<Answer, Rejection> {
-        match self.answer(query, body, now, &random)? {
-            Outcome::Answer(answer) => Ok(answer),
-            Outcome::AwaitJoke(pending) => self.finish(pending, joke, now, &random),
-        }
     }
 
     /// The response to a message of which this is said, or nothing; it is kept for the next try.

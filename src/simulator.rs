@@ -18,7 +18,7 @@ use crate::{
     printable::printable_lines,
     wechat::{
         crypt::{CryptError, MsgCrypt},
-        reply::{MAX_CONTENT_BYTES, push_cdata},
+        reply::{MAX_CONTENT_BYTES, push_element},
         signature::{Token, check_msg_signature, sign},
         unix_seconds,
         xml::{XmlError, read_strictly},
@@ -253,9 +253,9 @@ impl Push {
 }
 
 fn element(name: &str, text: &str) -> String {
-    let mut xml = format!("<{name}>");
-    push_cdata(&mut xml, text);
-    xml + "</" + name + ">"
+    let mut xml = String::new();
+    push_element(&mut xml, name, text);
+    xml
 }
 
 impl PassiveReply {

@@ -1,5 +1,4 @@
-//! The account's side of the encryption modes: what an envelope holds, and the envelope around a
-//! reply.
+//! One account: its secrets, and reading and sealing bodies by them.
 
 use std::time::{Duration, SystemTime};
 
@@ -23,13 +22,12 @@ pub struct Account {
     pub token: Token,
     /// Encrypts messages; with it, those that are not encrypted are refused.
     pub crypt: Option<MsgCrypt>,
-    /// How far a timestamp may be from now, either way; `None` or zero for any age.
-    pub max_age: Option<Duration>,
+    /// How far a timestamp may be from now, either way; zero for any age.
+    pub max_age: Duration,
 }
 
 impl Account {
-    /// The message in a body: of an account with a key, in its `<Encrypt>`, whatever stands beside
-    /// that.
+    /// Reads the message in a body. With a key, only `<Encrypt>` counts.
     pub(super) fn read(
         &self,
         query: &CallbackQuery<'_>,

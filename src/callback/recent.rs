@@ -18,7 +18,7 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// rounded up.
 const BYTES_BESIDE_TEXT: usize = 256;
 
-/// For so long "another one" means a joke to who was told one.
+/// For so long "another one" means another joke to a user who was told one.
 const LISTENS_FOR: Duration = Duration::from_secs(5 * 60);
 /// Users who may have been told a joke in that time; more are not remembered.
 const MAX_LISTENERS: usize = 4_096;

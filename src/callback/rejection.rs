@@ -89,16 +89,8 @@ impl Rejection {
         }
     }
 
-    /// Whether nothing about the request has proved to be WeChat's.
-    pub fn is_unauthenticated(&self) -> bool {
-        matches!(
-            self,
-            Self::NotFound | Self::MethodNotAllowed { .. } | Self::Query(_) | Self::Signature
-        )
-    }
-
-    /// Whether the account's owner must act, since it may well be WeChat that is refused: whoever
-    /// sent it has the Token, and clocks, keys or programs do not fit.
+    /// Whether the account's owner must act. Such a request is correctly signed, and so probably
+    /// WeChat's own: a clock, a key or a program is wrong.
     pub(crate) fn needs_owner(&self) -> bool {
         matches!(
             self,

@@ -144,7 +144,7 @@ impl Running {
         let account = Account {
             token: wechat.token.clone(),
             crypt: wechat.crypt.clone(),
-            max_age: Some(args.age.max_age),
+            max_age: args.age.max_age,
         };
         let words = Arc::new(args.words.read()?);
         let service = Service {

@@ -138,7 +138,7 @@ pub(super) fn account(token: Token, max_age: Duration) -> Result<Account, Enviro
     Ok(Account {
         token,
         crypt,
-        max_age: Some(max_age),
+        max_age,
     })
 }
 

@@ -123,7 +123,7 @@ impl EncodingAesKey {
     }
 }
 
-/// The last of 43 characters holds two bits too many, and the platform sets them at random.
+/// The last of the 43 characters has two unused bits, which the platform sets at random.
 const TRAILING_BITS_ALLOWED: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     NO_PAD.with_decode_allow_trailing_bits(true),

@@ -5,8 +5,7 @@ use thiserror::Error;
 use crate::wechat::xml::{self, Fields, XmlError};
 
 /// The longest name of a user or an account, of a type or an event. An OpenID has 28 bytes. A reply
-/// says the names again, and must fit into what the system takes of it at once, for the loop writes
-/// it.
+/// repeats the names, and must fit into one write.
 const MAX_NAME_BYTES: usize = 128;
 
 /// Types of messages that have no words in them.
@@ -31,7 +30,7 @@ pub struct Message {
 pub enum MessageKind {
     /// Words, unless they are empty.
     Text(Option<String>),
-    /// A picture, a film, a place on the map or a page, by its `MsgType`.
+    /// An image, video, shortvideo, location or link, by its `MsgType`.
     Wordless(&'static str),
     /// Speech, with the words that were recognized in it when the account has that switched on.
     Voice(Option<String>),
@@ -39,7 +38,7 @@ pub enum MessageKind {
     Event {
         /// The event's name, whose case differs: compare it without.
         name: String,
-        /// What of it was meant, such as the item of a menu.
+        /// The `EventKey`, such as that of a menu item.
         key: Option<String>,
     },
     /// A type that the bot does not know.

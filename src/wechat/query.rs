@@ -6,8 +6,7 @@ use memchr::{memchr, memchr_iter};
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
-/// The longest `echostr`. WeChat's has 19 digits; the loop writes it back, and it must fit into
-/// what the system takes at once.
+/// The longest `echostr`. WeChat's has 19 digits; the answer must fit into one write.
 const MAX_ECHOSTR_BYTES: usize = 1_024;
 /// The longest of the other fields. A signature has 40 bytes.
 const MAX_TEXT_BYTES: usize = 128;
@@ -81,8 +80,8 @@ fn set_text<'a>(
     set(field, name, text, MAX_TEXT_BYTES)
 }
 
-/// Fills a field once: of two values, the one that was checked and the one that is used could
-/// differ.
+/// Sets a field, and refuses a second value: the one that was checked and the one that is used
+/// could differ.
 fn set<'a, T: ToOwned + AsRef<[u8]> + ?Sized>(
     field: &mut Option<Cow<'a, T>>,
     name: &'static str,
@@ -102,7 +101,7 @@ fn set<'a, T: ToOwned + AsRef<[u8]> + ?Sized>(
 /// Why a query cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum QueryError {
-    /// The query has not the named field.
+    /// The named field is missing.
     #[error("the query has no {0}")]
     Missing(&'static str),
     /// The named field stands twice.

@@ -51,16 +51,14 @@ impl Content {
     pub fn xml(&self, to: &str, from: &str, create_time: u64) -> String {
         // The markup takes 150 bytes.
         let mut xml = String::with_capacity(192 + to.len() + from.len() + self.0.len());
-        xml.push_str("<xml><ToUserName>");
-        push_cdata(&mut xml, to);
-        xml.push_str("</ToUserName><FromUserName>");
-        push_cdata(&mut xml, from);
-        xml.push_str("</FromUserName><CreateTime>");
-        xml.push_str(&create_time.to_string());
-        xml.push_str("</CreateTime><MsgType><![CDATA[text]]></MsgType><Content>");
-        push_cdata(&mut xml, &self.0);
-        xml.push_str("</Content></xml>");
-        xml
+        xml.push_str("<xml>");
+        push_element(&mut xml, "ToUserName", to);
+        push_element(&mut xml, "FromUserName", from);
+        let create_time = create_time.to_string();
+        xml.extend(["<CreateTime>", &create_time, "</CreateTime>"]);
+        push_element(&mut xml, "MsgType", "text");
+        push_element(&mut xml, "Content", &self.0);
+        xml + "</xml>"
     }
 }
 
@@ -102,32 +100,28 @@ fn cut_length(text: &str) -> usize {
     length
 }
 
-/// The body of an encrypted reply; `msg_signature` covers the Token, the other three and nothing
-/// else.
+/// The body of an encrypted reply; `msg_signature` signs the Token, the timestamp, the nonce and
+/// the encrypted text.
 #[must_use]
 pub fn encrypted_body(encrypt: &str, msg_signature: &str, timestamp: u64, nonce: &str) -> String {
     let mut xml = String::with_capacity(256 + encrypt.len() + nonce.len());
-    xml.push_str("<xml><Encrypt>");
-    push_cdata(&mut xml, encrypt);
-    xml.push_str("</Encrypt><MsgSignature>");
-    push_cdata(&mut xml, msg_signature);
-    xml.push_str("</MsgSignature><TimeStamp>");
-    xml.push_str(&timestamp.to_string());
-    xml.push_str("</TimeStamp><Nonce>");
-    push_cdata(&mut xml, nonce);
-    xml.push_str("</Nonce></xml>");
-    xml
+    xml.push_str("<xml>");
+    push_element(&mut xml, "Encrypt", encrypt);
+    push_element(&mut xml, "MsgSignature", msg_signature);
+    xml.extend(["<TimeStamp>", &timestamp.to_string(), "</TimeStamp>"]);
+    push_element(&mut xml, "Nonce", nonce);
+    xml + "</xml>"
 }
 
-/// Adds a text as a CDATA section. A `]]>` in it would end the section: it is divided between two.
-pub fn push_cdata(xml: &mut String, text: &str) {
-    xml.push_str("<![CDATA[");
-    if text.contains(']') {
-        xml.push_str(&text.replace("]]>", "]]]]><![CDATA[>"));
+/// Adds an element with a text as a CDATA section. A `]]>` in the text would end the section: it is
+/// divided between two.
+pub fn push_element(xml: &mut String, name: &str, text: &str) {
+    let text = if text.contains(']') {
+        Cow::from(text.replace("]]>", "]]]]><![CDATA[>"))
     } else {
-        xml.push_str(text);
-    }
-    xml.push_str("]]>");
+        text.into()
+    };
+    xml.extend(["<", name, "><![CDATA[", &text, "]]></", name, ">"]);
 }
 
 #[cfg(test)]

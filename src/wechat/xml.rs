@@ -58,7 +58,7 @@ pub(crate) fn read<T, E: From<XmlError>>(
     take(&fields)
 }
 
-/// [`read`] with no pardon for what XML forbids.
+/// [`read`] without repairing what XML forbids.
 pub(crate) fn read_strictly<T, E: From<XmlError>>(
     xml: &str,
     take: impl FnOnce(&Fields<'_>) -> Result<T, E>,
@@ -96,7 +96,7 @@ impl<'x> Fields<'x> {
         if root.tag_name() != "xml".into() {
             return Err(XmlError::Root);
         }
-        // Before a node of that level come all that it is in, which are as many.
+        // A node comes after all that it is in, so the first ones need no look.
         let mut deep = document.descendants().skip(MAX_LEVELS);
         if deep.any(|node| node.ancestors().nth(MAX_LEVELS + 1).is_some()) {
             return Err(XmlError::TooComplex);
@@ -124,7 +124,7 @@ impl<'x> Fields<'x> {
         }
     }
 
-    /// All of them, names and texts.
+    /// Names and texts of all elements.
     pub(crate) fn to_pairs(&self) -> Vec<(String, String)> {
         let pairs = self.0.iter();
         pairs
@@ -132,8 +132,7 @@ impl<'x> Fields<'x> {
             .collect()
     }
 
-    /// A number for all of them together, but for the encrypted form of the same, which differs
-    /// from try to try.
+    /// The hash of all elements but `Encrypt`, which differs between tries of one message.
     pub(crate) fn fingerprint(&self) -> u64 {
         let fields = self.0.iter().filter(|(name, _)| *name != "Encrypt");
         let mut all = String::with_capacity(USUAL_BYTES);

@@ -24,8 +24,7 @@ struct File {
     otherwise: Option<Spanned<String>>,
     joke_words: Option<Vec<Spanned<String>>>,
     help_words: Option<Vec<Spanned<String>>>,
-    #[serde(default)]
-    banned: Vec<Spanned<String>>,
+    banned: Option<Vec<Spanned<String>>>,
     refusal: Option<Spanned<String>>,
     #[serde(default)]
     reply: Vec<Spanned<ReplyTable>>,
@@ -80,8 +79,8 @@ impl Words {
             no_words: content_or(file.no_words, NO_WORDS)?,
             otherwise: file.otherwise.filter(is_text).map(content).transpose()?,
             refusal: Some(content_or(file.refusal, REFUSAL)?),
-            help_words: places.words_or(file.help_words, &HELP_WORDS)?,
-            banned: Finder::new(places.words(file.banned, squeeze)?),
+            help_words: places.words(file.help_words, &HELP_WORDS, fold)?,
+            banned: Finder::new(places.words(file.banned, &[], squeeze)?),
             replies: Vec::with_capacity(file.reply.len()),
             words: Finder::default(),
             exactly: Finder::default(),
@@ -92,7 +91,7 @@ impl Words {
             .refusal
             .take()
             .filter(|text| !words.is_banned(text.as_str()));
-        let joke_words = places.words_or(file.joke_words, &JOKE_WORDS)?;
+        let joke_words = places.words(file.joke_words, &JOKE_WORDS, fold)?;
         words.add_replies(file.reply, joke_words, &places)?;
         Ok(words)
     }
@@ -111,8 +110,8 @@ impl Words {
                 return Err(places.error(start, Reason::NoWords));
             }
             let numbered = |words: Vec<String>| words.into_iter().map(move |word| (word, place));
-            words.extend(numbered(places.words(table.words, fold)?));
-            exactly.extend(numbered(places.words(table.exactly, fold)?));
+            words.extend(numbered(places.words(Some(table.words), &[], fold)?));
+            exactly.extend(numbered(places.words(Some(table.exactly), &[], fold)?));
             let kind = match (table.say, table.r#do) {
                 (Some(say), None) => self.add_texts(&places.contents(say)?),
                 (None, Some(Do::Joke)) => ReplyKind::Joke,
@@ -176,29 +175,21 @@ impl Places {
         contents.collect()
     }
 
-    /// The words as they are compared.
+    /// The words, or else the default ones, as they are compared.
     fn words(
         &self,
-        words: Vec<Spanned<String>>,
+        words: Option<Vec<Spanned<String>>>,
+        default: &[&str],
         fold: fn(&str) -> Cow<'_, str>,
     ) -> Result<Vec<String>, WordsError> {
+        let Some(words) = words else {
+            return Ok(default.iter().map(|word| fold(word).into_owned()).collect());
+        };
         let words = words.into_iter().map(|word| match fold(word.as_ref()) {
             folded if folded.is_empty() => Err(self.error(word.span().start, Reason::EmptyWord)),
             folded => Ok(folded.into_owned()),
         });
         words.collect()
-    }
-
-    /// The words, or else the default ones, as they are compared.
-    fn words_or(
-        &self,
-        words: Option<Vec<Spanned<String>>>,
-        default: &[&str],
-    ) -> Result<Vec<String>, WordsError> {
-        match words {
-            Some(words) => self.words(words, fold),
-            None => Ok(default.iter().map(|word| fold(word).into_owned()).collect()),
-        }
     }
 }
 

@@ -34,7 +34,8 @@ fn fold_char(char: char) -> char {
     }
 }
 
-/// Finds words in a text. They lie in one piece of memory, for there may be many.
+/// Finds words in a text. They lie in one piece of memory, for there may be many: a search by the
+/// `aho-corasick` crate takes 11 bytes for each byte of words, or more.
 #[derive(Debug, Default)]
 pub(super) struct Finder {
     text: String,
@@ -43,6 +44,8 @@ pub(super) struct Finder {
     /// A bit for each beginning of a word, its first three characters or all of them, by their
     /// hash: most places in a text need no second look.
     beginnings: Vec<u64>,
+    /// How many characters the shortest of these beginnings has after the first one.
+    shortest: usize,
 }
 
 #[derive(Debug)]
@@ -67,6 +70,7 @@ impl Finder {
             text: String::with_capacity(words.iter().map(|(word, _)| word.len()).sum()),
             words: Vec::with_capacity(words.len()),
             beginnings: vec![0; if words.is_empty() { 0 } else { BEGINNINGS / 64 }],
+            shortest: 2,
         };
         for (word, number) in words {
             let prefix = finder.prefixes(&word).next().map_or(0, |(count, _)| count);
@@ -78,13 +82,20 @@ impl Finder {
                 number,
                 prefix,
             });
-            if let Some((place, bit)) = beginnings(word.chars()).last()
-                && let Some(bits) = finder.beginnings.get_mut(place)
-            {
-                *bits |= bit;
-            }
+            finder.add_beginning(&word);
         }
         finder
+    }
+
+    fn add_beginning(&mut self, word: &str) {
+        let mut chars = word.chars();
+        let first = [(); 3].map(|()| chars.next().unwrap_or_default());
+        let others = word.chars().take(3).count().saturating_sub(1);
+        self.shortest = self.shortest.min(others);
+        let bit = beginnings(first).get(others).copied().unwrap_or_default();
+        if let Some(bits) = self.beginnings.get_mut(bit / 64) {
+            *bits |= 1 << (bit % 64);
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -98,9 +109,11 @@ impl Finder {
         let starts = text.char_indices().rev().filter(move |(_, char)| {
             let [second, third] = next;
             next = [*char, second];
-            beginnings([*char, second, third].into_iter()).any(|(place, bit)| {
-                let bits = self.beginnings.get(place);
-                bits.is_some_and(|bits| bits & bit != 0)
+            let beginnings = beginnings([*char, second, third]);
+            let mut beginnings = beginnings.iter().skip(self.shortest);
+            beginnings.any(|bit| {
+                let bits = self.beginnings.get(bit / 64);
+                bits.is_some_and(|bits| bits >> (bit % 64) & 1 == 1)
             })
         });
         starts.flat_map(move |(at, _)| {
@@ -117,7 +130,8 @@ impl Finder {
 
     /// The words that the text begins with, the longest first, and how many there are up to each.
     fn prefixes(&self, text: &str) -> impl Iterator<Item = (usize, &Word)> {
-        // Each is the last that sorts up to the text, or what that one begins with.
+        // In their order, the longest is the last word up to the text, or the longest that this one
+        // begins with, and so on.
         let text = text.as_bytes();
         let mut count = self.words.partition_point(|word| self.text(word) <= text);
         let words = iter::from_fn(move || {
@@ -140,13 +154,13 @@ impl Finder {
 /// Bits for as many beginnings.
 const BEGINNINGS: usize = 65_536;
 
-/// The bits for words of the first character, the first two, and the first three, and where they
-/// are.
-fn beginnings(chars: impl Iterator<Item = char>) -> impl Iterator<Item = (usize, u64)> {
-    chars.take(3).scan(0_usize, |hash, char| {
+/// The bits for words that are the first character, the first two, and that begin with all three.
+fn beginnings(chars: [char; 3]) -> [usize; 3] {
+    let mut hash = 0_usize;
+    chars.map(|char| {
         let code = usize::try_from(u32::from(char)).unwrap_or_default();
-        *hash = hash.wrapping_mul(31).wrapping_add(code);
-        Some((*hash % BEGINNINGS / 64, 1 << (*hash % 64)))
+        hash = hash.wrapping_mul(31).wrapping_add(code);
+        hash % BEGINNINGS
     })
 }
 

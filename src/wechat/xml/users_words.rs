@@ -1,5 +1,6 @@
 //! What users write, taken out of a message: whatever they pasted ends no section and is no
-//! element.
+//! element. Of `<Content><![CDATA[a]]></Content><MsgType>b]]></Content>`, the words are
+//! `a]]></Content><MsgType>b`.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -7,37 +8,24 @@ use memchr::memchr_iter;
 
 use super::{USUAL_CHILDREN, WHITESPACE};
 
-/// An element that holds words: its name and its tags.
-type Element = (&'static str, &'static str, &'static str);
-
-macro_rules! elements {
-    ($($name:literal),+) => {
-        &[$(($name, concat!("<", $name, ">"), concat!("</", $name, ">"))),+]
-    };
-}
-
-/// Which elements hold words of a user, or what a user scanned, by `MsgType`; those of one list
-/// stand beside each other. What was scanned is looked for before the `EventKey`, for it may hold
+/// Which elements hold words of a user, or what a user scanned, by `MsgType`. Those of one list
+/// follow each other. `ScanResult` comes before `EventKey`, since what was scanned may look like
 /// another one.
-const WORDS: [(&str, &[&[Element]]); 5] = [
-    ("text", &[elements!("Content")]),
-    ("voice", &[elements!("Recognition")]),
-    ("location", &[elements!("Label", "Poiname")]),
-    ("link", &[elements!("Title", "Description", "Url")]),
+const WORDS: [(&str, &[&[&str]]); 5] = [
+    ("text", &[&["Content"]]),
+    ("voice", &[&["Recognition"]]),
+    ("location", &[&["Label", "Poiname"]]),
+    ("link", &[&["Title", "Description", "Url"]]),
     (
         "event",
-        &[
-            elements!("ScanResult"),
-            elements!("Label", "Poiname"),
-            elements!("EventKey"),
-        ],
+        &[&["ScanResult"], &["Label", "Poiname"], &["EventKey"]],
     ),
 ];
 
 /// Elements with their words, and the XML with something else in their place.
 ///
-/// Words begin with the first section and go up to the last end of an element in the list. Of a
-/// page or a place, that makes one element out of all of its words, of which the bot reads none.
+/// Words go from the first `<name><![CDATA[` to the last `]]></name>` of a list. Of a link or a
+/// location, that makes one element out of several; the bot reads none of them.
 pub(super) fn take_out(
     xml: &str,
     instead_of: impl Fn(&str) -> Cow<'static, str>,
@@ -46,24 +34,24 @@ pub(super) fn take_out(
     let (start, lists) = lists(xml).unwrap_or_default();
     for list in lists {
         if let Some((name, text, element)) = find(&rest, start, list) {
-            // Whoever knows how divides a `]]>` in words between two sections.
+            // The right way to write `]]>` divides it between two sections.
             let text = if text.contains(']') {
                 text.replace("]]><![CDATA[", "")
             } else {
                 text.to_owned()
             };
             words.push((name, text.into()));
-            let (before, behind) = rest.split_at_checked(element.start).unwrap_or_default();
-            let (element, behind) = behind.split_at_checked(element.len()).unwrap_or_default();
-            rest = [before, &instead_of(element), behind].concat().into();
+            let (before, after) = rest.split_at_checked(element.start).unwrap_or_default();
+            let (element, after) = after.split_at_checked(element.len()).unwrap_or_default();
+            rest = [before, &instead_of(element), after].concat().into();
         }
     }
     (words, rest)
 }
 
-/// The lists for the message's type, and where it stands: before all words.
-fn lists(xml: &str) -> Option<(usize, &'static [&'static [Element]])> {
-    let start = places(xml, "<MsgType>").next()? + "<MsgType>".len();
+/// Where the message's type is, which comes before all words, and the lists for it.
+fn lists(xml: &str) -> Option<(usize, &'static [&'static [&'static str]])> {
+    let start = tags(xml, 0, "<", "MsgType").next()?.end;
     let after = xml.get(start..)?;
     let msg_type = after.strip_prefix("<![CDATA[").unwrap_or(after);
     let (_, lists) = WORDS.iter().find(|(name, _)| {
@@ -73,24 +61,23 @@ fn lists(xml: &str) -> Option<(usize, &'static [&'static [Element]])> {
     Some((start, lists))
 }
 
-/// The name of the first of the elements behind the start, its words, and where all of it is.
+/// The name of the first of the elements after the start, its words, and where all of it is.
 fn find<'x>(
     xml: &'x str,
     start: usize,
-    list: &[Element],
+    list: &[&'static str],
 ) -> Option<(&'static str, &'x str, Range<usize>)> {
-    let behind = xml.get(start..)?;
-    let starts = list.iter().filter_map(|(name, tag, _)| {
-        let at = start + places(behind, tag).next()?;
-        let inside = xml.get(at + tag.len()..)?.trim_start_matches(WHITESPACE);
+    let starts = list.iter().filter_map(|name| {
+        let tag = tags(xml, start, "<", name).next()?;
+        let inside = xml.get(tag.end..)?.trim_start_matches(WHITESPACE);
         let words = inside.strip_prefix("<![CDATA[")?;
-        Some((at, xml.len() - words.len(), *name))
+        Some((tag.start, xml.len() - words.len(), *name))
     });
-    let ends = list.iter().filter_map(|(_, _, tag)| {
-        let at = start + places(behind, tag).next_back()?;
-        let inside = xml.get(..at)?.trim_end_matches(WHITESPACE);
+    let ends = list.iter().filter_map(|name| {
+        let tag = tags(xml, start, "</", name).next_back()?;
+        let inside = xml.get(..tag.start)?.trim_end_matches(WHITESPACE);
         let words = inside.strip_suffix("]]>")?;
-        Some((words.len(), at + tag.len()))
+        Some((words.len(), tag.end))
     });
     let (element_start, words_start, name) = starts.min()?;
     let (words_end, element_end) = ends.max()?;
@@ -98,8 +85,17 @@ fn find<'x>(
     Some((name, words, element_start..element_end))
 }
 
-/// Where a tag stands.
-fn places(xml: &str, tag: &str) -> impl DoubleEndedIterator<Item = usize> {
-    let places = memchr_iter(b'<', xml.as_bytes());
-    places.filter(move |at| xml.get(*at..).is_some_and(|rest| rest.starts_with(tag)))
+/// Where tags of that name are after the start.
+fn tags(
+    xml: &str,
+    start: usize,
+    begin: &str,
+    name: &str,
+) -> impl DoubleEndedIterator<Item = Range<usize>> {
+    let after = xml.get(start..).unwrap_or_default();
+    memchr_iter(b'<', after.as_bytes()).filter_map(move |at| {
+        let tag = after.get(at..)?.strip_prefix(begin)?;
+        let behind = tag.strip_prefix(name)?.strip_prefix('>')?;
+        Some(start + at..xml.len() - behind.len())
+    })
 }

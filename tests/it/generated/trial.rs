@@ -8,7 +8,7 @@ use std::{
 };
 
 use daoxiao::{
-    callback::{Account, Answer, Callback, Randomness, Rejection},
+    callback::{Account, Answer, Callback, Outcome, Randomness, Rejection},
     wechat::crypt::MsgCrypt,
     words::Words,
 };
@@ -276,7 +276,7 @@ fn callback(is_secure: bool) -> Callback {
     let account = Account {
         token: TOKEN.parse().unwrap(),
         crypt: is_secure.then_some(crypt),
-        max_age: Some(Duration::from_secs(300)),
+        max_age: Duration::from_secs(300),
     };
     Callback::new(account, Words::default())
 }
@@ -293,7 +293,10 @@ fn answer(
         Ok::<_, Infallible>(Randomness { bytes, nonce })
     };
     let joke = || "只有这一个笑话。".to_owned();
-    callback.answer_with(&query, body, time(now), joke, random)
+    match callback.answer(&query, body, time(now), random)? {
+        Outcome::Answer(answer) => Ok(answer),
+        Outcome::AwaitJoke(pending) => callback.finish(pending, joke, time(now), random),
+    }
 }
 
 fn refused(rejection: &Rejection, expected: &[u16]) -> u16 {
