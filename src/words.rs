@@ -13,6 +13,8 @@ use crate::{reverse::reverse, wechat::reply::Content};
 const HELP: &str = "发我一句话，我倒着说给你听。\n发「笑话」，我给你讲一个笑话。";
 const NO_WORDS: &str = "我只认得字，发句话给我吧。";
 const REFUSAL: &str = "换句话说吧。";
+/// No text that can be sent has it.
+const BETWEEN_TEXTS: &str = "\0";
 
 const JOKE_WORDS: [&str; 3] = ["笑话", "笑話", "joke"];
 const HELP_WORDS: [&str; 7] = ["帮助", "幫助", "help", "?", "？", "怎么用", "菜单"];
@@ -90,10 +92,9 @@ pub struct Words {
     words: Finder,
     /// The replies' `exactly`.
     exactly: Finder,
-    /// What replies say, one after another, and where each ends. With a string for each, a large
-    /// file would keep the memory that reading it took: 18 times its size.
+    /// What replies say, with [`BETWEEN_TEXTS`] between texts. With a string for each, a large file
+    /// would keep the memory that reading it took: 18 times its size.
     says: String,
-    ends: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -104,7 +105,7 @@ struct Reply {
 
 #[derive(Debug)]
 enum ReplyKind {
-    /// One of these texts at random.
+    /// One of the texts there at random.
     Say(Range<usize>),
     Joke,
     Nothing,
@@ -195,21 +196,15 @@ impl Words {
 
     fn act(&self, kind: &ReplyKind, pick: impl Fn(usize) -> usize) -> Action {
         match kind {
-            ReplyKind::Say(texts) => {
-                let text = self.text(texts.start + pick(texts.len()));
-                say(Content::new(text.to_owned()))
+            ReplyKind::Say(place) => {
+                let texts = self.says.get(place.clone()).unwrap_or_default();
+                let mut texts = texts.split(BETWEEN_TEXTS);
+                let text = texts.nth(pick(texts.clone().count()));
+                say(text.and_then(|text| Content::new(text.to_owned())))
             }
             ReplyKind::Joke => Action::TellJoke,
             ReplyKind::Nothing => Action::Acknowledge,
         }
-    }
-
-    /// One of the replies' texts.
-    fn text(&self, number: usize) -> &str {
-        let end = |number| self.ends.get(number).copied();
-        let start = number.checked_sub(1).and_then(end).unwrap_or(0);
-        let text = self.says.get(start..end(number).unwrap_or(0));
-        text.unwrap_or_default()
     }
 
     /// A joke as it is told, or what is said instead of one that must not be.

@@ -150,10 +150,7 @@ pub(crate) fn xml_text(text: &str) -> Cow<'_, str> {
         '\t' | '\n' => false,
         char => char < ' ' || NONCHARACTERS.contains(&char),
     };
-    let is_suspect = |byte| match byte {
-        b'\t' | b'\n' => false,
-        byte => byte < b' ' || byte == NONCHARACTERS_BEGIN,
-    };
+    let is_suspect = |byte| is_forbidden(char::from(byte)) || byte == NONCHARACTERS_BEGIN;
     // Without an early end, the compiler looks at many at a time.
     let has_suspects = text
         .bytes()

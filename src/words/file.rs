@@ -7,7 +7,8 @@ use thiserror::Error;
 use toml::Spanned;
 
 use super::{
-    Finder, HELP, HELP_WORDS, JOKE_WORDS, NO_WORDS, REFUSAL, Reply, ReplyKind, Words, fold, squeeze,
+    BETWEEN_TEXTS, Finder, HELP, HELP_WORDS, JOKE_WORDS, NO_WORDS, REFUSAL, Reply, ReplyKind,
+    Words, fold, squeeze,
 };
 use crate::wechat::reply::{Content, MAX_CONTENT_BYTES};
 
@@ -85,7 +86,6 @@ impl Words {
             words: Finder::default(),
             exactly: Finder::default(),
             says: String::new(),
-            ends: Vec::new(),
         };
         words.refusal = words
             .refusal
@@ -126,17 +126,14 @@ impl Words {
         self.words = Finder::numbered(words);
         self.exactly = Finder::numbered(exactly);
         self.says.shrink_to_fit();
-        self.ends.shrink_to_fit();
         Ok(())
     }
 
     fn add_texts(&mut self, contents: &[Content]) -> ReplyKind {
-        let first = self.ends.len();
-        for content in contents {
-            self.says.push_str(content.as_str());
-            self.ends.push(self.says.len());
-        }
-        ReplyKind::Say(first..self.ends.len())
+        let start = self.says.len();
+        let texts: Vec<&str> = contents.iter().map(Content::as_str).collect();
+        self.says.push_str(&texts.join(BETWEEN_TEXTS));
+        ReplyKind::Say(start..self.says.len())
     }
 }
 

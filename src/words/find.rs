@@ -44,7 +44,7 @@ pub(super) struct Finder {
     /// A bit for each beginning of a word, its first three characters or all of them, by their
     /// hash: most places in a text need no second look.
     beginnings: Vec<u64>,
-    /// How many characters the shortest of these beginnings has after the first one.
+    /// How many characters the shortest beginning has.
     shortest: usize,
 }
 
@@ -70,7 +70,7 @@ impl Finder {
             text: String::with_capacity(words.iter().map(|(word, _)| word.len()).sum()),
             words: Vec::with_capacity(words.len()),
             beginnings: vec![0; if words.is_empty() { 0 } else { BEGINNINGS / 64 }],
-            shortest: 2,
+            shortest: 3,
         };
         for (word, number) in words {
             let prefix = finder.prefixes(&word).next().map_or(0, |(count, _)| count);
@@ -82,20 +82,13 @@ impl Finder {
                 number,
                 prefix,
             });
-            finder.add_beginning(&word);
+            let hash = word.chars().take(3).fold(0, hash);
+            if let Some(bits) = finder.beginnings.get_mut(hash % BEGINNINGS / 64) {
+                *bits |= 1 << (hash % 64);
+            }
+            finder.shortest = finder.shortest.min(word.chars().count());
         }
         finder
-    }
-
-    fn add_beginning(&mut self, word: &str) {
-        let mut chars = word.chars();
-        let first = [(); 3].map(|()| chars.next().unwrap_or_default());
-        let others = word.chars().take(3).count().saturating_sub(1);
-        self.shortest = self.shortest.min(others);
-        let bit = beginnings(first).get(others).copied().unwrap_or_default();
-        if let Some(bits) = self.beginnings.get_mut(bit / 64) {
-            *bits |= 1 << (bit % 64);
-        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -107,13 +100,14 @@ impl Finder {
         let text = if self.is_empty() { "" } else { text };
         let mut next = ['\0'; 2];
         let starts = text.char_indices().rev().filter(move |(_, char)| {
-            let [second, third] = next;
-            next = [*char, second];
-            let beginnings = beginnings([*char, second, third]);
-            let mut beginnings = beginnings.iter().skip(self.shortest);
-            beginnings.any(|bit| {
-                let bits = self.beginnings.get(bit / 64);
-                bits.is_some_and(|bits| bits >> (bit % 64) & 1 == 1)
+            let first = hash(0, *char);
+            let second = hash(first, next[0]);
+            let hashes = [first, second, hash(second, next[1])];
+            next = [*char, next[0]];
+            let mut hashes = hashes.iter().skip(self.shortest.saturating_sub(1));
+            hashes.any(|hash| {
+                let bits = self.beginnings.get(hash % BEGINNINGS / 64);
+                bits.is_some_and(|bits| bits >> (hash % 64) & 1 == 1)
             })
         });
         starts.flat_map(move |(at, _)| {
@@ -154,14 +148,10 @@ impl Finder {
 /// Bits for as many beginnings.
 const BEGINNINGS: usize = 65_536;
 
-/// The bits for words that are the first character, the first two, and that begin with all three.
-fn beginnings(chars: [char; 3]) -> [usize; 3] {
-    let mut hash = 0_usize;
-    chars.map(|char| {
-        let code = usize::try_from(u32::from(char)).unwrap_or_default();
-        hash = hash.wrapping_mul(31).wrapping_add(code);
-        hash % BEGINNINGS
-    })
+/// The hash of a text that is one character longer.
+fn hash(hash: usize, char: char) -> usize {
+    let code = usize::try_from(u32::from(char)).unwrap_or_default();
+    hash.wrapping_mul(31).wrapping_add(code)
 }
 
 #[cfg(test)]
