@@ -79,8 +79,9 @@ pub(crate) struct Request {
 /// certificates.
 pub(super) fn get(request: &Request, use_proxy: bool) -> Result<Page, FetchError> {
     let end = Instant::now() + request.time;
-    let hops = Arc::new(Hops::default());
-    hops.admit(request.is_from_public)?;
+    let hops = Arc::new(Hops {
+        seen_public: AtomicBool::new(request.is_from_public),
+    });
     let agent = agent(request, use_proxy, Arc::clone(&hops));
     let by_proxy = agent.config().proxy().is_some();
     let mut url = parse(&request.url)?;

@@ -176,14 +176,14 @@ pub(crate) fn try_sources(settings: JokeSettings, all: bool) -> Vec<SourceResult
     let settings = Arc::new(settings);
     let use_proxy = settings.use_proxy;
     let get: Arc<Get> = Arc::new(move |request| client::get(request, use_proxy));
-    let together = if all {
-        1
-    } else {
-        settings.sources.len().max(1)
-    };
-    let groups = settings.sources.chunks(together);
-    groups
-        .flat_map(|sources| fetch(sources.to_vec(), &settings, &get, &mut Rng::new()))
+    let ask = |sources| fetch(sources, &settings, &get, &mut Rng::new());
+    let sources = settings.sources.clone();
+    if !all {
+        return ask(sources);
+    }
+    sources
+        .into_iter()
+        .flat_map(|source| ask(vec![source]))
         .collect()
 }
 

@@ -348,13 +348,13 @@ fn gather(
             Err(reason) => extracted.left_out.count(reason),
         }
     }
-    match extracted {
-        Extracted { matched: 0, .. } => Err(PageError::NoItems),
-        Extracted {
-            jokes, left_out, ..
-        } if jokes.is_empty() => Err(PageError::NothingLeft(left_out)),
-        extracted => Ok(extracted),
+    if extracted.matched == 0 {
+        return Err(PageError::NoItems);
     }
+    if extracted.jokes.is_empty() {
+        return Err(PageError::NothingLeft(extracted.left_out));
+    }
+    Ok(extracted)
 }
 
 #[cfg(test)]

@@ -73,6 +73,7 @@ impl FromStr for PageUrl {
 }
 
 /// A URL that a page can be fetched from.
+#[inline(never)]
 pub(super) fn parse(url: &str) -> Result<Url, UrlError> {
     match Url::parse(url) {
         Ok(url) if ["http", "https"].contains(&url.scheme()) => Ok(url),
@@ -101,6 +102,7 @@ pub(super) fn without_secrets(text: &str, url: &str) -> String {
 
 /// What is a secret in a URL, with what stands before and after it: user and password, the values
 /// of query fields that are named like a secret, and what looks like a key wherever it stands.
+#[inline(never)]
 fn secrets(url: &str) -> Vec<[&str; 3]> {
     let address = url.split_once(':').map_or(url, |(_, rest)| rest);
     let address = address.trim_start_matches(['/', '\\']);

@@ -26,8 +26,8 @@ const MEMORY_MIB: u64 = 200;
 
 type Serve = fn(&str, &mut TcpStream) -> io::Result<()>;
 
-/// Each kind of bad site, by name.
-const BAD_SITES: [(&str, Serve); 38] = [
+/// Each kind of bad site, by name; an item selector is looked for on its page.
+const BAD_SITES: [(&str, Serve); 37] = [
     ("stalls before it answers", |_, _| {
         wait();
         Ok(())
@@ -197,17 +197,44 @@ const BAD_SITES: [(&str, Serve); 38] = [
                 .as_bytes(),
         )
     }),
-    ("has a line of 1 MB", |_, stream| {
-        send_as("text/plain", stream, "笑".repeat(340_000).as_bytes())
-    }),
-    ("has 80,000 numbered lines", |_, stream| {
-        let lines: Vec<String> = (0..80_000).map(|n| format!("{n}、短\n")).collect();
-        send_as("text/plain", stream, lines.concat().as_bytes())
+    ("has 9,000 links at the end of a long text", |_, stream| {
+        let links = "<a href=/>赞</a>".repeat(9_000);
+        let page = format!("<li>{}。{links}", "笑".repeat(200_000));
+        send(stream, page.as_bytes())
     }),
     ("has style sheets with 10,000 rules", |_, stream| {
         let rules = ".a .b .c{white-space:pre}".repeat(10_000);
         let page = format!("<style>{rules}</style>{}", "<p><i>x</i>".repeat(2_000));
         send(stream, page.as_bytes())
+    }),
+];
+
+/// Sites that are asked without a selector.
+const BAD_TEXTS: [(&str, Serve); 6] = [
+    ("has a line of 1 MB", |_, stream| {
+        send_as("text/plain", stream, "看".repeat(340_000).as_bytes())
+    }),
+    ("has 80,000 numbered lines", |_, stream| {
+        let lines: Vec<String> = (0..80_000).map(|n| format!("{n}、短\n")).collect();
+        send_as("text/plain", stream, lines.concat().as_bytes())
+    }),
+    ("has 60,000 numbers in a line", |_, stream| {
+        let parts: Vec<String> = (0..60_000).map(|n| format!("{n}、短。")).collect();
+        send_as("text/plain", stream, parts.concat().as_bytes())
+    }),
+    ("has JSON in JSON in JSON", |_, stream| {
+        let wrap = |json: String, _| format!("{{\"data\":{}}}", serde_json::json!(json));
+        let json = (0..16).fold("1".to_owned(), wrap);
+        send_as("application/json", stream, json.as_bytes())
+    }),
+    ("has XML with prefixes that nobody declared", |_, stream| {
+        let elements: Vec<String> = (0..11_000).map(|n| format!("<p{n}:x/>")).collect();
+        let xml = format!("<rss>{}</rss>", elements.concat());
+        send_as("application/xml", stream, xml.as_bytes())
+    }),
+    ("has JSON that is not closed", |_, stream| {
+        let json = format!("[{}", "\"a\\\"\n\",".repeat(100_000));
+        send_as("application/json", stream, json.as_bytes())
     }),
 ];
 
@@ -250,9 +277,10 @@ fn peak_memory_mib(bot: &Bot) -> u64 {
 }
 
 /// Asks for a joke, says something right behind, and asks again: how long each waited.
-fn try_site(name: &str, serve: Serve) -> [Duration; 3] {
+fn try_site(name: &str, serve: Serve, flags: &[&str]) -> [Duration; 3] {
     let site = Site::start(move |path, stream| drop(serve(path, stream)));
-    let bot = Bot::with(&["--joke-url", &site.url("/"), "--joke-item", "li"], &[]);
+    let url = site.url("/");
+    let bot = Bot::with(&[&["--joke-url", &url], flags].concat(), &[]);
     let ((asker, behind), after) = thread::scope(|scope| {
         let asker = scope.spawn(|| time(|| bot.answer_to("笑话")));
         let behind = scope.spawn(|| {
@@ -281,12 +309,15 @@ fn try_site(name: &str, serve: Serve) -> [Duration; 3] {
 
 #[test]
 fn whatever_the_site_does_there_is_a_joke_in_3_s_and_the_next_answer_comes_at_once() {
+    let item = &["--joke-item", "li"][..];
+    let sites = BAD_SITES.map(|(name, serve)| (name, serve, item));
+    let texts = BAD_TEXTS.map(|(name, serve)| (name, serve, &[][..]));
+    let all = [&sites[..], &texts[..]].concat();
     thread::scope(|scope| {
-        let half = BAD_SITES.len() / 2;
-        for sites in [&BAD_SITES[..half], &BAD_SITES[half..]] {
+        for sites in all.chunks(all.len().div_ceil(2)) {
             scope.spawn(move || {
-                for (name, serve) in sites {
-                    let [asker, behind, after] = try_site(name, *serve);
+                for (name, serve, flags) in sites {
+                    let [asker, behind, after] = try_site(name, *serve, flags);
                     assert!(asker < LONGEST, "{name}: the asker waited {asker:?}");
                     assert!(behind < AT_ONCE, "{name}: the one behind waited {behind:?}");
                     assert!(after < AT_ONCE, "{name}: the next waited {after:?}");

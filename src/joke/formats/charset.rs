@@ -103,6 +103,7 @@ fn is_in(charset: &'static Encoding, body: &[u8]) -> bool {
     text.is_some()
 }
 
+#[inline(never)]
 fn lossily(body: &[u8], charset: &'static Encoding, reason: CharsetReason) -> Decoded {
     Decoded {
         text: charset.decode_with_bom_removal(body).0.into_owned(),
@@ -139,15 +140,24 @@ fn is_mostly_utf8(body: &[u8]) -> bool {
 
 /// A text in UTF-8 that was taken for Latin and encoded once more, as it was.
 pub(super) fn decoded_again(text: &str) -> Option<String> {
-    let byte = |c: char| match u8::try_from(u32::from(c)) {
-        Ok(byte) => Some(byte),
-        Err(_) => match &*WINDOWS_1252.encode(c.encode_utf8(&mut [0; 4])).0 {
-            [byte] => Some(*byte),
-            _ => None,
-        },
+    let is_byte_of = |c: char| {
+        move |byte: &u8| {
+            WINDOWS_1252
+                .decode_without_bom_handling(&[*byte])
+                .0
+                .starts_with(c)
+        }
     };
+    let byte = |c: char| {
+        let latin = u8::try_from(u32::from(c)).ok();
+        latin.or_else(|| (0x80..=0x9f).find(is_byte_of(c)))
+    };
+    // What is above this is in no text that was taken for Latin.
+    if text.is_ascii() || text.contains(|c| c > '\u{2122}') {
+        return None;
+    }
     let bytes: Vec<u8> = text.chars().map(byte).collect::<Option<_>>()?;
-    String::from_utf8(bytes).ok().filter(|_| !text.is_ascii())
+    String::from_utf8(bytes).ok()
 }
 
 /// The first known charset that is declared near the beginning, outside comments: as HTML does it,

@@ -13,7 +13,7 @@ use super::{
     element::{Element, is_too_deep, outermost},
     item::{
         BREAK, HEADING, Item, MIN_JOKE_CHARACTERS, characters, ends_sentence, is_cut_mark,
-        means_rest, trails_off,
+        is_one_of, means_rest, trails_off,
     },
     limits::{self, original_name},
     selector::Selector,
@@ -121,7 +121,7 @@ pub(super) fn fragment(html: &str) -> Item {
 
 /// Whether a text is a page: it has a tag; without selectors for it, one that texts do not have.
 pub(super) fn is_page(text: &str, has_selectors: bool) -> bool {
-    let is_of_page = |name: &str| has_selectors || !is_in(IN_TEXTS, name);
+    let is_of_page = |name: &str| has_selectors || !is_one_of(name, IN_TEXTS);
     let mut names = text.split('<').skip(1).map(tag_name);
     text.starts_with("<!d")
         || text.starts_with("<!D")
@@ -155,7 +155,7 @@ pub(super) fn has_known_tag(text: &str) -> bool {
         let attribute = rest.trim_start();
         let is_tag = attribute.starts_with(['/', '>'])
             || attribute.len() < rest.len() && attribute.starts_with(char::is_alphabetic);
-        has_prefix || is_tag && (is_in(BLOCKS, &name) || is_in(INLINE, &name))
+        has_prefix || is_tag && (is_one_of(&name, BLOCKS) || is_one_of(&name, INLINE))
     };
     let is_other = |piece: &str| piece.starts_with("!--") || piece.starts_with("![CDATA[");
     let mut pieces = text.split('<').skip(1);
@@ -170,11 +170,7 @@ fn tag_name(piece: &str) -> String {
 }
 
 pub(super) fn is_block(name: &str) -> bool {
-    is_in(BLOCKS, name)
-}
-
-fn is_in(names: &str, name: &str) -> bool {
-    names.split(' ').any(|one| one == name)
+    is_one_of(name, BLOCKS)
 }
 
 fn parse(html: &str) -> Result<Document, PageError> {
@@ -295,10 +291,10 @@ fn is_unseen(node: &Node<'_>, name: &str) -> bool {
         .attr("class")
         .unwrap_or_default()
         .split_ascii_whitespace();
-    is_in(UNSEEN, name)
+    is_one_of(name, UNSEEN)
         || node.attr("hidden").is_some()
         || style.contains("display:none")
-        || classes.any(|class| is_in(UNSEEN_CLASSES, class))
+        || classes.any(|class| is_one_of(class, UNSEEN_CLASSES))
 }
 
 /// What line breaks in the source are.
@@ -379,7 +375,7 @@ impl Reader<'_> {
         };
         self.text.push_str(around);
         let begin = self.text.len();
-        let is_named = is_in(HEADINGS, name) || self.headings.contains(&node.index());
+        let is_named = is_one_of(name, HEADINGS) || self.headings.contains(&node.index());
         if is_named || is_bold_line(node, name) {
             self.text.push(HEADING);
         }
@@ -418,12 +414,15 @@ impl Reader<'_> {
             let name = text.trim_matches(|c: char| !c.is_alphabetic());
             let goes_on = |c: char| c.is_alphanumeric() || "，,、：:；;（(“‘《".contains(c);
             let is_apart = !before.ends_with(goes_on)
-                || is_in(TOOLS, name)
+                || is_one_of(name, TOOLS)
                 || part(before.len()..mark.start).contains(['\n', BREAK]);
             let is_all = before.is_empty() && !whole.is_empty();
+            // Not counted to the end for each of many links.
+            let mut seen = before.chars().filter(|c| !c.is_whitespace());
+            let is_joke = seen.nth(MIN_JOKE_CHARACTERS - 1).is_some();
             if is_last && is_cut_mark(&text) {
                 has_link_to_rest = true;
-            } else if is_last && is_apart && (is_all || characters(before) >= MIN_JOKE_CHARACTERS) {
+            } else if is_last && is_apart && (is_all || is_joke) {
                 let is_tool = TOOLS.split(' ').any(|tool| text.contains(tool));
                 has_link_to_rest |= trails_off(before) && !is_tool;
             } else {
@@ -465,16 +464,18 @@ impl Reader<'_> {
 
 /// Whether a paragraph is nothing but a short text in bold, as headings are made by hand.
 fn is_bold_line(node: &Node<'_>, name: &str) -> bool {
-    let mut children = node
-        .children()
-        .filter(|child| !child.text().trim().is_empty());
-    let only = children.next().filter(|_| children.next().is_none());
-    ["p", "div"].contains(&name)
-        && only.is_some_and(|child| {
-            let text = child.text();
-            let is_bold = child.is_called("b") || child.is_called("strong");
-            is_bold && characters(&text) <= MAX_LINK_CHARACTERS && !ends_sentence(text.trim())
-        })
+    let is_filled = |child: &Node<'_>| match child.as_text() {
+        Some(text) => !text.trim().is_empty(),
+        None => child.is_element() && !child.is_called("br"),
+    };
+    let mut children = node.children().filter(is_filled);
+    let (Some(only), None) = (children.next(), children.next()) else {
+        return false;
+    };
+    is_one_of(name, "p div") && (only.is_called("b") || only.is_called("strong")) && {
+        let text = only.text();
+        characters(&text) <= MAX_LINK_CHARACTERS && !ends_sentence(text.trim())
+    }
 }
 
 /// The text of a picture that stands for a face: `[笑哭]` or an emoji.

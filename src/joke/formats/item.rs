@@ -63,6 +63,7 @@ impl Item {
 }
 
 /// Whether the text of a link says that it leads to the rest of a joke. Symbols alone do, too.
+#[inline(never)]
 pub(super) fn is_cut_mark(link: &str) -> bool {
     let words = words(link);
     let names_it = LINK_BEGINNINGS
@@ -73,6 +74,7 @@ pub(super) fn is_cut_mark(link: &str) -> bool {
 }
 
 /// Whether a text is made of nothing but words for the rest of a joke.
+#[inline(never)]
 pub(super) fn means_rest(text: &str) -> bool {
     let words = || words(text);
     text.len() <= MAX_MARK_BYTES && !words().is_empty() && without_mark(&words()).is_empty()
@@ -99,11 +101,13 @@ fn without_mark(text: &str) -> &str {
 }
 
 /// Whether a joke ends in dots, as one that is cut short does.
+#[inline(never)]
 pub(super) fn trails_off(joke: &str) -> bool {
     joke.ends_with('…') || joke.ends_with("...")
 }
 
 /// Whether a text ends as a sentence does, and not in the middle of one.
+#[inline(never)]
 pub(super) fn ends_sentence(text: &str) -> bool {
     let ends = [
         '。', '！', '？', '!', '?', '.', '”', '"', '」', '』', '）', ')', '~', '～',
@@ -133,6 +137,14 @@ pub(super) fn ends_in_cut_mark(joke: &str) -> bool {
 }
 
 /// Characters that are no whitespace.
+#[inline(never)]
 pub(super) fn characters(text: &str) -> usize {
     text.chars().filter(|c| !c.is_whitespace()).count()
+}
+
+/// Whether a name is one of those that a list has, with a space between two.
+// Called in many places, where it would make the program larger.
+#[inline(never)]
+pub(super) fn is_one_of(name: &str, names: &str) -> bool {
+    names.split(' ').any(|one| name.eq_ignore_ascii_case(one))
 }

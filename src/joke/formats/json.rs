@@ -2,7 +2,11 @@
 
 use serde_json::{Deserializer, Map, Value};
 
-use super::{PageError, Rules, item::Item, selector::Selector};
+use super::{
+    PageError, Rules,
+    item::{Item, is_one_of},
+    selector::Selector,
+};
 
 /// Keys under which APIs have a joke.
 const JOKE_KEYS: &str = "\
@@ -19,7 +23,7 @@ const LIST_KEYS: &str = "\
 
 /// Keys of what stands beside jokes and is none.
 const OTHER_KEYS: &str = "\
-    comment comments reply replies user users author ad ads tags meta links category categories";
+    error errors comment comments reply replies user users author ad ads tags meta links category categories";
 
 /// Keys of what an API says about its answer.
 const MESSAGE_KEYS: &str = "\
@@ -36,10 +40,7 @@ pub(super) fn parse(text: &str, is_called_json: bool) -> Option<Result<Value, se
     let text = without_callback(text.trim()).unwrap_or(text);
     if !is_called_json && !looks_like_json(text) {
         // A text in quotes is JSON only if all of it is one.
-        let only = text
-            .starts_with('"')
-            .then(|| serde_json::from_str(text).ok())?;
-        return only.map(|text| Ok(Value::String(text)));
+        return unquoted(text).map(|text| Ok(Value::String(text)));
     }
     let values = values(text).or_else(|error| values(&with_escapes(text)).map_err(|_| error));
     Some(values.map(|mut values| match values.pop() {
@@ -54,6 +55,16 @@ fn looks_like_json(text: &str) -> bool {
         (begin.next(), begin.next()),
         (Some('{'), Some('"' | '}')) | (Some('['), Some('"' | '{' | '[' | ']'))
     )
+}
+
+/// The text of a JSON string that is all there is.
+pub(super) fn unquoted(text: &str) -> Option<String> {
+    let is_quoted = text.starts_with('"') && text.ends_with('"');
+    let mut values = is_quoted.then(|| values(text).ok()).flatten()?;
+    match (values.pop()?, values.is_empty()) {
+        (Value::String(text), true) => Some(text),
+        _ => None,
+    }
 }
 
 fn values(text: &str) -> Result<Vec<Value>, serde_json::Error> {
@@ -93,60 +104,56 @@ pub(super) fn items(root: &Value, rules: &Rules) -> Result<Vec<Item>, PageError>
         (None, None) => usual(root, root.is_string()),
         (None, Some(content)) => at_paths(root, content, rules.title.as_ref()),
         (Some(item), _) => {
-            let found = paths(root, item).into_iter().flatten();
-            found
-                .flat_map(elements)
-                .flat_map(|value| chosen(value, rules))
-                .collect()
+            let paths = item.paths();
+            let values = paths.iter().flat_map(|path| follow(root, path));
+            let values = values.flat_map(elements);
+            values.flat_map(|value| chosen(value, rules)).collect()
         }
     };
-    match (items.is_empty(), message(root)) {
-        (false, _) => Ok(items),
-        (true, Some(message)) if rules.item.is_none() => Err(PageError::ApiError(message)),
-        _ => {
-            let selector = rules.item.as_ref().or(rules.content.as_ref());
-            Err(selector.map_or(PageError::NoUsualPath, |selector| {
-                PageError::NoPath(selector.text().to_owned())
-            }))
-        }
+    if !items.is_empty() {
+        return Ok(items);
     }
+    let selector = rules.item.as_ref().or(rules.content.as_ref());
+    Err(match (message(root), selector) {
+        (Some(message), _) if rules.item.is_none() => PageError::ApiError(message),
+        (_, Some(selector)) => PageError::NoPath(selector.text().to_owned()),
+        (_, None) => PageError::NoUsualPath,
+    })
 }
 
 /// The URLs at the paths of a selector.
 pub(super) fn links(root: &Value, selector: &Selector) -> Vec<String> {
-    let found = paths(root, selector)
-        .into_iter()
-        .flatten()
-        .flat_map(elements);
-    found.filter_map(text).collect()
+    texts(root, &selector.paths(), 0)
 }
 
 /// What an item is by the rules.
 fn chosen(value: &Value, rules: &Rules) -> Vec<Item> {
-    let title = rules.title.as_ref().map(|title| field(value, title));
-    match (&rules.content, title) {
-        (Some(content), title) => vec![Item {
-            title: title.unwrap_or_default(),
-            ..Item::of(field(value, content))
-        }],
-        (None, None) => usual(value, true),
-        (None, Some(title)) => {
-            let mut items = usual(value, true);
-            for item in &mut items {
-                item.title.clone_from(&title);
-            }
-            items
+    let field = |selector: &Selector| texts(value, &selector.paths(), 0).join("\n");
+    let mut items = match &rules.content {
+        Some(content) => vec![Item::of(field(content))],
+        None => usual(value, true),
+    };
+    if let Some(title) = &rules.title {
+        for item in &mut items {
+            item.title = field(title);
         }
     }
+    items
 }
 
-/// The values at each path of a selector.
-fn paths<'v>(value: &'v Value, selector: &Selector) -> Vec<Vec<&'v Value>> {
-    selector
-        .paths()
-        .iter()
-        .map(|path| follow(value, path))
-        .collect()
+/// The texts at the ends of paths, of which the first keys are left out.
+#[inline(never)]
+fn texts(value: &Value, paths: &[Vec<&str>], left_out: usize) -> Vec<String> {
+    let paths = paths.iter().filter_map(|path| path.get(left_out..));
+    let found = paths
+        .flat_map(|path| follow(value, path))
+        .flat_map(elements);
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    found.filter_map(text).collect()
 }
 
 /// Follows a path; of an array, that of each element, unless the path has a number for one.
@@ -182,12 +189,14 @@ fn list(value: &Value) -> Option<Vec<&Value>> {
 }
 
 /// The value of a key, in any case if it must be.
+#[inline(never)]
 fn get<'v>(map: &'v Map<String, Value>, key: &str) -> Option<&'v Value> {
     let in_any_case = || map.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
     map.get(key)
         .or_else(|| in_any_case().map(|(_, value)| value))
 }
 
+#[inline(never)]
 fn elements(value: &Value) -> Vec<&Value> {
     list(value).map_or_else(
         || vec![value],
@@ -195,69 +204,33 @@ fn elements(value: &Value) -> Vec<&Value> {
     )
 }
 
-/// The text of a field; of several, in lines.
-fn field(value: &Value, selector: &Selector) -> String {
-    let texts: Vec<String> = paths(value, selector)
-        .into_iter()
-        .flatten()
-        .filter_map(text)
-        .collect();
-    texts.join("\n")
-}
-
-/// The jokes at paths from the root. Paths with all but the last key alike are fields of the same
-/// object, of which there may be many; others make one joke together.
+/// The jokes at paths from the root. `data.setup,data.punchline` are fields of the same objects, of
+/// which there may be many; what paths such as `a.x,b.y` lead to makes one joke together.
 fn at_paths(root: &Value, content: &Selector, title: Option<&Selector>) -> Vec<Item> {
-    let (content, title) = (
-        content.paths(),
-        title.map(Selector::paths).unwrap_or_default(),
-    );
+    let content = content.paths();
+    let title = title.map(Selector::paths).unwrap_or_default();
     let mut parents = content
         .iter()
         .chain(&title)
         .filter_map(|path| path.split_last());
     let parent = parents.next().map_or(&[][..], |(_, parent)| parent);
-    let are_fields = parents.all(|(_, other)| other == parent);
-    let (objects, depth) = if are_fields {
-        let objects = follow(root, parent).into_iter().flat_map(elements);
-        (objects.collect(), parent.len())
+    let (objects, depth) = if parents.all(|(_, other)| other == parent) {
+        (follow(root, parent), parent.len())
     } else {
         (vec![root], 0)
     };
-    let is_only = content.len() == 1 && title.is_empty();
-    let at = |object, paths: &[Vec<&str>]| -> Vec<String> {
-        let paths = paths.iter().filter_map(|path| path.get(depth..));
-        let found = paths.flat_map(|path| follow(object, path));
-        found.flat_map(elements).filter_map(text).collect()
-    };
-    let items = objects.into_iter().flat_map(|object| {
-        let texts = at(object, &content);
+    let objects = objects.into_iter().flat_map(elements);
+    if content.len() == 1 && title.is_empty() {
         // A list of texts is one of jokes.
-        let texts = if is_only {
-            texts
-        } else {
-            vec![texts.join("\n")]
-        };
-        let title = at(object, &title).join("\n");
-        let item = move |content| Item {
-            title: title.clone(),
-            ..Item::of(content)
-        };
-        texts.into_iter().map(item)
-    });
-    items.collect()
-}
-
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Array(values) => {
-            let texts: Vec<String> = values.iter().filter_map(text).collect();
-            Some(texts.join("\n"))
-        }
-        _ => None,
+        let texts = objects.flat_map(|object| texts(object, &content, depth));
+        return texts.map(Item::of).collect();
     }
+    let text = |object, paths| texts(object, paths, depth).join("\n");
+    let item = |object| Item {
+        title: text(object, &title),
+        ..Item::of(text(object, &content))
+    };
+    objects.map(item).collect()
 }
 
 /// The jokes in an answer whose shape nobody has told us. A text is one where `is_joke` says so.
@@ -284,27 +257,22 @@ fn usual(value: &Value, is_joke: bool) -> Vec<Item> {
 
 /// The jokes in a list that an object has; else it is one; else those in what else it has.
 fn in_object(map: &Map<String, Value>) -> Vec<Item> {
-    let is_other = |key: &str| is_one_of(key, MESSAGE_KEYS) || is_one_of(key, OTHER_KEYS);
-    let (lists, others): (Vec<_>, Vec<_>) = map
-        .iter()
-        .filter(|(key, _)| !is_other(key))
-        .partition(|(key, value)| is_one_of(key, LIST_KEYS) && !value.is_string());
-    let in_lists: Vec<Item> = lists
-        .into_iter()
-        .flat_map(|(_, value)| usual(value, true))
-        .collect();
+    let is_list = |key: &str| is_one_of(key, LIST_KEYS);
+    let values = map.iter().filter(|(key, _)| !is_one_of(key, OTHER_KEYS));
+    let (lists, others): (Vec<_>, Vec<_>) =
+        values.partition(|(key, value)| is_list(key) && !value.is_string());
+    let lists = lists.into_iter().flat_map(|(_, list)| usual(list, true));
+    let in_lists: Vec<Item> = lists.collect();
     if !in_lists.is_empty() {
         return in_lists;
     }
-    joke(map).map_or_else(
-        || {
-            let others = others.into_iter();
-            others
-                .flat_map(|(key, value)| usual(value, is_one_of(key, LIST_KEYS)))
-                .collect()
-        },
-        |joke| vec![joke],
-    )
+    if let Some(joke) = joke(map) {
+        return vec![joke];
+    }
+    let others = others.into_iter();
+    others
+        .flat_map(|(key, value)| usual(value, is_list(key)))
+        .collect()
 }
 
 /// Whether a text is more than one word, such as `success`, or a date.
@@ -331,10 +299,6 @@ fn joke(map: &Map<String, Value>) -> Option<Item> {
         title: find("title").unwrap_or_default().to_owned(),
         ..Item::of(content.to_owned())
     })
-}
-
-fn is_one_of(key: &str, keys: &str) -> bool {
-    keys.split(' ').any(|one| key.eq_ignore_ascii_case(one))
 }
 
 /// What an answer that says that something went wrong says about it.

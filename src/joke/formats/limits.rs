@@ -4,6 +4,8 @@
 //! steps cost as much as all that is open so far. So a page is checked first, on the text alone,
 //! with bounds that hold however the parser reads it; and the tags that could multiply are renamed.
 
+use super::item::is_one_of;
+
 /// `<` on a page. Each can become a node of about 300 bytes, and a stray end tag walks along all
 /// that is open: 30,000 cost 10 MB and at worst 1 s. Real list pages have up to 6,000.
 const MAX_TAGS: usize = 30_000;
@@ -26,15 +28,12 @@ const PREFIX: &str = "x-";
 /// Tags that the parser would copy into every block that follows while they are open (1,000 of
 /// them make half a million nodes), and two whose attributes it merges into those it has.
 /// Under another name they are tags like any other.
-const RENAMED: [&str; 16] = [
-    "a", "b", "big", "body", "code", "em", "font", "html", "i", "nobr", "s", "small", "strike",
-    "strong", "tt", "u",
-];
+const RENAMED: &str = "a b big body code em font html i nobr s small strike strong tt u";
 
 /// The name that an element has on the page, given the name that the parser knows it by.
 pub(super) fn original_name(name: &str) -> &str {
     match name.strip_prefix(PREFIX) {
-        Some(original) if RENAMED.contains(&original) => original,
+        Some(original) if is_one_of(original, RENAMED) => original,
         _ => name,
     }
 }
@@ -94,10 +93,10 @@ pub(super) fn rename_tags(html: &str) -> String {
         };
         renamed.push_str(slash);
         let name = name_of(rest).unwrap_or_default();
-        if is_one_of(name, &RENAMED) {
+        if is_one_of(name, RENAMED) {
             renamed.push_str(PREFIX);
         }
-        let is_open = is_one_of(name, &["a"]) && anchors.next().is_some_and(|is_open| is_open);
+        let is_open = is_one_of(name, "a") && anchors.next().is_some_and(|is_open| is_open);
         match rest.get(attributes(rest).1..) {
             Some(text) if is_open && rest.len() > text.len() => {
                 renamed.extend([rest.strip_suffix(text).unwrap_or_default(), "</x-a>", text]);
@@ -114,7 +113,7 @@ fn anchors(html: &str) -> impl Iterator<Item = bool> {
     let is_anchor = |tag: &&str| {
         is_one_of(
             name_of(tag.trim_start_matches('/')).unwrap_or_default(),
-            &["a"],
+            "a",
         )
     };
     let tags: Vec<bool> = html
@@ -144,17 +143,14 @@ pub(super) fn without_pictures(text: &str) -> String {
 /// A cell can bring the row and the table body that the page left out, a row its table body.
 fn levels_of(tag: &str) -> usize {
     match name_of(tag) {
-        Some(name) if is_one_of(name, &["td", "th"]) => 3,
-        Some(name) if is_one_of(name, &["tr", "col"]) => 2,
+        Some(name) if is_one_of(name, "td th") => 3,
+        Some(name) if is_one_of(name, "tr col") => 2,
         _ => 1,
     }
 }
 
-fn is_one_of(name: &str, names: &[&str]) -> bool {
-    names.iter().any(|one| name.eq_ignore_ascii_case(one))
-}
-
 /// The tag's name, if it is ended by something that ends names.
+#[inline(never)]
 fn name_of(tag: &str) -> Option<&str> {
     let end = tag.find(['\t', '\n', '\r', '\x0c', ' ', '/', '>', '<'])?;
     let (name, rest) = tag.split_at(end);
@@ -164,6 +160,7 @@ fn name_of(tag: &str) -> Option<&str> {
 
 /// How many attributes the tag has that begins here, and how many bytes were looked at to see it.
 /// Stops when there are too many. Quotes are followed, since a `>` in them ends nothing.
+#[inline(never)]
 fn attributes(tag: &str) -> (usize, usize) {
     let mut bytes = tag.bytes().peekable();
     while bytes.next_if(|b| !ends_name(*b)).is_some() {}

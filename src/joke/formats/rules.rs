@@ -11,6 +11,7 @@ use super::{
     item::{
         BREAK, Item, MAX_LINES, MIN_JOKE_CHARACTERS, characters, ends_in_cut_mark, ends_sentence,
     },
+    json,
     text::without_number,
 };
 use crate::wechat::reply::MAX_CONTENT_BYTES;
@@ -126,6 +127,9 @@ pub(super) fn judge(
         return Err(Reason::Short);
     }
     let joke = titled(without_number(&title), content);
+    if joke.len() > MAX_CONTENT_BYTES {
+        return Err(Reason::Long);
+    }
     if ends_in_cut_mark(&joke) || item.has_link_to_rest && !ends_sentence(&joke) {
         return Err(Reason::Cut);
     }
@@ -147,9 +151,6 @@ fn check(joke: &str) -> Result<(), Reason> {
     if is_escaped || html::has_known_tag(joke) || joke.lines().any(is_data) {
         return Err(Reason::Markup);
     }
-    if joke.len() > MAX_CONTENT_BYTES {
-        return Err(Reason::Long);
-    }
     if joke.lines().count() > MAX_LINES {
         return Err(Reason::Lines);
     }
@@ -159,7 +160,7 @@ fn check(joke: &str) -> Result<(), Reason> {
 /// A joke without the lines at its end that are about it: dates, counts, neighbours, advertising.
 fn without_asides(joke: &str) -> &str {
     let mut rest = joke;
-    while let Some(line) = rest.lines().last().filter(|line| is_aside(line)) {
+    while let Some(line) = rest.lines().next_back().filter(|line| is_aside(line)) {
         rest = rest.strip_suffix(line).unwrap_or_default().trim_end();
     }
     rest
@@ -170,10 +171,11 @@ fn is_aside(line: &str) -> bool {
     let about = ASIDES.split(' ').find_map(|word| line.strip_prefix(word));
     let value = about
         .map(|about| about.trim_start_matches(['时', '间', '日', '期', '于', '次', '数', '量']));
-    let is_value = |c: char| "：:(（ ".contains(c) || c.is_ascii_digit();
+    let is_value = |c: char| "：:(（".contains(c) || c.is_ascii_digit();
     let is_date = |c: char| c.is_ascii_digit() || "-/:.年月日 ".contains(c);
     characters(&line) <= MAX_ASIDE_CHARACTERS
-        && (value.is_some_and(|value| value.starts_with(is_value) && !ends_sentence(value))
+        && (value
+            .is_some_and(|value| value.trim_start().starts_with(is_value) && !ends_sentence(value))
             || characters(&line) > MIN_JOKE_CHARACTERS && line.chars().all(is_date)
             || ADVERTISING.split('|').any(|word| line.contains(word)))
 }
@@ -244,12 +246,13 @@ fn unescaped(text: &str) -> Option<String> {
         .replace('\n', "\\n")
         .replace('\r', "\\r")
         .replace('\t', "\\t");
-    serde_json::from_str(&format!("\"{lines}\"")).ok()
+    json::unquoted(&format!("\"{lines}\""))
 }
 
 /// Lines without empty ones between or whitespace around; inside, any run of whitespace is one
 /// space. What cannot be seen (zero-width spaces, control characters, marks that change the
 /// direction of writing) is gone, and of many marks on one character all but the first two.
+#[inline(never)]
 fn clean(raw: &str) -> String {
     raw.split(['\n', '\r', BREAK])
         .map(clean_line)
@@ -462,6 +465,30 @@ mod tests {
             judged("7、题目", "一二三四五六").unwrap(),
             "《题目》\n一二三四五六"
         );
+    }
+
+    #[test]
+    fn lines_at_the_end_that_are_about_a_joke_go_and_its_own_stay() {
+        for aside in [
+            "浏览 123 次",
+            "发布时间：2024-01-02",
+            "上一篇：猫和老鼠",
+            "2024-01-02 10:20",
+        ] {
+            assert_eq!(
+                judged("", &format!("一二三四五六\n{aside}")).as_deref(),
+                Ok("一二三四五六")
+            );
+        }
+        for own in [
+            "阅读 使我快乐",
+            "来源：不知道。",
+            "编辑：我不要了",
+            "公众号我不看",
+        ] {
+            let joke = format!("一二三四五六\n{own}");
+            assert_eq!(judged("", &joke).as_deref(), Ok(&*joke));
+        }
     }
 
     #[test]

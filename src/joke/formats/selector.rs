@@ -21,25 +21,20 @@ pub(crate) struct Selector {
 impl Selector {
     /// Parses a selector that is looked for on a whole page.
     pub(crate) fn for_page(text: &str) -> Result<Selector, SelectorError> {
-        let selector = Self::for_item(text)?;
-        let first_steps = selector.chains.iter().filter_map(|chain| chain.first());
-        if first_steps.into_iter().any(|step| step.link == Link::Child) {
-            let spaces = text.chars().take_while(|c| c.is_whitespace()).count();
-            return Err(SelectorError {
-                at: 1 + spaces,
-                mistake: Mistake::LeadingChild,
-            });
-        }
-        Ok(selector)
+        Self::parse(text, false)
     }
 
-    /// Parses a selector that is looked for inside an item; it may begin with `>`, or as paths into
-    /// JSON often do with `$.`.
+    /// Parses a selector that is looked for inside an item; it may begin with `>`.
     pub(crate) fn for_item(text: &str) -> Result<Selector, SelectorError> {
+        Self::parse(text, true)
+    }
+
+    /// Paths into JSON often begin with `$.`, and say `[*]` where they mean each.
+    fn parse(text: &str, is_in_item: bool) -> Result<Selector, SelectorError> {
         let text = text.strip_prefix("$.").unwrap_or(text).replace("[*]", "");
         Ok(Selector {
             text: text.trim().to_owned(),
-            chains: parse::chains(&text)?,
+            chains: parse::chains(&text, is_in_item)?,
         })
     }
 

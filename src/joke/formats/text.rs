@@ -46,7 +46,7 @@ const ROW_SYMBOLS: &str = "-=*_—─━═~～#+☆★◆◇■□●○※·�
 pub(super) fn items(text: &str) -> Vec<Item> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     if let Some(parts) = divided(&lines) {
-        return parts;
+        return items_of(parts);
     }
     let paragraphs: Vec<&[&str]> = lines
         .split(|line| line.is_empty())
@@ -97,19 +97,19 @@ pub(super) fn own_jokes(text: &str) -> Vec<String> {
 /// the points of one joke.
 pub(super) fn counted(item: Item) -> Vec<Item> {
     let may_be_several = item.title.trim().is_empty() || is_title_of_jokes(&item.title);
-    let parts = numbered(&filled_lines(&item.content)).filter(|_| may_be_several);
-    parts.map_or_else(
-        || vec![item],
-        |parts| parts.into_iter().map(Item::of).collect(),
-    )
+    match numbered(&filled_lines(&item.content)) {
+        Some(parts) if may_be_several => items_of(parts),
+        _ => vec![item],
+    }
 }
 
 /// The jokes in one block of a page: under headings, behind numbers that count up, or, unless a
 /// joke of it may have paragraphs, with empty lines between.
 pub(super) fn parts(block: Item, is_divided_by_empty_lines: bool) -> Vec<Item> {
-    let mut headed = block.content.split(HEADING);
-    headed.next();
-    let headed: Vec<Item> = headed
+    let headed: Vec<Item> = block
+        .content
+        .split(HEADING)
+        .skip(1)
         .filter_map(|part| part.split_once('\n'))
         .map(|(title, content)| Item::titled(&[title], &[content]))
         .collect();
@@ -117,63 +117,56 @@ pub(super) fn parts(block: Item, is_divided_by_empty_lines: bool) -> Vec<Item> {
         return headed;
     }
     if let Some(parts) = divided(&filled_lines(&block.content)) {
-        return parts;
+        return items_of(parts);
     }
-    let paragraphs: Vec<&str> = between_empty_lines(&block.content);
-    match paragraphs.as_slice() {
-        [] | [_] => vec![block],
-        _ if !is_divided_by_empty_lines => vec![block],
-        [first, second] if is_question(&[first], &[second]) => vec![block],
-        all if all
-            .iter()
-            .any(|part| characters(part) < MIN_JOKE_CHARACTERS) =>
-        {
-            vec![block]
-        }
-        all => all
-            .iter()
-            .map(|part| Item::of((*part).to_owned()))
-            .collect(),
+    let paragraphs = between_empty_lines(&block.content);
+    let are_jokes = match paragraphs.as_slice() {
+        [first, second] if is_question(&[first], &[second]) => false,
+        all => all.len() > 1 && all.iter().all(|part| is_long_enough(part)),
+    };
+    if are_jokes && is_divided_by_empty_lines {
+        items_of(paragraphs)
+    } else {
+        vec![block]
     }
 }
 
-/// What stands between two breaks with nothing but whitespace between them.
-fn between_empty_lines(text: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let mut begin = 0;
-    let mut last_break = None;
-    for (at, c) in text.char_indices() {
-        if c == BREAK {
-            if last_break.is_some() {
-                parts.extend(text.get(begin..at));
-                begin = at;
-            }
-            last_break = Some(at);
-        } else if !c.is_whitespace() {
-            last_break = None;
-        }
-    }
-    parts.extend(text.get(begin..));
-    parts.retain(|part| !part.trim().is_empty());
-    parts
+fn items_of(jokes: Vec<String>) -> Vec<Item> {
+    jokes.into_iter().map(Item::of).collect()
 }
 
+#[inline(never)]
+fn is_long_enough(joke: &str) -> bool {
+    characters(joke) >= MIN_JOKE_CHARACTERS
+}
+
+/// The parts of a text with an empty line between, where two breaks follow each other.
+fn between_empty_lines(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.split(BREAK).collect();
+    lines
+        .split(|line| line.trim().is_empty())
+        .filter(|part| !part.is_empty())
+        .map(|part| part.join("\u{b}"))
+        .collect()
+}
+
+#[inline(never)]
 fn filled_lines(text: &str) -> Vec<&str> {
     let lines = text.split(['\n', BREAK]).map(str::trim);
     lines.filter(|line| !line.is_empty()).collect()
 }
 
 /// Jokes between lines `%` or rows of symbols, behind numbers that count up, or behind bullets.
-fn divided(lines: &[&str]) -> Option<Vec<Item>> {
-    let items = |parts: Vec<String>| parts.into_iter().map(Item::of).collect();
+fn divided(lines: &[&str]) -> Option<Vec<String>> {
     for divides in [is_divider, is_row] {
         if lines.iter().any(|line| divides(line)) {
-            let blocks = lines.split(|line| divides(line));
-            let blocks = blocks.map(|block| Item::of(block.join("\n")));
-            return Some(blocks.filter(Item::has_text).collect());
+            let blocks = lines
+                .split(|line| divides(line))
+                .map(|block| block.join("\n"));
+            return Some(blocks.filter(|block| !block.trim().is_empty()).collect());
         }
     }
-    numbered(lines).or_else(|| bulleted(lines)).map(items)
+    numbered(lines).or_else(|| bulleted(lines))
 }
 
 /// Jokes behind numbers that count up, the numbers taken away. A line of title may come before.
@@ -182,23 +175,18 @@ fn numbered(lines: &[&str]) -> Option<Vec<String>> {
     let mut last = None;
     let mut before = Vec::new();
     for line in lines.iter().flat_map(|line| at_numbers(line)) {
-        let counted = number(line).or_else(|| loose_number(line));
-        let is_next = |number| {
-            last.is_none_or(|last: u32| (1..=MAX_STEP).contains(&(number - last.min(number))))
+        let is_next = |(number, _): &(u32, &str)| {
+            let step = |last| number.checked_sub(last).unwrap_or_default();
+            last.is_none_or(|last| (1..=MAX_STEP).contains(&step(last)))
         };
-        match (
-            counted.filter(|(number, _)| is_next(*number)),
-            parts.last_mut(),
-        ) {
-            (Some((number, rest)), _) => {
-                parts.push(rest.to_owned());
-                last = Some(number);
-            }
-            (None, Some(part)) => {
-                part.push('\n');
-                part.push_str(line);
-            }
-            (None, None) => before.extend((!line.is_empty()).then_some(line)),
+        let counted = number(line).or_else(|| loose_number(line)).filter(is_next);
+        if let Some((number, rest)) = counted {
+            parts.push(rest.to_owned());
+            last = Some(number);
+        } else if let Some(part) = parts.last_mut() {
+            part.extend(["\n", line]);
+        } else if !line.is_empty() {
+            before.push(line);
         }
     }
     let is_headed = match before.as_slice() {
@@ -207,31 +195,24 @@ fn numbered(lines: &[&str]) -> Option<Vec<String>> {
         [title] => is_title(&[title]) || is_title_of_jokes(title),
         _ => false,
     };
-    let jokes = parts
-        .iter()
-        .filter(|part| characters(part) >= MIN_JOKE_CHARACTERS);
-    let jokes = jokes.count();
+    let jokes = parts.iter().filter(|part| is_long_enough(part)).count();
     (jokes > 1 && is_headed && jokes * 2 > parts.len()).then_some(parts)
 }
 
-/// A line, divided where behind the end of a sentence the next number comes.
+/// A line, divided where the next number comes behind the end of a sentence.
 fn at_numbers(line: &str) -> Vec<&str> {
-    let mut next = number(line).map(|(number, _)| number + 1);
-    let mut parts = Vec::new();
-    let mut begin = 0;
-    for (end, c) in line.char_indices() {
-        let end = end + c.len_utf8();
-        let rest = line.get(end..).unwrap_or_default().trim_start();
-        let goes_on = next.is_some()
-            && SENTENCE_ENDS.contains(&c)
-            && number(rest).map(|(number, _)| number) == next;
-        if goes_on {
-            parts.extend(line.get(begin..end).map(str::trim_start));
-            begin = end;
-            next = next.map(|next| next + 1);
+    let (mut parts, mut rest) = (Vec::new(), line);
+    let mut next = number(line).map(|(number, _)| number.saturating_add(1));
+    for (at, end) in line.match_indices(SENTENCE_ENDS) {
+        let behind = line.get(at + end.len()..).unwrap_or_default();
+        let found = number(behind.trim_start()).map(|(number, _)| number);
+        if next.is_some() && found == next {
+            parts.extend(rest.get(..rest.len() - behind.len()));
+            rest = behind.trim_start();
+            next = next.map(|next| next.saturating_add(1));
         }
     }
-    parts.extend(line.get(begin..).map(str::trim_start));
+    parts.push(rest);
     parts
 }
 
@@ -241,11 +222,11 @@ fn bulleted(lines: &[&str]) -> Option<Vec<String>> {
     let parts: Option<Vec<String>> = lines
         .map(|line| Some(line.strip_prefix(BULLETS)?.trim_start().to_owned()))
         .collect();
-    let are_jokes = |part: &String| characters(part) >= MIN_JOKE_CHARACTERS;
-    parts.filter(|parts| parts.len() > 1 && parts.iter().all(are_jokes))
+    parts.filter(|parts| parts.len() > 1 && parts.iter().all(|part| is_long_enough(part)))
 }
 
 /// The number before a joke, and the joke: `1、` `1.` `1)` `(1)` `【1】` `①` `一、` `第1则：` `笑话1：`.
+#[inline(never)]
 fn number(line: &str) -> Option<(u32, &str)> {
     let first = line.chars().next()?;
     let enclosed = ENCLOSED_NUMBERS
@@ -291,34 +272,27 @@ fn loose_number(line: &str) -> Option<(u32, &str)> {
 }
 
 /// What a text begins with, as a number, and the rest of it.
+#[inline(never)]
 fn numeral(text: &str) -> Option<(u32, &str)> {
     let rest = text.trim_start_matches(|c| digit(c).is_some());
-    let name = text.get(..text.len() - rest.len())?;
-    let number = name.chars().try_fold(0_u32, |number, c| match digit(c)? {
-        10 => Some(number.max(1) * 10),
-        unit if c.is_numeric() && !is_chinese_digit(c) => number.checked_mul(10)?.checked_add(unit),
-        unit if number % 10 == 0 => number.checked_add(unit),
-        _ => None,
-    });
+    let mut digits = text.get(..text.len() - rest.len())?.chars().peekable();
+    digits.peek()?;
+    let number = digits.try_fold(0_u32, |number, c| match digit(c)? {
+        10 => number.max(1).checked_mul(10),
+        unit if !CHINESE_DIGITS.contains(c) => number.checked_mul(10)?.checked_add(unit),
+        unit => (number % 10 == 0).then_some(number)?.checked_add(unit),
+    })?;
     // Of a keycap only the cap is left.
-    let rest = rest.trim_start_matches('\u{fe0f}');
-    number
-        .filter(|_| !name.is_empty())
-        .map(|number| (number, rest))
+    Some((number, rest.trim_start_matches('\u{fe0f}')))
 }
 
-fn is_chinese_digit(c: char) -> bool {
-    CHINESE_DIGITS.contains(c)
-}
-
+#[inline(never)]
 fn digit(c: char) -> Option<u32> {
-    let wide = u32::from(c)
-        .checked_sub(u32::from('０'))
-        .filter(|digit| *digit < 10);
-    let chinese = CHINESE_DIGITS.chars().position(|numeral| numeral == c);
+    let wide = u32::from(c).checked_sub(u32::from('０'));
+    let chinese = || CHINESE_DIGITS.chars().position(|numeral| numeral == c);
     c.to_digit(10)
-        .or(wide)
-        .or_else(|| u32::try_from(chinese?).ok())
+        .or(wide.filter(|digit| *digit < 10))
+        .or_else(|| u32::try_from(chinese()?).ok())
 }
 
 /// A joke without the number before it. A list inside a joke keeps its numbers.
@@ -327,7 +301,7 @@ pub(super) fn without_number(joke: &str) -> &str {
         return joke;
     };
     let mut others = joke.lines().skip(1).filter_map(number);
-    if others.any(|(other, _)| other == first + 1) {
+    if others.any(|(other, _)| Some(other) == first.checked_add(1)) {
         joke
     } else {
         rest
@@ -395,6 +369,7 @@ fn is_question(first: &[&str], second: &[&str]) -> bool {
 }
 
 /// A short line that is no sentence.
+#[inline(never)]
 fn is_title(paragraph: &[&str]) -> bool {
     let [line] = paragraph else {
         return false;

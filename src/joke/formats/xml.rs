@@ -146,13 +146,9 @@ fn read_item(item: Node<'_, '_>, rules: &Rules) -> Item {
     };
     match (title, content) {
         (Some(title), None) if rules.item.is_none() => Item::of(title),
-        (title, None) => Item {
+        (title, content) => Item {
             title: title.unwrap_or_default(),
-            ..Item::of(text(item))
-        },
-        (title, Some(content)) => Item {
-            title: title.unwrap_or_default(),
-            ..Item::of(content)
+            ..Item::of(content.unwrap_or_else(|| text(item)))
         },
     }
 }

@@ -27,9 +27,13 @@ const PSEUDO_CLASSES: [&str; 14] = [
 ];
 
 /// Parses the chains of a selector, between commas; a `>` at the beginning of one means "directly
-/// inside whatever it is looked for in".
-pub(super) fn chains(text: &str) -> Result<Vec<Vec<Step>>, SelectorError> {
-    let mut cursor = Cursor { text, rest: text };
+/// inside the item", if it is looked for in one.
+pub(super) fn chains(text: &str, is_in_item: bool) -> Result<Vec<Vec<Step>>, SelectorError> {
+    let mut cursor = Cursor {
+        text,
+        rest: text,
+        is_in_item,
+    };
     let mut chains = vec![cursor.chain()?];
     while cursor.eat(",") {
         chains.push(cursor.chain()?);
@@ -82,6 +86,7 @@ pub(crate) enum Mistake {
 struct Cursor<'a> {
     text: &'a str,
     rest: &'a str,
+    is_in_item: bool,
 }
 
 impl<'a> Cursor<'a> {
@@ -91,6 +96,9 @@ impl<'a> Cursor<'a> {
         loop {
             let is_apart = self.skip_whitespace() || steps.is_empty();
             let link = match self.peek() {
+                Some('>') if steps.is_empty() && !self.is_in_item => {
+                    return Err(self.error(Mistake::LeadingChild));
+                }
                 Some('>') => {
                     self.eat(">");
                     self.skip_whitespace();
@@ -298,6 +306,7 @@ mod tests {
         assert_eq!(mistake("dl[a^=]"), (7, Mistake::NoValue));
         assert_eq!(mistake("dl[a*='']"), (7, Mistake::NoValue));
         assert_eq!(mistake(" > dd"), (2, Mistake::LeadingChild));
+        assert_eq!(mistake("a, > b"), (4, Mistake::LeadingChild));
     }
 
     #[test]
