@@ -91,7 +91,8 @@ impl CgiRequest {
 /// Reads a body, by a thread that ends with the process.
 fn read_in_time(body: impl Read + Send + 'static, length: usize) -> Result<Vec<u8>, Rejection> {
     let (done, read) = channel();
-    thread::spawn(move || done.send(read_body(body, length)));
+    // Where no thread can be had, there is no sender any more, and so no body.
+    let _ = thread::Builder::new().spawn(move || done.send(read_body(body, length)));
     read.recv_timeout(PATIENCE)
         .unwrap_or(Err(Rejection::BodyEndsEarly))
 }

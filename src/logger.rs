@@ -20,13 +20,13 @@ use crate::access_log;
 /// Says what is logged, as in most Rust programs.
 pub(crate) const VARIABLE: &str = "RUST_LOG";
 
-/// What may wait to be written: some sixty lines. So much at a time, with a line about others that
-/// are missing, is neither mixed with what others write into the same pipe, nor has to wait where a
-/// pipe takes anything at all (`PIPE_BUF` on Linux).
+/// Bytes that may wait to be written: some sixty lines. With a line about missing ones they are no
+/// more than `PIPE_BUF` on Linux: written at once, they are not mixed with what others write into
+/// the same pipe, and do not wait where it takes anything at all.
 const MAX_WAITING_BYTES: usize = 4096 - USUAL_LINE_BYTES;
 
-/// How long a reader of the log that has fallen behind is waited for, once. Nobody waits for one
-/// that does not read: lines are left out then.
+/// How long a reader of the log that has fallen behind is waited for, once. After that, lines are
+/// left out until it reads again.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Most lines fit.
@@ -133,11 +133,11 @@ impl Display for Prefix {
 /// [`MAX_WAITING_BYTES`] are together: of some 24 µs that a full server has for a message, a call
 /// of the system for each line takes 1.8, and one for sixty next to nothing.
 struct Lines<W> {
-    page: Mutex<Page<W>>,
+    buffer: Mutex<Buffer<W>>,
 }
 
 /// Lines that wait, and where they go.
-struct Page<W> {
+struct Buffer<W> {
     waiting: String,
     out: W,
     /// Whether bytes are taken within this time.
@@ -155,7 +155,7 @@ fn takes_bytes(out: &io::Stderr, patience: Duration) -> bool {
 impl<W: Write> Lines<W> {
     fn to(out: W, takes_bytes: fn(&W, Duration) -> bool) -> Self {
         Self {
-            page: Mutex::new(Page {
+            buffer: Mutex::new(Buffer {
                 waiting: String::new(),
                 out,
                 takes_bytes,
@@ -164,8 +164,8 @@ impl<W: Write> Lines<W> {
         }
     }
 
-    fn page(&self) -> MutexGuard<'_, Page<W>> {
-        self.page.lock().unwrap_or_else(PoisonError::into_inner)
+    fn buffer(&self) -> MutexGuard<'_, Buffer<W>> {
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -175,7 +175,7 @@ impl<W: Write + Send> Log for Lines<W> {
     }
 
     fn log(&self, record: &Record<'_>) {
-        // Put into words before the page is locked: whoever's words they are may log, too.
+        // Put into words before the buffer is locked: whoever's words they are may log, too.
         let mut line = String::with_capacity(USUAL_LINE_BYTES);
         // Nothing fails that is written into memory.
         let _ = writeln!(line, "{}{}", Prefix(record.level()), record.args());
@@ -183,22 +183,22 @@ impl<W: Write + Send> Log for Lines<W> {
         if let Some(copies) = COPIES.get() {
             copies.add(&line, is_about_request);
         }
-        let mut page = self.page();
-        if page.waiting.len() + line.len() > MAX_WAITING_BYTES {
-            page.write_out();
+        let mut buffer = self.buffer();
+        if buffer.waiting.len() + line.len() > MAX_WAITING_BYTES {
+            buffer.write_out();
         }
-        page.waiting.push_str(&line);
+        buffer.waiting.push_str(&line);
         if !is_about_request {
-            page.write_out();
+            buffer.write_out();
         }
     }
 
     fn flush(&self) {
-        self.page().write_out();
+        self.buffer().write_out();
     }
 }
 
-impl<W: Write> Page<W> {
+impl<W: Write> Buffer<W> {
     fn write_out(&mut self) {
         if self.waiting.is_empty() {
             return;
@@ -242,7 +242,7 @@ mod tests {
 
     /// What is written, without the times.
     fn written(lines: &Lines<Vec<u8>>) -> Vec<String> {
-        let out = String::from_utf8(lines.page().out.clone()).unwrap();
+        let out = String::from_utf8(lines.buffer().out.clone()).unwrap();
         let without_time = |line: &str| line.rsplit("Z ").next().unwrap().to_owned();
         out.lines().map(without_time).collect()
     }

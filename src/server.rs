@@ -41,7 +41,7 @@ use crate::{
 /// Path that says whether the bot is there, for load balancers and monitors.
 pub(crate) const HEALTH_PATH: &str = "/healthz";
 
-/// From one look to the next for what arrives while the loop is to end.
+/// How often the loop that is to end asks for what still arrives.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A peer that has left answers unread gets no more for this long: then the system has given the
@@ -262,7 +262,7 @@ impl Server {
         }
     }
 
-    /// Has a body read that is still on the socket.
+    /// Reads a body that is still on the socket, in a thread of its own.
     fn await_body(&mut self, call: Call, length: usize) {
         let (bodies, http) = (self.bodies.clone(), Arc::clone(&self.http));
         self.spawn(call, move |mut call| {
@@ -313,8 +313,8 @@ impl Server {
         since.is_some_and(|since| since.elapsed() < IGNORED_FOR) && Body::of(request) == Body::Read
     }
 
-    /// Has something done with a request by a thread of its own. The thread is handed the request
-    /// when it is there: with a closure that no thread can be had for, it would be dropped.
+    /// Has something done with a request by a thread of its own. Where no thread can be had, its
+    /// closure is dropped, which must not happen to a request: the thread is sent it when it runs.
     fn spawn(&mut self, call: Call, work: impl FnOnce(Call) + Send + 'static) {
         let (give, given) = channel();
         let thread = thread::Builder::new()

@@ -1,4 +1,4 @@
-//! Who waits for a joke, so that the loop need not.
+//! Messages that wait for a joke, so that the loop need not.
 
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,11 @@ use crate::callback::Pending;
 /// So many may wait; more get a joke of the bot's own at once.
 const MAX_WAITING: usize = 256;
 
-/// They all wait for the same fetch, and so until the same moment.
+/// All wait for the same fetch, and so until the same moment.
 #[derive(Default)]
 pub(super) struct Askers {
     pub(super) waiting: Vec<(Call, Pending)>,
-    /// Requests on their connections: answers keep their order, so these wait, too.
+    /// Later requests on their connections: answers keep their order, so these wait, too.
     pub(super) behind: Vec<Request>,
     deadline: Option<Instant>,
 }

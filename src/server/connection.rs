@@ -1,4 +1,4 @@
-//! What becomes of a connection behind an answer.
+//! What becomes of a connection after an answer.
 
 use std::{
     io,
@@ -15,7 +15,7 @@ use tiny_http::Request;
 /// Descriptors that are looked at first, on either side.
 const NEAR: i32 = 64;
 
-/// What the answer says of its connection, and who sees to it.
+/// What the answer says of its connection, and who closes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Connection {
     /// `tiny_http` reads on, as everybody expects of HTTP/1.1.
@@ -24,7 +24,7 @@ pub(super) enum Connection {
     KeptAsAsked,
     /// `tiny_http` closes it, or the system does when the process ends.
     Closed,
-    /// No more requests are read than have arrived; it is closed behind their answers.
+    /// No more requests are read than have arrived; it is closed after their answers.
     Ending,
     /// Something is left unread that `tiny_http` would wait for or take for the next request: it is
     /// closed whatever `tiny_http` makes of that.
@@ -85,7 +85,7 @@ impl Connection {
 }
 
 /// Whether `tiny_http` cannot know where the request ends, or another server may see its end
-/// somewhere else. It reads no chunked body that is not wanted.
+/// somewhere else. An unread chunked body is not skipped: it would be taken for the next request.
 pub(super) fn has_unclear_length(request: &Request) -> bool {
     let headers = request.headers().iter();
     let lengths = headers.filter(|header| header.field.equiv("Content-Length"));
@@ -104,19 +104,20 @@ fn first<'a>(request: &'a Request, name: &'static str) -> Option<&'a str> {
 }
 
 /// Ends reading from a peer or writing to it. `tiny_http` keeps its sockets to itself, so the
-/// descriptor is looked for by the peer's address: first near the one that would be given away
-/// next, since the latest connections are there, then everywhere. A connection has two: whoever
-/// holds a request or its writer holds one, and the other may be closed in the midst of this.
+/// descriptor is looked for by the peer's address, which only one connection has: first near the
+/// lowest free descriptor, since the latest connections are there, then everywhere. It is there for
+/// as long as the caller holds the request or its writer, unless the peer has hung up; then every
+/// descriptor is asked, some milliseconds at most.
 fn shut_down(peer: Option<SocketAddr>, how: Shutdown) {
     let Some(peer) = peer.map(SockaddrStorage::from) else {
         return;
     };
-    let next = io::stderr().as_fd().try_clone_to_owned();
-    let next = next.map_or(0, |descriptor| descriptor.as_raw_fd());
+    let free = io::stderr().as_fd().try_clone_to_owned();
+    let free = free.map_or(0, |descriptor| descriptor.as_raw_fd());
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(limit, _)| limit);
     // Nothing is found when the peer has hung up.
     let _ = (1..=NEAR)
-        .flat_map(|distance| [next - distance, next + distance])
+        .flat_map(|distance| [free - distance, free + distance])
         .chain(0..i32::try_from(limit).unwrap_or(i32::MAX))
         .find(|it| getpeername(*it) == Ok(peer) && shutdown(*it, how).is_ok());
 }

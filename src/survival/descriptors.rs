@@ -10,12 +10,12 @@ use nix::sys::resource::{
 use super::Limits;
 
 /// Descriptors of a worker without a connection, and some to spare for fetches of jokes and files.
-/// An even number beyond the former: accepting needs two, and should fail before the first of them.
+/// The spare ones are even: a connection needs two, and it is `accept` that is to fail for want of
+/// the first, not `tiny_http` for want of the second.
 const OTHER_DESCRIPTORS: u64 = 6 + 30;
 
-/// The stack of a connection's thread, which reads headers; `tiny_http` does not set any. As much
-/// as every thread has by default on Alpine, and so proven for the other threads that get it: those
-/// that look up names.
+/// The stack of a connection's thread, which reads headers; `tiny_http` does not set any. It is
+/// musl's default, and so enough for the other threads that get it, which look up names.
 pub(super) const STACK_BYTES: u64 = 128 * 1024;
 
 /// Memory beyond what is resident at most: reserved, not touched.

@@ -1,4 +1,4 @@
-//! What the loop shows of itself, and what it is told.
+//! The health of the loop, what it is told, and the exit codes of a worker.
 
 use std::{
     io,

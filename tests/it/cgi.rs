@@ -6,15 +6,16 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     os::fd::OwnedFd,
     path::PathBuf,
-    process::Command,
+    process::{Command, Stdio},
     thread,
+    time::{Duration, Instant},
 };
 
 use crate::{
     fronts::apache_settings,
     owner::{Outcome, SECRETS, closed_port, run},
     support::{
-        LIMIT, TOKEN, daoxiao, now, post_request, signed, signed_at, site::Site, text_message,
+        LIMIT, TOKEN, daoxiao, now, poll, post_request, signed, signed_at, site::Site, text_message,
     },
     tools::{Daemon, directory, find, free_address, write_script},
 };
@@ -154,6 +155,33 @@ fn what_the_server_refuses_is_refused_here() {
         "Status: 405 Refused\nContent-Type: text/plain\nAllow: GET, POST\nContent-Length: 19",
         "method not allowed\n",
     );
+}
+
+#[test]
+fn a_body_that_never_comes_is_waited_for_as_long_as_wechat_waits() {
+    let target = signed("/");
+    let begun = Instant::now();
+    let mut child = daoxiao(&["cgi", "--joke-source", "none", "--log", "off"])
+        .env("WECHAT_TOKEN", TOKEN)
+        .env("REQUEST_METHOD", "POST")
+        .env("QUERY_STRING", query(&target))
+        .env("CONTENT_LENGTH", "100")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut held = child.stdin.take().unwrap();
+    held.write_all(b"<xml>").unwrap();
+    let status = poll(Instant::now() + LIMIT, || child.try_wait().unwrap());
+    let waited = begun.elapsed();
+    let _ = child.kill();
+    assert_eq!(status.unwrap().code(), Some(0));
+    let mut answer = String::new();
+    let mut out = child.stdout.take().unwrap();
+    out.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("Status: 400 Refused\r\n"), "{answer}");
+    let (least, most) = (Duration::from_secs(5), Duration::from_secs(8));
+    assert!((least..most).contains(&waited), "{waited:?}");
 }
 
 #[test]
