@@ -60,11 +60,8 @@ const LONGEST_INTERVAL: Duration = Duration::from_millis(1200);
 
 /// The time until the next look: longer and longer while nothing goes on.
 fn interval_after(interval: Duration, is_busy: bool) -> Duration {
-    if is_busy {
-        SHORTEST_INTERVAL
-    } else {
-        LONGEST_INTERVAL.min(interval * 2)
-    }
+    let longer = LONGEST_INTERVAL.min(interval * 2);
+    if is_busy { SHORTEST_INTERVAL } else { longer }
 }
 
 #[cfg(test)]
