@@ -1,4 +1,4 @@
-//! The command line as a whole: which commands there are.
+//! The command line as a whole, with all commands.
 
 use std::{
     env,
@@ -74,10 +74,10 @@ enum Command {
     Man(ManArgs),
 }
 
-/// Reads the command line and does what it says.
+/// Reads the command line and runs its command.
 pub fn run() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
-    // Before the command line is parsed, since what is wrong with it is said in that language.
+    // Chosen before the command line is parsed, since its errors are in that language, too.
     let flag = language_flag(&arguments);
     Language::choose(flag.as_deref(), |name| env::var(name).ok()).set();
     let matches = command().try_get_matches_from(with_command(arguments));
@@ -100,11 +100,11 @@ pub fn run() -> ExitCode {
     outcome.unwrap_or_else(|error| commands::fail(&error))
 }
 
-/// The command line, with its help in the owner's language.
+/// Returns the command line, with help in the owner's language.
 fn command() -> clap::Command {
     let command = Cli::command().mut_subcommands(|command| {
         command.mut_args(|arg| match arg.get_action() {
-            // A value may be a secret. A minus before it is for its own parser to refuse.
+            // A value may be a secret. A minus before a number is for the flag's parser to refuse.
             ArgAction::Set | ArgAction::Append => {
                 arg.hide_env_values(true).allow_negative_numbers(true)
             }
@@ -117,7 +117,7 @@ fn command() -> clap::Command {
     }
 }
 
-/// What `--lang` says, before the command line is read in that language.
+/// Returns the value of `--lang`, which is needed before the command line is parsed.
 fn language_flag(arguments: &[OsString]) -> Option<String> {
     let arguments = arguments.iter().map(|argument| argument.to_string_lossy());
     let mut flags = arguments.take_while(|argument| argument != "--");
@@ -128,10 +128,10 @@ fn language_flag(arguments: &[OsString]) -> Option<String> {
     }
 }
 
-/// Puts `serve` before flags that stand without a command. If they were flags of the top level, a
-/// variable of theirs that cannot be used would stop every other command too.
+/// Inserts `serve` before flags without a command. If its flags belonged to the top level, a bad
+/// variable for one of them would stop every other command, too.
 fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
-    // The language may stand before the command.
+    // `--lang` may come before the command.
     let place = match arguments.get(1) {
         Some(first) if first == "--lang" => 3,
         Some(first) if first.as_encoded_bytes().starts_with(b"--lang=") => 2,
@@ -148,7 +148,7 @@ fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-/// Says what is wrong with the command line, or shows the help that was asked for.
+/// Prints the error in the command line, or the help or version that was asked for.
 fn refuse(mut error: Error) -> ExitCode {
     if error.kind() == ErrorKind::UnknownArgument
         && let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
@@ -183,7 +183,7 @@ fn refuse(mut error: Error) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
-/// The variable that a refused value is from, if it is from one.
+/// Returns the variable that a refused value is from; `None` if it is from the command line.
 fn variable(error: &Error) -> Option<String> {
     let argument = help::context(error, &[ContextKind::InvalidArg]);
     let value = help::context(error, &[ContextKind::InvalidValue]);
@@ -201,7 +201,7 @@ fn variable(error: &Error) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// Whether a text is, for the most part, in Chinese.
+    /// Returns whether a text has Hanzi.
     fn is_chinese(text: &str) -> bool {
         text.chars().any(|char| ('一'..='龥').contains(&char))
     }

@@ -1,4 +1,4 @@
-//! The commands: one file each, with its flags, its help and what it does.
+//! Commands, one file each with flags and help, and what they share: exit codes, errors, output.
 
 use std::{
     error::Error,
@@ -34,16 +34,16 @@ pub(crate) mod words_arg;
 pub(crate) const FAILED: u8 = 1;
 /// Exit code of wrong usage: a flag or a variable that cannot be used.
 pub(crate) const USAGE: u8 = 2;
-/// Exit code of `say` where the bot took the message and has no answer.
+/// Exit code of `say` if the bot accepted the message without an answer.
 pub(crate) const NO_ANSWER: u8 = 3;
 
-/// Why a command ends without having done what it was asked to.
+/// Error that ends a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
     /// A flag or a variable is wrong.
     #[error("{0}")]
     Usage(Box<dyn Say>),
-    /// The command was right, and failed.
+    /// The usage was right, but the command failed.
     #[error("{0}")]
     Failure(Box<dyn Say>),
     #[error(transparent)]
@@ -65,18 +65,18 @@ pub(crate) struct InputError(pub(crate) io::Error);
 #[error("{0}")]
 pub(crate) struct StartError(pub(crate) Box<dyn Error + Send + Sync>);
 
-/// What commands say on standard error, or between the lines of a talk.
+/// Texts that commands print beside their results or in place of one.
 #[derive(Debug)]
 pub(crate) enum Notice<'a> {
-    /// Why a command fails, or a line of a talk.
+    /// Error of a command, or of one line of a talk.
     Error(&'a dyn Say),
-    /// Stands behind the Token.
+    /// Explains the random Token printed before it.
     RandomToken,
-    /// Stands for a joke.
+    /// Placeholder for a joke.
     Joke,
-    /// Stands for an answer without words in a talk.
+    /// Placeholder for an answer that did not come.
     NoAnswer,
-    /// A message was taken, and nothing came back.
+    /// A message was accepted, and no answer came.
     Taken,
     HowToLeave,
     SayEnds,
@@ -92,7 +92,7 @@ impl CommandError {
     }
 }
 
-/// Says why a command fails, and returns its exit code.
+/// Prints why a command fails, and returns its exit code.
 pub(crate) fn fail(error: &CommandError) -> ExitCode {
     give_up(&say(&Notice::Error(error)));
     ExitCode::from(match error {
@@ -101,7 +101,7 @@ pub(crate) fn fail(error: &CommandError) -> ExitCode {
     })
 }
 
-/// Says why a command ends; in systemd's journal each line has a priority.
+/// Prints why a command ends; for systemd's journal, with a priority on each line.
 pub(crate) fn give_up(text: &str) {
     for line in text.trim_end().lines() {
         if logger::is_journal() {
@@ -112,7 +112,7 @@ pub(crate) fn give_up(text: &str) {
     }
 }
 
-/// The outcome of a command that has printed. A reader that has enough, such as `head`, is no
+/// Returns the exit code of a command that has printed. A closed pipe, as with `head`, is no
 /// failure.
 pub(crate) fn printed(outcome: io::Result<()>) -> Result<ExitCode, CommandError> {
     match outcome {
@@ -123,7 +123,7 @@ pub(crate) fn printed(outcome: io::Result<()>) -> Result<ExitCode, CommandError>
     }
 }
 
-/// The lines of standard input; what is not UTF-8 is read as well as it can be.
+/// Returns the lines of standard input, with U+FFFD for invalid UTF-8.
 pub(crate) fn lines() -> impl Iterator<Item = Result<String, InputError>> {
     io::stdin().lock().split(b'\n').map(|line| {
         let line = line.map_err(InputError)?;
@@ -132,7 +132,7 @@ pub(crate) fn lines() -> impl Iterator<Item = Result<String, InputError>> {
     })
 }
 
-/// Writes a line to standard error; when nobody reads it, there is nobody to tell.
+/// Writes a line to standard error, whose own failure could be reported nowhere.
 pub(crate) fn complain(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! One request from its query to its response, in the same steps for the loop, for a body that
+//! One request from query to response, in the same steps for the server's loop, for a body that
 //! comes late, and for CGI: admit by the query, check the declared length, read the body, answer.
 
 use std::{
@@ -17,7 +17,7 @@ use crate::{
 /// Page for a browser that opens the address meant for WeChat.
 const BROWSER_PAGE: &str = include_str!("browser.html");
 
-/// Whether an `Accept` header is a browser's.
+/// Returns whether an `Accept` header is a browser's.
 pub(crate) fn accepts_html(accept: &str) -> bool {
     accept.to_ascii_lowercase().contains("text/html")
 }
@@ -35,7 +35,7 @@ pub(crate) struct Response {
     pub(crate) level: Level,
 }
 
-/// Outcome of a message.
+/// Outcome of a message: a response, or what has to come first.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Respond(Response),
@@ -55,7 +55,7 @@ pub(crate) fn shake_hands(
     Ok(Response::ok("text/plain", echostr, "- handshake"))
 }
 
-/// Answers a message, whose body is not touched before its query has proved to be WeChat's. `body`
+/// Answers a message, whose body is read only after its query has proved to be WeChat's. `body`
 /// reads a body of the given length; it and `joke` return `None` for what is still to come.
 pub(crate) fn answer(
     callback: &mut Callback,
@@ -124,8 +124,8 @@ impl Response {
         }
     }
 
-    /// The same for a browser: a 403 becomes a page that says what is here, the same for every
-    /// account.
+    /// Turns a 403 into a page for a person who opened WeChat's address in a browser. It says what
+    /// this address is for, and nothing about the account.
     #[must_use]
     pub(crate) fn for_browser(self) -> Self {
         match self.status {
@@ -138,7 +138,7 @@ impl Response {
         }
     }
 
-    /// Writes what HTTP and CGI have in common: headers, an empty line, and the body if asked for.
+    /// Writes what HTTP and CGI have in common: headers, an empty line, and the body if wanted.
     pub(crate) fn write_to(&self, mut out: impl Write, with_body: bool) -> io::Result<()> {
         write!(out, "Content-Type: {}\r\n", self.content_type)?;
         if let Some(methods) = self.allow {

@@ -1,12 +1,11 @@
-//! The language in which the program speaks to its owner: English, or Chinese.
+//! The language in which the program speaks to its owner: English or Chinese.
 //!
-//! What is said is data: an error, a finding, a notice. Its English is its `Display`, which is also
-//! what stands in the log; its Chinese is [`Say::chinese`]. The words are in `wording`.
+//! Errors, findings and notices have their English text by `Display`, which the log uses too, and
+//! their Chinese one by [`Say::chinese`]. The texts are in `wording`. To add one:
 //!
 //! - An error that ends a command: `impl Say` for it in `wording/zh.rs`, then
 //!   `.map_err(CommandError::usage)` or `CommandError::failure`.
-//! - A value parser of a flag: it returns an error that is [`Say`], and the flag has
-//!   `value_parser = spoken(parser)`.
+//! - A flag's value parser: its error is [`Say`], its flag has `value_parser = spoken(parser)`.
 //! - A command or a flag: its help in `wording/zh/help.rs`.
 //! - A line for the terminal: `complain(say(&Notice::…))`.
 //! - A log line: nothing. The log is English.
@@ -16,31 +15,30 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-/// Overrides the locale; `--lang` overrides it.
+/// Variable that overrides the locale, and is overridden by `--lang`.
 pub(crate) const VARIABLE: &str = "DAOXIAO_LANG";
 
-/// A language that the program speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Language {
     English,
     Chinese,
 }
 
-/// What can be said in every language; English is its `Display`.
+/// Text in every language; `Display` gives the English.
 pub(crate) trait Say: Display + Debug {
-    /// The same in Chinese.
+    /// Returns the text in Chinese.
     fn chinese(&self) -> String;
 }
 
-/// The text names no language that is spoken here.
+/// The text is the name of no known language.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected zh or en")]
 pub(crate) struct LanguageError;
 
-/// What is spoken, since the command line was read: a property of the process, like its locale.
+/// Language of the process, like its locale; set when the command line is read.
 static IS_CHINESE: AtomicBool = AtomicBool::new(false);
 
-/// Says something in the owner's language.
+/// Returns the text in the owner's language.
 pub(crate) fn say(what: &(impl Say + ?Sized)) -> String {
     match Language::current() {
         Language::English => what.to_string(),
@@ -48,7 +46,7 @@ pub(crate) fn say(what: &(impl Say + ?Sized)) -> String {
     }
 }
 
-/// A parser of a flag's value whose error is in the owner's language.
+/// Wraps a parser of a flag's value so that its errors are in the owner's language.
 pub(crate) fn spoken<T, E: Say>(
     parse: impl Fn(&str) -> Result<T, E> + Clone,
 ) -> impl Fn(&str) -> Result<T, String> + Clone {
@@ -56,7 +54,7 @@ pub(crate) fn spoken<T, E: Say>(
 }
 
 impl Language {
-    /// What is spoken from now on.
+    /// Makes this the language of the process.
     pub(crate) fn set(self) {
         IS_CHINESE.store(self == Self::Chinese, Ordering::Relaxed);
     }
@@ -69,7 +67,7 @@ impl Language {
         }
     }
 
-    /// The language of `--lang`, where it is given, or of the environment.
+    /// Chooses the language by `--lang`, or else by [`VARIABLE`], or else by the locale.
     pub(crate) fn choose(flag: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Self {
         let own = flag.map(str::to_owned).or_else(|| variable(VARIABLE));
         let chosen = own.and_then(|name| Self::parse(&name).ok());
@@ -83,7 +81,7 @@ impl Language {
         })
     }
 
-    /// The language of this name.
+    /// Parses the name of a language.
     pub(crate) fn parse(name: &str) -> Result<Self, LanguageError> {
         match name {
             "zh" => Ok(Self::Chinese),
@@ -118,7 +116,7 @@ mod tests {
         let chinese = [("DAOXIAO_LANG", "zh"), ("LC_ALL", "en_US")];
         assert_eq!(choose(None, &chinese), Chinese);
         assert_eq!(choose(Some("en"), &chinese), English);
-        // What cannot be used is refused when the command line is read.
+        // An unknown name is refused later, when the command line is read.
         assert_eq!(choose(Some("fr"), &[("LANG", "zh_CN")]), Chinese);
     }
 }

@@ -1,9 +1,9 @@
-//! Foreign text, made fit for a log line or a terminal.
+//! Makes text from others fit for a log line or a terminal.
 
 use std::fmt::{self, Display, Formatter, Write};
 
-/// Shows foreign text on one line: escapes what moves the cursor, breaks the line or turns the
-/// direction of writing, and cuts it after `max_chars` characters.
+/// Shows text from others on one line: escapes characters that move the cursor, break the line or
+/// change the direction of writing, and cuts it after `max_chars` characters.
 pub(crate) fn printable(text: &str, max_chars: usize) -> impl Display {
     Printable {
         text,
@@ -12,7 +12,7 @@ pub(crate) fn printable(text: &str, max_chars: usize) -> impl Display {
     }
 }
 
-/// As [`printable`], of a text whose line breaks stay.
+/// Like [`printable`], but keeps line breaks.
 pub(crate) fn printable_lines(text: &str, max_chars: usize) -> impl Display {
     Printable {
         text,
@@ -44,8 +44,8 @@ impl Display for Printable<'_> {
     }
 }
 
-/// Control characters (C1 among them), line and paragraph separators, marks that change the
-/// direction of writing, and the byte order mark.
+/// True for control characters (C1 among them), line and paragraph separators, marks that change
+/// the direction of writing, and the byte order mark.
 fn is_harmful(char: char) -> bool {
     let is_direction_mark = matches!(
         char,

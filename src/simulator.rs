@@ -1,7 +1,7 @@
-//! WeChat's side of the talk: what its server would send, how it posts it, how it reads the answer.
+//! WeChat's side of a conversation: the requests that its server sends, and the reading of answers.
 //!
-//! `chat`, `say`, `sign` and `doctor` play WeChat with this. `http` does the calls, `caller` takes
-//! time and nonces; the rest is pure.
+//! `chat`, `say`, `sign` and `doctor` play WeChat with it. `http` makes the calls, `caller`
+//! supplies time and nonces; the rest is pure.
 
 pub(crate) mod answer;
 pub(crate) mod caller;
@@ -25,21 +25,21 @@ use crate::{
     },
 };
 
-/// The official account that messages are addressed to, in the form of the platform's names.
+/// Official account that messages are addressed to, in the form of the platform's names.
 pub(crate) const ACCOUNT: &str = "gh_daoxiao";
 
-/// Where the picture of a message is said to be, and by what name its media can be fetched.
+/// Made-up URL of the picture in a message, and made-up id by which its media would be fetched.
 const PICTURE: &str = "http://mmbiz.qpic.cn/mmbiz_jpg/daoxiao/0";
 const MEDIA: &str = "daoxiao_media_id";
 
-/// Where the place of a message is: the middle of Shanghai.
+/// Place in a location message: the middle of Shanghai.
 const PLACE: &str =
     "<Location_X>31.2304</Location_X><Location_Y>121.4737</Location_Y><Scale>15</Scale>";
 
-/// What stands in a query as it is; an OpenID has `-` and `_`.
+/// Characters escaped in a query: all but letters, digits, and `-` and `_`, which an OpenID has.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
-/// What both sides know of an account.
+/// Keys of an account, which WeChat and the bot share.
 #[derive(Debug, Clone)]
 pub(crate) struct WeChat {
     /// Signs the query.
@@ -60,15 +60,14 @@ pub(crate) struct Stamp {
 pub(crate) struct Push {
     /// The user's OpenID.
     pub(crate) user: String,
-    /// When it was sent, in Unix seconds.
+    /// Time of sending, in Unix seconds.
     pub(crate) create_time: u64,
-    /// Its MsgId; an event is sent without.
+    /// MsgId; not sent for an event.
     pub(crate) msg_id: u64,
-    /// What the user said or did.
     pub(crate) said: Said,
 }
 
-/// What a user said or did.
+/// A user's words or action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Said {
     /// Typed words.
@@ -81,42 +80,41 @@ pub(crate) enum Said {
     Location(String),
     /// Something done, such as `subscribe`, or `CLICK` with the menu item's key.
     Event {
-        /// Its name, as the platform writes it.
+        /// Name as the platform writes it.
         name: String,
         /// EventKey; may be empty.
         key: String,
     },
 }
 
-/// A request as WeChat's server makes it: `GET` without a body, else `POST`.
+/// A request of WeChat's server: `GET` without a body, otherwise `POST`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Call {
-    /// Behind the `?` of the URL.
+    /// The URL's part after the `?`.
     pub(crate) query: String,
-    /// The XML.
+    /// XML of a message.
     pub(crate) body: Option<String>,
 }
 
-/// What a server said to a message.
+/// A server's answer to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Heard {
-    /// `success` or nothing at all: received, no words.
+    /// `success` or an empty body: received, without a reply.
     Acknowledged,
-    /// A passive reply.
     Reply(PassiveReply),
 }
 
 /// A passive reply, decrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PassiveReply {
-    /// Whether it came encrypted.
+    /// True if it came encrypted.
     pub(crate) encrypted: bool,
-    /// As it came, or as it was decrypted.
+    /// XML as received, or as decrypted.
     pub(crate) xml: String,
     fields: Vec<(String, String)>,
 }
 
-/// Why an answer is no reply.
+/// Error in an answer that should be a reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ReplyError {
     #[error("the reply isn't UTF-8")]
@@ -134,7 +132,7 @@ pub(crate) enum ReplyError {
 }
 
 impl Stamp {
-    /// The time as Unix seconds, the nonce in decimal digits, as WeChat writes them.
+    /// Writes the time as Unix seconds and the nonce in decimal digits, as WeChat does.
     pub(crate) fn new(now: SystemTime, nonce: u32) -> Self {
         Self {
             timestamp: unix_seconds(now).to_string(),
@@ -142,7 +140,7 @@ impl Stamp {
         }
     }
 
-    /// `signature=…&timestamp=…&nonce=…`
+    /// Returns `signature=…&timestamp=…&nonce=…`.
     pub(crate) fn sign(&self, token: &Token) -> String {
         let Self { timestamp, nonce } = self;
         let signature = sign(&[token.as_str(), timestamp, nonce]);
@@ -151,7 +149,7 @@ impl Stamp {
 }
 
 impl WeChat {
-    /// The request that verifies a URL: a good server gives `echostr` back.
+    /// Builds the request that verifies a URL; a good server answers with `echostr`.
     pub(crate) fn verification(&self, stamp: &Stamp, echostr: &str) -> Call {
         let echostr = utf8_percent_encode(echostr, QUERY);
         Call {
@@ -160,7 +158,7 @@ impl WeChat {
         }
     }
 
-    /// The request that brings a message, encrypted if there is a key.
+    /// Builds the request that delivers a message, encrypted if there is a key.
     pub(crate) fn push(&self, stamp: &Stamp, push: &Push, random: [u8; 16]) -> Call {
         let user = utf8_percent_encode(&push.user, QUERY);
         let query = format!("{}&openid={user}", stamp.sign(&self.token));
@@ -183,7 +181,7 @@ impl WeChat {
         }
     }
 
-    /// Reads the body that a message was answered with.
+    /// Reads the body of the answer to a message.
     pub(crate) fn read(&self, body: &[u8]) -> Result<Heard, ReplyError> {
         let bare = body.trim_ascii();
         if bare.is_empty() || bare == b"success" {
@@ -220,7 +218,7 @@ impl WeChat {
 }
 
 impl Push {
-    /// The message as the platform writes it, before any encryption.
+    /// Returns the message as the platform writes it, before any encryption.
     pub(crate) fn to_xml(&self) -> String {
         let (msg_type, elements) = match &self.said {
             Said::Text(text) => ("text", element("Content", text)),
@@ -259,12 +257,12 @@ fn element(name: &str, text: &str) -> String {
 }
 
 impl PassiveReply {
-    /// What its user reads, fit for a terminal.
+    /// Returns [`Self::text`], escaped for a terminal.
     pub(crate) fn words(&self) -> String {
         printable_lines(&self.text(), MAX_CONTENT_BYTES).to_string()
     }
 
-    /// What its user reads; of a reply that is no text, its type in brackets.
+    /// Returns the text that the user reads; if the reply is no text, its type, such as `[image]`.
     pub(crate) fn text(&self) -> String {
         match (self.field("Content"), self.field("MsgType")) {
             (Some(content), _) => content.to_owned(),
@@ -272,14 +270,13 @@ impl PassiveReply {
         }
     }
 
-    /// The text of one of its elements.
+    /// Returns the text of an element.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         field(&self.fields, name)
     }
 }
 
-/// The elements of a reply. Strictly: the platform's own reading of a reply that is no XML is not
-/// known.
+/// Reads the elements of a reply strictly: what the platform makes of invalid XML is unknown.
 fn fields(xml: &str) -> Result<Vec<(String, String)>, XmlError> {
     read_strictly(xml, |fields| Ok(fields.to_pairs()))
 }

@@ -1,4 +1,4 @@
-//! Flags that several commands share, and the value parsers of numbers.
+//! Flags that several commands share, and parsers of their values.
 
 use std::{
     env,
@@ -16,13 +16,13 @@ use crate::{
     server::HEALTH_PATH,
 };
 
-/// Seconds of a day, for the bounds of a flag.
+/// Seconds of a day.
 pub(crate) const DAY: u64 = 24 * 60 * 60;
 
-/// The longest `--max-age`: ten years.
+/// Largest `--max-age`: ten years.
 const LONGEST_AGE: u64 = 3650 * DAY;
 
-/// What the value of a flag or of a variable is expected to be.
+/// Error in the value of a flag or a variable: what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ValueError {
     #[error("expected a whole number from {min} to {max}")]
@@ -62,7 +62,7 @@ pub(crate) struct MaxAgeArg {
 }
 
 impl LogArgs {
-    /// Starts the log at the level that was asked for.
+    /// Starts the log at the level asked for.
     pub(crate) fn start(&self) -> Result<(), CommandError> {
         let level = self.log.or(self.quiet.then_some(LevelFilter::Warn));
         if level.is_none() {
@@ -72,15 +72,15 @@ impl LogArgs {
         Ok(())
     }
 
-    /// Starts the log for a command whose output shares the terminal with it: only errors, unless
-    /// more is asked for.
+    /// Starts the log for a command that shares the terminal with it: only errors, unless `--log`
+    /// asks for more.
     pub(crate) fn start_quietly(&self) {
         logger::start(Some(self.log.unwrap_or(LevelFilter::Error)));
     }
 }
 
-/// A word of the variable that is no level counts as a module's name there; one that is not ours is
-/// a level mistyped.
+/// Refuses mistyped levels in `RUST_LOG`, such as `inof`. The log would take such a word for a
+/// module's name; without a level, only this crate's modules are accepted.
 fn check_rust_log(value: Option<String>) -> Result<(), ValueError> {
     let value = value.unwrap_or_default();
     let mut directives = value.split('/').next().unwrap_or_default().split(',');
@@ -114,7 +114,7 @@ pub(crate) fn seconds<const MIN: u64, const MAX: u64>(text: &str) -> Result<Dura
     number::<_, MIN, MAX>(text).map(Duration::from_secs)
 }
 
-/// Parses where to listen; without an address, it is all of this machine's.
+/// Parses an address to listen on; a port alone means all IPv4 addresses of this machine.
 pub(super) fn address(text: &str) -> Result<SocketAddr, ValueError> {
     if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse() {
         return Ok((Ipv4Addr::UNSPECIFIED, port).into());
@@ -123,7 +123,7 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, ValueError> {
     address.map_err(|_| ValueError::Address)
 }
 
-/// Parses a path on which WeChat calls.
+/// Parses a path that WeChat calls.
 pub(super) fn path(text: &str) -> Result<String, ValueError> {
     let is_plain = |c: char| c.is_ascii_graphic() && c != '?' && c != '#';
     if text == HEALTH_PATH {

@@ -60,7 +60,7 @@ pub(crate) fn run(args: CgiArgs) -> Result<ExitCode, CommandError> {
     let words = Arc::new(args.words.read()?);
     let settings = JokeSettings {
         banned: banned(&words),
-        // The caller chooses HTTP_PROXY: the web server puts his `Proxy` header there.
+        // Clients choose HTTP_PROXY: the web server puts their `Proxy` header there (httpoxy).
         use_proxy: false,
         ..args.jokes.settings()?
     };

@@ -38,7 +38,7 @@ const USER: &str = "oDaoxiaoChat";
 
 const PROMPT: &str = "> ";
 
-/// What ends the talk when it is typed at a terminal.
+/// Words that end the talk at a terminal.
 const LEAVE: [&str; 3] = ["quit", "exit", "退出"];
 
 pub(super) const HELP: &str = "\
@@ -72,7 +72,7 @@ pub(crate) struct ChatArgs {
     bot: BotArgs,
 }
 
-/// How the bot of this talk answers.
+/// Settings of the bot that is started for the talk.
 #[derive(Debug, Args)]
 struct BotArgs {
     #[command(flatten)]
@@ -83,7 +83,7 @@ struct BotArgs {
     jokes: JokeArgs,
 }
 
-/// Where and how the page is shown.
+/// Flags of the page.
 #[derive(Debug, Args)]
 struct WebArgs {
     /// Talk in the browser, on a page that also shows what WeChat really sends
@@ -95,12 +95,12 @@ struct WebArgs {
     listen: SocketAddr,
 }
 
-/// Talks until standard input ends: to the bot at this URL, or to one of its own.
+/// Talks until standard input ends: to the bot at `--url`, or to one started for the talk.
 pub(crate) fn run(args: ChatArgs, language: Option<Language>) -> Result<ExitCode, CommandError> {
     if args.web.web {
         return show(args, language);
     }
-    // What the bot logs would stand between the lines of the talk.
+    // More log lines would get between those of the talk.
     args.log.start_quietly();
     let talk = |url, wechat| Talk {
         caller: Caller { url, wechat },
@@ -115,7 +115,7 @@ pub(crate) fn run(args: ChatArgs, language: Option<Language>) -> Result<ExitCode
     talk(bot.url.clone(), wechat).run()
 }
 
-/// Shows the talk as a page, with all that the bot logs.
+/// Shows the talk as a page, with everything that the bot logs.
 fn show(args: ChatArgs, language: Option<Language>) -> Result<ExitCode, CommandError> {
     args.log.start()?;
     let listen = args.web.listen;
@@ -177,11 +177,11 @@ impl Drop for Running {
     }
 }
 
-/// One line, one answer.
+/// A talk in the terminal: one answer to each line.
 struct Talk {
     caller: Caller,
     is_quiet: bool,
-    /// Whether a line was refused or not heard.
+    /// True if a line was refused or not delivered.
     failed: bool,
 }
 
@@ -209,7 +209,7 @@ impl Talk {
             match editor.readline(PROMPT) {
                 Ok(line) if LEAVE.contains(&line.trim()) => return Ok(()),
                 Ok(line) => {
-                    // Without a history the talk goes on.
+                    // The talk goes on without a history.
                     let _ = editor.add_history_entry(&line);
                     self.answer(line, out)?;
                 }
@@ -239,7 +239,7 @@ impl Talk {
         match self.caller.talk(USER, Said::Text(text)) {
             Ok(Heard::Acknowledged) => writeln!(out, "{}", say(&Notice::NoAnswer))?,
             Ok(Heard::Reply(reply)) => writeln!(out, "{}", reply.words())?,
-            // The next line may fare better.
+            // The next line may succeed.
             Err(error) => self.complain(&error),
         }
         out.flush()

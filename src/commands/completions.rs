@@ -1,4 +1,4 @@
-//! `daoxiao completions`: what a shell needs to complete the command line.
+//! `daoxiao completions`: a script by which a shell completes the command line.
 
 use std::{
     io::{self, Write},

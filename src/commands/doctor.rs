@@ -1,6 +1,6 @@
 //! `daoxiao doctor`: plays WeChat against a server and says what its owner must change.
 //!
-//! Each check is a function from an answer to a `Finding`; the order of checks is here.
+//! Each check is a function from an answer to a `Finding`; their order is here.
 
 pub(crate) mod finding;
 pub(super) mod handshake;
@@ -57,22 +57,22 @@ pub(crate) struct DoctorArgs {
     quiet: bool,
 }
 
-/// The OpenID of the user that the doctor plays.
+/// OpenID of the user that the doctor plays.
 const USER: &str = "oDaoxiaoDoctor";
 
-/// A greeting; no bot should be at a loss for an answer.
+/// A greeting, which any bot should have an answer to.
 const GREETING: &str = "你好 daoxiao";
 
-/// A palindrome with `]]>`, which bots that echo and bots that reverse both have to send.
+/// Contains `]]>`, and is a palindrome: bots that echo and bots that reverse both have to send it.
 const BRACKETS: &str = "]]>]]";
 
-/// So many three-byte characters have 2,046 bytes: anything that a bot adds is too much.
+/// 682 three-byte characters have 2,046 bytes: a bot that adds a word exceeds a reply's limit.
 const LONG_CHARS: usize = 682;
 
-/// The age of a request that ought to be refused for it.
+/// Age at which a good server refuses a request.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Examines a server, on standard output.
+/// Examines a server, and prints the findings.
 pub(crate) fn run(args: DoctorArgs) -> Result<ExitCode, CommandError> {
     let form = match (args.json, args.quiet) {
         (true, _) => Form::Json,
@@ -87,7 +87,7 @@ pub(crate) fn run(args: DoctorArgs) -> Result<ExitCode, CommandError> {
         report: Report::new(form),
         drift: None,
     };
-    // Without the rest, if it would fail for the same reason, or nobody takes what is found.
+    // `None` means that the rest would fail for the same reason, or that nobody reads the output.
     let _ = doctor.run_checks();
     let url = &doctor.caller.url;
     let closed = doctor.report.close(url, reach::praise(url));
@@ -95,7 +95,7 @@ pub(crate) fn run(args: DoctorArgs) -> Result<ExitCode, CommandError> {
     closed.map_or_else(|error| printed(Err(error)), |well| Ok(code(well).into()))
 }
 
-/// What doctor would say of a message that was refused with 403, the status that has most causes.
+/// Returns what doctor finds wrong if a message was refused with 403, the status with most causes.
 pub(super) fn explain(caller: &Caller, error: &TalkError) -> Option<Fault> {
     let TalkError::Status { status: 403, said } = error else {
         return None;
@@ -121,11 +121,11 @@ pub(super) fn explain(caller: &Caller, error: &TalkError) -> Option<Fault> {
 struct Doctor {
     caller: Caller,
     report: Report,
-    /// How far the server's clock is off, in seconds, if it tells the time.
+    /// Seconds between the server's clock and this machine's, if the server tells the time.
     drift: Option<u64>,
 }
 
-/// Each check is `None` where no more checks make sense.
+/// Each check returns `None` if no more checks make sense.
 impl Doctor {
     fn run_checks(&mut self) -> Option<()> {
         self.reach()?;
@@ -171,8 +171,8 @@ impl Doctor {
         self.require(Check::Handshake, took, finding)
     }
 
-    /// If a browser is let through where WeChat is not: the status that WeChat got, or 0 where its
-    /// connection was cut.
+    /// Returns the status that WeChat got, or 0 for a cut connection, if only a browser gets the
+    /// right answer.
     fn lets_browsers_pass(
         &self,
         answer: &Result<Answer, PostError>,
@@ -197,7 +197,7 @@ impl Doctor {
         self.add(Check::Handshake10, took, finding)
     }
 
-    /// Greets once more, by HTTP/1.0, unless it is known by now how that would end.
+    /// Greets once more, over HTTP/1.0, unless a fault was found, since it would show again.
     fn greet_by_http10(&mut self) -> Option<()> {
         if !self.report.is_well() {
             return Some(());
@@ -227,8 +227,8 @@ impl Doctor {
         self.intrude(Check::WrongToken, &call, judge)
     }
 
-    /// A message signed by somebody who has not got the Token. In secure mode it is encrypted as
-    /// it should be, so that it is the signature that it is refused for.
+    /// Sends a message signed with a wrong Token. In secure mode it is encrypted as it should be,
+    /// so that only the signature can be the reason for a refusal.
     fn forge(&mut self, genuine: &Heard) -> Option<()> {
         let forger = stranger(self.caller.wechat.crypt.clone());
         let call = forger.push(&stamp(), &push(GREETING), [0; 16]);
@@ -244,7 +244,7 @@ impl Doctor {
         self.intrude(Check::OldRequest, &call, judge)
     }
 
-    /// In secure mode, a body that is not encrypted.
+    /// In secure mode, sends a body that is not encrypted.
     fn say_plainly(&mut self) -> Option<()> {
         let mut plain = self.caller.wechat.clone();
         plain.crypt.take()?;
@@ -253,7 +253,7 @@ impl Doctor {
         self.intrude(Check::PlainBody, &call, judge)
     }
 
-    /// Makes a call that ought to be turned away, by a response or without one.
+    /// Makes a call that should be rejected; no response counts as a rejection.
     fn intrude(
         &mut self,
         check: Check,
@@ -280,7 +280,7 @@ impl Doctor {
         self.add(Check::Repeat, took, finding)
     }
 
-    /// What the answer to a message means.
+    /// Judges the answer to a message.
     fn judge(&self, answer: &Answer, push: &Push) -> Finding {
         self.hear(answer).map_or_else(Finding::Wrong, |heard| {
             message::form(&heard, answer, &self.caller.wechat, push, now())
@@ -300,7 +300,7 @@ impl Doctor {
         timed(|| post(client, &self.caller.url, call))
     }
 
-    /// Without an answer, there is no sense in going on.
+    /// Returns the answer; without one, adds the error and ends the checks.
     fn require_answer(
         &mut self,
         check: Check,
@@ -313,7 +313,7 @@ impl Doctor {
             .ok()
     }
 
-    /// Adds a finding without which no further check makes sense.
+    /// Adds a finding, and ends the checks if it is a fault.
     fn require(&mut self, check: Check, took: Duration, finding: Finding) -> Option<()> {
         let is_wrong = matches!(finding, Finding::Wrong(_));
         self.add(check, took, finding)?;
@@ -329,13 +329,13 @@ impl Doctor {
     }
 }
 
-/// Does something; how it ended, and how long it took.
+/// Returns the result of `act`, and the time it took.
 fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
     let begun = Instant::now();
     (act(), begun.elapsed())
 }
 
-/// Somebody who has made the Token up.
+/// Returns the keys of a forger, whose Token is made up.
 pub(super) fn stranger(crypt: Option<MsgCrypt>) -> WeChat {
     WeChat {
         token: Token::random(array::from_fn(|_| fastrand::u8(..))),
@@ -343,7 +343,7 @@ pub(super) fn stranger(crypt: Option<MsgCrypt>) -> WeChat {
     }
 }
 
-/// A verification of the URL, signed now, and its `echostr`.
+/// Returns a verification of the URL, signed now, and its `echostr`.
 fn verification(wechat: &WeChat) -> (Call, String) {
     let echostr = echostr();
     (wechat.verification(&stamp(), &echostr), echostr)
@@ -353,7 +353,7 @@ fn push(text: &str) -> Push {
     Push::now(USER, Said::Text(text.to_owned()))
 }
 
-/// Digits, as WeChat sends them, that no page has by chance.
+/// Returns digits, as WeChat sends them, that no page has by chance.
 fn echostr() -> String {
     format!("{:019}", fastrand::u64(..))
 }

@@ -1,4 +1,4 @@
-//! `daoxiao joke`: fetches now and prints jokes, for trying out a source or a selector.
+//! `daoxiao joke`: fetches jokes now and prints them, for trying out a source or a selector.
 
 use std::{
     io::{self, Write},
@@ -58,7 +58,7 @@ pub(crate) struct JokeCommand {
     jokes: JokeArgs,
 }
 
-/// Why no joke is printed.
+/// Reason that no joke is printed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum JokeError {
     #[error("no joke: there is no source to ask")]
@@ -67,20 +67,20 @@ pub(crate) enum JokeError {
     NoJoke,
 }
 
-/// How many jokes are in the owner's file.
+/// Number of jokes in the owner's file.
 #[derive(Debug)]
 pub(crate) struct FileReport {
     pub(crate) path: PathBuf,
     pub(crate) jokes: usize,
 }
 
-/// What a source gave, as a line says it.
+/// Line about what a source gave.
 #[derive(Debug)]
 pub(crate) struct Report<'a>(pub(crate) &'a SourceResult);
 
-/// Asks the sources in turn until one has jokes, or all of them, and prints jokes of each that has
-/// some on standard output, in fortune format; and on standard error where they came from. Without
-/// sources, prints the owner's own.
+/// Asks the sources in turn until one has jokes, or all of them, and prints jokes of each in
+/// fortune format, with where they came from on standard error. Without sources, prints the
+/// owner's.
 pub(crate) fn run(args: JokeCommand) -> Result<ExitCode, CommandError> {
     args.log.start()?;
     let file = args.jokes.file();
@@ -111,7 +111,7 @@ pub(crate) fn run(args: JokeCommand) -> Result<ExitCode, CommandError> {
     printed(print(&mut io::stdout().lock(), &jokes))
 }
 
-/// Some at random, or all in their order.
+/// Returns `count` jokes at random, or all in order.
 fn choose(mut jokes: Vec<String>, count: Option<usize>) -> Vec<String> {
     if let Some(count) = count {
         fastrand::shuffle(&mut jokes);

@@ -1,4 +1,4 @@
-//! The flags about jokes, of all commands that tell some.
+//! Flags about jokes, for all commands that tell some.
 
 use std::{
     collections::HashSet,
@@ -23,13 +23,13 @@ use crate::{
     language::spoken,
 };
 
-/// The longest `--joke-budget`: WeChat waits 5 s, and the answer has to reach it.
+/// Largest `--joke-budget`: WeChat waits 5 s, and the answer has to reach it.
 const MAX_BUDGET_MS: u64 = 4000;
 
-/// The longest `--joke-ttl`.
+/// Largest `--joke-ttl`.
 const MAX_TTL: u64 = 365 * DAY;
 
-/// Stands for no source at all.
+/// Name that means no source at all.
 const NONE: &str = "none";
 
 #[derive(Clone, Debug, Args)]
@@ -74,7 +74,7 @@ pub(crate) struct JokeArgs {
     joke_ttl: Duration,
 }
 
-/// Flags about jokes that cannot be used.
+/// Error in the flags about jokes.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum JokeArgsError {
     #[error("expected {} or {NONE}", .0.join(", "))]
@@ -95,12 +95,12 @@ pub(crate) enum JokeArgsError {
 }
 
 impl JokeArgs {
-    /// The file of the owner's jokes.
+    /// Returns the file of the owner's jokes.
     pub(crate) fn file(&self) -> Option<PathBuf> {
         self.jokes.clone()
     }
 
-    /// Where jokes come from, with the owner's file read.
+    /// Returns where jokes come from, with the owner's file read.
     pub(crate) fn settings(self) -> Result<JokeSettings, CommandError> {
         let sources = match self.joke_url {
             Some(url) => vec![Source {
@@ -139,7 +139,7 @@ fn read_own_jokes(path: &Path) -> Result<Vec<String>, JokeArgsError> {
     }
 }
 
-/// The sources of these names, in their order; all for none, and none for `none`.
+/// Returns the sources of these names, in this order: all if there is no name, none for `none`.
 fn known_sources(names: &[String]) -> Result<Vec<Source>, JokeArgsError> {
     let known = Source::known();
     if names.is_empty() {
@@ -156,7 +156,7 @@ fn known_sources(names: &[String]) -> Result<Vec<Source>, JokeArgsError> {
     Ok(names.iter().filter_map(by_name).cloned().collect())
 }
 
-/// The words of lists, which may be separated as in Chinese, too.
+/// Splits lists into words, at Chinese commas and line breaks, too.
 fn words(lists: &[String]) -> Vec<String> {
     lists
         .iter()
@@ -175,7 +175,7 @@ fn source_name(text: &str) -> Result<String, JokeArgsError> {
     }
 }
 
-/// Parses a URL; an error about it shows no secret that it has.
+/// Parses a URL; its errors show none of the secrets in it.
 #[derive(Clone)]
 struct UrlParser;
 

@@ -20,7 +20,7 @@ Example: daoxiao man | man -l -";
 #[command(after_help = HELP)]
 pub(crate) struct ManArgs {}
 
-/// Prints the man page of the program, and of each command after it.
+/// Prints the man page of the program, then that of each command.
 pub(crate) fn run(_: &ManArgs, cli: Command) -> Result<ExitCode, CommandError> {
     let name = cli.get_name().to_owned();
     let commands: Vec<Command> = cli.get_subcommands().cloned().collect();

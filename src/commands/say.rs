@@ -1,4 +1,4 @@
-//! `daoxiao say`: one message, as WeChat's server would send it.
+//! `daoxiao say`: sends one message, as WeChat's server would.
 
 use std::{
     io::{self, IsTerminal, Read, Write},
@@ -64,7 +64,7 @@ pub(crate) struct SayArgs {
     quiet: bool,
 }
 
-/// Why nothing was said, or nothing came of it.
+/// Error in sending a message, or in its answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SayError {
     #[error("there is no message: give <TEXT>, or pass it on standard input")]
@@ -73,7 +73,7 @@ pub(crate) enum SayError {
     Input(#[from] InputError),
     #[error(transparent)]
     Talk(#[from] TalkError),
-    /// With what to do about it.
+    /// Refusal, with the fault to fix.
     #[error("{error}\nDo this first: {}.", Fix(fault))]
     Refused { error: TalkError, fault: Fault },
 }
@@ -112,7 +112,7 @@ pub(crate) fn run(args: &SayArgs) -> Result<ExitCode, CommandError> {
     }
 }
 
-/// The words of the command line, or those on standard input without the last line's end.
+/// Returns the words of the command line, or those on standard input without the last line break.
 fn words(args: &SayArgs) -> Result<String, SayError> {
     let is_piped = args.text.iter().all(|word| word == "-") && args.text.len() < 2;
     if !is_piped {

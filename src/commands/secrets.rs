@@ -1,4 +1,4 @@
-//! The account's secrets, which come from the environment only.
+//! The account's secrets, from the environment or from files that it names.
 
 use std::{
     env,
@@ -27,16 +27,16 @@ const ENCODING_AES_KEY: &str = "WECHAT_ENCODING_AES_KEY";
 /// The variable of the AppID.
 const APP_ID: &str = "WECHAT_APPID";
 
-/// The variable of a service that is to tell its manager, such as systemd, when it is ready.
+/// Variable that service managers such as systemd set, for a service to tell them when it is ready.
 const SERVICE: &str = "NOTIFY_SOCKET";
 
-/// No secret is longer, and no more is read of a file that is something else.
+/// Bytes read at most: no secret is longer, and the file may be something else.
 const MAX_FILE_BYTES: u64 = 4096;
 
-/// A variable that a command cannot work with. Never shows its value.
+/// Error in a variable; never shows its value.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EnvironmentError {
-    /// Its value is refused.
+    /// The value is refused.
     #[error("{variable} cannot be used: {expected}")]
     Invalid {
         variable: String,
@@ -79,7 +79,7 @@ pub(crate) enum EnvironmentError {
     },
 }
 
-/// Flags that somebody may try for a secret, and the variable that it has.
+/// Flags that someone may try for a secret, and the variables to use instead.
 const FLAGS: [(&str, &str); 7] = [
     ("--token", TOKEN),
     ("--wechat-token", TOKEN),
@@ -90,7 +90,7 @@ const FLAGS: [(&str, &str); 7] = [
     ("--app-id", APP_ID),
 ];
 
-/// The error of a flag that does not exist because what it would have is a secret.
+/// Returns the error for a flag that does not exist because its value would be a secret.
 pub(crate) fn on_command_line(flag: &str) -> Option<EnvironmentError> {
     let (flag, variable) = FLAGS.into_iter().find(|(known, _)| *known == flag)?;
     Some(EnvironmentError::OnCommandLine {
@@ -103,19 +103,19 @@ pub(crate) fn on_command_line(flag: &str) -> Option<EnvironmentError> {
 #[derive(Clone, Debug)]
 pub(super) struct RunToken {
     pub(super) token: Token,
-    /// Whether it is a random one, since none is set.
+    /// True if it is a random one, since none is set.
     pub(super) is_random: bool,
 }
 
-/// The Token from the environment, for a command that cannot do without.
+/// Returns the Token from the environment, for a command that needs one.
 pub(super) fn required_token() -> Result<Token, EnvironmentError> {
     secret(TOKEN)?.ok_or(EnvironmentError::NoToken)
 }
 
-/// The Token from the environment, or else a random one.
+/// Returns the Token from the environment, or else a random one.
 pub(super) fn run_token() -> Result<RunToken, EnvironmentError> {
     let given = secret(TOKEN)?;
-    // Nobody would see a random one: the log is no place for a secret.
+    // A service has no terminal to show a random one, and the log is no place for a secret.
     if given.is_none() && env::var_os(SERVICE).is_some() {
         return Err(EnvironmentError::NoTokenOfService);
     }
@@ -125,14 +125,14 @@ pub(super) fn run_token() -> Result<RunToken, EnvironmentError> {
     })
 }
 
-/// The account of a Token, with encryption if its key is in the environment.
+/// Returns the account of a Token, with encryption if the environment has its key.
 pub(super) fn account(token: Token, max_age: Duration) -> Result<Account, EnvironmentError> {
     let key: Option<EncodingAesKey> = secret(ENCODING_AES_KEY)?;
     let app_id: Option<AppId> = secret(APP_ID)?;
     let crypt = match (key, app_id) {
         (Some(key), Some(app_id)) => Some(MsgCrypt::new(key, app_id)),
         (Some(_), None) => return Err(EnvironmentError::NoAppId),
-        // An AppID without a key says nothing about encryption.
+        // An AppID without a key is no request for encryption.
         (None, _) => None,
     };
     Ok(Account {
@@ -142,23 +142,23 @@ pub(super) fn account(token: Token, max_age: Duration) -> Result<Account, Enviro
     })
 }
 
-/// What WeChat's server knows of the account that the environment names.
+/// Returns the keys for playing WeChat to the account in the environment.
 pub(super) fn wechat() -> Result<WeChat, EnvironmentError> {
     wechat_of(required_token()?)
 }
 
-/// What WeChat's server knows of the account of a Token.
+/// Returns the keys for playing WeChat to the account of a Token.
 pub(super) fn wechat_of(token: Token) -> Result<WeChat, EnvironmentError> {
     let Account { token, crypt, .. } = account(token, Duration::ZERO)?;
     Ok(WeChat { token, crypt })
 }
 
-/// A value from the environment, or from the file that the environment names, as containers and
-/// systemd give secrets. It is never shown.
+/// Returns a value from the environment, or from a file that the environment names, as containers
+/// and systemd pass secrets. Errors do not show it.
 fn secret<T: FromStr<Err: Say + 'static>>(
     variable: &'static str,
 ) -> Result<Option<T>, EnvironmentError> {
-    // Docker takes `export X=…` in a file of settings for a variable named `export X`.
+    // Docker takes `export X=…` in a settings file for a variable named `export X`.
     if env::var_os(format!("export {variable}")).is_some() {
         return Err(EnvironmentError::Exported { variable });
     }
@@ -191,7 +191,7 @@ fn secret<T: FromStr<Err: Say + 'static>>(
     }
 }
 
-/// The text of a file without the line break at its end and the byte order mark at its beginning.
+/// Reads a file, without the byte order mark at its beginning and the line break at its end.
 fn read(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     let file = File::open(path)?;

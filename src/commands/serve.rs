@@ -1,4 +1,4 @@
-//! `daoxiao serve`: the bot on its socket, kept alive.
+//! `daoxiao serve`: serves the bot and keeps it alive.
 
 use std::{
     io::{self, Write},
@@ -27,8 +27,8 @@ use crate::{
     words::Words,
 };
 
-/// Has a worker give back what it needs while it reads a large file of words: by default, glibc
-/// keeps twice as much as the largest piece ever freed.
+/// Makes a worker give memory back that reading a large file of words took: by default, glibc keeps
+/// twice as much as the largest piece ever freed.
 const MALLOC_TRIM: (&str, &str) = ("MALLOC_TRIM_THRESHOLD_", "131072");
 
 pub(super) const HELP: &str = "\
@@ -69,7 +69,7 @@ pub(crate) struct ServeArgs {
     jokes: JokeArgs,
 }
 
-/// Supervises the worker that serves, or is that worker.
+/// Runs the supervisor, or the worker that it has started.
 pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, CommandError> {
     args.log.start()?;
     let limits = Limits {
@@ -82,7 +82,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, CommandError> {
     }
 }
 
-/// Checks the settings, opens the socket, and has workers serve until a signal ends it.
+/// Checks the settings, opens the socket, and has workers serve until a signal ends the command.
 fn supervise(args: ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> {
     let RunToken { token, is_random } = secrets::run_token()?;
     let (variable, bytes) = MALLOC_TRIM;
@@ -91,14 +91,14 @@ fn supervise(args: ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> 
         print_token(&token);
         variables.push((TOKEN, token.as_str().to_owned()));
     }
-    // So that a mistake ends the command instead of each worker.
+    // A mistake must end the command, not each worker.
     secrets::account(token, args.age.max_age)?;
     args.words.read()?;
     args.jokes.settings()?;
     let listener = socket::listen(args.listen).map_err(CommandError::failure)?;
     let address = listener.local_addr().map_err(CommandError::failure)?;
     let announce = move || {
-        // Whoever waited for the line may be gone; WeChat is not.
+        // The program that waited for this line may be gone; the bot serves all the same.
         let _ = writeln!(io::stdout(), "listening on http://{address}");
     };
     Supervisor::new(listener, limits, variables, announce)
@@ -107,7 +107,7 @@ fn supervise(args: ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// Serves until the supervisor or the worker's own trouble ends the process. Returns only when it
+/// Serves until the supervisor or a failure of the worker ends the process. Returns only if serving
 /// cannot begin.
 fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
     let health = Arc::clone(&worker.health);
@@ -129,8 +129,8 @@ fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
     process::exit(health.exit_code().unwrap_or_default())
 }
 
-/// What the bot says. As with jokes, a bot that has served does not end because its owner's file
-/// is broken; a reload that would lose it does.
+/// Returns the owner's words. If their file was broken after the start, a new worker takes the
+/// default words, so that the bot goes on; a reload fails, and the old worker goes on.
 fn words(arg: &WordsArg, is_reload: bool) -> Result<Words, CommandError> {
     arg.read().or_else(|error| {
         if is_reload {
@@ -141,8 +141,8 @@ fn words(arg: &WordsArg, is_reload: bool) -> Result<Words, CommandError> {
     })
 }
 
-/// Where jokes come from. A bot that has served does not end because its owner's file cannot be
-/// read any more; a reload that would lose it does.
+/// Returns where jokes come from. If the owner's file cannot be used, does as [`words`] does, with
+/// the built-in jokes.
 fn joke_settings(args: JokeArgs, is_reload: bool) -> Result<JokeSettings, CommandError> {
     let mut without_file = args.clone();
     without_file.jokes = None;
@@ -155,7 +155,7 @@ fn joke_settings(args: JokeArgs, is_reload: bool) -> Result<JokeSettings, Comman
     })
 }
 
-/// Shows the random Token, once: workers find it in their environment.
+/// Prints the random Token, once: workers find it in their environment.
 fn print_token(token: &Token) {
     complain(format_args!("{TOKEN}={}", token.as_str()));
     complain(say(&Notice::RandomToken));

@@ -1,4 +1,4 @@
-//! `daoxiao sign`: a signed query, for `curl`.
+//! `daoxiao sign`: prints a signed query for `curl`.
 
 use std::{
     io::{self, Write},

@@ -1,4 +1,4 @@
-//! `daoxiao words`: what the bot would answer by the owner's file, and why.
+//! `daoxiao words`: shows how the bot answers by the owner's file, and why.
 
 use std::{
     io::{self, Write},

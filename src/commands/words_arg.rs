@@ -1,4 +1,4 @@
-//! The owner's file of words, for all commands that answer by it.
+//! The flag for the owner's file of words, for all commands that answer by it.
 
 use std::{
     fs, io,
@@ -22,7 +22,7 @@ pub(crate) struct WordsArg {
     words: Option<PathBuf>,
 }
 
-/// A file of words that cannot be used.
+/// Error in a file of words.
 #[derive(Debug, Error)]
 pub(crate) enum WordsFileError {
     #[error("{}: the file cannot be read: {error}", path.display())]
@@ -32,12 +32,12 @@ pub(crate) enum WordsFileError {
 }
 
 impl WordsArg {
-    /// Where the owner's words are.
+    /// Returns the path of the owner's file.
     pub(super) fn path(&self) -> Option<PathBuf> {
         self.words.clone()
     }
 
-    /// The owner's words, or the default ones.
+    /// Reads the owner's words, or returns the default ones.
     pub(crate) fn read(&self) -> Result<Words, CommandError> {
         match &self.words {
             Some(path) => read(path),
@@ -46,7 +46,7 @@ impl WordsArg {
     }
 }
 
-/// What these words must never say, for whoever picks the jokes.
+/// Returns what these words forbid, for the choice of jokes.
 pub(super) fn banned(words: &Arc<Words>) -> Banned {
     let words = Arc::clone(words);
     Banned(Arc::new(move |text| words.is_banned(text)))

@@ -1,4 +1,4 @@
-//! What a server answers, as HTTP has it, or why it does not.
+//! A server's HTTP answer, or the reason that there is none.
 
 use std::{
     io::ErrorKind,
@@ -9,40 +9,39 @@ use httparse::{EMPTY_HEADER, Response, Status, parse_chunk_size};
 
 use crate::printable::printable;
 
-/// WeChat waits this long for an answer, then drops the connection.
+/// Time that WeChat waits for an answer before it drops the connection.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How much of a stranger's answer is shown.
+/// Characters shown at most of a line from a server.
 const MAX_LINE_CHARS: usize = 80;
 
-/// How much of a redirect's target is shown.
+/// Characters shown at most of a redirect's target.
 const MAX_LOCATION_CHARS: usize = 200;
 
-/// No answer that is looked at here has so many headers.
+/// Headers accepted at most; an answer with more counts as not HTTP.
 const MAX_HEADERS: usize = 64;
 
-/// What came back, whatever its status.
+/// An HTTP answer, whatever its status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// HTTP status.
     pub(crate) status: u16,
-    /// Where it sends the caller, if it is a redirect.
+    /// Target of a redirect, as it can be shown.
     pub(crate) location: Option<String>,
-    /// The MIME type that it says its body has.
+    /// The `Content-Type` header.
     pub(crate) content_type: Option<String>,
     /// The server's clock, by its `Date` header.
     pub(crate) date: Option<SystemTime>,
-    /// Whether the body came in chunks.
+    /// True if the body came in chunks.
     pub(crate) chunked: bool,
-    /// Whether the connection was still open when nobody waited any longer.
+    /// True if an HTTP/1.0 connection was still open after the answer when time was up.
     pub(crate) kept_open: bool,
-    /// All headers, by name.
+    /// Names and values of all headers.
     pub(crate) headers: Vec<(String, String)>,
     /// The body, at most 1 MiB of it.
     pub(crate) body: Vec<u8>,
 }
 
-/// Why there is no answer.
+/// Reason that there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PostError {
     #[error("no such host: {0}")]
@@ -59,7 +58,7 @@ pub(crate) enum PostError {
     OtherCertificate,
     #[error("the TLS connection failed: {0}")]
     Tls(String),
-    /// The port was called by https, and what answered there is not https.
+    /// An https URL leads to a port that speaks http.
     #[error("this port speaks http, not https")]
     NotTls,
     /// The connection ended too early.
@@ -70,8 +69,8 @@ pub(crate) enum PostError {
 }
 
 impl Answer {
-    /// Reads an answer. One whose length is not given ends where the connection does. The error is
-    /// `UnexpectedEof` where more has to come, `InvalidData` where it is not HTTP.
+    /// Parses an answer, which ends with the connection if it declares no length. The error is
+    /// `UnexpectedEof` if more has to come, `InvalidData` if it is not HTTP.
     pub(super) fn parse(bytes: &[u8], has_ended: bool) -> Result<Self, ErrorKind> {
         let mut headers = [EMPTY_HEADER; MAX_HEADERS];
         let mut head = Response::new(&mut headers);
@@ -111,26 +110,26 @@ impl Answer {
         })
     }
 
-    /// The first line of its body, for a person to read.
+    /// Returns the first line of the body, for a person to read.
     pub(crate) fn first_line(&self) -> String {
         let text = String::from_utf8_lossy(&self.body);
         let line = text.trim_start().lines().next().unwrap_or_default();
         printable(line, MAX_LINE_CHARS).to_string()
     }
 
-    /// Whether its body contains these words, which are in lower case.
+    /// Returns whether the body contains these words, given in lower case.
     pub(crate) fn contains(&self, words: &str) -> bool {
         let text = String::from_utf8_lossy(&self.body);
         text.to_ascii_lowercase().contains(words)
     }
 
-    /// Whether its type says that it is a web page, as PHP and Flask say of any text.
+    /// Returns whether the type is a web page's, which PHP and Flask give to any text by default.
     pub(crate) fn has_html_type(&self) -> bool {
         let name = self.content_type.as_ref();
         name.is_some_and(|name| name.to_ascii_lowercase().starts_with("text/html"))
     }
 
-    /// Whether it is a web page.
+    /// Returns whether the body is a web page, by its beginning.
     pub(crate) fn is_page(&self) -> bool {
         let text = String::from_utf8_lossy(&self.body).to_ascii_lowercase();
         let text = text.trim_start_matches('\u{feff}').trim_start();
@@ -140,7 +139,7 @@ impl Answer {
     }
 }
 
-/// The text of a body in chunks.
+/// Joins the chunks of a body.
 fn unchunk(mut rest: &[u8]) -> Result<Vec<u8>, ErrorKind> {
     let mut body = Vec::new();
     loop {
@@ -154,7 +153,7 @@ fn unchunk(mut rest: &[u8]) -> Result<Vec<u8>, ErrorKind> {
         let size = usize::try_from(size).map_err(|_| ErrorKind::InvalidData)?;
         let end = start.checked_add(size).ok_or(ErrorKind::InvalidData)?;
         body.extend(rest.get(start..end).ok_or(ErrorKind::UnexpectedEof)?);
-        // A line break ends a chunk.
+        // Skips the line break that ends a chunk.
         rest = rest.get(end + 2..).ok_or(ErrorKind::UnexpectedEof)?;
     }
 }

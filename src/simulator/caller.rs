@@ -1,4 +1,4 @@
-//! Carries messages to a server and reads its replies, as WeChat's server would.
+//! Sends messages to a server and reads its replies, as WeChat's server would.
 
 use std::{array, time::SystemTime};
 
@@ -13,13 +13,13 @@ use crate::wechat::unix_seconds;
 /// WeChat's server, for one account at one address.
 #[derive(Debug)]
 pub(crate) struct Caller {
-    /// Where the bot is.
+    /// Address of the bot.
     pub(crate) url: BotUrl,
-    /// What both sides know.
+    /// Keys of the account.
     pub(crate) wechat: WeChat,
 }
 
-/// Why a message got no answer.
+/// Reason that a message got no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TalkError {
     #[error(transparent)]
@@ -32,7 +32,7 @@ pub(crate) enum TalkError {
 }
 
 impl Caller {
-    /// Brings a message of now, and reads the reply.
+    /// Sends a message now, and reads the reply.
     pub(crate) fn talk(&self, user: &str, said: Said) -> Result<Heard, TalkError> {
         let call = self.call(&Push::now(user, said));
         let answer = post(Client::WeChat, &self.url, &call)?;
@@ -45,7 +45,7 @@ impl Caller {
         })
     }
 
-    /// The request that brings a message, signed now.
+    /// Builds the request that delivers a message, signed now.
     pub(crate) fn call(&self, push: &Push) -> Call {
         let random = array::from_fn(|_| fastrand::u8(..));
         self.wechat.push(&stamp(), push, random)
@@ -53,7 +53,7 @@ impl Caller {
 }
 
 impl Push {
-    /// A message of now.
+    /// Creates a message that is sent now.
     pub(crate) fn now(user: &str, said: Said) -> Self {
         Self {
             user: user.to_owned(),
@@ -64,12 +64,12 @@ impl Push {
     }
 }
 
-/// A `MsgId` that no other message has, of as many digits as the platform's.
+/// Returns a random `MsgId` with as many digits as the platform's.
 pub(crate) fn msg_id() -> u64 {
     fastrand::u64(10_000_000_000_000_000..100_000_000_000_000_000)
 }
 
-/// Now, with a nonce that nobody has seen.
+/// Returns the current time with a random nonce.
 pub(crate) fn stamp() -> Stamp {
     Stamp::new(SystemTime::now(), fastrand::u32(..))
 }

@@ -1,5 +1,5 @@
-//! HTTP as WeChat's server speaks it: one request a connection, by 1.1 or 1.0, no redirect
-//! followed, no proxy used.
+//! HTTP as WeChat's server speaks it: 1.1 or 1.0, one request per connection, no redirects, no
+//! proxy.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -16,18 +16,18 @@ use super::{
     url::BotUrl,
 };
 
-/// Enough for a port that did not answer to https to answer to http.
+/// Time in which a port that did not speak https is to answer over http.
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// No more of an answer is read: it may be some web page, and a reply has 2 KiB or so.
+/// Bytes read at most of an answer: a reply has some 2 KiB, but the answer may be any web page.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
-/// Whom a request seems to come from.
+/// Client that a request seems to come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Client {
-    /// WeChat's server, by HTTP/1.1.
+    /// WeChat's server over HTTP/1.1.
     WeChat,
-    /// WeChat's server, by HTTP/1.0: it takes no chunks, and its answer ends with the connection.
+    /// WeChat's server over HTTP/1.0: no chunks, and the answer ends with the connection.
     WeChat10,
     /// A web browser.
     Browser,
@@ -61,11 +61,11 @@ impl Client {
     }
 }
 
-/// Makes the call and takes what comes back within [`PATIENCE`].
+/// Makes the call and returns the answer that comes within [`PATIENCE`].
 pub(crate) fn post(client: Client, url: &BotUrl, call: &Call) -> Result<Answer, PostError> {
     let exchanged = exchange(client, url, call, PATIENCE);
     exchanged.map_err(|error| match error {
-        // A server of http waits for the end of a line in what TLS sends, or hangs up at it.
+        // An http server takes TLS for a request: it waits for the end of its line, or hangs up.
         PostError::TooSlow | PostError::NotHttp | PostError::Broken(_) if is_plain(url) => {
             PostError::NotTls
         }
@@ -73,8 +73,8 @@ pub(crate) fn post(client: Client, url: &BotUrl, call: &Call) -> Result<Answer, 
     })
 }
 
-/// Whether the port of an `https` URL answers to http. Where there is TLS, http is answered with
-/// 400 or not at all.
+/// Returns whether the port of an `https` URL speaks http. A port with TLS answers http with 400 or
+/// not at all.
 fn is_plain(url: &BotUrl) -> bool {
     let plain = format!("http://{}:{}/", url.host(), url.port());
     let (true, Ok(plain)) = (url.is_https(), plain.parse()) else {
@@ -107,7 +107,7 @@ fn exchange(
     answer.map_err(broken)
 }
 
-/// The addresses of the URL's host. Name servers may take longer than anyone should wait.
+/// Resolves the URL's host within [`PATIENCE`]; the system's resolver may take longer.
 pub(crate) fn resolve(url: &BotUrl) -> Result<Vec<SocketAddr>, PostError> {
     let host = url.host().trim_matches(['[', ']']).to_owned();
     let port = url.port();
@@ -119,14 +119,14 @@ pub(crate) fn resolve(url: &BotUrl) -> Result<Vec<SocketAddr>, PostError> {
     let addresses: Vec<_> = result
         .recv_timeout(PATIENCE)
         .map_err(|_| PostError::TooSlow)?;
-    // Whatever the resolver calls it, a name without an address is not known.
+    // A host without an address counts as unknown, whatever error the resolver gives.
     if addresses.is_empty() {
         return Err(PostError::UnknownHost(url.host().to_owned()));
     }
     Ok(addresses)
 }
 
-/// Connects to the first address that takes it.
+/// Connects to the first address that accepts before `end`.
 pub(crate) fn connect(addresses: &[SocketAddr], end: Instant) -> io::Result<TcpStream> {
     let mut last = ErrorKind::TimedOut.into();
     for address in addresses {
@@ -142,7 +142,7 @@ pub(crate) fn connect(addresses: &[SocketAddr], end: Instant) -> io::Result<TcpS
     Err(last)
 }
 
-/// A connection on which nothing lasts longer than until the end.
+/// A connection whose reads and writes time out at `end`.
 #[derive(Debug)]
 struct Timed {
     tcp: TcpStream,
@@ -176,9 +176,9 @@ impl Write for Timed {
     }
 }
 
-/// Sends the request and reads the answer, which by HTTP/1.0 the connection's end ends.
+/// Sends the request and reads the answer; with HTTP/1.0, until the connection ends.
 fn talk(stream: &mut (impl Read + Write), client: Client, request: &str) -> io::Result<Answer> {
-    // A server that refuses may close before it has read all of it; its answer counts.
+    // A server may refuse, and close, before it has read the whole request; its answer counts.
     let sent = stream.write_all(request.as_bytes());
     let sent = sent.and_then(|()| stream.flush());
     let (mut bytes, mut some) = (Vec::new(), [0; 8192]);
@@ -199,8 +199,8 @@ fn talk(stream: &mut (impl Read + Write), client: Client, request: &str) -> io::
     Ok(Answer::parse(&bytes, true)?)
 }
 
-/// What an error in the middle of an answer means. A reset ends an answer as well. With HTTP/1.0, a
-/// timeout means that the server kept the connection open.
+/// Makes an answer of the bytes before an error, if they are complete. A reset ends an answer as
+/// well. With HTTP/1.0, a timeout means that the server kept the connection open.
 fn cut(bytes: &[u8], error: io::Error, client: Client) -> io::Result<Answer> {
     let kept_open = matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock);
     match Answer::parse(bytes, true) {
@@ -212,7 +212,7 @@ fn cut(bytes: &[u8], error: io::Error, client: Client) -> io::Result<Answer> {
     }
 }
 
-/// Why a call to this URL got no answer.
+/// Returns why a call to this URL got no answer.
 fn why(error: &io::Error, url: &BotUrl) -> PostError {
     if let Some(error) = tls::why(error) {
         return error;

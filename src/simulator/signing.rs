@@ -1,4 +1,4 @@
-//! How a request is signed, step by step, for people to see.
+//! The steps by which a request is signed, for people to see.
 
 use percent_encoding::percent_decode_str;
 
@@ -8,18 +8,18 @@ use crate::wechat::signature::sign;
 /// One signature of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Signing {
-    /// The query's field that has it.
+    /// Name of the query's field with the signature.
     pub(crate) name: &'static str,
-    /// What is signed, by name, in the order in which it is joined.
+    /// Names and texts of the signed parts, in the order in which they are joined.
     pub(crate) parts: Vec<(&'static str, String)>,
-    /// The signature that the account's Token makes.
+    /// Signature made with the account's Token.
     pub(crate) right: String,
-    /// The one that stands in the query.
+    /// Signature in the query.
     pub(crate) given: String,
 }
 
 impl WeChat {
-    /// The signatures of a request that was stamped so.
+    /// Returns the signatures of a request with this stamp.
     pub(crate) fn signings(&self, stamp: &Stamp, call: &Call) -> Vec<Signing> {
         let token = self.token.as_str();
         let Stamp { timestamp, nonce } = stamp;
@@ -52,7 +52,7 @@ impl WeChat {
     }
 }
 
-/// The fields of a query, decoded.
+/// Returns the fields of a query, decoded.
 pub(crate) fn query_fields(query: &str) -> Vec<(String, String)> {
     let fields = query.split('&').filter_map(|field| field.split_once('='));
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();

@@ -1,4 +1,4 @@
-//! https as WeChat's server speaks it, and which fault a certificate has.
+//! TLS as WeChat's server speaks it, and the faults of certificates.
 
 use std::{
     io::{self, Read, Write},
@@ -19,12 +19,12 @@ use rustls::{
 
 use super::{answer::PostError, url::BotUrl};
 
-/// Verifies as browsers do. Of a certificate with both faults, it tells the wrong name, not the
-/// unknown authority: who fixed the latter first would have to get a certificate twice.
+/// Verifies certificates as browsers do. If both name and issuer are wrong, it reports the name: an
+/// owner told of the issuer first would get another certificate for the wrong name.
 #[derive(Debug)]
 struct Verifier(Arc<WebPkiServerVerifier>);
 
-/// Begins a secure connection; its handshake takes place with the first write.
+/// Begins a TLS connection; the handshake takes place with the first write.
 pub(super) fn start<S: Read + Write>(
     url: &BotUrl,
     stream: S,
@@ -45,7 +45,7 @@ pub(super) fn start<S: Read + Write>(
     Ok(StreamOwned::new(connection, stream))
 }
 
-/// What an error of a secure connection means; `None` for one of the connection below it.
+/// Returns the meaning of an error of TLS; `None` for an error of the connection below it.
 pub(super) fn why(error: &io::Error) -> Option<PostError> {
     let error = error.get_ref()?.downcast_ref::<Error>()?;
     Some(match error {

@@ -1,15 +1,15 @@
-//! The address of a bot, as it is typed into the platform's form.
+//! The URL of a bot, as it is typed into the platform's form.
 
 use std::{fmt, num::NonZeroU16, str::FromStr};
 
 use ureq::http::{Uri, uri::Authority};
 
-/// Where a bot is: an `http` or `https` URL with a host. Not a `url::Url`, which would change the
-/// path and the host to what WeChat does not call.
+/// URL of a bot: `http` or `https`, with a host. Not a `url::Url`, which changes path and host, so
+/// that they would not be those that WeChat calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BotUrl(Uri);
 
-/// Why a text is not the URL of a bot.
+/// The text is not the URL of a bot.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "expected a URL such as http://127.0.0.1:8080/wechat, of ASCII characters, \
@@ -18,7 +18,7 @@ pub(crate) struct BotUrl(Uri);
 pub(crate) struct UrlError;
 
 impl BotUrl {
-    /// Its host: a name or an address, IPv6 in brackets.
+    /// Returns the host: a name or an address, IPv6 in brackets.
     pub(crate) fn host(&self) -> &str {
         self.0.host().unwrap_or_default()
     }
@@ -27,13 +27,13 @@ impl BotUrl {
         self.0.scheme_str() == Some("https")
     }
 
-    /// Its port, or the scheme's own.
+    /// Returns the port; if none is given, the scheme's.
     pub(crate) fn port(&self) -> u16 {
         let usual = if self.is_https() { 443 } else { 80 };
         self.0.port_u16().unwrap_or(usual)
     }
 
-    /// Host and port as the `Host` header has them.
+    /// Returns host and port as in the `Host` header.
     pub(super) fn place(&self) -> &str {
         let authority = self.0.authority().map_or("", Authority::as_str);
         authority
@@ -41,7 +41,7 @@ impl BotUrl {
             .map_or(authority, |(_, place)| place)
     }
 
-    /// Path and query with more behind the `?`; what an owner put there stays.
+    /// Returns path and query with `query` added to the owner's own.
     pub(crate) fn target(&self, query: &str) -> String {
         let path = self.0.path_and_query().map_or("/", |path| path.as_str());
         let joint = if self.0.query().is_some() { '&' } else { '?' };
@@ -52,8 +52,7 @@ impl BotUrl {
 impl FromStr for BotUrl {
     type Err = UrlError;
 
-    /// Whitespace around it and a missing `http://` are forgiven, as where it is copied from a
-    /// browser.
+    /// Accepts whitespace around the URL and a missing `http://`, as in one copied from a browser.
     fn from_str(text: &str) -> Result<Self, UrlError> {
         let text = text.trim();
         let uri = if text.contains("://") {
@@ -63,7 +62,7 @@ impl FromStr for BotUrl {
         };
         let uri = uri.map_err(|_| UrlError)?;
         let is_right = uri.authority().is_some_and(has_host_and_port) && text.is_ascii();
-        // A single word is probably a mistake, not a host.
+        // A single word, as in `daoxiao doctor help`, is probably a mistake, not a host.
         let is_place = text.contains("://")
             || uri.host() == Some("localhost")
             || uri
@@ -76,7 +75,7 @@ impl FromStr for BotUrl {
     }
 }
 
-/// Whether there is a host, and a port from 1 to 65535 if there is one.
+/// Returns whether there is a host, and either no port or one from 1 to 65535.
 fn has_host_and_port(authority: &Authority) -> bool {
     let (host, text) = (authority.host(), authority.as_str());
     let place = text.rsplit_once('@').map_or(text, |(_, place)| place);

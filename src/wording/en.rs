@@ -1,4 +1,4 @@
-//! The English of what is no error.
+//! English texts of everything but errors.
 
 use std::{
     fmt::{Display, Formatter, Result},
@@ -14,7 +14,7 @@ use crate::{
     simulator::{ReplyError, answer::PostError},
 };
 
-/// Words for each case of a type, or of its field.
+/// Implements `Display` with a text for each case of a type, or of its field.
 macro_rules! english {
     ($type:ty $(, $field:tt)?: $($case:pat => $words:literal $(, $value:expr)*;)*) => {
         impl Display for $type {
@@ -81,7 +81,7 @@ english! { Warning:
     Self::CalledPage => "the reply's Content-Type is text/html, where application/xml is right";
 }
 
-// What was seen.
+// Descriptions of faults.
 english! { Fault:
     Self::NotPublic(host, address) => "{host} resolves to {address}, which WeChat can't reach (its error code: -107)";
     Self::OnlyIpv6(host) => "{host} has only IPv6 addresses, which WeChat doesn't call (its error code: -107)";
@@ -129,7 +129,7 @@ english! { Fault:
     Self::ClocksApart(seconds) => "the server's clock and this machine's differ by {seconds} s";
 }
 
-// What to do about it.
+// Instructions for fixing them.
 english! { Fix<'_>, 0:
     Fault::NotPublic(..) => "point the name's A record at the server's public address, or use a tunnel";
     Fault::OnlyIpv6(_) => "give the name an A record: WeChat calls IPv4 only";

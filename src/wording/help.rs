@@ -9,22 +9,22 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::zh::help;
 
-/// How a page of help is laid out.
+/// Layout of a help page.
 const TEMPLATE: &str = "{before-help}{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}";
 
-/// No help is wider, however wide the terminal is.
+/// Width of a help page at most, however wide the terminal is.
 pub(crate) const MAX_WIDTH: usize = 100;
 
-/// No column of a page is narrower, however narrow the terminal is.
+/// Width of the text's column at least, however narrow the terminal is.
 const MIN_WIDTH: usize = 20;
 
-/// Punctuation that does not end a line, and that does not begin one.
+/// Punctuation that must not end a line, and punctuation that must not begin one.
 const OPENING: &str = "（“「";
 const CLOSING: &str = "，。；：、！？）”」…";
 
-/// The command line with all help texts in Chinese.
+/// Returns the command line with all help in Chinese.
 pub(crate) fn in_chinese(cli: Command) -> Command {
-    // clap wraps at spaces, which Chinese does not have.
+    // Turns off wrapping: clap wraps at spaces, which Chinese does not have.
     let mut cli = cli.term_width(0);
     cli.build();
     translate(cli)
@@ -74,7 +74,7 @@ fn translate_arg(command: &str, arg: Arg) -> Arg {
         .hide_possible_values(true)
 }
 
-/// A page of help as clap lays it out, with clap's own words in Chinese, as wide as the terminal.
+/// Translates clap's own words on a help page and wraps it at the terminal's width.
 pub(crate) fn page_in_chinese(page: &str) -> String {
     let page = page
         .replace(":\n", "：\n")
@@ -85,7 +85,7 @@ pub(crate) fn page_in_chinese(page: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The line, with its further lines under where its text begins: behind its last gap.
+/// Wraps a line; its further lines begin under its text, which is after its last double space.
 fn wrapped(line: &str, width: usize) -> String {
     let gap = line.rfind("  ").map_or(0, |gap| gap + 2);
     let (before, text) = line.split_at(gap);
@@ -102,7 +102,8 @@ fn wrapped(line: &str, width: usize) -> String {
     page
 }
 
-/// What a line may end between: words, and Hanzi where no punctuation is torn from its place.
+/// Splits text where a line may end: at spaces and Hanzi, not after [`OPENING`] or before
+/// [`CLOSING`].
 fn parts(text: &str) -> Vec<String> {
     let is_wide = |char: char| char.width() == Some(2);
     let mut parts: Vec<String> = Vec::new();
@@ -119,7 +120,7 @@ fn parts(text: &str) -> Vec<String> {
     parts
 }
 
-/// What is wrong with the command line, in Chinese.
+/// Describes in Chinese what is wrong with the command line.
 pub(crate) fn error_in_chinese(error: &Error) -> String {
     let known = |kind| context(error, &[kind]);
     let argument = known(ContextKind::InvalidArg);
@@ -154,7 +155,7 @@ pub(crate) fn error_in_chinese(error: &Error) -> String {
     }
 }
 
-/// The error's context of these kinds, of which clap sets at most one.
+/// Returns the error's context of these kinds, of which clap sets at most one.
 pub(crate) fn context(error: &Error, kinds: &[ContextKind]) -> String {
     let texts = kinds.iter().map(|kind| match error.get(*kind) {
         Some(ContextValue::String(text)) => text.clone(),

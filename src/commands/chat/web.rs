@@ -1,8 +1,9 @@
-//! `daoxiao chat --web`: the conversation as a page, and beside it what WeChat sends.
+//! `daoxiao chat --web`: the conversation as a page, beside what WeChat sends.
 //!
-//! The page is one file, and asks for JSON from three paths. Whoever can reach it can write to the
-//! bot in a user's name and read the Token, so it is served on loopback, or else only to those who
-//! have the key in its address; and a page of another site must not drive it through the browser.
+//! The page is one file, and asks for JSON from three paths. A client that reaches it can write to
+//! the bot in a user's name and read the Token. So it is served on loopback, or else only to
+//! clients with the key in its address; and pages of other sites, which the user's browser may run,
+//! are refused.
 
 mod attempt;
 mod bot;
@@ -56,7 +57,7 @@ const FORBIDDEN: Refusal = Refusal("403 Forbidden");
 const NOT_FOUND: Refusal = Refusal("404 Not Found");
 const BROKEN: Refusal = Refusal("500 Internal Server Error");
 
-/// Headers of an answer beside those that all have, and its body.
+/// Headers that only this answer has, and its body.
 type Content = (String, String);
 
 const TEXT: &str = "Content-Type: text/plain\r\n";
@@ -105,8 +106,8 @@ impl Page {
         })
     }
 
-    /// Prints the page's address, and opens it in the browser where there is one. An address with
-    /// a key is only printed: the command line of a browser can be read by everyone on the machine.
+    /// Prints the page's address, and opens it in a browser if there is one. An address with a key
+    /// is only printed: everyone on the machine can read a browser's command line.
     fn announce(&self) {
         let address = self.address;
         if let Some(key) = &self.key {
@@ -129,12 +130,12 @@ impl Page {
     fn answer(&mut self, mut request: Request) {
         let length = request.body_length();
         if length.is_some_and(|length| length > MAX_ASKED_BYTES) {
-            // Dropped, it would have `tiny_http` allocate the declared length.
+            // If it were dropped, `tiny_http` would allocate the declared length.
             return mem::forget(request);
         }
         match self.admit(&request).and_then(|()| self.route(&mut request)) {
             Ok((headers, body)) => send(request, "200 OK", &headers, &body),
-            // `tiny_http` waits for the body of what is refused, which may never come.
+            // In a thread: `tiny_http` waits for the rest of the request, which may never come.
             Err(Refusal(status)) => {
                 let refuse = move || send(request, status, TEXT, status);
                 drop(thread::Builder::new().spawn(refuse));
@@ -142,7 +143,7 @@ impl Page {
         }
     }
 
-    /// Admits requests of the page itself, and of a user who opens its address.
+    /// Admits requests from the page, and from a user who opens its address.
     fn admit(&self, request: &Request) -> Result<(), Refusal> {
         let header = |name: &'static str| {
             let found = request
@@ -165,8 +166,8 @@ impl Page {
         (is_same_origin && has_key).then_some(()).ok_or(FORBIDDEN)
     }
 
-    /// Whether a Host header names this page by an address. Names are refused, since any site can
-    /// have its own name lead here (DNS rebinding); `localhost` always means this machine.
+    /// Returns whether a Host header names this page, by an address or as `localhost`. Other names
+    /// are refused, since any site can have its own name lead here (DNS rebinding).
     fn is_own_host(&self, host: &str) -> bool {
         let port = self.address.port();
         let name = host.strip_suffix(&format!(":{port}"));
@@ -200,10 +201,10 @@ fn query_of(url: &str) -> &str {
     url.split_once('?').map_or("", |(_, query)| query)
 }
 
-/// Reads what the page sends, written as a query. Only the user's own browser comes so far, and it
+/// Reads the page's request, written as a query. Only the user's own browser is admitted, and it
 /// sends the whole body.
 fn asked(request: &mut Request) -> Result<Vec<(String, String)>, Refusal> {
-    // The length has been checked, where there is one.
+    // A length is required here; whether it is too large has been checked.
     request.body_length().ok_or(BAD_REQUEST)?;
     let mut body = String::new();
     let read = request.as_reader().read_to_string(&mut body);
@@ -211,8 +212,8 @@ fn asked(request: &mut Request) -> Result<Vec<(String, String)>, Refusal> {
     Ok(query_fields(&body))
 }
 
-/// The page. It may use its own script and style only, load nothing from elsewhere, and be in no
-/// frame of another page.
+/// Returns the page, which may use only its own script and style, load nothing from elsewhere, and
+/// be in no frame of another page.
 fn page() -> Result<Content, Refusal> {
     let nonce = entropy::token().map_err(|_| BROKEN)?;
     let nonce = nonce.as_str();
@@ -229,7 +230,7 @@ fn json(body: String) -> Content {
     ("Content-Type: application/json\r\n".to_owned(), body)
 }
 
-/// Sends an answer; a browser that has gone needs none.
+/// Sends an answer; the browser may be gone, which does not matter.
 fn send(request: Request, status: &str, headers: &str, body: &str) {
     let answer = format!(
         "HTTP/{} {status}\r\n{headers}Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n\
@@ -242,12 +243,12 @@ fn send(request: Request, status: &str, headers: &str, body: &str) {
     let _ = writer.flush();
 }
 
-/// Prints a line, which nobody needs to read for the page to work.
+/// Prints a line, which need not be read for the page to work.
 fn print_line(line: fmt::Arguments<'_>) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-/// Opens the browser, if this machine has a screen.
+/// Opens a browser if this machine has a screen.
 fn open_browser(address: &str) {
     let has_screen = ["DISPLAY", "WAYLAND_DISPLAY"]
         .iter()
@@ -264,7 +265,7 @@ fn open_browser(address: &str) {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        // Its address has been printed.
+        // If it fails, there is still the printed address.
         let _ = command.spawn();
     }
 }

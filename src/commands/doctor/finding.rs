@@ -1,4 +1,4 @@
-//! What doctor looks at, and what it can find; the words are in `wording`.
+//! Doctor's checks and what they can find; the texts are in `wording`.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -7,7 +7,6 @@ use std::{
 
 use crate::simulator::{ReplyError, answer::PostError};
 
-/// What is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Check {
     Address,
@@ -28,71 +27,71 @@ pub(crate) enum Check {
     PlainBody,
 }
 
-/// What a check found.
+/// Result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Finding {
     /// As it should be.
     Fine(Fine),
-    /// Works, and yet its owner should know.
+    /// Works, but the owner should know.
     Warning(Warning),
-    /// To be fixed.
+    /// Must be fixed.
     Wrong(Fault),
 }
 
-/// What is as it should be.
+/// Finding that is as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fine {
     Address(IpAddr),
-    /// At this host and port.
+    /// A connection to this host and port.
     Listens(String, u16),
     Answers(u16),
     Port(u16),
     TestPort(u16),
     Echoed,
     NoWords,
-    /// With this text, cut.
+    /// Beginning of the reply's text.
     Answered(String),
-    /// With a reply of this type.
+    /// Type of a reply without text.
     AnsweredType(String),
     TurnedAway(u16),
-    /// Turned away without a response.
+    /// Rejected without a response.
     Ignored,
     SameAnswer,
     ClocksAgree,
     NoClock,
 }
 
-/// What works and is not right.
+/// Finding that is not right, though it works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Warning {
-    /// A server that answers nothing cannot be seen to refuse.
+    /// The server replies to no message, so that a rejection looks the same as an answer.
     CannotTell,
-    /// An old request is answered.
+    /// An old request is accepted.
     Replayable,
     ClocksApart(u64),
-    /// The name leads, here, to an address that this machine's proxy made up.
+    /// The name resolves to an address that a proxy on this machine made up.
     ProxyAddress(Ipv4Addr),
     /// The reply's Content-Type is text/html.
     CalledPage,
 }
 
-/// What is wrong.
+/// Finding that must be fixed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The host leads to this address.
+    /// The host resolves to this address, which WeChat cannot reach.
     NotPublic(String, IpAddr),
     OnlyIpv6(String),
-    /// The host and its port, which does not even refuse.
+    /// The host and port neither accept a connection nor refuse it.
     Dropped(String, u16),
     NoAnswer(PostError),
-    /// It redirects to the same address with a slash at its end, with this status.
+    /// Redirects to the same address with a slash at the end; with the status.
     RedirectToSlash(String, u16),
-    /// It redirects to the same address by https.
+    /// Redirects to the same address over https.
     RedirectToHttps(String, u16),
     Redirect(String, u16),
     RedirectNowhere(u16),
     WantsHttps(u16),
-    /// As the bot answers what is no HTTP, such as the PROXY protocol before a request.
+    /// Refused with an empty body, as the bot refuses what is not HTTP, such as the PROXY protocol.
     EmptyRefusal(u16),
     WantsPassword(u16),
     ProxyWithoutBot(u16),
@@ -101,7 +100,7 @@ pub(crate) enum Fault {
     NothingHere,
     NoGet(u16),
     ServerFails(u16),
-    /// `stale`: how far the clocks are apart, if that is why.
+    /// `stale`: seconds between the clocks, if they are the reason.
     RefusedHandshake {
         status: u16,
         said: String,
@@ -113,19 +112,19 @@ pub(crate) enum Fault {
     EchoAfterBom,
     EchoInQuotes,
     EchoInWhitespace,
-    /// Something else around it.
+    /// `echostr` with other text around it; with the first line.
     EchoAmid(String),
     NoEcho {
         said: String,
         stale: Option<u64>,
     },
-    /// HTTP/1.0 knows no chunks.
+    /// The answer over HTTP/1.0 has chunks, which only HTTP/1.1 has.
     Chunks10,
-    /// By HTTP/1.0 the connection's end is the answer's.
+    /// The connection over HTTP/1.0 stays open, though its end is the answer's.
     KeptOpen10,
-    /// HTTP/1.0 is refused by a status that HTTP/1.1 does not get.
+    /// HTTP/1.0 is refused with a status that HTTP/1.1 does not get.
     Refused10(u16, String),
-    /// HTTP/1.0 gets no answer where HTTP/1.1 does.
+    /// HTTP/1.0 gets no answer, and HTTP/1.1 does.
     NoAnswer10(PostError),
     AnyToken,
     Unreadable(ReplyError),
@@ -142,22 +141,22 @@ pub(crate) enum Fault {
     NoMsgType,
     NoContent,
     LongContent(usize),
-    /// A forged message got this answer.
+    /// A forged message got this reply.
     Forged(String),
-    /// A message of long ago got this answer.
+    /// An old message got this reply.
     Replayed(String),
-    /// A message without encryption got this answer.
+    /// An unencrypted message got this reply.
     PlainBody(String),
     RepeatLost,
     RepeatDiffers,
     ClocksApart(u64),
 }
 
-/// What its owner must do about a fault.
+/// Instruction for fixing a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fix<'a>(pub(crate) &'a Fault);
 
-/// What is said at the end.
+/// Line at the end of the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ending {
     DoFirst(Fault),
@@ -165,11 +164,11 @@ pub(crate) enum Ending {
     Well,
     WellFromHere,
     WellForTest,
-    /// What only WeChat can see.
+    /// Where to see what only WeChat can see.
     PlatformProbe,
 }
 
-/// What is said of one check.
+/// Line about one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
     pub(crate) check: Check,

@@ -1,4 +1,4 @@
-//! What the answers to URL verification say about a server.
+//! Judges a server by its answers to URL verification.
 
 use std::time::SystemTime;
 
@@ -8,13 +8,13 @@ use crate::{
     wechat::unix_seconds,
 };
 
-/// Clocks that differ by less are called equal: the header has whole seconds, the way takes time.
+/// Clocks that differ by less count as equal: `Date` has whole seconds, and answers take time.
 const EQUAL_CLOCKS: u64 = 30;
 
-/// Servers that check a request's age allow it some minutes; daoxiao 5.
+/// Age in seconds at which servers that check it refuse a request; daoxiao's default.
 const STALE: u64 = 300;
 
-/// Whether the path is one that answers.
+/// Judges whether anything answers at this path.
 pub(super) fn path(answer: &Answer, url: &BotUrl) -> Finding {
     if let Some(fault) = obstacle(answer, url) {
         return Finding::Wrong(fault);
@@ -38,7 +38,7 @@ pub(super) fn obstacle(answer: &Answer, url: &BotUrl) -> Option<Fault> {
         400 if answer.body.is_empty() => Fault::EmptyRefusal(status),
         401 | 407 => Fault::WantsPassword(status),
         502..=504 => Fault::ProxyWithoutBot(status),
-        // Frameworks say 405 by a page, too.
+        // Frameworks also send a page with 405.
         400..500 if status != 405 && answer.is_page() => Fault::WebServer(status),
         _ => return None,
     })
@@ -46,7 +46,7 @@ pub(super) fn obstacle(answer: &Answer, url: &BotUrl) -> Option<Fault> {
 
 fn redirect(answer: &Answer, url: &BotUrl) -> Fault {
     let status = answer.status;
-    // Without the query, which is the caller's own, with its signature.
+    // Without the query, which has the signature of this call.
     let bare = |text: &str| text.split(['?', '#']).next().unwrap_or_default().to_owned();
     let Some(to) = answer.location.as_deref().map(bare) else {
         return Fault::RedirectNowhere(status);
@@ -62,7 +62,7 @@ fn redirect(answer: &Answer, url: &BotUrl) -> Fault {
     }
 }
 
-/// Whether `echostr` came back as it was sent. `drift`: how far the clocks are apart.
+/// Judges whether `echostr` came back unchanged. `drift`: seconds between the clocks.
 pub(in crate::commands) fn echo(answer: &Answer, echostr: &str, drift: Option<u64>) -> Finding {
     if is_echoed(answer, echostr) {
         return Finding::Fine(Fine::Echoed);
@@ -80,12 +80,12 @@ pub(in crate::commands) fn echo(answer: &Answer, echostr: &str, drift: Option<u6
     })
 }
 
-/// Whether the answer is all that WeChat wants.
+/// Returns whether the answer is exactly what WeChat wants.
 pub(super) fn is_echoed(answer: &Answer, echostr: &str) -> bool {
     answer.status == 200 && answer.body == echostr.as_bytes()
 }
 
-/// What stands around an `echostr` that did come back, or instead of it.
+/// Returns the fault if `echostr` came back with something around it, or a web page instead.
 fn around(answer: &Answer, echostr: &str) -> Option<Fault> {
     let text = String::from_utf8_lossy(&answer.body);
     let Some((before, after)) = text.split_once(echostr) else {
@@ -104,7 +104,7 @@ fn around(answer: &Answer, echostr: &str) -> Option<Fault> {
     })
 }
 
-/// What keeps WeChat from reading an answer by HTTP/1.0, whatever the answer says.
+/// Returns what keeps WeChat from reading an answer over HTTP/1.0, whatever its body is.
 pub(super) fn http10(answer: &Answer) -> Option<Fault> {
     match answer.status {
         _ if answer.chunked => Some(Fault::Chunks10),
@@ -114,7 +114,7 @@ pub(super) fn http10(answer: &Answer) -> Option<Fault> {
     }
 }
 
-/// Whether a request with a wrong Token was turned away.
+/// Judges whether a request with a wrong Token was rejected.
 pub(super) fn wrong_token(answer: &Answer, echostr: &str) -> Finding {
     if echoes(answer, echostr) {
         return Finding::Wrong(Fault::AnyToken);
@@ -122,7 +122,7 @@ pub(super) fn wrong_token(answer: &Answer, echostr: &str) -> Finding {
     Finding::Fine(Fine::TurnedAway(answer.status))
 }
 
-/// Whether a request signed a day ago was turned away; most servers do not look.
+/// Judges whether a request signed a day ago was rejected. A warning at most: few servers look.
 pub(super) fn old(answer: &Answer, echostr: &str) -> Finding {
     if echoes(answer, echostr) {
         return Finding::Warning(Warning::Replayable);
@@ -134,14 +134,14 @@ fn echoes(answer: &Answer, echostr: &str) -> bool {
     answer.status < 400 && String::from_utf8_lossy(&answer.body).contains(echostr)
 }
 
-/// How far the server's clock is from this one, in seconds, if it says what time it is.
+/// Returns the seconds between the server's clock and this machine's, if it tells the time.
 pub(in crate::commands) fn drift(answer: &Answer, now: SystemTime) -> Option<u64> {
     answer
         .date
         .map(|date| unix_seconds(date).abs_diff(unix_seconds(now)))
 }
 
-/// What the server's clock says.
+/// Judges the server's clock.
 pub(super) fn clock(drift: Option<u64>) -> Finding {
     match drift {
         None => Finding::Fine(Fine::NoClock),

@@ -1,4 +1,4 @@
-//! What the answers to messages say about a server.
+//! Judges a server by its answers to messages.
 
 use super::{
     finding::{Fault, Finding, Fine, Warning},
@@ -12,16 +12,16 @@ use crate::{
     wechat::reply::MAX_CONTENT_BYTES,
 };
 
-/// CreateTime beyond this is in milliseconds: as seconds it would be the year 5138.
+/// CreateTime from here on is in milliseconds: as seconds it would be the year 5138.
 const MILLISECONDS: u64 = 100_000_000_000;
 
-/// CreateTime may differ this much from now before it is called wrong.
+/// Seconds by which CreateTime may differ from now.
 const DAY: u64 = 24 * 60 * 60;
 
-/// How much of a reply is shown.
+/// Characters shown at most of a reply.
 const SHOWN_CHARS: usize = 20;
 
-/// What was heard, if it can be read at all.
+/// Reads the answer to a message, or returns the reason that it cannot be read.
 pub(in crate::commands) fn hear(
     wechat: &WeChat,
     answer: &Answer,
@@ -42,7 +42,7 @@ pub(in crate::commands) fn hear(
     })
 }
 
-/// Whether a reply has the form that WeChat takes. `now` in Unix seconds.
+/// Judges whether a reply has the form that WeChat accepts. `now` in Unix seconds.
 pub(in crate::commands) fn form(
     heard: &Heard,
     answer: &Answer,
@@ -100,7 +100,7 @@ fn answered(reply: &PassiveReply) -> Fine {
     }
 }
 
-/// Whether a message that WeChat did not sign was turned away. `genuine`: what a signed one got.
+/// Judges whether a forged message was rejected. `genuine`: the answer to a correctly signed one.
 pub(in crate::commands) fn forged(wechat: &WeChat, answer: &Answer, genuine: &Heard) -> Finding {
     match rejected(wechat, answer, Fault::Forged) {
         Finding::Fine(_) if answer.status == 200 && *genuine == Heard::Acknowledged => {
@@ -110,7 +110,7 @@ pub(in crate::commands) fn forged(wechat: &WeChat, answer: &Answer, genuine: &He
     }
 }
 
-/// Whether a message was turned away; the fault says what the reply was if it was not.
+/// Judges whether a message was rejected; if it was not, `fault` is given the reply's text.
 pub(in crate::commands) fn rejected(
     wechat: &WeChat,
     answer: &Answer,
@@ -124,7 +124,7 @@ pub(in crate::commands) fn rejected(
     }
 }
 
-/// Whether the same message again got the same answer.
+/// Judges whether the same message again got the same answer.
 pub(in crate::commands) fn repeat(first: &Heard, again: &Heard) -> Finding {
     let text = |heard: &Heard| match heard {
         Heard::Acknowledged => None,

@@ -1,4 +1,4 @@
-//! Whether WeChat can get to where the URL points.
+//! Judges whether WeChat can reach the URL.
 
 use std::{
     io::{self, ErrorKind},
@@ -8,7 +8,7 @@ use std::{
 use super::finding::{Ending, Fault, Finding, Fine, Warning};
 use crate::simulator::{answer::PostError, url::BotUrl};
 
-/// What the addresses of the host mean: WeChat calls public addresses of IPv4.
+/// Judges the addresses of the host: WeChat calls only public IPv4 addresses.
 pub(super) fn addresses(resolved: &Result<Vec<SocketAddr>, PostError>, url: &BotUrl) -> Finding {
     let addresses = match resolved {
         Ok(addresses) => addresses,
@@ -29,7 +29,7 @@ pub(super) fn addresses(resolved: &Result<Vec<SocketAddr>, PostError>, url: &Bot
     }
 }
 
-/// What the attempt to connect means.
+/// Judges the attempt to connect.
 pub(super) fn connection<T>(connected: io::Result<T>, url: &BotUrl) -> Finding {
     let (host, port) = (url.host().to_owned(), url.port());
     let Err(error) = connected else {
@@ -42,7 +42,7 @@ pub(super) fn connection<T>(connected: io::Result<T>, url: &BotUrl) -> Finding {
     })
 }
 
-/// WeChat calls two ports only; a test may use any.
+/// Judges the port: WeChat calls 80 and 443 only, but a test may use any.
 pub(super) fn port(url: &BotUrl) -> Finding {
     Finding::Fine(match url.port() {
         port @ (80 | 443) => Fine::Port(port),
@@ -50,7 +50,7 @@ pub(super) fn port(url: &BotUrl) -> Finding {
     })
 }
 
-/// What to say of a bot that has no fault.
+/// Returns the ending of a report without a fault.
 pub(super) fn praise(url: &BotUrl) -> Ending {
     match url.port() {
         _ if is_near(url.host()) => Ending::WellFromHere,
@@ -59,9 +59,9 @@ pub(super) fn praise(url: &BotUrl) -> Ending {
     }
 }
 
-/// Whether a host is this machine or in its own network, where WeChat cannot come.
+/// Returns whether a host is this machine or in its network, which WeChat cannot reach.
 fn is_near(host: &str) -> bool {
-    // A name without a dot is known in its own network only.
+    // A name without a dot is known only in its own network.
     let is_near_name = |(_, last)| ["local", "localhost"].contains(&last);
     match literal(host) {
         Some(address) => is_private(address),
@@ -69,7 +69,8 @@ fn is_near(host: &str) -> bool {
     }
 }
 
-/// Whether it can be seen from this host that it is near.
+/// Returns whether the URL names `localhost` or an IP address, so that its owner can see that it is
+/// local. `::` is no machine's address.
 fn is_meant_to_be_near(host: &str) -> bool {
     let is_of_one_machine = |ip| ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED);
     host == "localhost" || literal(host).is_some_and(is_of_one_machine)
@@ -79,12 +80,12 @@ fn literal(host: &str) -> Option<IpAddr> {
     host.trim_matches(['[', ']']).parse().ok()
 }
 
-/// Whether an address is one that proxies such as Clash make up for every name.
+/// Returns whether an address is one that proxies such as Clash make up for every name.
 fn is_fake(ip: Ipv4Addr) -> bool {
     matches!(ip.octets(), [198, 18 | 19, ..])
 }
 
-/// Whether an address belongs to this machine or to its own network.
+/// Returns whether an address belongs to this machine or to its network.
 fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(ip) => {

@@ -1,4 +1,4 @@
-//! What was found: line by line, or as one JSON object.
+//! Prints the findings, line by line or as one JSON object.
 
 use std::io::{self, Write};
 
@@ -7,18 +7,17 @@ use serde_json::{Value, json};
 use super::finding::{Ending, Fault, Finding, Fix, Line};
 use crate::{language::say, simulator::url::BotUrl};
 
-/// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// A line for each check.
     Lines,
-    /// Only what is not as it should be.
+    /// Only lines that need attention.
     Quiet,
     /// One JSON object at the end.
     Json,
 }
 
-/// What was found so far.
+/// The findings so far.
 pub(super) struct Report {
     form: Form,
     checks: Vec<Value>,
@@ -38,7 +37,7 @@ impl Report {
         }
     }
 
-    /// Adds what a check found; `None` when nobody takes it.
+    /// Adds the finding of a check; `None` if it cannot be printed.
     pub(super) fn add(&mut self, line: Line) -> Option<()> {
         self.warned |= matches!(line.finding, Finding::Warning(_));
         match self.form {
@@ -52,12 +51,12 @@ impl Report {
         self.written.is_ok().then_some(())
     }
 
-    /// Whether nothing is wrong so far.
+    /// Returns whether no fault was found so far.
     pub(super) fn is_well(&self) -> bool {
         self.first.is_none()
     }
 
-    /// Ends with what to do first, or with `well`; whether all is well.
+    /// Prints the end: what to do first, or `well` if nothing. Returns whether there is no fault.
     pub(super) fn close(self, url: &BotUrl, well: Ending) -> io::Result<bool> {
         self.written?;
         let (mut out, is_well) = (io::stdout(), self.first.is_none());
@@ -83,7 +82,7 @@ impl Report {
     }
 }
 
-/// A check's name is the same in every language; what is said is in the owner's.
+/// The check's name is the same in every language; the texts are in the owner's.
 fn object(line: &Line) -> Value {
     let (result, message, fix) = match &line.finding {
         Finding::Fine(fine) => ("ok", say(fine), None),

@@ -19,7 +19,6 @@ use crate::{
     wechat::unix_seconds,
 };
 
-/// Kind of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Message,
@@ -32,20 +31,20 @@ pub(super) enum Kind {
 /// Request that the page asks for.
 pub(super) struct Request {
     pub(super) kind: Kind,
-    /// The message; `None` to verify the URL.
+    /// Message; `None` to verify the URL.
     pub(super) push: Option<Push>,
-    /// The page's name for what the user does.
+    /// The page's name for the user's action.
     pub(super) action: String,
     pub(super) words: String,
-    /// Number of the exchange that is repeated.
+    /// Number of the exchange that this one repeats.
     pub(super) of: Option<usize>,
 }
 
 /// Request that was sent, and its answer.
 pub(super) struct Attempt {
-    /// Its number, from 1 on.
+    /// Number of the exchange, from 1 on.
     pub(super) id: usize,
-    /// Error in the owner's words, if their file was saved before this request.
+    /// Error in the owner's file of words, if it was saved before this request.
     pub(super) words_error: Option<CommandError>,
     pub(super) at: SystemTime,
     pub(super) stamp: Stamp,
@@ -56,15 +55,14 @@ pub(super) struct Attempt {
     pub(super) log: Option<Vec<String>>,
 }
 
-/// Judgement on an answer.
 pub(super) struct Judgement {
-    /// The page's name for it.
+    /// The page's name for the outcome.
     pub(super) outcome: &'static str,
     pub(super) heard: Option<Heard>,
     pub(super) finding: Finding,
 }
 
-/// Judges an answer. `first`: what was heard of the message that is sent again.
+/// Judges an answer. `first`: the answer to the message when it was first sent.
 pub(super) fn judge(
     bot: &Bot,
     request: &Request,

@@ -1,4 +1,4 @@
-//! The bot on the other side of the page.
+//! The bot that the page talks to.
 
 use std::{
     fs,
@@ -18,14 +18,14 @@ use crate::{
 /// Longest wait for the bot's log line about a request, which is written after its answer.
 const LOG_PATIENCE: Duration = Duration::from_millis(500);
 
-/// A bot at its address.
+/// A bot and its address.
 pub(in crate::commands::chat) struct Bot {
     pub(super) wechat: WeChat,
     url: BotUrl,
     own: Option<Own>,
 }
 
-/// A bot in this process.
+/// A bot in this process, and what starting it again takes.
 struct Own {
     start: Box<dyn Fn() -> Result<Running, CommandError>>,
     running: Running,
@@ -33,27 +33,27 @@ struct Own {
     log: &'static Copies,
 }
 
-/// The file with the owner's words, and its state when it was read.
+/// The owner's file of words, and its time and length when it was read.
 struct WordsFile {
     path: PathBuf,
     seen: Option<(SystemTime, u64)>,
 }
 
 impl Bot {
-    /// A bot that runs at this address.
+    /// Returns a bot that runs at this address.
     pub(in crate::commands::chat) fn elsewhere(url: BotUrl, wechat: WeChat) -> Self {
         let own = None;
         Self { wechat, url, own }
     }
 
-    /// A bot in this process, which is started again when the file of its words has changed.
+    /// Starts a bot in this process, which [`Self::reload_words`] can start again.
     pub(in crate::commands::chat) fn start(
         wechat: WeChat,
         words: Option<PathBuf>,
         log: &'static Copies,
         start: impl Fn() -> Result<Running, CommandError> + 'static,
     ) -> Result<Self, CommandError> {
-        // The state comes first: a change while the file is read is then seen.
+        // Looks at the file before it is read, so that a change during the reading is noticed.
         let words = words.map(WordsFile::new);
         let running = start()?;
         Ok(Self {
@@ -76,8 +76,8 @@ impl Bot {
         &self.url
     }
 
-    /// Starts the bot again if the file of its words was saved, with a new deck of jokes and no
-    /// memory of its answers. After an error the running one goes on.
+    /// Starts the bot again if its file of words was saved, with new jokes and without its kept
+    /// answers. On an error the running bot goes on.
     pub(super) fn reload_words(&mut self) -> Result<(), CommandError> {
         let Some(own) = &mut self.own else {
             return Ok(());
@@ -89,8 +89,8 @@ impl Bot {
         Ok(())
     }
 
-    /// Lines that the bot has logged since the last call, up to the one about a request; `None` if
-    /// it runs elsewhere.
+    /// Returns the lines logged since the last call, after a wait for the one about a request;
+    /// `None` if the bot runs elsewhere.
     pub(super) fn log(&self) -> Option<Vec<String>> {
         let own = self.own.as_ref()?;
         let logs_requests = log::log_enabled!(target: access_log::TARGET, Level::Info);

@@ -24,13 +24,12 @@ use crate::{
     wechat::unix_seconds,
 };
 
-/// Age of a request that a good server refuses for it.
+/// Age at which a good server refuses a request.
 const LATE: Duration = Duration::from_secs(60 * 60);
 
-/// Number of exchanges that are kept, the latest ones.
+/// Exchanges kept at most, the latest ones.
 const MAX_EXCHANGES: usize = 200;
 
-/// Conversation with a bot.
 pub(super) struct Conversation {
     bot: Bot,
     exchanges: VecDeque<Exchange>,
@@ -59,7 +58,7 @@ impl Conversation {
         json!({ "token": self.bot.wechat.token.as_str() }).to_string()
     }
 
-    /// All that is kept, for a page that has just been opened.
+    /// Returns all that is kept, for a page that has just been opened.
     pub(super) fn json(&self, language: Option<Language>) -> String {
         let exchanges: Vec<&str> = self.exchanges.iter().map(|one| one.json.as_str()).collect();
         let about = about_json(&self.bot, language, MAX_EXCHANGES);
@@ -69,8 +68,8 @@ impl Conversation {
         )
     }
 
-    /// Sends the request that the page asks for, if there is such a one, and returns the JSON about
-    /// it.
+    /// Sends the request that the page asks for, and returns the JSON about it; `None` if what it
+    /// asks for is unknown.
     pub(super) fn send(&mut self, asked: &[(String, String)]) -> Option<String> {
         let request = self.request(asked)?;
         let attempt = self.attempt(&request);
@@ -157,7 +156,7 @@ impl Conversation {
     }
 }
 
-/// The user's action of this name on the page.
+/// Returns the action of this name on the page, with the user's words.
 fn said(action: &str, words: &str) -> Option<Said> {
     let event = |name: &str, key: &str| Said::Event {
         name: name.to_owned(),

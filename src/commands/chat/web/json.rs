@@ -1,4 +1,4 @@
-//! The page's JSON.
+//! JSON for the page.
 
 use serde_json::{Map, Value};
 
@@ -17,10 +17,10 @@ use crate::{
     wechat::unix_seconds,
 };
 
-/// Longest part of an answer that is shown: a reply has some 2 KiB, a web page may have any length.
+/// Characters shown at most of a body: a reply has some 2 KiB, a web page may have any length.
 const MAX_SHOWN_CHARS: usize = 16 * 1024;
 
-/// The bot and the page's settings. `limit`: the number of exchanges that are kept.
+/// Returns the bot and the page's settings. `limit`: the number of exchanges that are kept.
 pub(super) fn about_json(bot: &Bot, language: Option<Language>, limit: usize) -> Value {
     let language = language.map(|language| match language {
         Language::English => "en",
@@ -36,7 +36,7 @@ pub(super) fn about_json(bot: &Bot, language: Option<Language>, limit: usize) ->
     json.into()
 }
 
-/// Everything about an exchange.
+/// Returns everything about an exchange.
 pub(super) fn exchange_json(
     bot: &Bot,
     request: &Request,
@@ -88,7 +88,7 @@ fn request_json(bot: &Bot, request: &Request, attempt: &Attempt) -> Value {
     json.into()
 }
 
-/// The Token itself is left out: it is shown only when it is asked for.
+/// Leaves the Token out, which is shown only when the user asks for it.
 fn signing_json(signing: &Signing) -> Value {
     let parts = signing.parts.iter().map(|(name, text)| {
         let text = (*name != "Token").then_some(text.as_str());
@@ -118,7 +118,7 @@ fn answer_json(wechat: &WeChat, answer: &Answer) -> Value {
     json.into()
 }
 
-/// A body as text, cut to what is shown.
+/// Returns a body as text, cut after [`MAX_SHOWN_CHARS`].
 fn shown(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let mut chars = text.chars();
@@ -142,7 +142,7 @@ fn finding_json(finding: &Finding) -> Value {
     json.into()
 }
 
-/// In both languages: the page can change between them.
+/// Returns a text in both languages, since the page can change between them.
 fn words_json(words: &dyn Say) -> Value {
     let mut json = Map::new();
     set(&mut json, "en", words.to_string().into());
@@ -150,7 +150,7 @@ fn words_json(words: &dyn Say) -> Value {
     json.into()
 }
 
-/// Adds a field. As the library's macro does it, the same takes much more of the binary.
+/// Adds a field. The `json!` macro would take much more of the binary for the same.
 #[inline(never)]
 fn set(json: &mut Map<String, Value>, name: &str, value: Value) {
     json.insert(name.to_owned(), value);
@@ -163,7 +163,7 @@ fn pairs(pairs: Vec<(String, String)>) -> Value {
         .collect()
 }
 
-/// The user's view of a reply.
+/// Returns the text of a reply, as the user sees it.
 fn read(heard: &Heard) -> Option<String> {
     match heard {
         Heard::Reply(reply) => Some(reply.text()),
