@@ -1,7 +1,9 @@
-//! Jokes: the deck, when to fetch, and the built-in ones.
+//! Jokes: the deck, when to fetch a new one, and the built-in jokes.
 //!
-//! [`Jokes`] belongs to the thread that answers. A fetch runs in threads of its own, which send
-//! back plain strings through a channel and then wake the one that waits for them.
+//! [`Jokes`] belongs to the answering thread; a fetch runs in others, which send the results
+//! through a channel and call `wake`. The server calls [`Jokes::ask`]; if that gives no joke yet,
+//! it waits for [`Jokes::collect`] and calls [`Jokes::deal`]. After the reply it calls
+//! [`Jokes::refresh`]. CGI calls only [`Jokes::wait`].
 
 use std::{
     fmt,
@@ -50,38 +52,38 @@ use self::{
     fortune::fortune,
 };
 
-/// A small deck is not fetched anew more often than this, however fast it is used up.
+/// Shortest time from one fetch to the next if a deck of fewer than 5 jokes is used up.
 const BETWEEN_SMALL_DECKS: Duration = Duration::from_secs(10);
 
-/// One joke in so many is the owner's while there are fetched ones.
+/// On average one joke in this many is the owner's while there is a fetched deck.
 const OWN_SHARE: u8 = 3;
 
-/// The jokes that the program brings along.
+/// Returns the built-in jokes.
 pub fn builtin() -> Vec<String> {
     fortune(include_str!("joke/builtin.txt"))
 }
 
-/// Where jokes come from and how long one may take.
+/// Sources of jokes, and limits on them.
 #[derive(Clone, Debug)]
 pub struct JokeSettings {
-    /// The sources, tried in turn; none means own jokes only.
+    /// Sources, tried in turn; if empty, nothing is fetched.
     pub sources: Vec<Source>,
-    /// The owner's jokes, dealt together with the fetched ones; none means the built-in ones, and
-    /// these only while there is no deck.
+    /// The owner's jokes, dealt among the fetched ones. If empty, the built-in jokes take their
+    /// place, but only while there is no fetched deck.
     pub own: Vec<String>,
-    /// Words that a fetched joke must not have.
+    /// Words that no fetched joke may contain.
     pub skip: Vec<String>,
-    /// What no joke may have, wherever it comes from.
+    /// Texts that are never told, wherever the joke comes from.
     pub banned: Banned,
-    /// The longest time an asker waits.
+    /// Longest time that a client waits for a joke.
     pub budget: Duration,
-    /// The age at which a deck is due to be replaced.
+    /// Age above which a deck is replaced.
     pub ttl: Duration,
-    /// Whether a proxy that the environment names is used.
+    /// Set to use the proxy that the environment names, if any.
     pub use_proxy: bool,
 }
 
-/// Says whether a text must never be said. By default, any may be.
+/// A predicate, true for a text that must never be told. By default nothing is banned.
 #[derive(Clone)]
 pub struct Banned(pub Arc<dyn Fn(&str) -> bool + Send + Sync>);
 
@@ -98,7 +100,7 @@ impl fmt::Debug for Banned {
 }
 
 impl JokeSettings {
-    /// Why a fetched joke is not wanted, if it is not.
+    /// Returns the reason to leave a fetched joke out, if there is one.
     fn unwanted(&self, joke: &str) -> Option<Reason> {
         if has_word(joke, &self.skip) {
             return Some(Reason::Skipped);
@@ -112,25 +114,25 @@ pub struct Jokes {
     settings: Arc<JokeSettings>,
     get: Arc<Get>,
     wake: Arc<dyn Fn() + Send + Sync>,
-    /// Both ends of what a fetch sends its results through.
+    /// Channel through which a fetch sends its results.
     results: (Sender<Vec<SourceResult>>, Receiver<Vec<SourceResult>>),
     deck: Option<Deck>,
     own: Pile,
     /// The joke dealt last.
     last: Option<String>,
     backoff: Backoff,
-    /// When the last fetch began.
+    /// Start of the last fetch.
     fetched: Option<SystemTime>,
-    /// Until when the fetch that is running is worth waiting for.
+    /// Set while a fetch runs: the time up to which it is worth waiting for; it may take longer.
     fetching: Option<Instant>,
-    /// Whether a joke was dealt since the last look at whether a fetch is due.
+    /// Set by a deal, cleared by [`Jokes::refresh`], which does nothing unless it is set.
     dealt: bool,
     rng: Rng,
 }
 
 impl Jokes {
-    /// Nothing is fetched before the first joke is asked for. `wake` is called, by another thread,
-    /// when there is something to [`Jokes::collect`].
+    /// Fetches nothing before the first joke is asked for. Another thread calls `wake` when there
+    /// is something to [`Jokes::collect`].
     pub fn new(settings: JokeSettings, wake: impl Fn() + Send + Sync + 'static) -> Jokes {
         let use_proxy = settings.use_proxy;
         let get = move |request: &Request| client::get(request, use_proxy);
@@ -158,7 +160,7 @@ impl Jokes {
             wake,
             results: mpsc::channel(),
             deck: None,
-            // Where all are banned, whoever tells one refuses it.
+            // If even all built-in jokes are banned, `Words` refuses the one that is dealt.
             own: Pile::shuffled(own.unwrap_or_else(builtin), &mut rng),
             last: None,
             backoff: Backoff::default(),
@@ -169,13 +171,13 @@ impl Jokes {
         }
     }
 
-    /// The longest time that somebody who asked for a joke should be kept waiting for a fetch.
+    /// Returns the longest time that a client should wait for a fetch.
     pub fn budget(&self) -> Duration {
         self.settings.budget
     }
 
-    /// A joke, if there is one to deal without waiting; `None` if a fetch is running that is worth
-    /// waiting for: until [`Jokes::collect`] says that it has ended, or the budget is used up. Then
+    /// Returns a joke if one can be dealt at once. `None` means that a running fetch is worth
+    /// waiting for, until [`Jokes::collect`] returns true or the budget is used up; then
     /// [`Jokes::deal`] gives the joke.
     pub fn ask(&mut self, now: SystemTime) -> Option<String> {
         if self.needs_deck(now) {
@@ -187,7 +189,7 @@ impl Jokes {
         Some(self.deal())
     }
 
-    /// Takes what a fetch has brought. Whether one has ended since the last time.
+    /// Takes the results of a fetch, and returns true if one has ended since the last call.
     pub fn collect(&mut self, now: SystemTime) -> bool {
         let Ok(results) = self.results.1.try_recv() else {
             return false;
@@ -196,8 +198,8 @@ impl Jokes {
         true
     }
 
-    /// A joke at once: from the deck, or without one, of our own. One in three is the owner's, if
-    /// there are any.
+    /// Deals a joke at once: from the deck, where one in three is the owner's if there are any, or
+    /// without a deck one of the owner's or the built-in ones.
     pub fn deal(&mut self) -> String {
         let last = self.last.as_deref();
         let is_owners_turn = !self.settings.own.is_empty()
@@ -212,13 +214,13 @@ impl Jokes {
         self.last.clone().unwrap_or_default()
     }
 
-    /// A joke, after at most the budget, for who has nothing else to do meanwhile.
+    /// Returns a joke, blocking for at most the budget: for CGI, which has nothing else to do.
     pub fn wait(&mut self, now: SystemTime) -> String {
         self.collect(now);
         if let Some(joke) = self.ask(now) {
             return joke;
         }
-        // What was said before the wait is not to be read after it.
+        // Earlier log lines are written now, not after the wait.
         log::logger().flush();
         let left = self.time_left().unwrap_or_default();
         if let Ok(results) = self.results.1.recv_timeout(left) {
@@ -227,8 +229,8 @@ impl Jokes {
         self.deal()
     }
 
-    /// Starts the fetch that the last joke made due, if any. It is called behind a reply, so that
-    /// nobody waits for it.
+    /// Starts a fetch if dealing the last joke made one due. Called after a reply is sent, so that
+    /// no client waits for it.
     pub fn refresh(&mut self, now: SystemTime) {
         let was_dealt = std::mem::take(&mut self.dealt);
         let is_stale = |deck: &Deck| deck.is_stale(now, self.settings.ttl);
@@ -237,7 +239,7 @@ impl Jokes {
         }
     }
 
-    /// Whether there is nothing fresh to deal, so that an asker should wait.
+    /// Returns true if there is no fresh joke, so that a client should wait for a fetch.
     fn needs_deck(&self, now: SystemTime) -> bool {
         match &self.deck {
             None => true,
@@ -250,7 +252,7 @@ impl Jokes {
         !matches!(since, Some(Ok(since)) if since < BETWEEN_SMALL_DECKS)
     }
 
-    /// How long the fetch that is running is still worth waiting for.
+    /// Returns the time for which the running fetch, if any, is still worth waiting for.
     fn time_left(&self) -> Option<Duration> {
         let left = self.fetching?.checked_duration_since(Instant::now())?;
         (!left.is_zero()).then_some(left)
@@ -268,7 +270,7 @@ impl Jokes {
         let mut rng = self.rng.fork();
         let thread = thread::Builder::new().name("joke".to_owned());
         let started = thread.spawn(move || {
-            // Whoever asked for it may be gone.
+            // Fails if `Jokes` has been dropped meanwhile.
             let _ = send.send(fetch(sources, &settings, &get, &mut rng));
             wake();
         });
@@ -317,10 +319,10 @@ mod tests {
 
     use super::*;
 
-    /// Longer than any test takes, so that who waits that long never comes back in time.
+    /// Longer than any test takes.
     const LONG: Duration = Duration::from_secs(60);
 
-    /// A site that is told its answers beforehand and notes what it was asked for.
+    /// A fake site that gives prepared answers and records the URLs it was asked for.
     #[derive(Clone, Default)]
     struct Site {
         answers: Arc<Mutex<Vec<Result<Page, FetchError>>>>,
@@ -329,7 +331,7 @@ mod tests {
     }
 
     impl Site {
-        /// The site answers with a page of these jokes, after what it was told before.
+        /// Prepares one more answer: a page of these jokes.
         fn will_tell(&self, jokes: &[&str]) {
             self.answers.lock().unwrap().push(Ok(Page {
                 content_type: Some("text/plain".to_owned()),
@@ -338,7 +340,7 @@ mod tests {
             }));
         }
 
-        /// The site answers only when the sender is used.
+        /// Holds the next answer back until the returned sender is used.
         fn shut(&self) -> Sender<()> {
             let (open, gate) = mpsc::channel();
             *self.gate.lock().unwrap() = Some(gate);
@@ -349,7 +351,7 @@ mod tests {
             self.asked.lock().unwrap().len()
         }
 
-        /// Without an answer to give, it fails.
+        /// Gives the next prepared answer, or status 500 if there is none.
         fn answer(&self, url: &str) -> Result<Page, FetchError> {
             self.asked.lock().unwrap().push(url.to_owned());
             let gate = self.gate.lock().unwrap().take();
@@ -396,7 +398,7 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds)
     }
 
-    /// Waits until the fetch that runs, if any, is over.
+    /// Waits for the running fetch, if any, to end.
     fn settle(jokes: &mut Jokes, now: SystemTime) {
         let begin = Instant::now();
         while jokes.fetching.is_some() {
@@ -506,7 +508,7 @@ mod tests {
         assert_eq!(site.hits(), 1);
         site.will_tell(&["a new joke here"]);
         jokes.refresh(at(601));
-        // The site is shut, and nobody waits for it.
+        // The site holds its answer back, and nobody waits for it.
         assert!(SIX.contains(&jokes.wait(at(602)).as_str()));
         open.send(()).unwrap();
         settle(&mut jokes, at(602));
@@ -549,7 +551,7 @@ mod tests {
         jokes.refresh(at(10));
         settle(&mut jokes, at(10));
         assert_eq!(site.hits(), 2);
-        // The round of one is over, and it is long enough ago: the next is fetched beforehand.
+        // Each deck has one joke; 10 seconds after its fetch, the next is fetched instead.
         assert_eq!(jokes.wait(at(19)), "the second joke");
         assert_eq!(jokes.wait(at(20)), "the third joke");
         assert_eq!(site.hits(), 3);

@@ -1,18 +1,17 @@
-//! Sources that failed are left alone for a while, so that a dead one does not cost every asker
-//! its time.
+//! Pauses for sources that failed, so that a dead one does not delay every request.
 
 use std::{
     collections::BTreeMap,
     time::{Duration, SystemTime},
 };
 
-/// The longest pause. A site that is down for hours is tried 48 times a day.
+/// Longest pause, in minutes: a site that is down for hours is tried 48 times a day.
 const MAX_MINUTES: u64 = 30;
 
-/// A source that has given nothing for so long is probably gone.
+/// A source that has failed for this long is probably gone.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Which sources failed last, by name.
+/// Pauses of the sources whose last fetch failed, by name.
 #[derive(Debug, Default)]
 pub(super) struct Backoff(BTreeMap<&'static str, Pause>);
 
@@ -20,15 +19,15 @@ pub(super) struct Backoff(BTreeMap<&'static str, Pause>);
 struct Pause {
     begun: SystemTime,
     minutes: u64,
-    /// When the source failed for the first time in a row.
+    /// Time of the first failure in a row.
     first: SystemTime,
-    /// Whether it was said that this is long ago.
+    /// Set once a day of failures has been reported.
     is_said: bool,
 }
 
 impl Backoff {
-    /// The source failed: it is not asked for 1 minute, and each time in a row twice as long.
-    /// Whether it is to be said that it has given nothing for a day, which is once.
+    /// Notes a failure. The source pauses for 1 minute, and twice as long after each further
+    /// failure in a row, up to 30. Returns true once, when it has failed for a day.
     pub(super) fn failed(&mut self, source: &'static str, now: SystemTime) -> bool {
         let pause = self.0.entry(source).or_insert(Pause {
             begun: now,
@@ -44,12 +43,12 @@ impl Backoff {
         is_dead && !std::mem::replace(&mut pause.is_said, is_dead)
     }
 
-    /// The source answered: its next failure is a first one.
+    /// Notes a success: the next failure counts as a first one.
     pub(super) fn succeeded(&mut self, source: &str) {
         self.0.remove(source);
     }
 
-    /// Whether the source may be asked; it may be after a clock was set back.
+    /// Returns true if a source may be asked, as also after the clock was set back.
     pub(super) fn is_over(&self, source: &str, now: SystemTime) -> bool {
         self.0.get(source).is_none_or(|pause| {
             let pause_length = Duration::from_secs(pause.minutes * 60);

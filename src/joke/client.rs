@@ -34,17 +34,17 @@ use crate::printable::printable;
 
 mod address;
 
-/// The largest answer, in bytes after decompression: a page may have pictures inside it. What is
-/// left of it without them may have a quarter of this.
+/// Bytes of an answer at most, after decompression: a page may have pictures inside it. Without
+/// them it may have a quarter of this, see `formats`.
 const MAX_BODY_BYTES: u64 = 4 << 20;
 
-/// How a body that is packed by gzip begins.
+/// First bytes of a gzip body.
 const GZIP: &[u8] = b"\x1f\x8b\x08";
 
-/// Redirects in a row: http to https, to `www.`, to a newer path, and two to spare.
+/// Redirects followed at most: http to https, to `www.`, to a newer path, and two to spare.
 const MAX_REDIRECTS: u32 = 5;
 
-/// Characters of what a site says that an error repeats.
+/// Characters of a site's text that an error shows at most.
 const MAX_SHOWN: usize = 200;
 
 /// Some sites answer browsers only; the last word says honestly who is asking.
@@ -54,26 +54,26 @@ const USER_AGENT: &str = concat!(
     env!("CARGO_PKG_VERSION")
 );
 
-/// What a joke is looked for in, best first: with selectors for it, and without.
+/// Accepted types, best first: markup where there are selectors, else text.
 const ACCEPT_MARKUP: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 const ACCEPT_TEXT: &str = "text/plain,application/json;q=0.9,application/rss+xml;q=0.8,\
                            application/atom+xml;q=0.8,application/xml;q=0.7,text/html;q=0.5,*/*;q=0.1";
 
-/// What to fetch.
+/// A page to fetch.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) url: String,
-    /// How long it may take: names, connections, redirects and the body.
+    /// Time for all of it: name look-ups, connections, redirects and the body.
     pub(crate) time: Duration,
-    /// Whether something is to be looked for in it by selectors.
+    /// Set if the page is to be searched by selectors.
     pub(crate) has_selectors: bool,
-    /// Whether a page at a public address has led there.
+    /// Set if a page at a public address has linked to this one, which must then be at one, too.
     pub(crate) is_from_public: bool,
-    /// What that page's site set.
+    /// Cookies of that page, each as host and `name=value`.
     pub(crate) cookies: Vec<(String, String)>,
 }
 
-/// Fetches a page, by the proxy that the environment names, if it may be used.
+/// Fetches a page, with `use_proxy` through the proxy that the environment names, if any.
 ///
 /// The agent lives as long as the fetch, so that an idle bot keeps neither connections nor
 /// certificates.
@@ -88,7 +88,7 @@ pub(super) fn get(request: &Request, use_proxy: bool) -> Result<Page, FetchError
     let mut cookies = Cookies(request.cookies.clone());
     for _ in 0..=MAX_REDIRECTS {
         if by_proxy {
-            // The proxy resolves names; they count as those of public addresses.
+            // The proxy resolves names, so all but `localhost` count as public.
             hops.admit(is_public(&url))?;
         }
         let response = ask(&agent, &url, &cookies, end)?;
@@ -144,7 +144,7 @@ fn agent(request: &Request, use_proxy: bool, hops: Arc<Hops>) -> Agent {
     let mut config = Config::builder()
         .max_redirects(0)
         .http_status_as_error(false)
-        // Sites that redirect often hang up then without a word.
+        // Many sites close the connection after a redirect without announcing it.
         .max_idle_connections(0)
         .user_agent(USER_AGENT)
         .accept(accept);
@@ -177,16 +177,16 @@ fn read(mut response: Response<Body>) -> Result<Page, FetchError> {
     })
 }
 
-/// Unpacks what a server packed in a way that it was not asked for, or did not name; what it was
-/// asked for, `ureq` has unpacked.
+/// Unpacks a body that `ureq` has left packed: `ureq` unpacks what it asks for, `gzip` and `br`, if
+/// the server names it so. Left are gzip under another name or none, and `deflate`.
 fn unpack(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, FetchError> {
     let packed = body.as_slice();
     let mut reader: Box<dyn Read + '_> = match encoding.trim().to_ascii_lowercase().as_str() {
         _ if packed.starts_with(GZIP) => Box::new(MultiGzDecoder::new(packed)),
         "" | "identity" | "none" | "gzip" | "x-gzip" | "br" => return Ok(body),
-        // Scripts that mean a charset.
+        // Some scripts name the charset here.
         name if Encoding::for_label(name.as_bytes()).is_some() => return Ok(body),
-        // With the header that belongs to it, or without as some servers understand the name.
+        // In a zlib wrapper, as the standard says, or without, as some servers send it.
         "deflate" if packed.first().is_some_and(|first| first & 0x0f == 8) => {
             Box::new(ZlibDecoder::new(packed))
         }
@@ -209,7 +209,7 @@ fn unpack(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, FetchError> {
 fn redirected(from: &Url, location: &[u8]) -> Result<Url, FetchError> {
     let location = match str::from_utf8(location) {
         Ok(location) => Cow::Borrowed(location),
-        // Bytes of another charset are meant as they are.
+        // Bytes that are not UTF-8 are kept, percent-encoded.
         Err(_) => percent_encode(location, CONTROLS).into(),
     };
     let to = from
@@ -224,7 +224,7 @@ fn redirected(from: &Url, location: &[u8]) -> Result<Url, FetchError> {
     Ok(to)
 }
 
-/// Cookies that a site sets on the way to its page, some of which send back whoever has none.
+/// Cookies set along redirects, by host. Some sites redirect for ever without them.
 struct Cookies(Vec<(String, String)>);
 
 impl Cookies {
@@ -241,7 +241,7 @@ impl Cookies {
         }
     }
 
-    /// Those for a site, as a header's value.
+    /// Returns the cookies for a URL's host as the value of a `Cookie` header.
     fn of(&self, url: &Url) -> Option<String> {
         let own = self
             .0
@@ -252,7 +252,7 @@ impl Cookies {
     }
 }
 
-/// Whether a URL's host is, or may be, a public address.
+/// Returns true if a URL's host is a public address, or a name that may have one.
 fn is_public(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => address::is_public(IpAddr::V4(ip)),
@@ -262,15 +262,15 @@ fn is_public(url: &Url) -> bool {
     }
 }
 
-/// What is known of the addresses along redirects.
+/// Guard against redirects from the public Internet into a private network.
 #[derive(Debug, Default)]
 struct Hops {
     seen_public: AtomicBool,
 }
 
 impl Hops {
-    /// A page from the outside must not send us to what only we can reach: the services of this
-    /// machine, its network, its cloud's metadata.
+    /// Refuses a private address after a public one: a page of the Internet must not lead to what
+    /// only this machine can reach, such as its services, its network, its cloud's metadata.
     fn admit(&self, is_public: bool) -> Result<(), FetchError> {
         if is_public {
             self.seen_public.store(true, Ordering::Relaxed);
@@ -281,7 +281,7 @@ impl Hops {
     }
 }
 
-/// The system's resolver; where it has public addresses, only these are taken.
+/// The system's resolver; if a name has public addresses, only these are used.
 #[derive(Debug)]
 struct CheckedResolver {
     system: DefaultResolver,
@@ -314,46 +314,33 @@ impl Resolver for CheckedResolver {
     }
 }
 
-/// Why a page could not be fetched.
+/// Reason why a page could not be fetched.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum FetchError {
-    /// The site did not answer, or not to the end, in time.
     #[error("no complete answer in time")]
     TimedOut,
-    /// The site answered with this status.
     #[error("the site answered with status {0}")]
     Status(u16),
-    /// The site answered with this status, and its API with this message.
     #[error("the site answered with status {0}: {said}", said = printable(.1, MAX_SHOWN))]
     Refused(u16, String),
-    /// The page is larger than 4 MiB.
     #[error("the page is larger than {} KiB", MAX_BODY_BYTES >> 10)]
     TooLarge,
-    /// The answer is packed in a way that is not understood.
     #[error("the answer is packed as {0}, which is not understood")]
     Packed(String),
-    /// One redirect led to the next, more than 5 times.
     #[error("more than {MAX_REDIRECTS} redirects")]
     TooManyRedirects,
-    /// A redirect led to what is no page.
     #[error("redirected to {0}, which is no URL of a page")]
     Location(String),
-    /// An https site redirected to something that is not https.
     #[error("redirected from https to something else")]
     NotHttps,
-    /// A public address redirected to one that is not.
     #[error("redirected from a public address to one that is not")]
     NotPublic,
-    /// The host's name is not known.
     #[error("the host is not known")]
     NoSuchHost,
-    /// The URL cannot be used.
     #[error(transparent)]
     Url(#[from] UrlError),
-    /// The connection failed in this way.
     #[error("{0}")]
     Connection(String),
-    /// Anything else.
     #[error("{0}")]
     Other(String),
 }
@@ -364,7 +351,7 @@ impl From<ureq::Error> for FetchError {
             ureq::Error::Timeout(_) => FetchError::TimedOut,
             ureq::Error::BodyExceedsLimit(_) => FetchError::TooLarge,
             ureq::Error::HostNotFound => FetchError::NoSuchHost,
-            // The URL, which may have a key in it, is not repeated.
+            // The error repeats the URL, which may have a key in it.
             ureq::Error::BadUri(_) => FetchError::Other("the URL cannot be used".to_owned()),
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
                 FetchError::TimedOut
@@ -390,7 +377,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
     const SHORT: Duration = Duration::from_millis(300);
 
-    /// A site on a free port that handles each connection with `serve`, given the request.
+    /// Starts a site that handles each connection with `serve`, given the request; returns its URL.
     fn site(serve: fn(&mut TcpStream, &str) -> io::Result<()>) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -403,7 +390,7 @@ mod tests {
                     while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
                         request.extend(byte);
                     }
-                    // The client hangs up when it has had enough.
+                    // Fails if the client has closed the connection early.
                     let _ = serve(&mut stream, &String::from_utf8(request).unwrap());
                 });
             }
@@ -411,7 +398,7 @@ mod tests {
         url
     }
 
-    /// Past any proxy that the environment names.
+    /// Fetches without any proxy that the environment names.
     fn get_directly(url: &str, time: Duration) -> Result<Page, FetchError> {
         let request = Request {
             url: url.to_owned(),

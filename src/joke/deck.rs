@@ -1,10 +1,10 @@
-//! Jokes dealt like cards.
+//! Jokes dealt like cards: a [`Pile`] of them, and a [`Deck`], a pile with the time of its fetch.
 
 use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
 
-/// A deck with fewer cards is not dealt twice if another can be had.
+/// A deck with fewer cards is replaced after one round, if possible, and not dealt again.
 const SMALL: usize = 5;
 
 /// Cards in the order in which they are dealt; a used-up pile is shuffled and dealt again.
@@ -20,7 +20,7 @@ impl Pile {
         Pile { cards, dealt: 0 }
     }
 
-    /// The next card; not the `last` one again while there are others. `None` without cards.
+    /// Deals the next card: not the `last` one again if there are others. `None` without cards.
     pub(super) fn deal(&mut self, last: Option<&str>, rng: &mut Rng) -> Option<String> {
         if !self.bring_up_other_than(last) {
             rng.shuffle(&mut self.cards);
@@ -32,12 +32,12 @@ impl Pile {
         Some(card)
     }
 
-    /// Whether it has a card that is not the `last` one.
+    /// Returns true if some card is not the `last` one.
     pub(super) fn has_other_than(&self, last: Option<&str>) -> bool {
         self.cards.iter().any(|card| Some(card.as_str()) != last)
     }
 
-    /// Makes the next card one that is not `last`, if any that is left is not.
+    /// Moves a card that is not `last` to the front of those left; returns false if there is none.
     fn bring_up_other_than(&mut self, last: Option<&str>) -> bool {
         let mut left = self.cards.iter().skip(self.dealt);
         match left.position(|card| Some(card.as_str()) != last) {
@@ -62,13 +62,13 @@ pub(super) struct Deck {
 }
 
 impl Deck {
-    /// Whether it is older than `ttl`, or from a future that a corrected clock has taken back.
+    /// Returns true if the deck is older than `ttl`, or from the future after a clock was set back.
     pub(super) fn is_stale(&self, now: SystemTime, ttl: Duration) -> bool {
         now.duration_since(self.fetched)
             .map_or(true, |age| age > ttl)
     }
 
-    /// Whether the next card would be from a second round through very few.
+    /// Returns true if the next card would begin a second round through a small deck.
     pub(super) fn is_small_and_used_up(&self) -> bool {
         self.pile.cards.len() < SMALL && self.pile.is_used_up()
     }

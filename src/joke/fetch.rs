@@ -21,48 +21,45 @@ use super::{
     url::{same_host, shown, without_secrets},
 };
 
-/// The stack of a thread that parses; `formats/limits.rs` refuses what would need more.
+/// Stack of a thread that parses a page; `formats/limits.rs` refuses pages that would need more.
 pub(super) const STACK_BYTES: usize = 16 << 20;
 
-/// How a page is fetched: what [`super::client::get`] does, or a stand-in for it.
+/// A function that fetches a page: [`super::client::get`], or a stand-in in tests.
 pub(super) type Get = dyn Fn(&Request) -> Result<Page, FetchError> + Send + Sync;
 
-/// What one source gave.
+/// Outcome of asking one source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SourceResult {
     /// The source's name.
     pub(crate) source: &'static str,
-    /// The URL that was fetched, as it can be shown.
+    /// The fetched URL, without secrets.
     pub(crate) url: String,
-    /// What the page was taken for, if there was one.
+    /// Format and charset of the page, if one was read.
     pub(crate) read_as: Option<ReadAs>,
     /// The jokes, or why there are none.
     pub(crate) outcome: Result<Extracted, SourceError>,
 }
 
-/// Why a source gave no joke.
+/// Reason why a source gave no joke.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum SourceError {
-    /// The page could not be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// There is no joke on the page.
     #[error(transparent)]
     Page(#[from] PageError),
-    /// Links were to be followed, and none leads to a page of the same site.
     #[error("the links that were found lead to no other page of the same host")]
     ForeignLinks,
-    /// Its page made this program panic.
+    /// This program panicked when it read the page.
     #[error("its page cannot be read because of a defect in daoxiao")]
     Panic,
-    /// The system gave no thread to ask it with.
+    /// No thread could be started for the fetch.
     #[error("no thread to fetch with")]
     NoThread,
 }
 
-/// Asks the sources in turn until one has jokes, each for as long as somebody who asks for a joke
-/// may wait. A source that does not answer within its share of that time holds nobody up: the next
-/// is asked beside it, and the first that has jokes ends the fetch.
+/// Asks the sources in turn until one has jokes. Each may take the whole budget, but the next is
+/// started beside it after its share: the budget divided by the number of sources. The first source
+/// with jokes ends the fetch.
 pub(super) fn fetch(
     sources: Vec<Source>,
     settings: &Arc<JokeSettings>,
@@ -76,7 +73,7 @@ pub(super) fn fetch(
     let mut running = 0;
     loop {
         let next = waiting.next();
-        // Whoever is asked answers or fails by itself.
+        // The last wait needs no limit: each running source answers or times out.
         let patience = next.as_ref().map_or(Duration::MAX, |_| share);
         if let Some(source) = next {
             running += 1;
@@ -96,7 +93,7 @@ pub(super) fn fetch(
     }
 }
 
-/// Asks one source, in a thread of its own.
+/// Asks one source in a new thread, which sends the result.
 fn ask_beside(
     source: Source,
     settings: &Arc<JokeSettings>,
@@ -117,7 +114,7 @@ fn ask_beside(
     let thread = thread::Builder::new().name("source".to_owned());
     let thread = thread.stack_size(STACK_BYTES);
     let started = thread.spawn(move || {
-        // The panic hook has told the log.
+        // The panic hook has logged it.
         let asked = catch_unwind(AssertUnwindSafe(|| {
             let content = read(&source, url, settings.budget, &*get, &mut rng)?;
             answer.read_as = Some(content.read_as());
@@ -131,7 +128,7 @@ fn ask_beside(
         {
             *said = without_secrets(said, &asked_url);
         }
-        // Nobody listens any more where another source was faster.
+        // Fails if another source was faster and ended the fetch.
         let _ = send.send(answer);
     });
     if started.is_err() {
@@ -139,7 +136,7 @@ fn ask_beside(
     }
 }
 
-/// The page on which the jokes of a source are: the one at the URL, or one that it links to.
+/// Fetches the page with a source's jokes: the one at its URL, or one that a link on it leads to.
 fn read(
     source: &Source,
     url: String,
@@ -170,8 +167,8 @@ fn read(
     Ok(PageText::read(&get(&request)?, &source.rules)?)
 }
 
-/// Fetches now, for somebody who tries the sources out: from each in turn until one has jokes, as
-/// the bot does, or from `all` of them, one after the other.
+/// Fetches at once, for `daoxiao joke`: until one source has jokes, as the bot does, or from `all`
+/// of them, one after the other.
 pub(crate) fn try_sources(settings: JokeSettings, all: bool) -> Vec<SourceResult> {
     let settings = Arc::new(settings);
     let use_proxy = settings.use_proxy;
@@ -285,7 +282,7 @@ mod tests {
         let get = move |url: &str| {
             let (open, gate) = &*both.lock().unwrap();
             match url {
-                // It answers when the one behind it has failed.
+                // Answers once the next source is asked, or after 1 ms.
                 "http://ok/" => drop(gate.recv_timeout(Duration::from_millis(1))),
                 _ => open.send(()).unwrap(),
             }

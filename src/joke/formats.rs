@@ -1,5 +1,5 @@
-//! The jokes of a page: bytes in, texts out. Which format a page is in is decided here; each
-//! format is read by a module of its own.
+//! The jokes of a page: bytes in, texts out. The format of a page is detected here; each format has
+//! a module that reads it.
 
 use std::collections::HashSet;
 
@@ -30,16 +30,16 @@ pub use self::{
     rules::{LeftOut, Reason},
 };
 
-/// Jokes taken from one page; more than anybody hears before the next page is fetched.
+/// Jokes taken from one page at most; more than are told before the next page is fetched.
 const MAX_JOKES: usize = 500;
 
-/// The largest page once pictures inside it are taken out, in bytes. List pages have 30 to 200 KB.
+/// Bytes of a page at most, without pictures inside it. List pages have 30 to 200 KB.
 const MAX_PAGE_BYTES: usize = 1 << 20;
 
-/// An error that is no joke is shorter.
+/// Characters of an error at most; a longer text is a joke.
 const MAX_ERROR_CHARACTERS: usize = 60;
 
-/// What is in errors that APIs send as if they were jokes.
+/// Parts of errors that APIs send as if they were jokes; the English ones are their beginnings.
 const ERRORS: &str = "\
     过于频繁 请稍后再试 请稍后重试 参数错误 参数不能为空 密钥错误 密钥无效 接口维护 接口不存在 \
     接口已 次数已用完 次数不足 余额不足 系统繁忙 服务器繁忙 服务器错误 请求失败 非法请求";
@@ -47,17 +47,17 @@ const ENGLISH_ERRORS: &str = "\
     too many requests|rate limit|api rate limit|invalid api|invalid key|unauthorized|forbidden|\
     access denied|bad request|internal server error|service unavailable|404 ";
 
-/// Characters of what an API says that an error repeats.
+/// Characters of an API's message that an error shows at most.
 const MAX_SHOWN: usize = 200;
 
-/// What a site answered.
+/// A site's answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Where it was in the end.
+    /// Its URL, after redirects.
     pub url: String,
-    /// Whether it was at a public address.
+    /// Set if it was at a public address, or one was passed on the way there.
     pub is_public: bool,
-    /// The cookies that were set on the way there, each behind its host.
+    /// Cookies set on the way there, each as host and `name=value`.
     pub cookies: Vec<(String, String)>,
     /// The value of `Content-Type`, if there was one.
     pub content_type: Option<String>,
@@ -66,73 +66,73 @@ pub struct Page {
 }
 
 impl Page {
-    /// What an API says in it about itself.
+    /// Returns the message of an API, if the page is JSON with one.
     pub(super) fn api_message(&self) -> Option<String> {
         let text = charset::decode(&self.body, "", None).text;
         json::message(&json::parse(&text, false)?.ok()?)
     }
 }
 
-/// What a page gave: at least one joke.
+/// The jokes of a page, at least one, and a count of its items.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extracted {
     /// The jokes, each once, in the page's order.
     pub jokes: Vec<String>,
-    /// How many items there were.
+    /// Number of items on the page.
     pub matched: usize,
-    /// How many of them are not among the jokes, and why.
+    /// Numbers of items that are not among the jokes, by reason.
     pub left_out: LeftOut,
 }
 
-/// Why a page gave no joke.
+/// Reason why a page gave no joke.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PageError {
     /// The page is empty.
     #[error("the page is empty")]
     Empty,
-    /// The page is larger than what is read.
+    /// The page is over the limit even without pictures.
     #[error("the page is larger than {} KiB", MAX_PAGE_BYTES >> 10)]
     TooLarge,
-    /// The page is of a type that has no jokes, such as a picture's.
+    /// The page has a media type without jokes, such as a picture's.
     #[error("the page is {0:?}, in which there are no jokes")]
     Type(String),
-    /// The page is in this format, and nothing says what an item is in it.
+    /// A page in this format needs an item selector, and the source has none.
     #[error("the page is {0}: --joke-item has to say what holds a joke, as li.joke does")]
     NoSelector(&'static str),
-    /// The page that a link led to is HTML, and nothing says what the joke is on it.
+    /// An HTML page that a link led to needs a content selector, and the source has none.
     #[error("the page that the link leads to is HTML: --joke-content has to say what the joke is")]
     NoContentSelector,
-    /// The page is plain text, and the source has selectors.
+    /// The page is plain text, and the source has an item selector.
     #[error(
         "the page is plain text, and the item selector has nothing to be looked for in; plain \
          text needs none"
     )]
     NoMarkup,
-    /// The page could cost the parser too much.
+    /// The page could cost the parser too much time or memory.
     #[error("the page has {0}")]
     TooComplex(#[from] TooComplex),
-    /// The page has more levels than are read.
+    /// The page is nested too deeply.
     #[error("the page is nested more than {} deep", element::MAX_DEPTH)]
     TooDeep,
-    /// The page looks like JSON and is none, or more than is read.
+    /// The page looks like JSON and cannot be parsed, or is nested too deeply.
     #[error("the page looks like JSON and cannot be read: {0}")]
     BrokenJson(String),
-    /// The page looks like XML and is none.
+    /// The page looks like XML and cannot be parsed.
     #[error("the page is XML and cannot be read: {0}")]
     BrokenXml(String),
-    /// The answer of an API says that something went wrong.
+    /// The page is the error of an API.
     #[error("the answer is an error: {}", printable(.0, MAX_SHOWN))]
     ApiError(String),
     /// The item selector matches nothing.
     #[error("the item selector matches nothing on the page")]
     NoItems,
-    /// A selector, or none, finds nothing in JSON.
+    /// This selector finds nothing in JSON.
     #[error(
         "the page is JSON, in which {0} leads to nothing: --joke-item is a path such as \
          data.list, --joke-content one in it"
     )]
     NoPath(String),
-    /// There are no selectors, and no joke is where jokes usually are in JSON.
+    /// Without selectors, no joke is found under the usual keys of JSON.
     #[error(
         "the page is JSON, and nothing in it is named as jokes usually are: --joke-item is a path \
          such as data.list, --joke-content one in it"
@@ -146,7 +146,7 @@ pub enum PageError {
     NothingLeft(LeftOut),
 }
 
-/// A page's text, and what it was taken for.
+/// A page's text, with its format and charset.
 #[derive(Clone, Debug)]
 pub struct PageText {
     format: Format,
@@ -161,43 +161,41 @@ enum Format {
     Text,
 }
 
-/// What a page was taken for.
+/// Format and charset of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{format} in {charset} ({reason})")]
 pub(crate) struct ReadAs {
-    /// The name of the format.
     pub(crate) format: &'static str,
-    /// The name of the charset.
     pub(crate) charset: &'static str,
-    /// Why it is in that charset.
+    /// Reason for the choice of the charset.
     pub(crate) reason: CharsetReason,
 }
 
-/// Links on a page.
 #[derive(Clone, Debug)]
 pub(super) struct Links {
-    /// What they are relative to, by its own relation to the page.
+    /// Base of the links, itself relative to the page's URL.
     pub(super) base: String,
     pub(super) links: Vec<String>,
 }
 
-/// How a page is read, and what is a joke on it.
+/// Rules of a source: the charset of its pages, and selectors of the jokes on them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
-    /// The charset of its pages, where they say it wrongly.
+    /// Charset of the pages, where they declare a wrong one.
     pub(crate) charset: Option<charset::Charset>,
     /// Selects links on the page, of which one is followed.
     pub(crate) link: Option<Selector>,
-    /// Selects each item on the page; without, only plain text, feeds and JSON can be read.
+    /// Selects each item on the page; without it, only plain text, feeds and JSON can be read.
     pub(crate) item: Option<Selector>,
     /// Selects the title in an item.
     pub(crate) title: Option<Selector>,
-    /// Selects the text in an item; without, all of it but the title is the joke.
+    /// Selects the text in an item; without it, all but the title is the joke.
     pub(crate) content: Option<Selector>,
 }
 
 impl PageText {
-    /// What a page is, by its text, by what its type says, and by what is looked for on it.
+    /// Decodes a page and detects its format: JSON or XML by its beginning or its type; HTML if it
+    /// has tags, and if its type, its beginning or a selector suggests it; else plain text.
     pub fn read(page: &Page, rules: &Rules) -> Result<Self, PageError> {
         let content_type = page.content_type.as_deref().unwrap_or_default();
         let mut decoded = charset::decode(&page.body, content_type, rules.charset);
@@ -226,7 +224,7 @@ impl PageText {
         Ok(Self { format, decoded })
     }
 
-    /// What the page was taken for.
+    /// Returns the format and charset of the page.
     pub(super) fn read_as(&self) -> ReadAs {
         ReadAs {
             format: match self.format {
@@ -240,7 +238,7 @@ impl PageText {
         }
     }
 
-    /// Where the links lead that a selector means.
+    /// Returns the URLs of the links that a selector matches.
     pub(super) fn links(&self, selector: &Selector) -> Result<Links, PageError> {
         let of_page = |links| Links {
             base: String::new(),
@@ -258,7 +256,7 @@ impl PageText {
         Ok(found)
     }
 
-    /// The jokes, by the source's rules. Needs the stack that `limits.rs` counts on.
+    /// Extracts the jokes by the source's rules. Needs the stack that `limits.rs` counts on.
     pub fn jokes(
         &self,
         rules: &Rules,
@@ -283,7 +281,7 @@ impl PageText {
         let is_block = items.len() == 1;
         let parts = |item: Item| match self.format {
             Format::Text => vec![item],
-            // Who names the content of a joke says that it is one.
+            // With a content or link selector, the block may be one joke with empty lines.
             Format::Html if is_block => {
                 text::parts(item, rules.content.is_none() && rules.link.is_none())
             }
@@ -294,19 +292,19 @@ impl PageText {
     }
 }
 
-/// The jokes in a file of the owner's, in UTF-8 or GBK; `None` if it is in neither.
+/// Reads the jokes in the owner's file, in UTF-8 or GBK; returns `None` if it is in neither.
 pub(crate) fn own_jokes(file: &[u8]) -> Option<Vec<String>> {
     let text = charset::decode(file, "", None).text;
     (!text.contains(char::REPLACEMENT_CHARACTER)).then(|| text::own_jokes(&text))
 }
 
-/// The media type of a `Content-Type`, in lower case.
+/// Returns the media type of a `Content-Type`, in lower case.
 fn media_type(content_type: &str) -> String {
     let media_type = content_type.split(';').next();
     media_type.unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// Whether a text is what an API says when it has no joke.
+/// Returns true for a short text that is an API's error: `请求过于频繁，请稍后再试`.
 fn is_error(text: &str) -> bool {
     let text = text.trim().to_lowercase();
     let is_short =
@@ -318,7 +316,7 @@ fn is_error(text: &str) -> bool {
                 .any(|error| text.starts_with(error)))
 }
 
-/// Whether what is of this type is nothing to read.
+/// Returns true for a media type without text to read, such as `image/png` or `text/css`.
 fn has_no_text(media_type: &str) -> bool {
     let (kind, format) = media_type.split_once('/').unwrap_or_default();
     ["image", "audio", "video", "font"].contains(&kind)
@@ -327,7 +325,7 @@ fn has_no_text(media_type: &str) -> bool {
             .any(|one| format.ends_with(one))
 }
 
-/// The jokes among the items.
+/// Collects the jokes among the items, each once, and counts the other items.
 fn gather(
     items: &[Item],
     unwanted: &dyn Fn(&str) -> Option<Reason>,
@@ -656,7 +654,7 @@ mod tests {
         }
     }
 
-    /// Nodes of a checked page, parsed on a stack as large as a fetch has.
+    /// Counts the nodes of a page, parsed on a stack as large as a fetch has.
     fn nodes(page: &str) -> usize {
         limits::check(page).unwrap();
         let page = limits::rename_tags(page);
@@ -726,7 +724,7 @@ mod tests {
             if let Ok(found) = extract(&page("", part), &rules, &[]) {
                 let whole = ["《标题》\n一二三四五六\n七八九", "《又是标题》\n甲乙丙丁戊己庚辛"];
                 for (joke, whole) in found.jokes.iter().zip(whole) {
-                    // A tag's first character alone is text.
+                    // A tag that is cut off after `<` or `</` is text.
                     let joke = joke.trim_end_matches(['<', '/']);
                     prop_assert!(whole.starts_with(joke), "{joke}");
                 }

@@ -1,6 +1,6 @@
-//! The fortune format: jokes with a line `%` between two.
+//! The fortune format: jokes divided by lines that are only `%`.
 
-/// The jokes of a text in fortune format; empty ones are left out.
+/// Returns the jokes of a text in fortune format, without empty ones.
 #[must_use]
 pub(crate) fn fortune(text: &str) -> Vec<String> {
     let text = text.trim_start_matches('\u{feff}');
@@ -20,13 +20,13 @@ pub(crate) fn fortune(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether a line ends a joke.
+/// Returns true for a line that divides jokes.
 pub(super) fn is_divider(line: &str) -> bool {
     line.trim_end() == "%"
 }
 
-/// One joke as it stands in a text in fortune format: a line that is only `%` would end it, so its
-/// percent sign is written in full width.
+/// Writes a joke for a text in fortune format. A line that is only `%` would end it, so it becomes
+/// `％`.
 #[must_use]
 pub(crate) fn fortune_entry(joke: &str) -> String {
     let lines: Vec<&str> = joke

@@ -1,4 +1,4 @@
-//! Where jokes come from: the known sources and a custom one.
+//! Sources of jokes: the known ones and a custom one.
 
 use super::{
     formats::{Rules, selector::Selector},
@@ -10,14 +10,14 @@ use super::{
 pub struct Source {
     /// The name of a known source, or `custom`.
     pub(crate) name: &'static str,
-    /// Where its pages are.
+    /// URL of its pages.
     pub(crate) url: PageUrl,
-    /// How to find jokes on them.
+    /// Charset of its pages, and selectors of the jokes on them.
     pub rules: Rules,
 }
 
 /// The known sources, in the order in which they are tried: name, URL, and the selectors of item,
-/// title and content.
+/// title and content, of which an empty one is none.
 const KNOWN: [(&str, &str, [&str; 3]); 4] = [
     (
         "qiushidabaike",
@@ -46,7 +46,7 @@ const KNOWN: [(&str, &str, [&str; 3]); 4] = [
 ];
 
 impl Source {
-    /// All known sources, in the order in which they are tried.
+    /// Returns all known sources, in the order in which they are tried.
     pub fn known() -> Vec<Source> {
         let source = |(name, url, [item, title, content]): (_, &str, [&str; 3])| {
             Some(Source {
@@ -61,7 +61,7 @@ impl Source {
                 },
             })
         };
-        // A test sees to it that each can be parsed.
+        // A test checks that each can be parsed.
         KNOWN.into_iter().filter_map(source).collect()
     }
 }

@@ -5,13 +5,13 @@ use std::{ops::RangeInclusive, str::FromStr};
 use thiserror::Error;
 use url::{ParseError, Url};
 
-/// Stands where something is not shown.
+/// Replacement for a secret in what is shown.
 const HIDDEN: &str = "***";
 
-/// What is shorter is in many a text by chance.
+/// Bytes from which on a secret is hidden in a site's texts; a shorter one is in many by chance.
 const MIN_SECRET_BYTES: usize = 4;
 
-/// So many letters and digits with nothing between are a key, and no word.
+/// Bytes of a key at least; a shorter run of letters and digits may be a word.
 const MIN_KEY_BYTES: usize = 16;
 
 /// Parts of the names of query fields whose values are secrets: `key`, `api_key`, `app_secret`,
@@ -20,7 +20,7 @@ const SECRET_NAMES: [&str; 8] = [
     "key", "secret", "token", "pass", "pwd", "sign", "auth", "appid",
 ];
 
-/// A URL, perhaps with a range of pages in it.
+/// A URL, perhaps with a range of pages in it, such as `{1-50}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PageUrl {
     before: String,
@@ -28,7 +28,7 @@ pub(crate) struct PageUrl {
     after: String,
 }
 
-/// A range of page numbers, and how many digits each has at least.
+/// A range of page numbers, and the least number of digits of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Pages {
     range: RangeInclusive<u32>,
@@ -36,7 +36,7 @@ struct Pages {
 }
 
 impl PageUrl {
-    /// The URL of one page; `choose` picks its number, if there is a range.
+    /// Returns the URL of one page; `choose` picks its number if there is a range.
     pub(crate) fn page(&self, choose: impl FnOnce(RangeInclusive<u32>) -> u32) -> String {
         let number = self.pages.as_ref().map_or(String::new(), |pages| {
             let digits = pages.digits;
@@ -72,7 +72,7 @@ impl FromStr for PageUrl {
     }
 }
 
-/// A URL that a page can be fetched from.
+/// Parses a URL that a page can be fetched from.
 #[inline(never)]
 pub(super) fn parse(url: &str) -> Result<Url, UrlError> {
     match Url::parse(url) {
@@ -82,7 +82,7 @@ pub(super) fn parse(url: &str) -> Result<Url, UrlError> {
     }
 }
 
-/// A URL, or what was meant to be one, as it can be shown: without its [`secrets`].
+/// Hides the [`secrets`] in a URL, or in a text that was meant to be one.
 pub(crate) fn shown(url: &str) -> String {
     let hide = |shown: String, [before, secret, after]: [&str; 3]| {
         let hidden = [before, HIDDEN, after].concat();
@@ -91,7 +91,7 @@ pub(crate) fn shown(url: &str) -> String {
     secrets(url).into_iter().fold(url.to_owned(), hide)
 }
 
-/// What a site said, without the secrets of its URL that it repeats.
+/// Hides the secrets of a URL in what its site said.
 pub(super) fn without_secrets(text: &str, url: &str) -> String {
     let secrets = secrets(url).into_iter();
     let secrets = secrets.flat_map(|[_, secret, _]| secret.split(':'));
@@ -100,15 +100,15 @@ pub(super) fn without_secrets(text: &str, url: &str) -> String {
         .fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN))
 }
 
-/// What is a secret in a URL, with what stands before and after it: user and password, the values
-/// of query fields that are named like a secret, and what looks like a key wherever it stands.
+/// Finds the secrets in a URL, each with the sign before and after it: user and password, the
+/// values of query fields whose names tell of a secret, and parts that look like keys.
 #[inline(never)]
 fn secrets(url: &str) -> Vec<[&str; 3]> {
     let address = url.split_once(':').map_or(url, |(_, rest)| rest);
     let address = address.trim_start_matches(['/', '\\']);
     let authority = match Url::parse(url) {
         Ok(_) => address.split(['/', '\\', '?', '#']).next(),
-        // Wherever it ends.
+        // The end of the authority is unclear, so all before the last `@` is hidden.
         Err(_) => Some(address),
     };
     let user = authority.and_then(|authority| authority.rsplit_once('@'));
@@ -132,13 +132,13 @@ fn is_secret(name: &str) -> bool {
     SECRET_NAMES.iter().any(|part| name.contains(part))
 }
 
-/// Whether it is long, and made of letters and digits in turn.
+/// Returns true for a long run of letters and digits that has both.
 fn looks_like_key(part: &str) -> bool {
     let has = |wanted: fn(&u8) -> bool| part.bytes().any(|byte| wanted(&byte));
     part.len() >= MIN_KEY_BYTES && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)
 }
 
-/// The links of a page that lead to other pages of its host; they are relative to a base.
+/// Returns the URLs of links, relative to `base`, that lead to other pages of the page's host.
 pub(super) fn same_host(page: &str, base: &str, links: &[String]) -> Vec<String> {
     let Ok(page) = parse(page) else {
         return Vec::new();
@@ -156,7 +156,7 @@ pub(super) fn same_host(page: &str, base: &str, links: &[String]) -> Vec<String>
         .collect()
 }
 
-/// `1-50` as a range that is not empty; `01-50` has two digits in each number.
+/// Parses a range such as `1-50`, which must not be empty; in `01-50` each number has two digits.
 fn range(text: &str) -> Option<Pages> {
     let (first, last) = text.split_once('-')?;
     let digits = if first.len() > 1 && first.starts_with('0') {
@@ -174,16 +174,13 @@ fn number(text: &str) -> Option<u32> {
         .then(|| text.parse().ok())?
 }
 
-/// What is wrong with a URL.
+/// Reason why a URL cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum UrlError {
-    /// It does not begin with `http://` or `https://`.
     #[error("a URL begins with http:// or https://")]
     Scheme,
-    /// The braces hold no page range, or there are several.
     #[error("braces hold one range of pages, first to last, as in {{1-50}} or {{01-50}}")]
     Pages,
-    /// It is no URL for this reason.
     #[error("{0}")]
     Parse(ParseError),
 }

@@ -1,9 +1,9 @@
-//! Which addresses anybody on the Internet can have.
+//! Public addresses, as opposed to private and reserved ones.
 
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Whether an address is one of the public Internet, and none that is set aside for something
-/// else (IANA's special-purpose registries).
+/// Returns true for an address of the public Internet, false for one that is set aside for
+/// something else (IANA's special-purpose registries).
 pub(super) fn is_public(ip: IpAddr) -> bool {
     let ip = match ip {
         IpAddr::V4(ip) => return is_public_v4(ip),
@@ -11,11 +11,11 @@ pub(super) fn is_public(ip: IpAddr) -> bool {
     };
     match (ip.to_ipv4(), ip.segments()) {
         (Some(mapped), _) => is_public_v4(mapped),
-        // What NAT64 makes of an IPv4 address.
+        // NAT64: the last 32 bits are an IPv4 address.
         (None, [0x64, 0xff9b, 0, 0, 0, 0, high, low]) => {
             is_public_v4(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)))
         }
-        // Global unicast, but for 6to4 and documentation.
+        // Global unicast, except 6to4 and documentation.
         (None, [first, second, ..]) => {
             first & 0xe000 == 0x2000
                 && first != 0x2002
@@ -31,8 +31,8 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
         || ip.is_loopback()
         || ip.is_link_local()
         || ip.is_documentation()
-        // "This network"; carrier-grade NAT; protocol assignments; benchmarks; multicast and
-        // what is above it.
+        // In this order: "this network", carrier-grade NAT, protocol assignments, benchmarks, and
+        // multicast with all above it.
         || a == 0
         || (a == 100 && b & 0xc0 == 64)
         || (a, b, c) == (192, 0, 0)

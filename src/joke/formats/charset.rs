@@ -1,14 +1,14 @@
-//! Which charset a page is in, and its text.
+//! Detection of a page's charset, and decoding.
 
 use std::{iter, str::FromStr};
 
 use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use thiserror::Error;
 
-/// HTML wants the charset declared within these bytes.
+/// Bytes in which HTML wants the charset declared.
 const HEAD_BYTES: usize = 1_024;
 
-/// Of so many characters, one may be cut in half.
+/// At most one character in this many may be garbled, as by being cut in half.
 const MAX_GARBLED: usize = 20;
 
 /// A charset by one of its names in the WHATWG list; `gb2312` means GBK, as in every browser.
@@ -32,7 +32,7 @@ impl FromStr for Charset {
 )]
 pub(crate) struct CharsetError;
 
-/// A text, and how its bytes were read.
+/// A decoded text, its charset, and the reason for this charset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Decoded {
     pub(super) text: String,
@@ -41,13 +41,12 @@ pub(super) struct Decoded {
 }
 
 impl Decoded {
-    /// The name of the charset.
     pub(super) fn charset(&self) -> &'static str {
         self.charset.name()
     }
 }
 
-/// Why a text is read in a charset.
+/// Reason for a text's charset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum CharsetReason {
     #[error("as --joke-charset says")]
@@ -66,9 +65,9 @@ pub(crate) enum CharsetReason {
     Fits,
 }
 
-/// The text of a body: in the charset the owner set; else in the one that is declared, by a byte
-/// order mark, the `Content-Type` or the page itself; but where the bytes do not fit that one, or
-/// are UTF-8 after all, in what they fit. What is in no charset becomes U+FFFD.
+/// Decodes a body: in the charset that the owner set, or that a byte order mark shows; else in the
+/// one that the `Content-Type` or the page itself declares, unless the bytes are UTF-8, or fit
+/// GB18030 and not the declared one. Bytes that do not fit become U+FFFD.
 pub(super) fn decode(body: &[u8], content_type: &str, set: Option<Charset>) -> Decoded {
     if let Some(Charset(charset)) = set {
         return lossily(body, charset, CharsetReason::Set);
@@ -78,7 +77,7 @@ pub(super) fn decode(body: &[u8], content_type: &str, set: Option<Charset>) -> D
     }
     let header = declared(content_type).map(|charset| (charset, CharsetReason::Header));
     let page = in_page(body).map(|charset| (charset, CharsetReason::Page));
-    // Servers call all pages Latin.
+    // Servers call pages Latin whatever they are, so the page goes first.
     let (declared, reason) = header
         .filter(|(charset, _)| *charset != WINDOWS_1252)
         .or(page)
@@ -87,7 +86,7 @@ pub(super) fn decode(body: &[u8], content_type: &str, set: Option<Charset>) -> D
     if declared != UTF_8 && is_mostly_utf8(body) {
         return lossily(body, UTF_8, CharsetReason::IsUtf8);
     }
-    // Any bytes fit Latin.
+    // Any bytes fit Latin, which proves nothing.
     let fits = declared != WINDOWS_1252 && is_in(declared, body);
     if !fits && str::from_utf8(body).is_ok() {
         return lossily(body, UTF_8, CharsetReason::Fits);
@@ -112,9 +111,9 @@ fn lossily(body: &[u8], charset: &'static Encoding, reason: CharsetReason) -> De
     }
 }
 
-/// Whether most characters of two bytes are those of GB2312, as in any text of today's Chinese, if
-/// with a few that are cut in half. The bytes of Big5 and others often fit GB18030, too, where they
-/// are characters that nobody uses.
+/// Returns true if most characters of two bytes are those of GB2312, as in any text of today's
+/// Chinese, and only a few are cut in half. The bytes of Big5 and others often fit GB18030, too,
+/// but as characters that nobody uses.
 fn is_mostly_gb2312(body: &[u8]) -> bool {
     let text = GB18030.decode_without_bom_handling(body).0;
     let garbled = text.matches(char::REPLACEMENT_CHARACTER).count();
@@ -128,8 +127,8 @@ fn is_mostly_gb2312(body: &[u8]) -> bool {
     all > 0 && usual * 10 >= all * 9 && garbled * MAX_GARBLED < all
 }
 
-/// Whether a body is in UTF-8, if with a mistake in it. Its bytes may fit other charsets by chance,
-/// but not the other way round.
+/// Returns true if a body is in UTF-8, perhaps with a mistake in it. Its bytes may fit other
+/// charsets by chance, but not the other way round.
 fn is_mostly_utf8(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body);
     let wide = text.chars().filter(|c| c.len_utf8() > 2);
@@ -138,7 +137,7 @@ fn is_mostly_utf8(body: &[u8]) -> bool {
     good.len() > garbled.len()
 }
 
-/// A text in UTF-8 that was taken for Latin and encoded once more, as it was.
+/// Undoes a double encoding: UTF-8 that was taken for Latin and encoded again, `ç¬‘` for `笑`.
 pub(super) fn decoded_again(text: &str) -> Option<String> {
     let is_byte_of = |c: char| {
         move |byte: &u8| {
@@ -152,7 +151,7 @@ pub(super) fn decoded_again(text: &str) -> Option<String> {
         let latin = u8::try_from(u32::from(c)).ok();
         latin.or_else(|| (0x80..=0x9f).find(is_byte_of(c)))
     };
-    // What is above this is in no text that was taken for Latin.
+    // The last character of Windows-1252, which is the Latin of the web.
     if text.is_ascii() || text.contains(|c| c > '\u{2122}') {
         return None;
     }
@@ -160,8 +159,8 @@ pub(super) fn decoded_again(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The first known charset that is declared near the beginning, outside comments: as HTML does it,
-/// or as XML.
+/// Returns the first known charset that a page declares near its beginning, outside comments: as
+/// HTML does it, or as XML.
 fn in_page(body: &[u8]) -> Option<&'static Encoding> {
     let head = body.get(..HEAD_BYTES).unwrap_or(body);
     let head = String::from_utf8_lossy(head);
@@ -175,12 +174,12 @@ fn in_page(body: &[u8]) -> Option<&'static Encoding> {
     let encoding = prolog
         .and_then(|(prolog, _)| named(prolog, "encoding"))
         .or_else(|| iter::once(first).chain(others).find_map(declared))?;
-    // A declaration that could be read byte by byte is not in UTF-16.
+    // A declaration that can be read byte by byte is not in UTF-16.
     let is_wide = encoding == UTF_16LE || encoding == UTF_16BE;
     Some(if is_wide { UTF_8 } else { encoding })
 }
 
-/// The first known charset after a `charset=`, in any case, quoted or not.
+/// Returns the first known charset after a `charset=`, in any case, quoted or not.
 fn declared(text: &str) -> Option<&'static Encoding> {
     named(text, "charset")
 }

@@ -1,4 +1,4 @@
-//! The elements of HTML and XML, alike.
+//! A common interface to the elements of HTML and XML.
 
 use std::iter;
 
@@ -6,14 +6,14 @@ use select::node::Node;
 
 use super::limits;
 
-/// Levels of nesting that are walked through; browsers stop at 512 as well.
+/// Nesting levels of a page at most; browsers stop at 512 as well.
 pub(super) const MAX_DEPTH: usize = 512;
 
 /// An element, or another node of a document.
 pub(super) trait Element: Copy {
     fn parent(&self) -> Option<Self>;
     fn index(&self) -> usize;
-    /// Whether it is an element of this name, which is in lower case.
+    /// Returns true for an element of this name, which is in lower case.
     fn is_called(&self, name: &str) -> bool;
     fn is_element(&self) -> bool;
     fn attribute(&self, name: &str) -> Option<&str>;
@@ -51,7 +51,7 @@ impl Element for roxmltree::Node<'_, '_> {
         self.id().get_usize()
     }
 
-    /// By its name alone, or together with its prefix, as in `content:encoded`.
+    /// Compares the name alone, or with its prefix if `name` has one, as in `content:encoded`.
     fn is_called(&self, name: &str) -> bool {
         let (prefix, local) = name.rsplit_once(':').unwrap_or(("", name));
         let own = self.tag_name();
@@ -71,7 +71,7 @@ impl Element for roxmltree::Node<'_, '_> {
     }
 }
 
-/// The elements that are not inside one before them: a text within another is told once.
+/// Drops elements that are inside an earlier one, so that no text is told twice.
 pub(super) fn outermost<E: Element>(elements: impl Iterator<Item = E>) -> impl Iterator<Item = E> {
     let mut last: Option<usize> = None;
     elements.filter(move |element| {
@@ -84,8 +84,8 @@ pub(super) fn outermost<E: Element>(elements: impl Iterator<Item = E>) -> impl I
     })
 }
 
-/// Whether elements are nested deeper than is walked through. Parents come before their children in
-/// a document, so one pass is enough.
+/// Returns true if elements are nested too deeply. Parents come before their children in a
+/// document, so one pass is enough.
 pub(super) fn is_too_deep<E: Element>(all: impl Iterator<Item = E>) -> bool {
     let mut depths: Vec<usize> = Vec::new();
     for element in all {

@@ -26,37 +26,37 @@ const UNSEEN: &str = "script style noscript template textarea select svg iframe 
 const UNSEEN_CLASSES: &str = "\
     ad ads advert advertisement adsbygoogle guanggao share bdsharebuttonbox";
 
-/// Elements that stand in lines of their own.
+/// Elements that begin and end a line.
 const BLOCKS: &str = "\
     address article aside blockquote caption center dd details dialog div dl dt \
     fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr legend li \
     main menu nav ol p pre section summary table tr ul";
 
-/// Their text is a heading of what follows; one alone is none.
+/// Elements that are headings of what follows. A single one divides nothing.
 const HEADINGS: &str = "h1 h2 h3 h4 h5 h6 dt";
 
-/// Other elements that a text which was escaped twice can have as well.
+/// Other elements by whose tags a text is recognized as escaped HTML.
 const INLINE: &str = "\
     a abbr b big body br button cite code del em font head html i iframe img input ins kbd label \
     link mark meta nobr noscript option q rp rt ruby s script select small span strike strong \
     style sub sup svg tbody td tfoot th thead time title tt u var video wbr";
 
-/// Tags that texts have which are no pages.
+/// Tags that do not make a page of a text, since plain texts have them, too.
 const IN_TEXTS: &str = "b br em font i p small span strong u";
 
-/// What links at the end of a joke are about that do not lead to the rest of it.
+/// Words in links at a joke's end that do not lead to the rest of it: comments, sharing, likes.
 const TOOLS: &str = "评论 分享 收藏 赞 回复 举报 转发 复制 顶 踩 comment share reply";
 
-/// A face that a page shows as a picture has a name no longer than this.
+/// Characters at most of the name of a face that a page shows as a picture.
 const MAX_FACE_CHARACTERS: usize = 10;
 
-/// The longest title of a link, in characters; what is longer is a joke.
+/// Characters of a title at most, in a link or in bold; a longer text is a joke.
 const MAX_LINK_CHARACTERS: usize = 30;
 
-/// Rules of a page's own style sheets that are followed; each is tried on every element of an item.
+/// Rules of a page's style sheets followed at most; each is tried on every element of an item.
 const MAX_STYLE_RULES: usize = 20;
 
-/// The items on a page. A single list is not one: its lines are.
+/// Returns the items on a page. If only one list is selected, its lines are the items.
 pub(super) fn items(html: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
     let item = rules.item.as_ref().ok_or(PageError::NoSelector("HTML"))?;
     let document = parse(html)?;
@@ -77,7 +77,7 @@ pub(super) fn items(html: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
         .collect())
 }
 
-/// The page as one item, as where a link has led to it.
+/// Returns the page as one item, for a page that a link has led to.
 pub(super) fn whole(html: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
     if rules.content.is_none() {
         return Err(PageError::NoContentSelector);
@@ -92,7 +92,7 @@ pub(super) fn whole(html: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
     )])
 }
 
-/// Where the links lead that a selector means: the elements themselves, or the first in each.
+/// Returns the URLs of the selected elements, or of the first link in each.
 pub(super) fn links(html: &str, selector: &Selector) -> Result<Links, PageError> {
     let document = parse(html)?;
     let found = outermost(document.find(selector.on_page()));
@@ -105,9 +105,9 @@ pub(super) fn links(html: &str, selector: &Selector) -> Result<Links, PageError>
     })
 }
 
-/// An item out of a piece of HTML in which the lines are lines already.
+/// Reads a piece of HTML as an item. Line ends in it are kept.
 pub(super) fn fragment(html: &str) -> Item {
-    // A parser of HTML takes what XML marks as text for a comment.
+    // An HTML parser takes a CDATA section for a comment.
     let html = html.replace("<![CDATA[", "").replace("]]>", "");
     let Ok(document) = parse(&html) else {
         return Item::of(html);
@@ -119,7 +119,8 @@ pub(super) fn fragment(html: &str) -> Item {
     reader.item()
 }
 
-/// Whether a text is a page: it has a tag; without selectors for it, one that texts do not have.
+/// Returns true if a text is a page, with a doctype or a tag. Without selectors, tags that plain
+/// texts have as well, such as `<br>`, do not count.
 pub(super) fn is_page(text: &str, has_selectors: bool) -> bool {
     let is_of_page = |name: &str| has_selectors || !is_one_of(name, IN_TEXTS);
     let mut names = text.split('<').skip(1).map(tag_name);
@@ -129,7 +130,7 @@ pub(super) fn is_page(text: &str, has_selectors: bool) -> bool {
             .any(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()) && is_of_page(&name))
 }
 
-/// Whether a text has something of HTML in it: a tag that is known, or an entity.
+/// Returns true if a text has HTML in it: a known tag, or an entity.
 pub(super) fn has_markup(text: &str) -> bool {
     let is_entity = |rest: &str| {
         let name = rest.split(|c: char| !c.is_ascii_alphanumeric()).next();
@@ -137,7 +138,7 @@ pub(super) fn has_markup(text: &str) -> bool {
         let is_ended = rest
             .get(name.len()..)
             .is_some_and(|rest| rest.starts_with(';'));
-        // Browsers know these without an end, too.
+        // Browsers read these without a `;`, too.
         let needs_no_end = ["nbsp", "quot"].iter().any(|begin| rest.starts_with(begin));
         let is_number = rest.starts_with('#') && rest.len() > 2;
         needs_no_end || is_number || is_ended && (2..=8).contains(&name.len())
@@ -145,7 +146,7 @@ pub(super) fn has_markup(text: &str) -> bool {
     has_known_tag(text) || text.split('&').skip(1).any(is_entity)
 }
 
-/// Whether a text has a tag whose name is known, or has a prefix as those of Word.
+/// Returns true if a text has a known tag, or one with a prefix as Word's `<o:p>`; `<3` is none.
 pub(super) fn has_known_tag(text: &str) -> bool {
     let is_known = |piece: &str| {
         let name = tag_name(piece);
@@ -162,7 +163,7 @@ pub(super) fn has_known_tag(text: &str) -> bool {
     text.contains('>') && pieces.any(|piece| is_other(piece) || is_known(piece))
 }
 
-/// The name of the tag that begins behind a `<`, in lower case.
+/// Returns the name of the tag that begins after a `<`, in lower case.
 fn tag_name(piece: &str) -> String {
     let name = piece.trim_start_matches('/').chars();
     let name: String = name.take_while(char::is_ascii_alphanumeric).collect();
@@ -183,7 +184,7 @@ fn parse(html: &str) -> Result<Document, PageError> {
     Ok(document)
 }
 
-/// The selectors by which the page's own style sheets keep the lines of a text.
+/// Returns the selectors to which the page's style sheets give `white-space: pre` or the like.
 fn preformatted(document: &Document) -> Vec<Selector> {
     let sheets: String = document
         .find(Name("style"))
@@ -204,7 +205,7 @@ fn keeps_lines(declarations: &str) -> bool {
         .any(|declared| declarations.contains(declared))
 }
 
-/// The element around all others.
+/// Matches the element around all others.
 struct Root;
 
 impl Predicate for Root {
@@ -213,7 +214,7 @@ impl Predicate for Root {
     }
 }
 
-/// An `a` element that leads somewhere.
+/// Matches an `a` element that leads somewhere.
 struct Link;
 
 impl Predicate for Link {
@@ -222,7 +223,8 @@ impl Predicate for Link {
     }
 }
 
-/// The texts of an item. Of a block that may have several jokes, several titles are headings in it.
+/// Reads the title and the content of an item. In the only item of a page, without a content
+/// selector, several titles are headings of several jokes.
 fn read_item(item: &Node<'_>, rules: &Rules, preformatted: &[Selector], is_block: bool) -> Item {
     let titles: Vec<Node<'_>> = match &rules.title {
         Some(selector) => item.find(selector.inside(item)).collect(),
@@ -255,12 +257,12 @@ fn read_item(item: &Node<'_>, rules: &Rules, preformatted: &[Selector], is_block
     }
     let mut found = reader.item();
     found.title = title_reader.text;
-    // On a page that a link has led to, such links lead to something else.
+    // On a page that a link has led to, such a link leads elsewhere.
     found.has_link_to_rest |= rules.link.is_none() && has_link_beside(item, &contents);
     found
 }
 
-/// Whether there is a mark of the rest of a joke in its item, but outside its contents.
+/// Returns true if an item has a mark of the rest of the joke outside its contents.
 fn has_link_beside(item: &Node<'_>, contents: &[Node<'_>]) -> bool {
     let is_content = |node: Node<'_>| contents.iter().any(|one| one.index() == node.index());
     let is_mark = |node: &Node<'_>| match node.data() {
@@ -277,14 +279,14 @@ fn is_preformatted(node: &Node<'_>, preformatted: &[Selector]) -> bool {
         .unwrap_or_default()
         .split_ascii_whitespace();
     node.attr("style").is_some_and(keeps_lines)
-        // Of a framework whose style sheets are elsewhere.
+        // Classes of Tailwind, whose style sheets are elsewhere.
         || classes.any(|class| class.starts_with("whitespace-pre"))
         || preformatted
             .iter()
             .any(|selector| selector.on_page().selects(*node))
 }
 
-/// Whether a page shows an element to nobody, or something in it that is no joke.
+/// Returns true for an element that a page hides, or that has something else than a joke in it.
 fn is_unseen(node: &Node<'_>, name: &str) -> bool {
     let style = node.attr("style").unwrap_or_default().replace(' ', "");
     let mut classes = node
@@ -297,7 +299,7 @@ fn is_unseen(node: &Node<'_>, name: &str) -> bool {
         || classes.any(|class| is_one_of(class, UNSEEN_CLASSES))
 }
 
-/// What line breaks in the source are.
+/// Treatment of line ends in the source: as spaces, as [`BREAK`], or unchanged.
 #[derive(Clone, Copy)]
 enum Whitespace {
     Folded,
@@ -305,17 +307,17 @@ enum Whitespace {
     AsIs,
 }
 
-/// Collects what a reader sees.
+/// Collects the text that a reader of the page sees.
 struct Reader<'a> {
     text: String,
-    /// The index of an element that is left out.
+    /// Index of an element to leave out.
     without: Option<usize>,
-    /// The indexes of elements that are headings, beside those that are by their name.
+    /// Indexes of elements that are headings, in addition to those with the name of one.
     headings: Vec<usize>,
     preformatted: &'a [Selector],
-    /// Where links stand in the text.
+    /// Ranges of links and buttons in the text.
     links: Vec<Range<usize>>,
-    /// Where they or marks of the rest of the text stand.
+    /// Ranges of these and of words such as `查看全文` in the text.
     marks: Vec<Range<usize>>,
 }
 
@@ -363,7 +365,7 @@ impl Reader<'_> {
             _ => {}
         }
         let around = match name {
-            // Cells stand beside each other.
+            // Cells of a row share a line.
             "td" | "th" => " ",
             name if is_block(name) || self.headings.contains(&node.index()) => "\n",
             _ => "",
@@ -387,21 +389,29 @@ impl Reader<'_> {
             self.marks.push(begin..self.text.len());
         }
         let content = self.text.get(begin..).unwrap_or_default();
-        // What editors make of an empty line.
+        // Editors make `<p>&nbsp;</p>` or `<p><br></p>` of an empty line.
         if name == "p" && content.trim().is_empty() && content.contains(['\u{a0}', BREAK]) {
             self.text.extend([BREAK, BREAK]);
         }
         self.text.push_str(around);
     }
 
-    /// The item, without the links at its end that are no words of it.
+    /// Returns the item without links at its end. Such a link has only digits and symbols after it,
+    /// and
+    ///
+    /// - is a mark, as in `说到一半…<a>查看全文</a>`, or comes after dots and is none of [`TOOLS`]: then
+    ///   the item has a link to the rest;
+    /// - or is apart from a text that is long enough, as in `很完整的一个笑话。<a>评论</a> (12)`, or has only
+    ///   Reddit's `submitted by` before it.
+    ///
+    /// A link that is a part of a sentence stays: `他说的是：<a>你好</a>`.
     fn item(mut self) -> Item {
         let is_link = self.is_link();
         let mut has_link_to_rest = false;
         while let Some(mark) = self.marks.pop() {
             let part = |range: Range<usize>| self.text.get(range).unwrap_or_default();
             let end = mark.end.min(self.text.len());
-            // Inside one that is gone.
+            // It was inside a link that is removed.
             if mark.start >= end {
                 continue;
             }
@@ -417,7 +427,7 @@ impl Reader<'_> {
                 || is_one_of(name, TOOLS)
                 || part(before.len()..mark.start).contains(['\n', BREAK]);
             let is_all = before.is_empty() && !whole.is_empty();
-            // Not counted to the end for each of many links.
+            // Stops counting early: there may be many links.
             let mut seen = before.chars().filter(|c| !c.is_whitespace());
             let is_joke = seen.nth(MIN_JOKE_CHARACTERS - 1).is_some();
             if is_last && is_cut_mark(&text) {
@@ -438,8 +448,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether the text begins with a link that reads like a title, and has hardly anything else:
-    /// a date, a number, more such links.
+    /// Returns true if the text is a link that reads like a title, and hardly anything else but a
+    /// date, a number or more such links: `<a>买菜记</a> 2024-01-02`.
     fn is_link(&self) -> bool {
         let Some(first) = self.links.iter().map(|link| link.start).min() else {
             return false;
@@ -462,7 +472,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether a paragraph is nothing but a short text in bold, as headings are made by hand.
+/// Returns true for a heading made by hand, a short text in bold alone: `<p><b>第一则</b></p>`.
 fn is_bold_line(node: &Node<'_>, name: &str) -> bool {
     let is_filled = |child: &Node<'_>| match child.as_text() {
         Some(text) => !text.trim().is_empty(),
@@ -478,7 +488,7 @@ fn is_bold_line(node: &Node<'_>, name: &str) -> bool {
     }
 }
 
-/// The text of a picture that stands for a face: `[笑哭]` or an emoji.
+/// Returns the text of a picture that is a face, `[笑哭]` or an emoji; of others, nothing.
 fn face<'a>(picture: &Node<'a>) -> &'a str {
     let name = picture.attr("alt").unwrap_or_default().trim();
     let is_named = name.starts_with('[') && name.ends_with(']');

@@ -1,34 +1,34 @@
-//! What a format finds: the raw texts of a joke, and the marks by which sites cut one short.
+//! The raw texts of a joke, and the marks by which sites cut one short, as `查看全文` (read the rest).
 
-/// In a raw text, a line break that was asked for, and not only the end of a block.
+/// A line break in a raw text, as by `<br>`; `\n` ends a block. Cleaned texts have only `\n`.
 pub(super) const BREAK: char = '\u{b}';
 
-/// In a raw text, the beginning of a heading.
+/// The beginning of a heading in a raw text; removed when the text is cleaned.
 pub(super) const HEADING: char = '\u{2}';
 
-/// Under so many characters, whitespace not counted, it is a heading, a number or a stray word.
+/// Characters of a joke at least, without whitespace; fewer are a heading or a stray word.
 pub(super) const MIN_JOKE_CHARACTERS: usize = 6;
 
-/// Lines of a joke; a reply of more fills several screens.
+/// Lines of a joke at most; more fill several screens.
 pub(super) const MAX_LINES: usize = 30;
 
-/// Words for the rest of a joke, or for reading it, in links to it.
+/// Words of which a link to the rest of a joke has at least one.
 const REST_WORDS: &str = "\
     查看 阅读 浏览 显示 展开 继续 更多 全部 全文 完整 剩余 余下 详情 详细 原文 下文 未完待续 \
     閱讀 瀏覽 顯示 展開 繼續 詳情 詳細 reading read more continue full rest entire complete see";
 
-/// Words that stand beside them.
+/// Other words that such a link may have.
 const OTHER_WORDS: &str = "\
     点击 点此 点我 这里 此处 内容 笑话 段子 看 版 點擊 點此 內容 剩餘 餘下 笑話 story show view \
     all the keep click tap here to of this joke post article on go";
 
-/// Beginnings of links to the rest that name what it is the rest of.
+/// Beginnings of such links, without spaces, after which the title of the joke may follow.
 const LINK_BEGINNINGS: &str = "continuereading readmore 继续阅读 阅读全文 查看全文 繼續閱讀";
 
-/// What is longer, in bytes, is no link to the rest.
+/// Bytes of the words in such a link at most.
 const MAX_MARK_BYTES: usize = 120;
 
-/// A mark so long, in bytes, that it needs no dots before it where no link is around it.
+/// Bytes of a mark from which on it counts after punctuation, too, and not only after dots.
 const LONG_MARK_BYTES: usize = 8;
 
 /// The raw texts of one joke, as a format found them.
@@ -36,9 +36,9 @@ const LONG_MARK_BYTES: usize = 8;
 pub(super) struct Item {
     pub(super) title: String,
     pub(super) content: String,
-    /// Whether there is a link to the rest of it.
+    /// Set if there is a link to the rest of it.
     pub(super) has_link_to_rest: bool,
-    /// Whether it is nothing but a link.
+    /// Set if it is nothing but links.
     pub(super) is_link: bool,
 }
 
@@ -62,7 +62,8 @@ impl Item {
     }
 }
 
-/// Whether the text of a link says that it leads to the rest of a joke. Symbols alone do, too.
+/// Returns true if the text of a link leads to the rest of a joke: `查看更多`, `Read more »` or symbols
+/// alone as in `[…]`, but not `评论` or `more jokes`.
 #[inline(never)]
 pub(super) fn is_cut_mark(link: &str) -> bool {
     let words = words(link);
@@ -73,7 +74,8 @@ pub(super) fn is_cut_mark(link: &str) -> bool {
     names_it || is_symbol || means_rest(link)
 }
 
-/// Whether a text is made of nothing but words for the rest of a joke.
+/// Returns true if a text has no other words than a link to the rest: `点击阅读全文`, but not `点击这里`,
+/// which has none of [`REST_WORDS`].
 #[inline(never)]
 pub(super) fn means_rest(text: &str) -> bool {
     let words = || words(text);
@@ -85,7 +87,8 @@ fn words(text: &str) -> String {
     words.to_lowercase()
 }
 
-/// A text without the words at its end that led to the rest of it; all of it if none means that.
+/// Strips the words of a link to the rest from a text's end: `half... read more` gives `half...`.
+/// Without one of [`REST_WORDS`] among them, all of the text stays.
 fn without_mark(text: &str) -> &str {
     let (mut rest, mut means_rest) = (text, false);
     loop {
@@ -100,13 +103,13 @@ fn without_mark(text: &str) -> &str {
     if means_rest { rest } else { text }
 }
 
-/// Whether a joke ends in dots, as one that is cut short does.
+/// Returns true for a text that ends in dots, as a joke that is cut short does.
 #[inline(never)]
 pub(super) fn trails_off(joke: &str) -> bool {
     joke.ends_with('…') || joke.ends_with("...")
 }
 
-/// Whether a text ends as a sentence does, and not in the middle of one.
+/// Returns true for a text that ends as a sentence does, and not in dots.
 #[inline(never)]
 pub(super) fn ends_sentence(text: &str) -> bool {
     let ends = [
@@ -115,8 +118,9 @@ pub(super) fn ends_sentence(text: &str) -> bool {
     text.ends_with(ends) && !trails_off(text)
 }
 
-/// Whether a joke ends in words that led to the rest of it, or in dots in brackets. Inside a
-/// sentence they are its words.
+/// Returns true if a joke ends in a mark without a link: a long one after dots, punctuation or a
+/// space (`说到一半，查看更多`), a short Chinese one after dots (`……全文`), dots in brackets, or Reddit's
+/// `[removed]`. In a sentence they are its words: `他想继续阅读`.
 pub(super) fn ends_in_cut_mark(joke: &str) -> bool {
     let is_symbol = |c: char| c.is_whitespace() || ">»›→[]【】()（）".contains(c);
     let joke = joke.to_lowercase();
@@ -136,14 +140,14 @@ pub(super) fn ends_in_cut_mark(joke: &str) -> bool {
                 || trails_off(text) && (is_long || !marked.ends_with(|c: char| c.is_ascii())))
 }
 
-/// Characters that are no whitespace.
+/// Counts the characters of a text that are no whitespace.
 #[inline(never)]
 pub(super) fn characters(text: &str) -> usize {
     text.chars().filter(|c| !c.is_whitespace()).count()
 }
 
-/// Whether a name is one of those that a list has, with a space between two.
-// Called in many places, where it would make the program larger.
+/// Returns true if a name is in a list of names with a space between two, in any case.
+// Called in many places: inlined there, it would make the program larger.
 #[inline(never)]
 pub(super) fn is_one_of(name: &str, names: &str) -> bool {
     names.split(' ').any(|one| name.eq_ignore_ascii_case(one))

@@ -8,7 +8,7 @@ use super::{
     selector::Selector,
 };
 
-/// Keys under which APIs have a joke.
+/// Keys of a joke in the answers of APIs.
 const JOKE_KEYS: &str = "\
     joke content text duanzi value body selftext xiaohua neirong joke_content jokecontent \
     joke_text joketext content_html content_text 笑话 内容 段子";
@@ -17,29 +17,29 @@ const JOKE_KEYS: &str = "\
 const FIRST_KEYS: &str = "setup question quest riddle joke content text title";
 const SECOND_KEYS: &str = "punchline delivery answer selftext";
 
-/// Keys under which texts are jokes, alone or in a list.
+/// Keys whose texts are jokes, alone or in a list.
 const LIST_KEYS: &str = "\
     data result results list newslist items jokes rows records res contents message_list";
 
-/// Keys of what stands beside jokes and is none.
+/// Keys beside jokes whose values are not searched for jokes.
 const OTHER_KEYS: &str = "\
     error errors comment comments reply replies user users author ad ads tags meta links category categories";
 
-/// Keys of what an API says about its answer.
+/// Keys of an API's message about its answer.
 const MESSAGE_KEYS: &str = "\
     msg message reason errmsg error_msg error errors info description detail showapi_res_error";
 
-/// Keys whose number is 0 when all is well.
+/// Keys of numbers that are 0 if all is well.
 const ERROR_KEYS: &str = "error_code errno errcode errorcode retcode ret_code showapi_res_code";
 
-/// What a code is when all is well.
+/// Values of `code` or `status` if all is well, as seen in the wild.
 const GOOD_CODES: [i64; 5] = [0, 1, 100, 200, 10_000];
 
-/// The value of a body that is JSON, or several, one a line; `None` if it does not look like any.
+/// Parses a body of JSON, or of several values, as an array; `None` if it does not look like it.
 pub(super) fn parse(text: &str, is_called_json: bool) -> Option<Result<Value, serde_json::Error>> {
     let text = without_callback(text.trim()).unwrap_or(text);
     if !is_called_json && !looks_like_json(text) {
-        // A text in quotes is JSON only if all of it is one.
+        // Unlike `"a"`, a text such as `"a" and "b"` is no JSON.
         return unquoted(text).map(|text| Ok(Value::String(text)));
     }
     let values = values(text).or_else(|error| values(&with_escapes(text)).map_err(|_| error));
@@ -57,7 +57,7 @@ fn looks_like_json(text: &str) -> bool {
     )
 }
 
-/// The text of a JSON string that is all there is.
+/// Returns the text of a JSON string if there is nothing else.
 pub(super) fn unquoted(text: &str) -> Option<String> {
     let is_quoted = text.starts_with('"') && text.ends_with('"');
     let mut values = is_quoted.then(|| values(text).ok()).flatten()?;
@@ -71,7 +71,7 @@ fn values(text: &str) -> Result<Vec<Value>, serde_json::Error> {
     Deserializer::from_str(text).into_iter().collect()
 }
 
-/// What a script hands to its callback, as in `show({…});`.
+/// Returns the argument of a call as in JSONP, `show({…});`.
 fn without_callback(text: &str) -> Option<&str> {
     let (name, argument) = text.trim_start_matches("/**/").split_once('(')?;
     let argument = argument.trim_end_matches([';', ' ']).strip_suffix(')')?;
@@ -79,7 +79,7 @@ fn without_callback(text: &str) -> Option<&str> {
     (name.chars().all(is_name) && looks_like_json(argument)).then_some(argument)
 }
 
-/// JSON in whose texts line breaks and the like stand as they are, with escapes for them.
+/// Repairs JSON with raw line ends in its texts; other control characters become spaces.
 fn with_escapes(text: &str) -> String {
     let (mut is_text, mut is_escaped) = (false, false);
     let mut escaped = String::with_capacity(text.len());
@@ -95,7 +95,7 @@ fn with_escapes(text: &str) -> String {
     escaped
 }
 
-/// The items in a value. Without selectors, those that look like jokes.
+/// Returns the items in a value; without selectors, what looks like a joke.
 pub(super) fn items(root: &Value, rules: &Rules) -> Result<Vec<Item>, PageError> {
     if let Some(error) = error(root) {
         return Err(PageError::ApiError(error));
@@ -121,12 +121,12 @@ pub(super) fn items(root: &Value, rules: &Rules) -> Result<Vec<Item>, PageError>
     })
 }
 
-/// The URLs at the paths of a selector.
+/// Returns the URLs at the paths of a selector.
 pub(super) fn links(root: &Value, selector: &Selector) -> Vec<String> {
     texts(root, &selector.paths(), 0)
 }
 
-/// What an item is by the rules.
+/// Reads an item by the rules for content and title.
 fn chosen(value: &Value, rules: &Rules) -> Vec<Item> {
     let field = |selector: &Selector| texts(value, &selector.paths(), 0).join("\n");
     let mut items = match &rules.content {
@@ -141,7 +141,7 @@ fn chosen(value: &Value, rules: &Rules) -> Vec<Item> {
     items
 }
 
-/// The texts at the ends of paths, of which the first keys are left out.
+/// Returns the texts at the ends of paths, without the first `left_out` keys of each.
 #[inline(never)]
 fn texts(value: &Value, paths: &[Vec<&str>], left_out: usize) -> Vec<String> {
     let paths = paths.iter().filter_map(|path| path.get(left_out..));
@@ -156,7 +156,8 @@ fn texts(value: &Value, paths: &[Vec<&str>], left_out: usize) -> Vec<String> {
     found.filter_map(text).collect()
 }
 
-/// Follows a path; of an array, that of each element, unless the path has a number for one.
+/// Returns the values at a path. In an array, a number picks an element; another key is looked up
+/// in each: `data.text` leads to both texts of `{"data":[{"text":"a"},{"text":"b"}]}`.
 fn follow<'v>(value: &'v Value, path: &[&str]) -> Vec<&'v Value> {
     let Some((key, rest)) = path.split_first() else {
         return vec![value];
@@ -176,7 +177,7 @@ fn follow<'v>(value: &'v Value, path: &[&str]) -> Vec<&'v Value> {
     }
 }
 
-/// The values of an array, or of an object that scripts make of one, with numbers for keys.
+/// Returns the values of an array, or of an object with numeric keys, as scripts write arrays.
 fn list(value: &Value) -> Option<Vec<&Value>> {
     match value {
         Value::Array(values) => Some(values.iter().collect()),
@@ -188,7 +189,7 @@ fn list(value: &Value) -> Option<Vec<&Value>> {
     }
 }
 
-/// The value of a key, in any case if it must be.
+/// Returns the value of a key, which may differ in case.
 #[inline(never)]
 fn get<'v>(map: &'v Map<String, Value>, key: &str) -> Option<&'v Value> {
     let in_any_case = || map.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
@@ -204,8 +205,8 @@ fn elements(value: &Value) -> Vec<&Value> {
     )
 }
 
-/// The jokes at paths from the root. `data.setup,data.punchline` are fields of the same objects, of
-/// which there may be many; what paths such as `a.x,b.y` lead to makes one joke together.
+/// Returns the jokes at paths from the root. `data.setup,data.punchline` are fields of one object,
+/// so each object in `data` is a joke; paths such as `a.x,b.y` make one joke together.
 fn at_paths(root: &Value, content: &Selector, title: Option<&Selector>) -> Vec<Item> {
     let content = content.paths();
     let title = title.map(Selector::paths).unwrap_or_default();
@@ -221,7 +222,7 @@ fn at_paths(root: &Value, content: &Selector, title: Option<&Selector>) -> Vec<I
     };
     let objects = objects.into_iter().flat_map(elements);
     if content.len() == 1 && title.is_empty() {
-        // A list of texts is one of jokes.
+        // Each text in a list is a joke.
         let texts = objects.flat_map(|object| texts(object, &content, depth));
         return texts.map(Item::of).collect();
     }
@@ -233,7 +234,7 @@ fn at_paths(root: &Value, content: &Selector, title: Option<&Selector>) -> Vec<I
     objects.map(item).collect()
 }
 
-/// The jokes in an answer whose shape nobody has told us. A text is one where `is_joke` says so.
+/// Finds the jokes in an answer without selectors. A text is one only where `is_joke` is set.
 fn usual(value: &Value, is_joke: bool) -> Vec<Item> {
     match (list(value), value) {
         (_, Value::String(text)) => match parse(text, false) {
@@ -255,7 +256,7 @@ fn usual(value: &Value, is_joke: bool) -> Vec<Item> {
     }
 }
 
-/// The jokes in a list that an object has; else it is one; else those in what else it has.
+/// Finds the jokes in an object: in its lists, else itself, else in its other values.
 fn in_object(map: &Map<String, Value>) -> Vec<Item> {
     let is_list = |key: &str| is_one_of(key, LIST_KEYS);
     let values = map.iter().filter(|(key, _)| !is_one_of(key, OTHER_KEYS));
@@ -275,16 +276,16 @@ fn in_object(map: &Map<String, Value>) -> Vec<Item> {
         .collect()
 }
 
-/// Whether a text is more than one word, such as `success`, or a date.
+/// Returns true for a text of more than one word; a date or `success` is none.
 fn has_words(text: &str) -> bool {
     text.contains(char::is_alphabetic) && (!text.is_ascii() || text.trim().contains(' '))
 }
 
-/// An object that is a joke.
+/// Reads an object as a joke, if it has the keys of one.
 fn joke(map: &Map<String, Value>) -> Option<Item> {
     let find = |keys: &str| {
         let mut texts = keys.split(' ').filter_map(|key| match get(map, key)? {
-            // As blogs have it.
+            // As in the answers of WordPress.
             Value::Object(inner) => get(inner, "rendered")?.as_str(),
             value => value.as_str(),
         });
@@ -301,7 +302,7 @@ fn joke(map: &Map<String, Value>) -> Option<Item> {
     })
 }
 
-/// What an answer that says that something went wrong says about it.
+/// Returns the message of an answer that reports an error.
 fn error(root: &Value) -> Option<String> {
     let map = root.as_object()?;
     let flag = |key: &str| get(map, key).and_then(Value::as_bool);
@@ -331,7 +332,7 @@ fn error(root: &Value) -> Option<String> {
     is_error.then(|| message(root).unwrap_or_else(|| "no reason given".to_owned()))
 }
 
-/// What an answer says about itself.
+/// Returns the message in an answer, whatever it reports.
 pub(super) fn message(root: &Value) -> Option<String> {
     let map = root.as_object()?;
     MESSAGE_KEYS

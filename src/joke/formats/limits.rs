@@ -1,36 +1,36 @@
-//! What a page must be like before the HTML parser sees it.
+//! Checks of a page, and changes to it, before the HTML parser sees it.
 //!
 //! The parser recurses once per nesting level, and a stack overflow cannot be caught; some of its
-//! steps cost as much as all that is open so far. So a page is checked first, on the text alone,
-//! with bounds that hold however the parser reads it; and the tags that could multiply are renamed.
+//! steps walk through all open elements. So a page is checked first, on the text alone, against
+//! bounds that hold however the parser reads it; and the tags that it would multiply are renamed.
 
 use super::item::is_one_of;
 
-/// `<` on a page. Each can become a node of about 300 bytes, and a stray end tag walks along all
-/// that is open: 30,000 cost 10 MB and at worst 1 s. Real list pages have up to 6,000.
+/// Number of `<` on a page at most. Each can become a node of about 300 bytes, and a stray end tag
+/// walks along all that is open: 30,000 cost 10 MB and at worst 1 s. Real pages have up to 6,000.
 const MAX_TAGS: usize = 30_000;
 
-/// Levels that the start tags of a page could be nested. Converting a page takes 280 bytes of
-/// stack a level, without optimisation 1,100: 12,000 take 13 of the thread's 16 MiB, and 0.4 s.
-/// Real list pages have 1,000 to 3,000 start tags.
+/// Nesting levels that the start tags of a page could make at most. Converting a page takes 280
+/// bytes of stack a level, without optimisation 1,100: 12,000 take 13 of the thread's 16 MiB, and
+/// 0.4 s. Real list pages have 1,000 to 3,000 start tags.
 pub(super) const MAX_LEVELS: usize = 12_000;
 
-/// Attributes of one tag: each is compared with all before it. Real tags have up to about 30.
+/// Attributes of one tag at most: each is compared with all before it. Real tags have up to 30.
 const MAX_ATTRIBUTES: usize = 1_000;
 
-/// Bytes of tags looked at while counting attributes. What lies in quotes is looked at again for
-/// each tag that could begin in it, so a page of 1 MiB could cost its square.
+/// Bytes read at most while counting attributes. A `<` in quotes may begin a tag as well, so the
+/// text after it is read again, and a page of 1 MiB could cost its square.
 const MAX_BYTES_READ: usize = 16 << 20;
 
-/// Stands before the name of a renamed tag.
+/// Prefix of a renamed tag's name.
 const PREFIX: &str = "x-";
 
-/// Tags that the parser would copy into every block that follows while they are open (1,000 of
-/// them make half a million nodes), and two whose attributes it merges into those it has.
-/// Under another name they are tags like any other.
+/// Tags to rename, so that the parser takes them for tags like any other: formatting tags, which it
+/// would copy into every block that follows while they are open (1,000 of them make half a million
+/// nodes); and `html` and `body`, whose attributes it would merge into those it has.
 const RENAMED: &str = "a b big body code em font html i nobr s small strike strong tt u";
 
-/// The name that an element has on the page, given the name that the parser knows it by.
+/// Returns the name of an element before its renaming: `b` for `x-b`, but `x-dl` for `x-dl`.
 pub(super) fn original_name(name: &str) -> &str {
     match name.strip_prefix(PREFIX) {
         Some(original) if is_one_of(original, RENAMED) => original,
@@ -38,7 +38,7 @@ pub(super) fn original_name(name: &str) -> &str {
     }
 }
 
-/// Why a page is not given to the parser.
+/// Reason why a page is not given to the parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TooComplex {
     /// More tags than `MAX_TAGS`.
@@ -47,14 +47,14 @@ pub enum TooComplex {
     /// More start tags than `MAX_LEVELS`.
     #[error("more than {MAX_LEVELS} start tags")]
     Levels,
-    /// A tag with more attributes than `MAX_ATTRIBUTES`, or quotes that hide where tags end.
+    /// A tag with more attributes than `MAX_ATTRIBUTES`, or too many bytes read to count them.
     #[error("a tag with more than {MAX_ATTRIBUTES} attributes")]
     Attributes,
 }
 
-/// Whether the parser can read a page at a bounded cost.
+/// Refuses a page that the parser could not read at a bounded cost.
 ///
-/// Every `<` followed by a letter is taken for a start tag, also in scripts, comments and quotes:
+/// Every `<` followed by a letter is counted as a start tag, also in scripts, comments and quotes:
 /// the parser can only find fewer.
 pub(super) fn check(html: &str) -> Result<(), TooComplex> {
     let mut levels = 0;
@@ -80,8 +80,10 @@ pub(super) fn check(html: &str) -> Result<(), TooComplex> {
     Ok(())
 }
 
-/// The page with other names for the tags that could multiply. A link that is not closed before the
-/// next one begins is closed at once, since a browser lets none be in another.
+/// Renames the [`RENAMED`] tags of a page: `<b>x</b>` becomes `<x-b>x</x-b>`. Browsers nest no
+/// links, so one that is not closed before the next is closed at once:
+///
+/// `<a href=1>x<a href=2>y</a>` becomes `<x-a href=1></x-a>x<x-a href=2>y</x-a>`.
 pub(super) fn rename_tags(html: &str) -> String {
     let mut pieces = html.split('<').peekable();
     let mut renamed = pieces.next().unwrap_or_default().to_owned();
@@ -107,8 +109,8 @@ pub(super) fn rename_tags(html: &str) -> String {
     renamed
 }
 
-/// For each start and end tag of a link, whether it is a start tag behind which the next one comes
-/// before an end tag.
+/// Yields for each `<a>` and `</a>` whether it is an `<a>` that no `</a>` closes before the next
+/// `<a>`, or before the end of the page.
 fn anchors(html: &str) -> impl Iterator<Item = bool> {
     let is_anchor = |tag: &&str| {
         is_one_of(
@@ -128,7 +130,7 @@ fn anchors(html: &str) -> impl Iterator<Item = bool> {
         .map(|(starts, next_starts)| starts && next_starts)
 }
 
-/// The text without pictures that stand in it as base64: they are no markup.
+/// Removes the data of pictures, as in `src="data:image/png;base64,iVBO…"`.
 pub(super) fn without_pictures(text: &str) -> String {
     let mut pieces = text.split(";base64,");
     let mut rest = pieces.next().unwrap_or_default().to_owned();
@@ -140,7 +142,8 @@ pub(super) fn without_pictures(text: &str) -> String {
     rest
 }
 
-/// A cell can bring the row and the table body that the page left out, a row its table body.
+/// Returns the levels that a start tag can make: with a cell the parser adds the row and the table
+/// body that the page left out, with a row its table body.
 fn levels_of(tag: &str) -> usize {
     match name_of(tag) {
         Some(name) if is_one_of(name, "td th") => 3,
@@ -149,7 +152,7 @@ fn levels_of(tag: &str) -> usize {
     }
 }
 
-/// The tag's name, if it is ended by something that ends names.
+/// Returns a tag's name; `None` if nothing ends the name, or only the next `<`.
 #[inline(never)]
 fn name_of(tag: &str) -> Option<&str> {
     let end = tag.find(['\t', '\n', '\r', '\x0c', ' ', '/', '>', '<'])?;
@@ -158,8 +161,8 @@ fn name_of(tag: &str) -> Option<&str> {
     (!rest.starts_with('<')).then_some(name)
 }
 
-/// How many attributes the tag has that begins here, and how many bytes were looked at to see it.
-/// Stops when there are too many. Quotes are followed, since a `>` in them ends nothing.
+/// Returns the number of attributes of the tag that begins here, and the number of bytes read.
+/// Stops when there are too many. A `>` in quotes does not end the tag.
 #[inline(never)]
 fn attributes(tag: &str) -> (usize, usize) {
     let mut bytes = tag.bytes().peekable();
@@ -236,7 +239,7 @@ mod tests {
 
     #[test]
     fn looking_for_the_ends_of_tags_is_bounded() {
-        // What follows is looked at for each of 900 tags, none of which has too many attributes.
+        // The text at the end is read for each of 900 tags, none of which has too many attributes.
         let page = |bytes| "<p ".repeat(900) + &"y".repeat(bytes);
         assert!(check(&page(16_000)).is_ok());
         assert_eq!(check(&page(18_000)), Err(TooComplex::Attributes));

@@ -1,4 +1,4 @@
-//! The text rules: what is made of the raw text of a joke, and which jokes are fit to be told.
+//! Rules for texts: how the raw text of a joke is cleaned, and which jokes can be told.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -16,28 +16,28 @@ use super::{
 };
 use crate::wechat::reply::MAX_CONTENT_BYTES;
 
-/// Combining marks on one character; heaps of them run into the lines above and below.
+/// Combining marks on one character at most; more run into the lines above and below.
 const MAX_MARKS: usize = 2;
 
-/// How often a text can have been escaped.
+/// Times that a text is read as HTML at most; some sites escape twice.
 const MAX_READINGS: usize = 3;
 
-/// How a line begins that is about a joke and no part of it.
+/// Beginnings of lines that are about a joke and no part of it.
 const ASIDES: &str = "\
     上一篇 下一篇 上一条 下一条 标签 分类 栏目 来源 出处 发布 浏览 阅读 点击 人气";
 
-/// What only advertising has in it.
+/// Texts that only advertising has in it.
 const ADVERTISING: &str = "\
     关注公众号|关注微信公众号|公众号：|公众号:|扫码关注|更多笑话|更多段子|更多精彩|转载请注明|\
     版权所有|qq群|appeared first on";
 
-/// Characters of a line that may be nothing but an aside.
+/// Characters of a line about a joke at most.
 const MAX_ASIDE_CHARACTERS: usize = 40;
 
-/// Why an item is not a joke to tell.
+/// Reason why an item is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
 pub enum Reason {
-    /// It has no text, as an item that is a picture.
+    /// It has no text, such as a picture.
     #[error("without text")]
     Empty,
     /// It has under 6 characters.
@@ -46,7 +46,7 @@ pub enum Reason {
     /// It does not fit into a reply.
     #[error("too long for a reply")]
     Long,
-    /// It has more lines than anybody wants to scroll through.
+    /// It fills several screens.
     #[error("over {MAX_LINES} lines")]
     Lines,
     /// The site cut it short.
@@ -61,10 +61,10 @@ pub enum Reason {
     /// It has a word that the owner has banned.
     #[error("with a banned word")]
     Banned,
-    /// It has what WeChat would show as a link.
+    /// It has a part that WeChat would show as a link.
     #[error("with a link")]
     Link,
-    /// It has tags, however often it was read.
+    /// It still has tags, entities or JSON in it after all reading.
     #[error("with tags in it")]
     Markup,
     /// Some of it is not in the charset of the page.
@@ -73,27 +73,27 @@ pub enum Reason {
     /// The page has it twice.
     #[error("there twice")]
     Twice,
-    /// The page has enough others.
+    /// The page has enough other jokes.
     #[error("more than {}", super::MAX_JOKES)]
     More,
 }
 
-/// How many items were left out, by reason.
+/// Numbers of items that were left out, by reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut(BTreeMap<Reason, usize>);
 
 impl LeftOut {
-    /// One more item was left out for this reason.
+    /// Counts one more item that is left out, for this reason.
     pub fn count(&mut self, reason: Reason) {
         *self.0.entry(reason).or_default() += 1;
     }
 
-    /// How many items were left out for each reason.
+    /// Yields each reason with its number of items.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Reason, usize)> {
         self.0.iter().map(|(reason, count)| (*reason, *count))
     }
 
-    /// How many items were left out in all.
+    /// Returns the number of items that were left out in all.
     pub fn total(&self) -> usize {
         self.0.values().sum()
     }
@@ -109,7 +109,7 @@ impl fmt::Display for LeftOut {
     }
 }
 
-/// The joke to tell, its title above it as `《…》`. `unwanted` says what the owner does not want.
+/// Returns the joke to tell, below its title as `《…》`. `unwanted` gives the owner's objections.
 pub(super) fn judge(
     item: &Item,
     unwanted: &dyn Fn(&str) -> Option<Reason>,
@@ -137,7 +137,7 @@ pub(super) fn judge(
     unwanted(&joke).map_or(Ok(joke), Err)
 }
 
-/// Whether a joke can be told to anybody.
+/// Refuses a joke that is garbled, has links or markup in it, or has too many lines.
 fn check(joke: &str) -> Result<(), Reason> {
     if joke.contains(char::REPLACEMENT_CHARACTER) {
         return Err(Reason::Garbled);
@@ -157,7 +157,7 @@ fn check(joke: &str) -> Result<(), Reason> {
     Ok(())
 }
 
-/// A joke without the lines at its end that are about it: dates, counts, neighbours, advertising.
+/// Removes lines about the joke at its end: dates, counts, neighbours (`上一篇：…`), advertising.
 fn without_asides(joke: &str) -> &str {
     let mut rest = joke;
     while let Some(line) = rest.lines().next_back().filter(|line| is_aside(line)) {
@@ -180,13 +180,13 @@ fn is_aside(line: &str) -> bool {
             || ADVERTISING.split('|').any(|word| line.contains(word)))
 }
 
-/// Whether a line has JSON in it, or what scripts print of their values.
+/// Returns true if a line has JSON in it, or what scripts print of an array (`[0] => `).
 fn is_data(line: &str) -> bool {
     let signs = ["{\"", "{'", "[\"", "[{", "\":\"", "\": \"", "] => "];
     signs.iter().any(|sign| line.contains(sign))
 }
 
-/// The joke with its title above it. One that only repeats how the joke begins is left away.
+/// Puts the title above a joke, unless it only repeats the beginning: `一二三...` of `一二三四五六`.
 fn titled(title: &str, content: &str) -> String {
     let begin = title.trim_end_matches(['.', '…']);
     let is_begin = begin.len() < title.len() && content.starts_with(begin);
@@ -199,7 +199,7 @@ fn titled(title: &str, content: &str) -> String {
     }
 }
 
-/// What WeChat shows as a link or takes for a command.
+/// Returns true if WeChat would show a part of a joke as a link, or take it for a command.
 fn has_link(joke: &str) -> bool {
     let joke = joke.to_lowercase();
     let mut tags = joke.split("<a").skip(1);
@@ -210,8 +210,8 @@ fn has_link(joke: &str) -> bool {
         || tags.any(|tag| !tag.starts_with(char::is_alphanumeric) && tag.contains("href"))
 }
 
-/// An item whose texts are read as HTML for as long as there is something of HTML in them: APIs and
-/// feeds send HTML in a text, and some sites escape twice.
+/// Decodes the texts of an item, and reads them as HTML for as long as there is HTML in them: APIs
+/// and feeds send HTML in a text, and some sites escape twice.
 pub(super) fn read_again(mut item: Item) -> Item {
     for text in [&mut item.title, &mut item.content] {
         let read = [decoded_again, unescaped]
@@ -234,7 +234,7 @@ pub(super) fn read_again(mut item: Item) -> Item {
     item
 }
 
-/// A text that was escaped once more, as JSON escapes it; but `C:\new` is a path.
+/// Undoes JSON's escapes in a text, such as `\n`; but `C:\new` is a path.
 fn unescaped(text: &str) -> Option<String> {
     let is_escaped = ["\\n", "\\r", "\\u", "\\\"", "\\/"]
         .iter()
@@ -249,9 +249,8 @@ fn unescaped(text: &str) -> Option<String> {
     json::unquoted(&format!("\"{lines}\""))
 }
 
-/// Lines without empty ones between or whitespace around; inside, any run of whitespace is one
-/// space. What cannot be seen (zero-width spaces, control characters, marks that change the
-/// direction of writing) is gone, and of many marks on one character all but the first two.
+/// Cleans a raw text: without empty lines or whitespace around lines, with single spaces inside,
+/// and without characters that cannot be seen, or more than two combining marks on one.
 #[inline(never)]
 fn clean(raw: &str) -> String {
     raw.split(['\n', '\r', BREAK])
@@ -274,9 +273,9 @@ fn clean_line(line: &str) -> String {
     seen.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Control characters, a zero-width space, a byte order mark, signs of a page's own font, and what
-/// changes the direction of writing for the text around a joke, too. Joiners stay: emoji are made
-/// with them.
+/// Returns true for control characters, zero-width spaces, byte order marks, signs of a page's own
+/// font, and characters that change the direction of writing, which would affect the text around a
+/// joke, too. Joiners stay: emoji are made with them.
 fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(

@@ -1,4 +1,4 @@
-//! A selector known only at run time: of elements of HTML and XML, or as a path into JSON.
+//! Selectors that the owner writes: of elements of HTML and XML, or paths into JSON.
 
 use std::iter;
 
@@ -10,26 +10,27 @@ mod parse;
 
 pub(crate) use self::parse::{Mistake, SelectorError};
 
-/// A parsed selector, such as `dl.list > dd` or, inside an item, `> dd`; in JSON, `data.list`.
+/// A parsed selector, such as `dl.list > dd` or, inside an item, `> dd`. On a page of JSON, its
+/// text is read as paths instead, such as `data.list` or `a.x,a.y`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Selector {
     text: String,
-    /// Any of these will do.
+    /// Alternatives, divided by commas in the text.
     chains: Vec<Vec<Step>>,
 }
 
 impl Selector {
-    /// Parses a selector that is looked for on a whole page.
+    /// Parses a selector for a whole page.
     pub(crate) fn for_page(text: &str) -> Result<Selector, SelectorError> {
         Self::parse(text, false)
     }
 
-    /// Parses a selector that is looked for inside an item; it may begin with `>`.
+    /// Parses a selector for the inside of an item; it may begin with `>`.
     pub(crate) fn for_item(text: &str) -> Result<Selector, SelectorError> {
         Self::parse(text, true)
     }
 
-    /// Paths into JSON often begin with `$.`, and say `[*]` where they mean each.
+    /// Parses a selector, without what JSON paths often have: `$.` first, or `[*]` for "each".
     fn parse(text: &str, is_in_item: bool) -> Result<Selector, SelectorError> {
         let text = text.strip_prefix("$.").unwrap_or(text).replace("[*]", "");
         Ok(Selector {
@@ -38,12 +39,11 @@ impl Selector {
         })
     }
 
-    /// The selector as it was written.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
 
-    /// The paths that it stands for in JSON, each a list of keys.
+    /// Returns the paths into JSON, each a list of keys: `data`, `0` and `a` for `data[0].a`.
     pub(super) fn paths(&self) -> Vec<Vec<&str>> {
         let paths = self.text.split(',').map(str::trim);
         let keys = paths.map(|path| path.split(['.', '[']));
@@ -51,7 +51,7 @@ impl Selector {
             .collect()
     }
 
-    /// The predicate for the elements of a whole page.
+    /// Returns the predicate for the elements of a whole page.
     pub(super) fn on_page(&self) -> Within<'_> {
         Within {
             selector: self,
@@ -59,7 +59,7 @@ impl Selector {
         }
     }
 
-    /// The predicate for the elements inside `item`; what is around the item does not count.
+    /// Returns the predicate for the elements inside `item`; what is around it does not count.
     pub(super) fn inside(&self, item: &impl Element) -> Within<'_> {
         Within {
             selector: self,
@@ -81,9 +81,9 @@ impl Within<'_> {
         chains.any(|steps| self.ends_at(steps, element))
     }
 
-    /// Walks from the scope down to the element once, so that the cost is depth times steps
-    /// whatever the page looks like; trying every ancestor for every step would grow with their
-    /// power.
+    /// Returns true if the steps lead from the scope to the element. Walks down to it once, at a
+    /// cost of depth times steps; trying every ancestor for every step could cost depth to the
+    /// power of steps.
     fn ends_at<E: Element>(&self, steps: &[Step], element: E) -> bool {
         if !steps.last().is_some_and(|last| last.fits(element)) {
             return false;
@@ -92,7 +92,9 @@ impl Within<'_> {
             .take_while(|element| Some(element.index()) != self.scope)
             .collect();
         path.reverse();
-        // Entry 0 stands for the scope itself, entry n for "the first n steps end here".
+        // Entry n is true where the first n steps end, entry 0 at the scope: in `above` if any
+        // ancestor is such an element, in `parent` if the nearest is. For `dl > dd`, a `dl` has
+        // entry 1.
         let start: Vec<bool> = iter::once(true)
             .chain(steps.iter().map(|_| false))
             .collect();
@@ -121,7 +123,7 @@ impl Predicate for Within<'_> {
     }
 }
 
-/// One element of the chain and how it hangs on the one before (or on the scope).
+/// One element of a chain, and its relation to the one before or to the scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Step {
     link: Link,
@@ -164,7 +166,7 @@ impl Test {
     }
 }
 
-/// What an attribute's value has to be.
+/// Condition on an attribute's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Value {
     Any,

@@ -1,23 +1,23 @@
-//! Jokes in plain text, and jokes that stand one behind the other in one text.
+//! Jokes in plain text, and several jokes in one text of a page.
 
 use std::ops::RangeInclusive;
 
 use super::item::{BREAK, HEADING, Item, MAX_LINES, MIN_JOKE_CHARACTERS, characters};
 use crate::joke::fortune::{fortune, is_divider};
 
-/// A title is shorter.
+/// Characters of a title at most.
 const MAX_TITLE_CHARACTERS: usize = 20;
 
-/// Words that a title of several jokes has.
+/// Words for a joke, in a title of several (`笑话三则`) or before a number (`笑话1：`).
 const WORDS_FOR_JOKES: [&str; 5] = ["笑话", "笑話", "段子", "joke", "Joke"];
 
-/// What is so long is no line of a talk, but may be a joke.
+/// Characters at least of a line that may be a joke by itself; a shorter one may be talk.
 const MIN_LINE_CHARACTERS: usize = 10;
 
-/// So many lines are no joke, if they are sentences for the most part and no talk.
+/// Lines from which on most of them, not all, must be sentences for each to be a joke.
 const MANY_LINES: usize = 8;
 
-/// Numbers that count up may leave out some.
+/// Largest step between numbers that count up, of which some may be left out.
 const MAX_STEP: u32 = 3;
 
 const SENTENCE_ENDS: [char; 9] = ['。', '！', '？', '!', '?', '.', '”', '"', '」'];
@@ -38,11 +38,17 @@ const ENCLOSED_NUMBERS: [RangeInclusive<char>; 8] = [
 
 const BULLETS: [char; 9] = ['•', '·', '●', '◆', '■', '▪', '★', '☆', '►'];
 
-/// What rows between jokes are made of.
+/// Symbols in rows between jokes.
 const ROW_SYMBOLS: &str = "-=*_—─━═~～#+☆★◆◇■□●○※·•＝－＊＿＃";
 
-/// The jokes of a plain text: between lines `%`, rows of symbols or empty lines, behind numbers
-/// that count up, or one in a line.
+/// Returns the jokes of a plain text. The first that fits decides:
+///
+/// - Lines `%`, rows of symbols, numbers that count up, or bullets divide the jokes.
+/// - A question and its answer in two paragraphs: one joke.
+/// - One paragraph, perhaps below a title: one joke, or one in each line.
+/// - A title and several other paragraphs: a joke in each but the title.
+/// - Titles and other paragraphs in turn: a joke in each pair.
+/// - Else a joke in each paragraph.
 pub(super) fn items(text: &str) -> Vec<Item> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     if let Some(parts) = divided(&lines) {
@@ -74,8 +80,8 @@ pub(super) fn items(text: &str) -> Vec<Item> {
     }
 }
 
-/// The jokes in a file of the owner's: between lines `%`, else between empty lines, else as in any
-/// text.
+/// Returns the jokes in the owner's file: between lines `%`, else after numbers that count up, else
+/// between empty lines. A single paragraph is divided as in any text.
 pub(super) fn own_jokes(text: &str) -> Vec<String> {
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
@@ -93,8 +99,8 @@ pub(super) fn own_jokes(text: &str) -> Vec<String> {
     }
 }
 
-/// An item that is several jokes behind numbers that count up. Under a title of its own, they are
-/// the points of one joke.
+/// Divides an item at numbers that count up. If it has a title, they are the points of one joke
+/// (`男人的优点`), unless the title announces jokes (`笑话三则`).
 pub(super) fn counted(item: Item) -> Vec<Item> {
     let may_be_several = item.title.trim().is_empty() || is_title_of_jokes(&item.title);
     match numbered(&filled_lines(&item.content)) {
@@ -103,8 +109,8 @@ pub(super) fn counted(item: Item) -> Vec<Item> {
     }
 }
 
-/// The jokes in one block of a page: under headings, behind numbers that count up, or, unless a
-/// joke of it may have paragraphs, with empty lines between.
+/// Divides the only block of a page: at headings, else as [`divided`] does, else, unless a joke on
+/// this page may have paragraphs, at empty lines.
 pub(super) fn parts(block: Item, is_divided_by_empty_lines: bool) -> Vec<Item> {
     let headed: Vec<Item> = block
         .content
@@ -140,7 +146,7 @@ fn is_long_enough(joke: &str) -> bool {
     characters(joke) >= MIN_JOKE_CHARACTERS
 }
 
-/// The parts of a text with an empty line between, where two breaks follow each other.
+/// Splits a text at empty lines, where two breaks follow each other.
 fn between_empty_lines(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.split(BREAK).collect();
     lines
@@ -156,7 +162,7 @@ fn filled_lines(text: &str) -> Vec<&str> {
     lines.filter(|line| !line.is_empty()).collect()
 }
 
-/// Jokes between lines `%` or rows of symbols, behind numbers that count up, or behind bullets.
+/// Splits lines at `%` or rows of symbols, else at numbers that count up, else at bullets.
 fn divided(lines: &[&str]) -> Option<Vec<String>> {
     for divides in [is_divider, is_row] {
         if lines.iter().any(|line| divides(line)) {
@@ -169,7 +175,7 @@ fn divided(lines: &[&str]) -> Option<Vec<String>> {
     numbered(lines).or_else(|| bulleted(lines))
 }
 
-/// Jokes behind numbers that count up, the numbers taken away. A line of title may come before.
+/// Splits lines at numbers that count up, which are removed. A line of title may come before.
 fn numbered(lines: &[&str]) -> Option<Vec<String>> {
     let mut parts: Vec<String> = Vec::new();
     let mut last = None;
@@ -199,7 +205,7 @@ fn numbered(lines: &[&str]) -> Option<Vec<String>> {
     (jokes > 1 && is_headed && jokes * 2 > parts.len()).then_some(parts)
 }
 
-/// A line, divided where the next number comes behind the end of a sentence.
+/// Splits a line where the next number follows the end of a sentence: `1、甲。2、乙。`
 fn at_numbers(line: &str) -> Vec<&str> {
     let (mut parts, mut rest) = (Vec::new(), line);
     let mut next = number(line).map(|(number, _)| number.saturating_add(1));
@@ -216,7 +222,7 @@ fn at_numbers(line: &str) -> Vec<&str> {
     parts
 }
 
-/// The lines of a list, without their bullets. Dashes are talk in many languages.
+/// Returns the lines of a list without bullets. Dashes are none: they often begin speech.
 fn bulleted(lines: &[&str]) -> Option<Vec<String>> {
     let lines = lines.iter().filter(|line| !line.is_empty());
     let parts: Option<Vec<String>> = lines
@@ -225,7 +231,7 @@ fn bulleted(lines: &[&str]) -> Option<Vec<String>> {
     parts.filter(|parts| parts.len() > 1 && parts.iter().all(|part| is_long_enough(part)))
 }
 
-/// The number before a joke, and the joke: `1、` `1.` `1)` `(1)` `【1】` `①` `一、` `第1则：` `笑话1：`.
+/// Splits a joke from the number before it: `1、` `1.` `1)` `(1)` `【1】` `①` `一、` `第1则：` `笑话1：`.
 #[inline(never)]
 fn number(line: &str) -> Option<(u32, &str)> {
     let first = line.chars().next()?;
@@ -251,18 +257,17 @@ fn number(line: &str) -> Option<(u32, &str)> {
     let is_mark = match mark {
         ')' | '）' | ']' | '】' | '\u{20e3}' => true,
         '、' | '.' | '．' | ':' | '：' => inside.len() == line.len(),
-        // 1, 2 and 3 are none.
+        // Not in `1, 2 and 3`.
         ',' | '，' => !rest.trim_start().starts_with(|c| digit(c).is_some()),
         ' ' => counted.is_some(),
         _ => false,
     };
-    // Version 1.5 and 3、2、1 are none.
+    // Not in `1.5` and `3、2、1`.
     let is_number = is_mark && !rest.starts_with(|c: char| c.is_ascii_digit());
     is_number.then_some((number, rest.trim_start()))
 }
 
-/// A number that is one only where others count up behind it: `1 ` `#1` `No.1`, or in a line of its
-/// own.
+/// Parses a number that counts only if others follow it: `1 ` `#1` `No.1`, or in a line of its own.
 fn loose_number(line: &str) -> Option<(u32, &str)> {
     let marks = ["No.", "NO.", "no.", "#"];
     let marked = marks.iter().find_map(|mark| line.strip_prefix(mark));
@@ -271,7 +276,7 @@ fn loose_number(line: &str) -> Option<(u32, &str)> {
     is_apart.then_some((number, rest.trim_start()))
 }
 
-/// What a text begins with, as a number, and the rest of it.
+/// Parses the number that a text begins with, as `12`, `１２` or `十二`; returns it with the rest.
 #[inline(never)]
 fn numeral(text: &str) -> Option<(u32, &str)> {
     let rest = text.trim_start_matches(|c| digit(c).is_some());
@@ -282,7 +287,7 @@ fn numeral(text: &str) -> Option<(u32, &str)> {
         unit if !CHINESE_DIGITS.contains(c) => number.checked_mul(10)?.checked_add(unit),
         unit => (number % 10 == 0).then_some(number)?.checked_add(unit),
     })?;
-    // Of a keycap only the cap is left.
+    // A keycap has this between its digit and its cap, U+20E3.
     Some((number, rest.trim_start_matches('\u{fe0f}')))
 }
 
@@ -295,7 +300,7 @@ fn digit(c: char) -> Option<u32> {
         .or_else(|| u32::try_from(chinese()?).ok())
 }
 
-/// A joke without the number before it. A list inside a joke keeps its numbers.
+/// Removes the number before a joke, but keeps those of a list inside the joke.
 pub(super) fn without_number(joke: &str) -> &str {
     let Some((first, rest)) = number(joke) else {
         return joke;
@@ -308,8 +313,8 @@ pub(super) fn without_number(joke: &str) -> &str {
     }
 }
 
-/// One joke in several lines, or one in each: lines that are sentences and no talk; or questions,
-/// each with its answer.
+/// Returns a paragraph as one joke, or as several: each question with its answer, or each line if
+/// [`are_jokes`] says so.
 fn one_or_one_a_line(lines: &[&str]) -> Vec<Item> {
     let is_question = |line: &str| line.ends_with(['?', '？']);
     let mut pairs = lines.chunks(2);
@@ -327,7 +332,8 @@ fn one_or_one_a_line(lines: &[&str]) -> Vec<Item> {
     jokes.map(|joke| Item::of(joke.join("\n"))).collect()
 }
 
-/// Whether each of some lines is a joke.
+/// Returns true if each line is a joke: 3 to 7 lines that are all sentences, without speech; up to
+/// 30 that are sentences for the most part; or more, which are never one joke.
 fn are_jokes(lines: &[&str]) -> bool {
     let is_sentence = |line: &&str| {
         let ends = ['…', '~', '～'];
@@ -347,7 +353,7 @@ fn are_jokes(lines: &[&str]) -> bool {
     }
 }
 
-/// Whether somebody says something in a line, and nothing else is in it.
+/// Returns true for a line of speech, which begins with a quote, a dash, or a name and a colon.
 fn is_speech(line: &str) -> bool {
     let speaker = line.split_once(['：', ':']).map(|(speaker, _)| speaker);
     line.starts_with(['“', '"', '「', '-', '—', '–'])
@@ -358,8 +364,8 @@ fn is_title_of_jokes(title: &str) -> bool {
     WORDS_FOR_JOKES.iter().any(|word| title.contains(word))
 }
 
-/// Whether the second of two paragraphs answers the first: a question, or what an English API
-/// calls setup and delivery.
+/// Returns true if the second of two paragraphs answers the first: a question, or, in one line of
+/// English each, what an API calls setup and delivery.
 fn is_question(first: &[&str], second: &[&str]) -> bool {
     let is_asked = first
         .last()
@@ -368,7 +374,7 @@ fn is_question(first: &[&str], second: &[&str]) -> bool {
     is_asked || is_english(first) && is_english(second)
 }
 
-/// A short line that is no sentence.
+/// Returns true for a single short line without a sign at its end, except `》`.
 #[inline(never)]
 fn is_title(paragraph: &[&str]) -> bool {
     let [line] = paragraph else {
@@ -386,8 +392,8 @@ fn are_title_and_joke_in_turn(paragraphs: &[&[&str]]) -> bool {
     })
 }
 
-/// A row of dashes or the like, as between the jokes of an API or a file; a number or title may be
-/// in it.
+/// Returns true for a row of symbols between jokes, perhaps with a number or title in it: `-----`,
+/// `=== 3 ===`.
 fn is_row(line: &str) -> bool {
     let Some(first) = line.chars().next().filter(|c| ROW_SYMBOLS.contains(*c)) else {
         return false;

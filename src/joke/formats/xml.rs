@@ -11,16 +11,16 @@ use super::{
     selector::Selector,
 };
 
-/// Bytes in which a page says that it is HTML after all.
+/// Characters at a page's beginning in which XHTML is recognized.
 const HEAD_BYTES: usize = 1_024;
 
-/// How often a document is read, each time with a mistake less.
+/// Attempts to parse a document, each after one more mistake is repaired.
 const MAX_READINGS: usize = 6;
 
-/// Elements of a feed that have a joke, the best first.
+/// Elements of a feed that may hold a joke, best first.
 const CONTENTS: [&str; 4] = ["encoded", "content", "description", "summary"];
 
-/// Whether a text is XML, and not HTML as XML.
+/// Returns true if a text is XML, but not XHTML.
 pub(super) fn is_xml(text: &str, media_type: &str) -> bool {
     let mut text = text.trim_start();
     while let Some((_, rest)) = text
@@ -38,7 +38,7 @@ pub(super) fn is_xml(text: &str, media_type: &str) -> bool {
     (begins || is_called) && !head.contains("<html") && !head.contains("<!doctype html")
 }
 
-/// The items of a document; without selectors, those of a feed.
+/// Returns the items of a document; without an item selector, those of a feed.
 pub(super) fn items(xml: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
     let items: Vec<Item> = parse(xml, |document| {
         let wanted = |node: &Node<'_, '_>| match &rules.item {
@@ -54,7 +54,7 @@ pub(super) fn items(xml: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
     Ok(items)
 }
 
-/// Where the elements lead that a selector means: by their `href`, or by their text.
+/// Returns the URLs in the elements that a selector matches: their `href`, else their text.
 pub(super) fn links(xml: &str, selector: &Selector) -> Result<Vec<String>, PageError> {
     parse(xml, |document| {
         let found = document
@@ -68,8 +68,8 @@ pub(super) fn links(xml: &str, selector: &Selector) -> Result<Vec<String>, PageE
     })
 }
 
-/// Reads a document. Feeds are made by hand, too: where one is malformed, prefixes that nobody
-/// declared are, and entities of HTML and stray `&` are taken for what they look like.
+/// Parses a document and applies `read` to it. Feeds are often malformed: prefixes that are not
+/// declared get declared, and HTML entities and stray `&` are kept as text.
 fn parse<T>(xml: &str, read: impl Fn(&Document<'_>) -> T) -> Result<T, PageError> {
     limits::check(xml)?;
     let mut xml = xml.trim().to_owned();
@@ -93,7 +93,7 @@ fn parse<T>(xml: &str, read: impl Fn(&Document<'_>) -> T) -> Result<T, PageError
     Err(PageError::BrokenXml("too many mistakes".to_owned()))
 }
 
-/// The text with a prefix declared in its first element.
+/// Declares a prefix in the first element of a text.
 fn declared(xml: &str, prefix: &str) -> String {
     let is_name = |(at, _): &(usize, &str)| {
         let name = xml.get(at + 1..).unwrap_or_default();
@@ -106,7 +106,7 @@ fn declared(xml: &str, prefix: &str) -> String {
     format!("{before}{name} xmlns:{prefix}='{prefix}'{rest}")
 }
 
-/// The text with every `&` escaped that begins nothing of XML, and without what XML must not have.
+/// Escapes every `&` that begins no entity of XML, and removes the characters that XML forbids.
 fn repair(xml: &str) -> String {
     let is_allowed = |c: &char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
     let xml: String = xml.chars().filter(is_allowed).collect();
@@ -153,7 +153,7 @@ fn read_item(item: Node<'_, '_>, rules: &Rules) -> Item {
     }
 }
 
-/// The text of an element. Elements of XHTML in it are read as those of HTML.
+/// Returns the text of an element. Elements of XHTML in it are read as those of HTML.
 fn text(node: Node<'_, '_>) -> String {
     let mut found = String::new();
     push_text(node, &mut found);

@@ -1,14 +1,14 @@
-//! The text of a selector, and what can be wrong in it.
+//! Parsing of selectors, and mistakes in them.
 
 use thiserror::Error;
 
 use super::{Link, Step, Test, Value};
 
-/// What a selector may be made of; part of every error about one.
+/// Syntax of selectors; part of every error about one.
 const SYNTAX: &str = "a selector is made of tag, *, .class, #id, [attr], [attr=value], \
                         [attr^=value], [attr*=value], joined by a space (anywhere inside) or > (directly inside)";
 
-/// Names behind a colon that are no XML names with a prefix.
+/// Names after a colon that are no XML names with a prefix, as in `content:encoded`.
 const PSEUDO_CLASSES: [&str; 14] = [
     "first-child",
     "last-child",
@@ -26,8 +26,8 @@ const PSEUDO_CLASSES: [&str; 14] = [
     "after",
 ];
 
-/// Parses the chains of a selector, between commas; a `>` at the beginning of one means "directly
-/// inside the item", if it is looked for in one.
+/// Parses the chains of a selector, divided by commas. Inside an item, a chain may begin with `>`,
+/// which means "directly inside the item".
 pub(super) fn chains(text: &str, is_in_item: bool) -> Result<Vec<Vec<Step>>, SelectorError> {
     let mut cursor = Cursor {
         text,
@@ -41,23 +41,20 @@ pub(super) fn chains(text: &str, is_in_item: bool) -> Result<Vec<Vec<Step>>, Sel
     Ok(chains)
 }
 
-/// Where a selector is wrong, and what is wrong there.
+/// A mistake in a selector, and its place.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("at character {at}: {mistake}; {SYNTAX}")]
 pub(crate) struct SelectorError {
-    /// The place of the mistake, in characters, from 1.
+    /// Its place, in characters from 1.
     pub(crate) at: usize,
-    /// The mistake.
     pub(crate) mistake: Mistake,
 }
 
-/// What can be wrong in a selector.
+/// Kinds of mistakes in a selector.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum Mistake {
-    /// There is no element to look for, here or at all.
     #[error("an element is missing")]
     NothingHere,
-    /// This character has no meaning here.
     #[error("{0:?} has no meaning here")]
     Unexpected(char),
     /// A pseudo-class, such as `:nth-child`.
@@ -66,22 +63,19 @@ pub(crate) enum Mistake {
          items match"
     )]
     PseudoClass(String),
-    /// After `.`, `#` or `[` a name must follow.
     #[error("a name must follow {0:?}")]
     NoName(char),
-    /// A `[` or a quote is never closed.
     #[error("{0:?} is never closed")]
     Unclosed(char),
-    /// `^=` and `*=` with nothing after them would match every element or none, `=` needs quotes
-    /// to mean it.
+    /// A value is missing: an empty one is possible only after `=`, in quotes.
     #[error("a value must follow")]
     NoValue,
-    /// A `>` at the beginning means "directly inside the item", and here is no item.
+    /// A `>` comes first, which means "directly inside the item", in a selector for a page.
     #[error("'>' can begin only a selector inside an item")]
     LeadingChild,
 }
 
-/// The text, and what of it is left to read.
+/// A text, and the rest of it that is left to read.
 #[derive(Clone, Copy)]
 struct Cursor<'a> {
     text: &'a str,
@@ -90,7 +84,7 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// The steps up to a comma or the end.
+    /// Parses the steps up to a comma or the end.
     fn chain(&mut self) -> Result<Vec<Step>, SelectorError> {
         let mut steps = Vec::new();
         loop {
@@ -113,7 +107,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The tests of one element: a tag or `*` first, then classes, ids and attributes.
+    /// Parses the tests of one element: a tag or `*` first, then classes, ids and attributes.
     fn tests(&mut self) -> Result<Vec<Test>, SelectorError> {
         let begin = self.rest.len();
         let mut tests = Vec::new();
@@ -134,7 +128,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A tag's name, in XML perhaps with a prefix as in `content:encoded`.
+    /// Parses a tag's name, in XML perhaps with a prefix as in `content:encoded`.
     fn tag(&mut self) -> String {
         let mut tag = self.take_while(is_name).to_owned();
         let mut behind = *self;
@@ -167,7 +161,7 @@ impl<'a> Cursor<'a> {
         Ok(Test::Attr(name, value))
     }
 
-    /// What stands between an attribute's name and the bracket.
+    /// Parses the condition between an attribute's name and the bracket.
     fn value(&mut self) -> Result<Value, SelectorError> {
         self.skip_whitespace();
         let sign = ["=", "^=", "*="].into_iter().find(|sign| self.eat(sign));
@@ -188,7 +182,7 @@ impl<'a> Cursor<'a> {
                 text
             }
         };
-        // Only `[attr='']` can mean nothing.
+        // Only `[attr='']` may have an empty value.
         if text.is_empty() && (quote.is_none() || sign != "=") {
             return Err(begin.error(Mistake::NoValue));
         }
@@ -201,7 +195,7 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// The name after the mark that comes next; in brackets, whitespace may stand between.
+    /// Parses the mark that comes next and the name after it; after `[` there may be whitespace.
     fn name(&mut self, mark: &str) -> Result<String, SelectorError> {
         let begin = *self;
         self.eat(mark);
@@ -218,7 +212,7 @@ impl<'a> Cursor<'a> {
         self.rest.chars().next()
     }
 
-    /// Goes past the next character, if there is one.
+    /// Skips the next character, and returns true if there is one.
     fn skip(&mut self) -> bool {
         let mut chars = self.rest.chars();
         let skipped = chars.next().is_some();
@@ -226,12 +220,12 @@ impl<'a> Cursor<'a> {
         skipped
     }
 
-    /// Goes past whitespace; whether there was any.
+    /// Skips whitespace, and returns true if there is any.
     fn skip_whitespace(&mut self) -> bool {
         !self.take_while(char::is_whitespace).is_empty()
     }
 
-    /// Goes past `text` if it comes next.
+    /// Skips `text`, and returns true if it comes next.
     fn eat(&mut self, text: &str) -> bool {
         let rest = self.rest.strip_prefix(text);
         self.rest = rest.unwrap_or(self.rest);
@@ -254,7 +248,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Letters, digits, `-`, `_` and everything outside ASCII, as in CSS but for escapes.
+/// Returns true for letters, digits, `-`, `_` and all outside ASCII; CSS allows escapes, too.
 fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_') || (!c.is_ascii() && !c.is_whitespace())
 }
