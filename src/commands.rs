@@ -80,6 +80,7 @@ pub(crate) enum Notice<'a> {
     Taken,
     HowToLeave,
     SayEnds,
+    WordsEnd,
 }
 
 impl CommandError {

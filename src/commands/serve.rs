@@ -157,6 +157,6 @@ fn joke_settings(args: JokeArgs, is_reload: bool) -> Result<JokeSettings, Comman
 
 /// Prints the random Token, once: workers find it in their environment.
 fn print_token(token: &Token) {
-    complain(format_args!("{TOKEN}={}", token.as_str()));
+    complain(format_args!("Token: {}", token.as_str()));
     complain(say(&Notice::RandomToken));
 }

@@ -1,14 +1,14 @@
 //! `daoxiao words`: shows how the bot answers by the owner's file, and why.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
 };
 
 use clap::Args;
 
-use super::{CommandError, Notice, lines, printed, words_arg};
+use super::{CommandError, Notice, complain, lines, printed, words_arg};
 use crate::{
     language::say,
     printable::printable,
@@ -35,6 +35,9 @@ pub(crate) struct WordsCommand {
 
 pub(crate) fn run(command: &WordsCommand) -> Result<ExitCode, CommandError> {
     let words = words_arg::read(&command.file)?;
+    if io::stdin().is_terminal() {
+        complain(say(&Notice::WordsEnd));
+    }
     let mut out = io::stdout().lock();
     let mut after_joke = false;
     for line in lines() {

@@ -29,12 +29,13 @@ macro_rules! english {
 
 english! { Notice<'_>:
     Self::Error(error) => "error: {error}";
-    Self::RandomToken => "WECHAT_TOKEN is not set; the one above is random and for this run only. Enter it in the platform's form, and set the variable to keep it.";
+    Self::RandomToken => "WECHAT_TOKEN is not set; this Token is random and for this run only. Enter it in the platform's form, and set the variable to keep it.";
     Self::Joke => "(a joke)";
     Self::NoAnswer => "(no answer)";
     Self::Taken => "the bot accepted the message and has no answer to it";
     Self::HowToLeave => "To leave, type quit or press Ctrl-D.";
     Self::SayEnds => "Type the message, and end it with Ctrl-D.";
+    Self::WordsEnd => "The file is right. Type a user's messages, one a line, and end with Ctrl-D.";
 }
 
 english! { Check:
@@ -136,12 +137,12 @@ english! { Fix<'_>, 0:
     Fault::Dropped(_, port) => "open port {port} in the server's firewall and in its provider's security group";
     Fault::NoAnswer(PostError::UnknownHost(_)) => "fix the host in the URL, or its DNS record";
     Fault::NoAnswer(PostError::Refused { .. }) => "start the bot on that machine, or fix the port in the URL";
-    Fault::NoAnswer(PostError::TooSlow) => "check whether the server runs (systemctl status daoxiao) and what keeps it busy: WeChat waits no longer than 5 s";
+    Fault::NoAnswer(PostError::TooSlow) => "check whether the server runs (systemctl status 'daoxiao*') and what keeps it busy: WeChat waits no longer than 5 s";
     Fault::NoAnswer(PostError::UntrustedCertificate) => "use a certificate from a public authority with its whole chain (fullchain.pem), or http on port 80";
     Fault::NoAnswer(PostError::ExpiredCertificate) => "renew the certificate, and have it renewed automatically (certbot renew)";
     Fault::NoAnswer(PostError::OtherCertificate) => "use a certificate for the name in the URL, or the name in the certificate";
     Fault::NoAnswer(PostError::Tls(_)) => "fix the server's TLS, or use http on port 80";
-    Fault::NoAnswer(PostError::NotTls) => "write http:// in the URL, or put TLS in front of the bot (nginx or a tunnel)";
+    Fault::NoAnswer(PostError::NotTls) => "write http:// in the URL, or put https in front of the bot (Caddy, nginx or a tunnel)";
     Fault::NoAnswer(PostError::Broken(_)) => "find out what cuts the connection between here and there";
     Fault::NoAnswer(PostError::NotHttp) => "find out what listens on this port";
     Fault::RedirectToSlash(..) => "write the slash in the URL too: WeChat follows no redirects";

@@ -41,12 +41,13 @@ use crate::{
 
 chinese! { Notice<'_>:
     Self::Error(error) => "错误：{}", error.chinese();
-    Self::RandomToken => "没有设置 WECHAT_TOKEN，上面这个是随机生成的，只在本次运行有效：把它填到公众平台的表单里；以后还想用它，就设成环境变量。";
+    Self::RandomToken => "没有设置 WECHAT_TOKEN，这个 Token 是随机生成的，只在本次运行有效：把它填到公众平台的表单里；以后还想用它，就设成环境变量。";
     Self::Joke => "（笑话）";
     Self::NoAnswer => "（没有回复）";
     Self::Taken => "机器人收到了，但没有回复";
     Self::HowToLeave => "输入“退出”或按 Ctrl-D 结束。";
     Self::SayEnds => "请输入消息，按 Ctrl-D 结束。";
+    Self::WordsEnd => "文件没有问题。请输入用户的话，每行一句，按 Ctrl-D 结束。";
 }
 
 chinese! { CommandError:
@@ -73,12 +74,24 @@ chinese! { WordsFileError:
 chinese! { WordsError: Self { line, reason } => "第 {line} 行：{}", reason.chinese(); }
 
 chinese! { Reason:
-    Self::Toml(reason) => "{reason}";
+    Self::Toml(reason) => "{}", toml(reason);
     Self::Empty => "文字是空的，应有看得见的字";
     Self::TooLong(bytes) => "文字有 {bytes} 字节，微信最多收 2047 字节";
     Self::EmptyWord => "词是空的，应有看得见的字";
     Self::NoWords => "这条规则没有词；应有 words = [\"…\"] 或 exactly = [\"…\"]";
-    Self::OneAnswer => "应有且只有一个回答：say = \"…\"、do = \"joke\" 或 do = \"nothing\"";
+    Self::OneAnswer => "应有且只有一种回复：say = \"…\"、do = \"joke\" 或 do = \"nothing\"";
+}
+
+/// What the TOML parser says; a setting that there isn't is what an owner gets wrong most often.
+fn toml(reason: &str) -> String {
+    let rest = reason.strip_prefix("unknown field `");
+    match rest.and_then(|rest| rest.split_once("`, expected one of ")) {
+        Some((name, known)) => {
+            let known = known.replace(", ", "、").replace('`', "");
+            format!("没有 {name} 这一项，可用的有 {known}")
+        }
+        None => format!("TOML 写得不对（{reason}）"),
+    }
 }
 
 chinese! { EnvironmentError:
@@ -111,14 +124,14 @@ impl Say for StartError {
 
 chinese! { ListenError:
     Self { address, source } if source.kind() == ErrorKind::AddrInUse => "无法监听 {address}：端口已被占用；请停掉占用它的程序（用 ss -ltnp 'sport = :{}' 查看），或用 --listen 换一个端口", address.port();
-    Self { address, source } if source.kind() == ErrorKind::PermissionDenied => "无法监听 {address}：监听 1024 以下的端口需要 CAP_NET_BIND_SERVICE；请运行一次 sudo setcap cap_net_bind_service=+ep 程序路径，或用 --listen 换成 1024 以上的端口";
+    Self { address, source } if source.kind() == ErrorKind::PermissionDenied => "无法监听 {address}：监听 1024 以下的端口需要 CAP_NET_BIND_SERVICE；请运行一次 sudo setcap cap_net_bind_service=+ep 程序路径，或用 --listen 换成 1024 或更大的端口";
     Self { address, source } if source.kind() == ErrorKind::AddrNotAvailable => "无法监听 {address}：本机没有这个地址；0.0.0.0:{} 表示本机的所有地址", address.port();
     Self { address, source } => "无法监听 {address}：{}", source.chinese();
 }
 
 chinese! { WebError:
     Self::Listen(error) => "{}", error.chinese();
-    Self::Serve(error) => "页面无法继续提供：{error}";
+    Self::Serve(error) => "聊天页面意外停止：{error}";
     Self::NoRandomness(error) => "无法为页面随机生成密钥：{error}";
 }
 
@@ -130,7 +143,7 @@ chinese! { SupervisorError:
 chinese! { NoSupervisor: Self => "{VARIABLE} 是程序自己用的变量，不能设置"; }
 
 chinese! { SayError:
-    Self::NoWords => "没有消息内容：请写上 TEXT，或从标准输入传入";
+    Self::NoWords => "没有消息内容：请把消息写在命令后面，或从标准输入传入";
     Self::Input(error) => "{}", error.chinese();
     Self::Talk(error) => "{}", error.chinese();
     Self::Refused { error, fault } => "{}\n先做这一步：{}。", error.chinese(), Fix(fault).chinese();
@@ -146,7 +159,7 @@ chinese! { PostError:
     Self::Tls(error) => "TLS 连接失败：{error}";
     Self::NotTls => "这个端口是 http，不是 https";
     Self::Broken(error) => "连接中断：{error}";
-    Self::NotHttp => "响应的不是 HTTP，或者没有发完";
+    Self::NotHttp => "收到的不是 HTTP 响应，或者响应不完整";
 }
 
 chinese! { TalkError:
@@ -157,7 +170,7 @@ chinese! { TalkError:
 
 chinese! { ReplyError:
     Self::NotUtf8 => "回复不是 UTF-8 编码";
-    Self::NotXml(error) => "回复不是合法的 XML（{error}）";
+    Self::NotXml(error) => "回复不是格式正确的 XML（{error}）";
     Self::KeyMissing => "回复是加密的，而这里没有密钥";
     Self::Missing(name) => "加密的回复缺少 {name}";
     Self::MsgSignature => "回复的 MsgSignature 不对";
@@ -168,7 +181,7 @@ chinese! { CryptError:
     Self::Base64 => "密文不是 base64";
     Self::Length => "密文的长度不是 32 字节的整数倍";
     Self::Padding => "填充不对，WECHAT_ENCODING_AES_KEY 是这个公众号的吗？";
-    Self::MessageLength => "声明的长度超出了实际内容";
+    Self::MessageLength => "消息声明的长度超出了实际内容";
     Self::AppId => "消息是发给另一个 AppID 的，WECHAT_APPID 是这个公众号的吗？";
     Self::Utf8 => "解密出来的内容不是 UTF-8 编码";
 }

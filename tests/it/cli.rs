@@ -342,19 +342,19 @@ fn a_token_that_is_no_text_is_refused_as_any_other() {
 }
 
 #[test]
-fn a_random_token_is_shown_once_as_a_line_that_a_shell_can_take() {
+fn a_random_token_is_shown_once_and_can_be_copied_by_itself() {
     let bot = Bot::spawn(daoxiao(&[
         "--listen",
         "127.0.0.1:0",
         "--joke-source",
         "none",
     ]));
-    let line = bot.wait_for_log("WECHAT_TOKEN=");
-    let token = line.strip_prefix("WECHAT_TOKEN=").unwrap();
+    let line = bot.wait_for_log("Token: ");
+    let token = line.strip_prefix("Token: ").unwrap();
     assert_eq!(token.len(), 20);
     assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     bot.wait_for_log(
-        "WECHAT_TOKEN is not set; the one above is random and for this run only. Enter it in the \
+        "WECHAT_TOKEN is not set; this Token is random and for this run only. Enter it in the \
          platform's form, and set the variable to keep it.",
     );
     let (_, log) = bot.stop();
@@ -365,7 +365,7 @@ fn a_random_token_is_shown_once_as_a_line_that_a_shell_can_take() {
         "--joke-source",
         "none",
     ]));
-    assert_ne!(again.wait_for_log("WECHAT_TOKEN="), line);
+    assert_ne!(again.wait_for_log("Token: "), line);
 }
 
 /// The first line on standard error of a command that ends with 2, in Chinese.
@@ -462,7 +462,7 @@ fn every_error_of_the_command_line_is_in_chinese_too() {
         ),
         (
             &["say"],
-            "错误：没有消息内容：请写上 TEXT，或从标准输入传入",
+            "错误：没有消息内容：请把消息写在命令后面，或从标准输入传入",
         ),
         (
             &["words", "/no/such/file"],
@@ -585,7 +585,7 @@ fn what_commands_say_is_in_chinese_too() {
         command
     });
     bot.wait_for_log(
-        "没有设置 WECHAT_TOKEN，上面这个是随机生成的，只在本次运行有效：把它填到公众平台的表单里；",
+        "没有设置 WECHAT_TOKEN，这个 Token 是随机生成的，只在本次运行有效：把它填到公众平台的表单里；",
     );
     let said = |command: std::process::Command, input: &str| crate::owner::run(command, input);
     let chinese = |arguments: &[&str], variables: &[(&str, &str)]| {
@@ -622,7 +622,7 @@ fn what_commands_say_is_in_chinese_too() {
     let none = said(chinese(&["joke", "--joke-source", "none"], &[]), "");
     assert_eq!(
         (none.code, none.err.as_str()),
-        (Some(1), "错误：没有笑话：没有可用的来源\n")
+        (Some(1), "错误：没有笑话：没有来源，也没有 --jokes 文件\n")
     );
     let failed = said(chinese(&["joke", "--joke-url", &closed], &[]), "");
     assert!(

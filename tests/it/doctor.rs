@@ -73,8 +73,8 @@ const SAME_TOKEN: [&str; 2] = [
 ];
 
 const IN_TIME: [&str; 2] = [
-    "check whether the server runs (systemctl status daoxiao) and what keeps it busy: WeChat waits no longer than 5 s",
-    "看看服务器是不是在运行（systemctl status daoxiao），是什么拖慢了它：微信只等 5 秒",
+    "check whether the server runs (systemctl status 'daoxiao*') and what keeps it busy: WeChat waits no longer than 5 s",
+    "看看服务器是不是在运行（systemctl status 'daoxiao*'），是什么拖慢了它：微信只等 5 秒",
 ];
 
 const SAME_KEY: [&str; 2] = [
@@ -85,7 +85,7 @@ const SAME_KEY: [&str; 2] = [
 /// What doctor ends with, in English and in Chinese.
 const PROBE: [&str; 2] = [
     "What only WeChat can see, the platform's own 网络检测 and 消息推送调试 show (developers.weixin.qq.com).",
-    "只有微信那边才看得到的问题，用微信开发者平台的“网络检测”和“消息推送调试”来查。",
+    "若仍不通，再用微信开发者平台的“网络检测”和“消息推送调试”来查只有微信那边才看得到的问题。",
 ];
 
 const CHECKS: [&str; 15] = [
@@ -157,19 +157,19 @@ fn a_healthy_bot_is_well_in_chinese() {
     let verdict = examine_in("zh", &url, &[]);
     let port = bot.address.port();
     let expected = [
-        "✓ 域名：指向 127.0.0.1",
+        "✓ 地址：127.0.0.1",
         &format!("✓ 连接：127.0.0.1 的 {port} 端口连得上"),
         "✓ 路径：有响应，状态码 200",
-        &format!("✓ 端口：{port} 只能自己测试用，填给微信的 URL 必须用 80 或 443 端口"),
+        &format!("✓ 端口：{port} 端口只能自己测试用，填到公众平台的 URL 必须用 80 或 443 端口"),
         "✓ 验证 URL：原样返回了 echostr",
         "✓ 用 HTTP/1.0 验证 URL：原样返回了 echostr",
-        "✓ 错误的 Token：没有放行，状态码 403",
+        "✓ 错误的 Token：拒绝了，状态码 403",
         "✓ 文本消息：回复了“oaixoad 好你”",
         "✓ 用 HTTP/1.0 发文本消息：回复了“oaixoad 好你”",
         "✓ 含 ]]> 的文本：回复了“]]>]]”",
         "✓ 长文本：回复了“倒倒倒倒倒倒倒倒倒倒倒倒倒倒倒倒倒倒倒倒…”",
-        "✓ 伪造的消息：没有放行，状态码 403",
-        "✓ 过期的请求：没有放行，状态码 403",
+        "✓ 伪造的消息：拒绝了，状态码 403",
+        "✓ 过期的请求：拒绝了，状态码 403",
         "✓ 时间：服务器与本机一致",
         "✓ 重发的消息：重发同一条消息，得到同样的回复",
         "从这里看一切正常。微信要从公网访问，请用公网地址再运行一次 doctor。",
@@ -244,7 +244,7 @@ fn an_unknown_host() {
         "Do this first: fix the host in the URL, or its DNS record.",
     );
     examine_in("zh", &url, &[]).assert_wrong(
-        &format!("✗ 域名：找不到主机 {host}"),
+        &format!("✗ 地址：找不到主机 {host}"),
         "先做这一步：改正 URL 里的域名，或者域名的 DNS 记录。",
     );
 }
@@ -306,7 +306,7 @@ fn a_reply_that_breaks_at_the_end_of_a_section() {
             ),
             (
                 "zh",
-                "✗ 含 ]]> 的文本：回复不是合法的 XML（",
+                "✗ 含 ]]> 的文本：回复不是格式正确的 XML（",
                 "文本里的 ]]> 要拆到两个 CDATA 里。",
             ),
         ] {
@@ -452,7 +452,7 @@ fn a_server_that_hangs_up_on_what_it_rejects_is_well() {
     examine(&fake.url(), &[]).assert_well(&CHECKS);
     let lines = examine_in("zh", &fake.url(), &[]).lines;
     for check in ["错误的 Token", "伪造的消息", "过期的请求"] {
-        let line = format!("✓ {check}：没有放行，也没有响应");
+        let line = format!("✓ {check}：拒绝了，没有响应");
         assert!(lines.contains(&line), "{lines:#?}");
     }
 }
@@ -576,7 +576,7 @@ fn a_secure_server_that_looks_at_no_signature_of_messages() {
             "check the signature of every POST too: for now, anyone can write in a user's name",
         ],
         chinese: [
-            "伪造的消息：回复了“你好 daoxiao”",
+            "伪造的消息：本该拒绝，却回复了“你好 daoxiao”",
             "每个 POST 请求也要校验签名：现在谁都可以冒用别人的名义发消息",
         ],
     }
@@ -589,11 +589,11 @@ fn a_port_without_tls() {
     Told {
         english: [
             "path: this port speaks http, not https",
-            "write http:// in the URL, or put TLS in front of the bot (nginx or a tunnel)",
+            "write http:// in the URL, or put https in front of the bot (Caddy, nginx or a tunnel)",
         ],
         chinese: [
             "路径：这个端口是 http，不是 https",
-            "把 URL 改成 http://，或者在机器人前面加上 TLS（nginx 或内网穿透）",
+            "把 URL 改成 http://，或者在机器人前面配上 https（Caddy、nginx 或内网穿透）",
         ],
     }
     .assert(&format!("https://{}/wechat", bot.address));
@@ -825,7 +825,7 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
             ],
             chinese: [
                 "路径：要求输入密码，状态码 401",
-                "这个路径不要设密码：微信没有密码",
+                "这个路径不要设密码：微信不会输入密码",
             ],
         },
     ),
@@ -934,7 +934,7 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
                 "find out what listens on this port",
             ],
             chinese: [
-                "路径：响应的不是 HTTP，或者没有发完",
+                "路径：收到的不是 HTTP 响应，或者响应不完整",
                 "查一查是什么程序在监听这个端口",
             ],
         },
@@ -947,7 +947,7 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
                 "find out what listens on this port",
             ],
             chinese: [
-                "路径：响应的不是 HTTP，或者没有发完",
+                "路径：收到的不是 HTTP 响应，或者响应不完整",
                 "查一查是什么程序在监听这个端口",
             ],
         },
@@ -1151,7 +1151,7 @@ const NO_HTTP10: &[(Answer, Told)] = &[
                 "have the server and its proxy accept HTTP/1.0 too: WeChat uses both versions",
             ],
             chinese: [
-                "用 HTTP/1.0 验证 URL：响应的不是 HTTP，或者没有发完",
+                "用 HTTP/1.0 验证 URL：收到的不是 HTTP 响应，或者响应不完整",
                 "让服务器和反向代理也接受 HTTP/1.0：两种版本微信都会用",
             ],
         },
@@ -1231,7 +1231,7 @@ fn a_server_that_keeps_a_connection_of_http_1_0_open() {
             "close the connection after answering an HTTP/1.0 request: WeChat uses both versions",
         ],
         chinese: [
-            "用 HTTP/1.0 验证 URL：响应之后没有断开连接，而 HTTP/1.0 的响应以断开为结束",
+            "用 HTTP/1.0 验证 URL：响应之后没有断开连接，而 HTTP/1.0 要靠断开连接来表示响应结束",
             "请求是 HTTP/1.0 时，响应之后断开连接：两种版本微信都会用",
         ],
     };
@@ -1272,8 +1272,8 @@ const WRONG_REPLIES: &[(Answer, Told)] = &[
                 "swap the names: ToUserName is the sender's OpenID, FromUserName the account",
             ],
             chinese: [
-                "文本消息：回复的收发双方不对",
-                "把两个名字对调：ToUserName 是发消息者的 OpenID，FromUserName 是公众号",
+                "文本消息：回复的收发双方没有对调",
+                "把收发双方对调：回复里的 ToUserName 填用户的 OpenID，FromUserName 填公众号的原始 ID",
             ],
         },
     ),
@@ -1325,7 +1325,7 @@ const WRONG_REPLIES: &[(Answer, Told)] = &[
             ],
             chinese: [
                 "文本消息：回复没有 Content",
-                "没有话说就回复 success：微信不接受空的 Content",
+                "没有内容要回时，就返回 success：微信不接受空的 Content",
             ],
         },
     ),
@@ -1461,7 +1461,7 @@ fn a_secure_server_that_takes_bodies_without_encryption() {
             "refuse a body without Encrypt and msg_signature: otherwise the encryption protects nothing",
         ],
         chinese: [
-            "未加密的消息：回复了“你好 daoxiao”",
+            "未加密的消息：本该拒绝，却回复了“你好 daoxiao”",
             "没有 Encrypt 和 msg_signature 的请求一律拒绝：否则加密形同虚设",
         ],
     }
@@ -1546,7 +1546,7 @@ const WRONG_ANSWERS: &[(Answer, Told)] = &[
                 "check the signature of every POST too: for now, anyone can write in a user's name",
             ],
             chinese: [
-                "伪造的消息：回复了“你好 daoxiao”",
+                "伪造的消息：本该拒绝，却回复了“你好 daoxiao”",
                 "每个 POST 请求也要校验签名：现在谁都可以冒用别人的名义发消息",
             ],
         },
@@ -1598,7 +1598,7 @@ fn each_fault_of_a_certificate() {
                 ],
                 chinese: [
                     "路径：证书是自签名的，或者证书链不完整",
-                    "换用正规机构签发的证书，并配上完整的证书链（fullchain.pem），或者改用 80 端口的 http",
+                    "换用受信任的证书机构签发的证书，并配上完整的证书链（fullchain.pem），或者改用 80 端口的 http",
                 ],
             },
         ),
@@ -1643,7 +1643,7 @@ fn a_name_that_leads_to_this_machine() {
             "point the name's A record at the server's public address, or use a tunnel",
         ],
         chinese: [
-            "域名：127.1 指向 127.0.0.1，微信访问不到（平台的错误码是 -107）",
+            "地址：127.1 指向 127.0.0.1，微信访问不到（平台的错误码是 -107）",
             "把域名的 A 记录指向服务器的公网地址，或者使用内网穿透",
         ],
     }
@@ -1671,7 +1671,7 @@ fn a_host_with_ipv6_only() {
         ),
         (
             "zh",
-            "✗ 域名：[::] 只有 IPv6 地址，微信不访问（平台的错误码是 -107）",
+            "✗ 地址：[::] 只有 IPv6 地址，微信不访问（平台的错误码是 -107）",
             "先做这一步：给域名加一条 A 记录：微信只访问 IPv4。",
         ),
     ] {

@@ -442,8 +442,10 @@ fn a_browser_is_told_what_is_here_and_scripts_are_not() {
     );
     for words in [
         "这个地址供微信服务器访问",
-        "“服务器配置”",
+        "“服务器配置”（微信开发者平台上是“消息与事件推送”，测试号是“接口配置信息”）",
+        "必须是从公网能访问到的网址",
         "This is where WeChat calls",
+        "its address on the public internet",
     ] {
         assert!(page.text().contains(words), "{}", page.text());
     }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     fake::{Fake, answer, ok, reply},
-    support::{Bot, TOKEN, daoxiao, now},
+    support::{Bot, TOKEN, Temporary, daoxiao, now},
     tools::{Daemon, free_address},
 };
 
@@ -502,10 +502,17 @@ fn every_command_that_calls_a_bot_reads_its_url_from_the_environment() {
     }
 }
 
+/// Where the cursor stands when chat asks for a line.
+const PROMPT: &str = "> \r\x1b[2C\x1b[?2026l";
+
 /// Starts a talk at a terminal of its own and types each line when it is asked for one.
 fn at_terminal(arguments: &[&str], lines: &[&str]) -> (Option<i32>, String) {
+    at_terminal_after(PROMPT, daoxiao(arguments), lines)
+}
+
+/// Starts a command at a terminal of its own and types a line each time when this is shown.
+fn at_terminal_after(prompt: &str, mut command: Command, lines: &[&str]) -> (Option<i32>, String) {
     let terminal = openpty(None, None).unwrap();
-    let mut command = daoxiao(arguments);
     command.env("TERM", "xterm");
     for set in [Command::stdin, Command::stdout, Command::stderr] {
         set(&mut command, terminal.slave.try_clone().unwrap());
@@ -518,13 +525,51 @@ fn at_terminal(arguments: &[&str], lines: &[&str]) -> (Option<i32>, String) {
     // A terminal that nobody has open any more ends by an error.
     while let Ok(read @ 1..) = master.read(&mut some) {
         shown += &String::from_utf8_lossy(&some[..read]);
-        // Where the cursor stands when a line is asked for.
-        if shown.ends_with("> \r\x1b[2C\x1b[?2026l") {
+        if shown.ends_with(prompt) {
             let line = typed.next().expect("it asks for one more line");
             master.write_all(line.as_bytes()).unwrap();
         }
     }
     (child.wait().unwrap().code(), shown)
+}
+
+#[test]
+fn at_a_terminal_say_and_words_say_what_they_wait_for() {
+    let bot = Bot::start();
+    let url = format!("http://{}/wechat", bot.address);
+    let file = Temporary::write("at-terminal", "otherwise = \"嗯\"\n");
+    let say = ["say", "--url", &url];
+    let words = ["words", file.path()];
+    for (arguments, language, notice, said) in [
+        (
+            &say[..],
+            "en",
+            "Type the message, and end it with Ctrl-D.",
+            "海上\r\n",
+        ),
+        (&say, "zh", "请输入消息，按 Ctrl-D 结束。", "海上\r\n"),
+        (
+            &words,
+            "en",
+            "The file is right. Type a user's messages, one a line, and end with Ctrl-D.",
+            "嗯\totherwise\r\n",
+        ),
+        (
+            &words,
+            "zh",
+            "文件没有问题。请输入用户的话，每行一句，按 Ctrl-D 结束。",
+            "嗯\totherwise\r\n",
+        ),
+    ] {
+        let command = with_token(&[arguments, &["--lang", language]].concat());
+        let notice = format!("{notice}\r\n");
+        let (code, shown) = at_terminal_after(&notice, command, &["上海\n\x04"]);
+        assert_eq!(code, Some(0), "{shown}");
+        assert!(shown.starts_with(&notice), "{shown}");
+        // The terminal shows what is typed, too.
+        assert!(shown.contains("上海\r\n"), "{shown}");
+        assert!(shown.contains(said), "{shown}");
+    }
 }
 
 #[test]

@@ -82,8 +82,8 @@ fn every_worker_has_the_made_up_token_and_none_shows_it_again() {
     let mut command = daoxiao(&["--listen", "127.0.0.1:0", "--joke-source", "none"]);
     command.env("PATH", "/usr/bin:/bin");
     let bot = Bot::spawn(command);
-    let line = bot.wait_for_log("WECHAT_TOKEN=");
-    let token = line.strip_prefix("WECHAT_TOKEN=").unwrap().to_owned();
+    let line = bot.wait_for_log("Token: ");
+    let token = line.strip_prefix("Token: ").unwrap().to_owned();
     for replace in [Bot::reload, Bot::kill_worker] {
         replace(&bot);
         let target = signed_with(&token, "/wechat");

@@ -311,8 +311,8 @@ fn in_secure_mode_the_ciphertext_and_what_was_in_it_are_shown() {
         "<Content><![CDATA[密秘]]></Content>",
         "<MsgSignature>",
         "4 个字符串",
-        "= 请求里的 msg_signature",
-        "= 请求里的 signature",
+        "= 请求里的 msg_signature，签名正确",
+        "= 请求里的 signature，签名正确",
     ] {
         assert!(wire.contains(words), "no {words} in {wire}");
     }

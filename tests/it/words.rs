@@ -276,6 +276,28 @@ const WRONG: [(&str, &str); 9] = [
 ];
 
 #[test]
+fn what_is_wrong_with_a_file_is_said_in_chinese_too() {
+    for (number, (text, reason)) in [
+        (
+            "[[reply]]\nwords = [\"a\"]\nsays = \"b\"\n",
+            "第 3 行：没有 says 这一项，可用的有 words、exactly、say、do\n",
+        ),
+        (
+            "[[reply]]\nwords = [\"a\"\n",
+            "第 2 行：TOML 写得不对（unclosed array, expected `]`）\n",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let file = Temporary::write(&format!("wrong-in-chinese-{number}"), text);
+        let outcome = run(daoxiao(&["words", file.path(), "--lang", "zh"]), "");
+        let expected = format!("错误：{}：{reason}", file.path());
+        assert_eq!((outcome.code, outcome.err), (Some(2), expected));
+    }
+}
+
+#[test]
 fn a_wrong_file_is_refused_at_the_start_with_its_place() {
     let long = format!("help = \"{}\"\n", "长".repeat(683));
     let too_long = "line 1: the text has 2049 bytes; expected at most 2047, which WeChat takes";

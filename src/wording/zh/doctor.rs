@@ -9,7 +9,7 @@ use crate::{
 };
 
 chinese! { Check:
-    Self::Address => "域名";
+    Self::Address => "地址";
     Self::Connection => "连接";
     Self::Path => "路径";
     Self::Port => "端口";
@@ -28,17 +28,17 @@ chinese! { Check:
 }
 
 chinese! { Fine:
-    Self::Address(address) => "指向 {address}";
+    Self::Address(address) => "{address}";
     Self::Listens(host, port) => "{host} 的 {port} 端口连得上";
     Self::Answers(status) => "有响应，状态码 {status}";
     Self::Port(port) => "微信会访问 {port} 端口";
-    Self::TestPort(port) => "{port} 只能自己测试用，填给微信的 URL 必须用 80 或 443 端口";
+    Self::TestPort(port) => "{port} 端口只能自己测试用，填到公众平台的 URL 必须用 80 或 443 端口";
     Self::Echoed => "原样返回了 echostr";
     Self::NoWords => "收到了，没有回复";
     Self::Answered(text) => "回复了“{text}”";
     Self::AnsweredType(kind) => "回复了一条 {kind} 类型的消息";
-    Self::TurnedAway(status) => "没有放行，状态码 {status}";
-    Self::Ignored => "没有放行，也没有响应";
+    Self::TurnedAway(status) => "拒绝了，状态码 {status}";
+    Self::Ignored => "拒绝了，没有响应";
     Self::SameAnswer => "重发同一条消息，得到同样的回复";
     Self::ClocksAgree => "服务器与本机一致";
     Self::NoClock => "服务器没有给出时间";
@@ -48,7 +48,7 @@ chinese! { Warning:
     Self::CannotTell => "服务器不回复文本消息，看不出它是否校验签名";
     Self::Replayable => "一天前签名的请求仍然有效：谁截获了一个请求，谁就能一直用下去";
     Self::ClocksApart(seconds) => "服务器与本机相差 {seconds} 秒";
-    Self::ProxyAddress(ip) => "{ip} 是本机代理软件给的假地址，看不到微信解析到的：请关掉代理再运行一次";
+    Self::ProxyAddress(ip) => "{ip} 是本机代理软件给的假地址，看不到微信会解析到哪里：请关掉代理软件再运行一次";
     Self::CalledPage => "回复的 Content-Type 是 text/html，建议改成 application/xml";
 }
 
@@ -82,19 +82,19 @@ chinese! { Fault:
     Self::EchoInWhitespace => "echostr 前后有空白";
     Self::EchoAmid(text) => "echostr 前后有别的内容：“{text}”";
     Self::Chunks10 => "响应是分块传输的，而 HTTP/1.0 没有分块传输";
-    Self::KeptOpen10 => "响应之后没有断开连接，而 HTTP/1.0 的响应以断开为结束";
+    Self::KeptOpen10 => "响应之后没有断开连接，而 HTTP/1.0 要靠断开连接来表示响应结束";
     Self::Refused10(status, said) => "拒绝了 HTTP/1.0 请求，状态码 {status}：{said}";
     Self::AnyToken => "Token 不对也能通过验证";
     Self::Unreadable(error) => "{}", error.chinese();
     Self::ReplyInPage => "回复外面套了网页（text/html）";
     Self::NotEncrypted => "回复没有加密";
-    Self::NamesNotSwapped => "回复的收发双方不对";
+    Self::NamesNotSwapped => "回复的收发双方没有对调";
     Self::Milliseconds => "CreateTime 用的是毫秒";
     Self::WrongTime(text) => "CreateTime 是“{text}”，不是当前时间";
     Self::NoMsgType => "回复没有 MsgType";
     Self::NoContent => "回复没有 Content";
     Self::LongContent(bytes) => "Content 有 {bytes} 字节";
-    Self::Forged(text) | Self::Replayed(text) | Self::PlainBody(text) => "回复了“{text}”";
+    Self::Forged(text) | Self::Replayed(text) | Self::PlainBody(text) => "本该拒绝，却回复了“{text}”";
     Self::RepeatLost => "重发同一条消息，没有得到回复";
     Self::RepeatDiffers => "重发同一条消息，得到了不同的回复";
     Self::ClocksApart(seconds) => "服务器与本机相差 {seconds} 秒";
@@ -107,12 +107,12 @@ chinese! { Fix<'_>, 0:
     Fault::Dropped(_, port) => "在服务器的防火墙和云服务商的安全组里放行 {port} 端口";
     Fault::NoAnswer(PostError::UnknownHost(_)) => "改正 URL 里的域名，或者域名的 DNS 记录";
     Fault::NoAnswer(PostError::Refused { .. }) => "在那台机器上启动机器人，或者改正 URL 里的端口";
-    Fault::NoAnswer(PostError::TooSlow) => "看看服务器是不是在运行（systemctl status daoxiao），是什么拖慢了它：微信只等 5 秒";
-    Fault::NoAnswer(PostError::UntrustedCertificate) => "换用正规机构签发的证书，并配上完整的证书链（fullchain.pem），或者改用 80 端口的 http";
+    Fault::NoAnswer(PostError::TooSlow) => "看看服务器是不是在运行（systemctl status 'daoxiao*'），是什么拖慢了它：微信只等 5 秒";
+    Fault::NoAnswer(PostError::UntrustedCertificate) => "换用受信任的证书机构签发的证书，并配上完整的证书链（fullchain.pem），或者改用 80 端口的 http";
     Fault::NoAnswer(PostError::ExpiredCertificate) => "更新证书，并设好自动续期（certbot renew）";
     Fault::NoAnswer(PostError::OtherCertificate) => "换用这个域名的证书，或者把 URL 改成证书上的域名";
     Fault::NoAnswer(PostError::Tls(_)) => "改正服务器的 TLS 配置，或者改用 80 端口的 http";
-    Fault::NoAnswer(PostError::NotTls) => "把 URL 改成 http://，或者在机器人前面加上 TLS（nginx 或内网穿透）";
+    Fault::NoAnswer(PostError::NotTls) => "把 URL 改成 http://，或者在机器人前面配上 https（Caddy、nginx 或内网穿透）";
     Fault::NoAnswer(PostError::Broken(_)) => "检查两边之间的网络，看是什么切断了连接";
     Fault::NoAnswer(PostError::NotHttp) => "查一查是什么程序在监听这个端口";
     Fault::RedirectToSlash(..) => "URL 末尾也写上斜杠：微信不跟随跳转";
@@ -121,7 +121,7 @@ chinese! { Fix<'_>, 0:
     Fault::RedirectNowhere(_) => "用状态码 200 响应：微信不跟随跳转";
     Fault::EmptyRefusal(_) => "让反向代理用普通的 HTTP/1.1 转发，不要加 PROXY protocol；没有反向代理，就查看服务器的日志";
     Fault::WantsHttps(_) => "把 URL 改成 https://";
-    Fault::WantsPassword(_) => "这个路径不要设密码：微信没有密码";
+    Fault::WantsPassword(_) => "这个路径不要设密码：微信不会输入密码";
     Fault::ProxyWithoutBot(_) => "启动反向代理后面的机器人，或者改正反向代理里填的地址";
     Fault::WebServer(_) => "让 Web 服务器或防火墙把这个域名和路径转给机器人，或者改正 URL";
     Fault::BrowsersOnly(_) => "让防火墙对这个路径一律放行：微信不是浏览器，它的 User-Agent 是 Mozilla/4.0";
@@ -152,14 +152,14 @@ chinese! { Fix<'_>, 0:
     Fault::RefusedMessage { status: 400..=499, has_key: false, .. } => "服务器若是安全模式，请在这里设置 WECHAT_ENCODING_AES_KEY 和 WECHAT_APPID；若不是，请查看服务器的日志";
     Fault::RefusedMessage { .. } | Fault::ServerFails(_) => "查看服务器的日志";
     Fault::NotEncrypted => "把回复加密：安全模式下微信只接受加密的回复";
-    Fault::NamesNotSwapped => "把两个名字对调：ToUserName 是发消息者的 OpenID，FromUserName 是公众号";
+    Fault::NamesNotSwapped => "把收发双方对调：回复里的 ToUserName 填用户的 OpenID，FromUserName 填公众号的原始 ID";
     Fault::Milliseconds => "CreateTime 要用秒：除以 1000";
     Fault::WrongTime(_) => "CreateTime 要用 Unix 时间戳，单位是秒";
     Fault::NoMsgType => "给回复加上 MsgType，例如 text";
-    Fault::NoContent => "没有话说就回复 success：微信不接受空的 Content";
+    Fault::NoContent => "没有内容要回时，就返回 success：微信不接受空的 Content";
     Fault::LongContent(_) => "把 Content 截到 2047 字节以内：太长的微信不接受";
     Fault::Forged(_) => "每个 POST 请求也要校验签名：现在谁都可以冒用别人的名义发消息";
-    Fault::Replayed(_) => "timestamp 与现在相差几分钟以上的请求一律拒绝：否则谁截获了一个请求，谁就能一直用下去";
+    Fault::Replayed(_) => "timestamp 与当前时间相差超过几分钟的请求一律拒绝：否则谁截获了一个请求，谁就能一直用下去";
     Fault::PlainBody(_) => "没有 Encrypt 和 msg_signature 的请求一律拒绝：否则加密形同虚设";
     Fault::RepeatLost => "遇到重复的 MsgId，把第一次的回复再给一遍：微信重发，就是因为没有收到第一次的";
     Fault::RepeatDiffers => "按 FromUserName 和 MsgId 把回复保留一分钟，重发时给同一个回复";
@@ -172,7 +172,7 @@ chinese! { Ending:
     Self::Well => "一切正常，可以把这个 URL 填到公众平台了。";
     Self::WellFromHere => "从这里看一切正常。微信要从公网访问，请用公网地址再运行一次 doctor。";
     Self::WellForTest => "用来测试没有问题；要接入微信，请改用 80 或 443 端口。";
-    Self::PlatformProbe => "只有微信那边才看得到的问题，用微信开发者平台的“网络检测”和“消息推送调试”来查。";
+    Self::PlatformProbe => "若仍不通，再用微信开发者平台的“网络检测”和“消息推送调试”来查只有微信那边才看得到的问题。";
 }
 
 impl Say for Line {

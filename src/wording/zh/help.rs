@@ -28,7 +28,7 @@ pub(crate) fn argument(command: &str, id: &str) -> Option<&'static str> {
         ("serve", "listen") => "监听的端口，或地址和端口；端口 0 表示自动选一个空闲端口",
         ("serve", "path") => "微信请求的路径；多个路径可重复这个参数，或用逗号隔开",
         ("serve", "trust_proxy") => {
-            "日志里的对方地址改从 X-Forwarded-For 读取；前面有反向代理，而且它会设置这个请求头，才能打开"
+            "日志里的对方地址改从 X-Forwarded-For 读取；只有前面的反向代理会设置这个请求头时，才能打开"
         }
         ("serve", "max_connections") => "最多同时保持多少个连接",
         ("serve", "max_memory") => "内存上限（MiB），快到时就换一个新的工作进程",
@@ -50,7 +50,7 @@ pub(crate) fn argument(command: &str, id: &str) -> Option<&'static str> {
         ("doctor", "quiet") => "只打印有问题的",
         ("joke", "all") => "抓取所有来源，打印全部笑话，而不是抓到笑话就停",
         ("joke", "count") => "随机打印几条；用了 --all 则是每个来源几条；默认 1",
-        ("words", "file") => "文件，跟 --words 用的一样",
+        ("words", "file") => "你自己的回复文件，跟 --words 用的是同一个",
         ("completions", "shell") => "哪种 shell：bash、elvish、fish、powershell 或 zsh",
         _ => return shared(id),
     })
@@ -67,7 +67,7 @@ fn shared(id: &str) -> Option<&'static str> {
         }
         "quiet" => "只记需要你处理的日志，与 --log warn 相同",
         "max_age" => {
-            "请求的时间戳与现在最多相差几秒；0 表示不限。它管不到的，见 docs/zh/settings.md"
+            "请求的时间戳与现在最多相差几秒；0 表示不检查。它防不住的情况，见 docs/zh/settings.md"
         }
         "words" => "你自己的回复文件（TOML）：收到什么，回什么，见 docs/zh/words.md",
         "joke_source" => {
@@ -81,10 +81,10 @@ fn shared(id: &str) -> Option<&'static str> {
             "选出每条笑话的 CSS 选择器；JSON 接口则写路径，例如 data.list；纯文本和订阅源不用写"
         }
         "joke_title" => "一条笑话里标题的选择器",
-        "joke_content" => "一条笑话里正文的选择器；几个之间用逗号隔开",
-        "joke_charset" => "那个网页的编码，仅在网页自己声明错了的时候需要",
+        "joke_content" => "一条笑话里正文的选择器；多个之间用逗号隔开",
+        "joke_charset" => "--joke-url 网页的编码；网页自己的声明有误时才需要",
         "joke_skip" => "含有这个词的笑话不要；可重复这个参数，或用逗号隔开",
-        "jokes" => "你自己的笑话文件，两条之间一行 % 或一个空行；讲的笑话里三条有一条是你的",
+        "jokes" => "你自己的笑话文件，两条之间一行 % 或一个空行；每讲三条，有一条是你的",
         "joke_budget" => "要笑话的人最多等几毫秒",
         "joke_ttl" => "抓来的笑话保留几秒，之后再抓新的",
         _ => return None,
@@ -125,14 +125,14 @@ const SERVE: &str = "\
 例：WECHAT_TOKEN=mysecrettoken daoxiao --listen 0.0.0.0:80";
 
 const CHAT: &str = "\
-每一行作为一条微信消息发给机器人，回复打印出来；没有回复时显示（没有回复）。
-在终端里可以编辑这一行，方向键找回前面输入过的；输入 quit、“退出”或按 Ctrl-D 结束。
+每一行作为一条微信消息发给机器人，回复打印出来；没有回复时显示“（没有回复）”。
+在终端里可以编辑这一行，用方向键找回以前输入过的内容；输入 quit、“退出”或按 Ctrl-D 结束。
 也可以用管道输入。哪一行被拒绝或发不到，就在标准错误上说明原因，聊天继续，最后退出码为 1。
 日志只显示错误，除非用 --log 另行指定。用 --url 时，WECHAT_TOKEN 要设成那个机器人的
 Token（有密钥和 AppID 的也要设）。
 
 用 --web 时聊天显示成网页，只有本机能打开；想在手机上打开，就用 --listen 0.0.0.0:8081，
-再把打印出来的网址里的 0.0.0.0 换成本机的地址。
+再把打印出来的网址里的 0.0.0.0 换成本机在局域网里的 IP。
 
 例：daoxiao chat
     daoxiao chat --web
@@ -140,20 +140,21 @@ Token（有密钥和 AppID 的也要设）。
     WECHAT_TOKEN=mysecrettoken daoxiao chat --url http://127.0.0.1:8080/wechat";
 
 const SAY: &str = "\
-不写 TEXT，或写 -，则从标准输入读消息。
+不写消息（TEXT），或写 -，则从标准输入读，在终端里按 Ctrl-D 结束。
 WECHAT_TOKEN 是机器人的 Token；设了 WECHAT_ENCODING_AES_KEY 和 WECHAT_APPID，
 消息就会加密，跟安全模式下的微信一样。
 退出码：0 有回复，1 被拒绝或连不上，2 用法不对，3 收到了但没有回复，此时标准输出没有内容。
---json 的字段见 docs/json.md。
+--json 的字段见 docs/zh/json.md。
 
 例：WECHAT_TOKEN=mysecrettoken daoxiao say 你好
     date | WECHAT_TOKEN=mysecrettoken daoxiao say
     WECHAT_TOKEN=mysecrettoken daoxiao say --event CLICK --key 笑话";
 
 const WORDS: &str = "\
-从标准输入读用户发来的话，一行一句，每句打印一行：机器人的回复，一个制表符，用的是哪条规则。
-规则是第几条 reply（reply）和它在文件的第几行（line），或者 joke_words、help_words、no_words、
-banned、otherwise 这几项设置，再要一个笑话则是 another joke。语音和菜单点击不在这里试。
+从标准输入读用户发来的话，一行一句（在终端里按 Ctrl-D 结束），每句打印一行：机器人的回复，
+一个制表符，用的是哪条规则。规则有几种：reply 1, line 5 是第 1 条 [[reply]]，在文件的第 5 行；
+joke_words、help_words、no_words、banned、otherwise 是那一项设置；another joke 是用户再要一个
+笑话。语音和菜单点击不在这里试。
 退出码：0 文件没有问题，2 有问题，错误里说明是哪一行。
 
 例：echo 几点开门 | daoxiao words words.toml";
@@ -166,8 +167,9 @@ WECHAT_TOKEN 是机器人的 Token。签名几分钟内有效
 
 const DOCTOR: &str = "\
 WECHAT_TOKEN 是公众平台表单里填的 Token；安全模式的公众号还要设 WECHAT_ENCODING_AES_KEY
-和 WECHAT_APPID。每项检查一行，✓ 或 ✗，最后告诉你先做什么。不只是 daoxiao，任何服务器都能查。
-退出码：0 一切正常，1 有问题要改，2 用法不对。--json 的字段见 docs/json.md。
+和 WECHAT_APPID。每项检查一行，✓ 或 ✗，最后告诉你先做什么。任何公众号服务器都能查，
+不限于 daoxiao。
+退出码：0 一切正常，1 有问题要改，2 用法不对。--json 的字段见 docs/zh/json.md。
 
 例：WECHAT_TOKEN=mysecrettoken daoxiao doctor http://bot.example.com/wechat";
 
@@ -175,15 +177,16 @@ const JOKE: &str = "\
 笑话打印在标准输出，两条之间一行 %，可以直接作为 --jokes 的文件；来源、识别成了什么格式、
 舍去几条、为什么舍去，打印在标准错误。--jokes 文件 --joke-source none 打印文件里的笑话。
 
-纯文本、订阅源和常见的 JSON 不需要选择器。HTML 和 XML 的选择器像 CSS 那样选元素，
-每一段中间没有空格：标签名（或 *）、.class、#id、[attr]、[attr=value]、[attr^=开头]、[attr*=中间]；含有 ] 的值要加引号；
-两个选择器之间用逗号。
+纯文本、订阅源和常见的 JSON 不需要选择器。HTML 和 XML 的选择器像 CSS 那样选元素。
+选择器的每一段由这些组成，段内不写空格：标签名（或 *）、.class、#id、[attr]、[attr=值]、
+[attr^=开头]、[attr*=一部分]；含有 ] 的值要加引号。两个选择器之间用逗号。
   dl.joke dd      class 是 joke 的 dl 里面任意一层的 dd
-  dl.joke > dd    它的直接下一层的 dd
+  dl.joke > dd    class 是 joke 的 dl 直接下一层的 dd
   > dd            用于标题或正文：一条笑话的直接下一层
-JSON 里是路径，例如 data.list，一条笑话里面则是 content；几个字段分行拼起来，例如 setup,punchline。
+JSON 不用选择器，用路径：--joke-item 写 data.list，--joke-content 写它里面的路径，例如 content；
+写几个字段就分行拼起来，例如 setup,punchline。
 不写 --joke-content，则标题以外的全部文字都算笑话。
---joke-link 跟着网页上的一个链接过去，那里的笑话由 --joke-content 选出。
+--joke-link 选出网页上的链接，程序打开其中一个，再用 --joke-content 选出那里的笑话。
 URL 里的 {1-50} 代表 1 到 50 之间的一个数（{01-50} 是两位数），每次抓取都换一个。
 只有抓来的笑话是乱码时才需要 --joke-charset。URL 里有密钥的，最好设 DAOXIAO_JOKE_URL：
 同一台机器上的其他人能看到命令行。
@@ -195,8 +198,8 @@ URL 里的 {1-50} 代表 1 到 50 之间的一个数（{01-50} 是两位数）�
 const CGI: &str = "\
 Web 服务器每收到一个请求就运行它一次，路径由 Web 服务器决定。请求写在环境变量
 REQUEST_METHOD、QUERY_STRING、CONTENT_LENGTH 里，请求体在标准输入；
-回答写到标准输出，日志写到标准错误。必须设 WECHAT_TOKEN（有密钥和 AppID 的也要设）。
-每个请求都重新启动一次，所以什么也不记得：每次要笑话都现抓，微信重发的消息重新回答。
+响应写到标准输出，日志写到标准错误。必须设 WECHAT_TOKEN（有密钥和 AppID 的也要设）。
+每个请求都重新启动一次，所以什么也不保留：每次要笑话都现抓，微信重发的消息重新回复。
 
 例，放在 cgi-bin 里的脚本：
   #!/bin/sh

@@ -17,7 +17,7 @@ use crate::{
 const MAX_SHOWN: usize = 200;
 
 chinese! { JokeError:
-    Self::NoSource => "没有笑话：没有可用的来源";
+    Self::NoSource => "没有笑话：没有来源，也没有 --jokes 文件";
     Self::NoJoke => "没有笑话：各个来源的情况见上面";
 }
 
@@ -52,8 +52,8 @@ chinese! { CharsetReason:
     Self::Header => "按 Content-Type";
     Self::Page => "按网页自己的声明";
     Self::Default => "默认";
-    Self::IsUtf8 => "内容就是它，声明不对";
-    Self::Fits => "内容符合它，不符合声明";
+    Self::IsUtf8 => "内容是这种编码，与声明不符";
+    Self::Fits => "内容符合这种编码，不符合声明";
 }
 
 chinese! { JokeArgsError:
@@ -68,8 +68,8 @@ chinese! { JokeArgsError:
 chinese! { SourceError:
     Self::Fetch(error) => "{}", error.chinese();
     Self::Page(error) => "{}", error.chinese();
-    Self::ForeignLinks => "选中的链接都不通向同一个网站的其他网页";
-    Self::Panic => "daoxiao 程序有 bug，读不了它的网页";
+    Self::ForeignLinks => "选中的链接都不指向本站的其他网页";
+    Self::Panic => "daoxiao 出错了（程序的 bug），读不了这个网页";
     Self::NoThread => "没有可用的线程来抓取";
 }
 
@@ -94,7 +94,7 @@ chinese! { PageError:
     Self::TooLarge => "网页太大";
     Self::Type(kind) => "网页的类型是 {kind}，里面不会有笑话";
     Self::NoSelector(format) => "网页是 {}，需要用 --joke-item 选出每条笑话，例如 li.joke", format.replace("XML, and no feed", "XML，但不是订阅源");
-    Self::NoContentSelector => "链接通向的网页是 HTML，需要用 --joke-content 选出笑话";
+    Self::NoContentSelector => "链接指向的网页是 HTML，需要用 --joke-content 选出笑话";
     Self::NoMarkup => "网页是纯文本，没有元素可选；纯文本不需要选择器";
     Self::BrokenJson(error) => "网页像是 JSON，但读不了：{error}";
     Self::BrokenXml(error) => "网页是 XML，但读不了：{error}";
@@ -128,9 +128,9 @@ chinese! { Reason:
     Self::Long => "太长、放不进一条回复的";
     Self::Lines => "行数太多的";
     Self::Cut => "网站没有给全的";
-    Self::OnlyLink => "只有一个链接的（可用 --joke-link 跟过去）";
+    Self::OnlyLink => "只有一个链接的（可用 --joke-link 打开它）";
     Self::Skipped => "含有要跳过的词的";
-    Self::Banned => "含有禁用的词的";
+    Self::Banned => "含有违禁词的";
     Self::Link => "含有链接的";
     Self::Markup => "还留着标签的";
     Self::Garbled => "有乱码的（编码对吗？）";
@@ -150,8 +150,8 @@ impl Say for SelectorError {
     fn chinese(&self) -> String {
         let Self { at, mistake } = self;
         format!(
-            "第 {at} 个字符：{}；选择器由标签名、*、.class、#id、[attr]、[attr=value]、[attr^=value]、\
-             [attr*=value] 组成，中间用空格（里面任意一层）或 >（直接的下一层）连接",
+            "第 {at} 个字符：{}；选择器由标签名、*、.class、#id、[attr]、[attr=值]、[attr^=开头]、\
+             [attr*=一部分] 组成，中间用空格（里面任意一层）或 >（直接的下一层）连接",
             mistake.chinese()
         )
     }
