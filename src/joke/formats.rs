@@ -39,13 +39,17 @@ const MAX_PAGE_BYTES: usize = 1 << 20;
 /// Characters of an error at most; a longer text is a joke.
 const MAX_ERROR_CHARACTERS: usize = 60;
 
+/// Bytes at most of an answer with an error status that is searched for a message.
+const MAX_ERROR_BYTES: usize = 1 << 14;
+
 /// Parts of errors that APIs send as if they were jokes; the English ones are their beginnings.
 const ERRORS: &str = "\
     过于频繁 请稍后再试 请稍后重试 参数错误 参数不能为空 密钥错误 密钥无效 接口维护 接口不存在 \
     接口已 次数已用完 次数不足 余额不足 系统繁忙 服务器繁忙 服务器错误 请求失败 非法请求";
 const ENGLISH_ERRORS: &str = "\
-    too many requests|rate limit|api rate limit|invalid api|invalid key|unauthorized|forbidden|\
-    access denied|bad request|internal server error|service unavailable|404 ";
+    too many requests|rate limit exceeded|api rate limit exceeded|invalid api key|invalid key|\
+    unauthorized|forbidden|403 forbidden|access denied|bad request|internal server error|\
+    service unavailable|404 not found";
 
 /// Characters of an API's message that an error shows at most.
 const MAX_SHOWN: usize = 200;
@@ -68,6 +72,9 @@ pub struct Page {
 impl Page {
     /// Returns the message of an API, if the page is JSON with one.
     pub(super) fn api_message(&self) -> Option<String> {
+        if self.body.len() > MAX_ERROR_BYTES {
+            return None;
+        }
         let text = charset::decode(&self.body, "", None).text;
         json::message(&json::parse(&text, false)?.ok()?)
     }
@@ -274,6 +281,7 @@ impl PageText {
         };
         let items: Vec<Item> = items.into_iter().map(read_again).collect();
         if let [Item { content, .. }] = items.as_slice()
+            && rules.content.is_none()
             && is_error(content)
         {
             return Err(PageError::ApiError(content.trim().to_owned()));
@@ -281,11 +289,11 @@ impl PageText {
         let is_block = items.len() == 1;
         let parts = |item: Item| match self.format {
             Format::Text => vec![item],
-            // With a content or link selector, the block may be one joke with empty lines.
-            Format::Html if is_block => {
-                text::parts(item, rules.content.is_none() && rules.link.is_none())
-            }
-            _ => text::counted(item),
+            Format::Html if is_block && rules.content.is_none() => text::parts(item),
+            Format::Html if is_block || rules.content.is_none() => text::numbered_parts(item),
+            _ if rules.content.is_none() => text::counted(item),
+            // With a content selector, the owner has said what a joke is.
+            _ => vec![item],
         };
         let items: Vec<Item> = items.into_iter().flat_map(parts).collect();
         gather(&items, unwanted)
@@ -309,11 +317,15 @@ fn is_error(text: &str) -> bool {
     let text = text.trim().to_lowercase();
     let is_short =
         characters(&text) <= MAX_ERROR_CHARACTERS && !text.contains(['\n', '“', '：', ':']);
-    is_short
-        && (ERRORS.split(' ').any(|error| text.contains(error))
-            || ENGLISH_ERRORS
-                .split('|')
-                .any(|error| text.starts_with(error)))
+    // Jokes speak of errors, too: `ATM说余额不足`, `Forbidden fruit is …`.
+    let is_story = text.contains(['我', '他', '她', '说', '问']);
+    let first = text.split(['，', ',', '。']).next().unwrap_or_default();
+    let mut english = ENGLISH_ERRORS.split('|');
+    let is_english = english.any(|error| {
+        let rest = text.strip_prefix(error);
+        rest.is_some_and(|rest| !rest.starts_with(|c: char| c == ' ' || c.is_alphanumeric()))
+    });
+    is_short && (is_english || !is_story && ERRORS.split(' ').any(|error| first.contains(error)))
 }
 
 /// Returns true for a media type without text to read, such as `image/png` or `text/css`.

@@ -2,6 +2,7 @@
 
 use std::{ops::RangeInclusive, str::FromStr};
 
+use percent_encoding::percent_decode_str;
 use thiserror::Error;
 use url::{ParseError, Url};
 
@@ -95,9 +96,13 @@ pub(crate) fn shown(url: &str) -> String {
 pub(super) fn without_secrets(text: &str, url: &str) -> String {
     let secrets = secrets(url).into_iter();
     let secrets = secrets.flat_map(|[_, secret, _]| secret.split(':'));
+    let hide = |text: String, secret: &str| {
+        let decoded = percent_decode_str(secret).decode_utf8_lossy();
+        text.replace(secret, HIDDEN).replace(&*decoded, HIDDEN)
+    };
     secrets
         .filter(|secret| secret.len() >= MIN_SECRET_BYTES)
-        .fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN))
+        .fold(text.to_owned(), hide)
 }
 
 /// Finds the secrets in a URL, each with the sign before and after it: user and password, the
@@ -115,15 +120,15 @@ fn secrets(url: &str) -> Vec<[&str; 3]> {
     let fields = url.split(['?', '&', '#']).skip(1);
     let values = fields.filter_map(|field| field.split_once('='));
     let named = values.filter(|(name, value)| is_secret(name) && !value.is_empty());
-    let parts = address.split(|c: char| !c.is_ascii_alphanumeric());
+    let is_sign = |c: char| !c.is_ascii_alphanumeric();
+    let uuids = address.split(|c| is_sign(c) && c != '-');
+    let parts = uuids
+        .filter(|part| is_uuid(part))
+        .chain(address.split(is_sign).filter(|part| looks_like_key(part)));
     user.into_iter()
         .map(|(user, _)| ["", user, "@"])
         .chain(named.map(|(_, value)| ["=", value, ""]))
-        .chain(
-            parts
-                .filter(|part| looks_like_key(part))
-                .map(|key| ["", key, ""]),
-        )
+        .chain(parts.map(|key| ["", key, ""]))
         .collect()
 }
 
@@ -136,6 +141,14 @@ fn is_secret(name: &str) -> bool {
 fn looks_like_key(part: &str) -> bool {
     let has = |wanted: fn(&u8) -> bool| part.bytes().any(|byte| wanted(&byte));
     part.len() >= MIN_KEY_BYTES && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)
+}
+
+fn is_uuid(part: &str) -> bool {
+    let lengths = part.split('-').map(str::len);
+    lengths.eq([8, 4, 4, 4, 12])
+        && part
+            .bytes()
+            .all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
 /// Returns the URLs of links, relative to `base`, that lead to other pages of the page's host.
@@ -246,6 +259,8 @@ mod tests {
             without_secrets("abcd of user hunter2 is wrong, 12345, 1", url),
             "*** of *** *** is wrong, 12345, 1"
         );
+        let url = "http://x.cn/?key=ab%2Bcd";
+        assert_eq!(without_secrets("ab+cd, ab%2Bcd", url), "***, ***");
     }
 
     #[test]

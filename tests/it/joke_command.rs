@@ -256,6 +256,14 @@ fn a_file_of_jokes_is_read_as_it_is_written() {
             "1、电梯坏了，我走楼梯上班。\n2、医生说要多喝水，我去海边了。\n",
             "电梯坏了，我走楼梯上班。\n%\n医生说要多喝水，我去海边了。\n",
         ),
+        (
+            "2 guys walk into a bar.\n\nWhy did the chicken cross the road?\n\n3 men go fishing.",
+            "2 guys walk into a bar.\n%\nWhy did the chicken cross the road?\n%\n3 men go fishing.\n",
+        ),
+        (
+            "1、我爱你一生一世。\n2、我明天就戒烟了。\n\n医生说要多喝水，\n我去海边了。",
+            "1、我爱你一生一世。\n2、我明天就戒烟了。\n%\n医生说要多喝水，\n我去海边了。\n",
+        ),
     ] {
         let file = Temporary::write("jokes-as-written", text);
         let output = joke(&["--jokes", file.path(), "--joke-source", "none"]);

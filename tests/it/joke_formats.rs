@@ -561,6 +561,13 @@ fn keys_and_passwords_in_a_url_are_shown_nowhere() {
     }
     let printed = joke(&site.url("/v1/0123456789abcdef/list"), &[]);
     assert!(printed.said.contains("/v1/***/list: "), "{}", printed.said);
+    let uuid = "/v1/123e4567-e89b-12d3-a456-426614174000/how-to-tell-jokes-in-2024-and-later";
+    let printed = joke(&site.url(uuid), &[]);
+    let shown = "/v1/***/how-to-tell-jokes-in-2024-and-later: ";
+    assert!(printed.said.contains(shown), "{}", printed.said);
+    let printed = joke(&site.url("/list?key=hunter%32"), &[]);
+    let said = ": the answer is an error: wrong key: ***\n";
+    assert!(printed.said.contains(said), "{}", printed.said);
     let mut command = daoxiao(&["joke"]);
     command
         .env("DAOXIAO_JOKE_URL", with_user)
@@ -687,6 +694,15 @@ fn what_an_api_says_with_a_bad_status_is_told() {
     });
     let printed = joke(&site.url("/"), &[]);
     let said = ": the site answered with status 429: You have exceeded the rate limit\n";
+    assert!(printed.said.contains(said), "{}", printed.said);
+    // 4 MiB of JSON would take hundreds of MiB to look through.
+    let body = format!(
+        "{{\"message\":\"no\",\"x\":[{}0]}}",
+        "{\"\":0},".repeat(1 << 19)
+    );
+    let site = Site::start(move |_, stream| send(stream, "500 Error", body.as_bytes()));
+    let printed = joke(&site.url("/"), &[]);
+    let said = ": the site answered with status 500\n";
     assert!(printed.said.contains(said), "{}", printed.said);
 }
 

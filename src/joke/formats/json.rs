@@ -313,22 +313,27 @@ fn error(root: &Value) -> Option<String> {
     let says_error = match get(map, "error") {
         Some(Value::Bool(is_error)) => *is_error,
         Some(Value::String(error)) => !error.is_empty(),
-        Some(Value::Object(_)) => true,
+        Some(Value::Object(error)) => !error.is_empty(),
         _ => matches!(get(map, "errors"), Some(Value::Array(errors)) if !errors.is_empty()),
     };
     let status = ["status", "code"].map(|key| get(map, key).and_then(Value::as_str));
     let mut status = status.into_iter().flatten().map(str::to_lowercase);
+    // A code that is not known means nothing if there are data.
+    let has_data = map.iter().any(|(key, value)| {
+        is_one_of(key, LIST_KEYS)
+            && match value {
+                Value::Array(values) => !values.is_empty(),
+                Value::Object(values) => !values.is_empty(),
+                _ => false,
+            }
+    });
+    let mut errors = ERROR_KEYS.split(' ').filter_map(number);
+    let mut codes = "code status statuscode".split(' ').filter_map(number);
     let is_error = says_error
         || [flag("success"), flag("ok"), flag("status")].contains(&Some(false))
         || status.any(|status| status.contains("err") || status.contains("fail"))
-        || ERROR_KEYS
-            .split(' ')
-            .filter_map(number)
-            .any(|code| code != 0)
-        || "code status statuscode"
-            .split(' ')
-            .filter_map(number)
-            .any(|code| !GOOD_CODES.contains(&code));
+        || !has_data
+            && (errors.any(|code| code != 0) || codes.any(|code| !GOOD_CODES.contains(&code)));
     is_error.then(|| message(root).unwrap_or_else(|| "no reason given".to_owned()))
 }
 

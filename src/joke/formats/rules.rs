@@ -26,10 +26,13 @@ const MAX_READINGS: usize = 3;
 const ASIDES: &str = "\
     上一篇 下一篇 上一条 下一条 标签 分类 栏目 来源 出处 发布 浏览 阅读 点击 人气";
 
-/// Texts that only advertising has in it.
+/// Beginnings of lines that are advertising.
 const ADVERTISING: &str = "\
-    关注公众号|关注微信公众号|公众号：|公众号:|扫码关注|更多笑话|更多段子|更多精彩|转载请注明|\
-    版权所有|qq群|appeared first on";
+    关注公众号 关注微信公众号 欢迎关注 公众号： 公众号: 微信公众号： 扫码关注 更多笑话 更多段子 更多精彩 \
+    转载请注明 版权所有";
+
+/// Digits of the number of a QQ group at least.
+const MIN_QQ_DIGITS: usize = 5;
 
 /// Characters of a line about a joke at most.
 const MAX_ASIDE_CHARACTERS: usize = 40;
@@ -171,13 +174,34 @@ fn is_aside(line: &str) -> bool {
     let about = ASIDES.split(' ').find_map(|word| line.strip_prefix(word));
     let value = about
         .map(|about| about.trim_start_matches(['时', '间', '日', '期', '于', '次', '数', '量']));
+    // Unlike `阅读3小时`.
+    let begin = [" ", "：", ":", "(", "（"];
+    let value = value.filter(|value| begin.iter().any(|begin| value.starts_with(begin)));
     let is_value = |c: char| "：:(（".contains(c) || c.is_ascii_digit();
-    let is_date = |c: char| c.is_ascii_digit() || "-/:.年月日 ".contains(c);
+    let is_sign = |c: char| "-/:.年月日 ".contains(c);
+    // Unlike `5201314`.
+    let is_date = line.chars().all(|c| c.is_ascii_digit() || is_sign(c))
+        && line.chars().filter(|c| is_sign(*c)).count() > 1;
     characters(&line) <= MAX_ASIDE_CHARACTERS
         && (value
             .is_some_and(|value| value.trim_start().starts_with(is_value) && !ends_sentence(value))
-            || characters(&line) > MIN_JOKE_CHARACTERS && line.chars().all(is_date)
-            || ADVERTISING.split('|').any(|word| line.contains(word)))
+            || characters(&line) > MIN_JOKE_CHARACTERS && is_date
+            || is_advertising(&line))
+}
+
+/// Returns true if all of a line is advertising: `更多笑话请关注…`, `QQ群：123456`, or what blogs add,
+/// but not `小明：都在QQ群里。`
+fn is_advertising(line: &str) -> bool {
+    let group = line.rsplit_once("qq群").map(|(_, group)| group);
+    let group = group.map(|group| group.trim_start_matches(['：', ':', '号', ' ']));
+    let begins = ADVERTISING
+        .split_whitespace()
+        .any(|word| line.starts_with(word));
+    begins && !ends_sentence(line)
+        || group.is_some_and(|group| {
+            group.len() >= MIN_QQ_DIGITS && group.bytes().all(|byte| byte.is_ascii_digit())
+        })
+        || line.starts_with("the post ") && line.contains(" appeared first on ")
 }
 
 /// Returns true if a line has JSON in it, or what scripts print of an array (`[0] => `).
@@ -236,9 +260,17 @@ pub(super) fn read_again(mut item: Item) -> Item {
 
 /// Undoes JSON's escapes in a text, such as `\n`; but `C:\new` is a path.
 fn unescaped(text: &str) -> Option<String> {
-    let is_escaped = ["\\n", "\\r", "\\u", "\\\"", "\\/"]
-        .iter()
-        .any(|escape| text.contains(escape));
+    // Unlike `\n` in a sentence about it, one that divides lines follows punctuation.
+    let mut breaks = text.match_indices("\\n");
+    let follows_sign = |(at, _): (usize, &str)| {
+        let before = text.get(..at).unwrap_or_default().trim_end();
+        !before.ends_with(char::is_alphanumeric)
+    };
+    let has_lines = text.contains("\\n") && breaks.all(follows_sign);
+    let is_escaped = has_lines
+        || ["\\r\\n", "\\u", "\\\"", "\\/"]
+            .iter()
+            .any(|escape| text.contains(escape));
     if !is_escaped || text.contains(":\\") {
         return None;
     }

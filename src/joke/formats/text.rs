@@ -1,8 +1,10 @@
 //! Jokes in plain text, and several jokes in one text of a page.
 
-use std::ops::RangeInclusive;
+use std::{collections::HashSet, ops::RangeInclusive};
 
-use super::item::{BREAK, HEADING, Item, MAX_LINES, MIN_JOKE_CHARACTERS, characters};
+use super::item::{
+    BREAK, HEADING, Item, MAX_LINES, MIN_JOKE_CHARACTERS, characters, ends_sentence,
+};
 use crate::joke::fortune::{fortune, is_divider};
 
 /// Characters of a title at most.
@@ -19,6 +21,15 @@ const MANY_LINES: usize = 8;
 
 /// Largest step between numbers that count up, of which some may be left out.
 const MAX_STEP: u32 = 3;
+
+/// Largest number with a colon, as in `1：`; larger ones are years and telephone numbers.
+const MAX_NUMBER_WITH_COLON: u32 = 99;
+
+/// Numbered parts from which on a text of an API or a feed is several jokes, and no joke with points.
+const MIN_PARTS: usize = 3;
+
+/// Beginnings of lines that continue a story.
+const CONTINUATIONS: [&str; 7] = ["他", "她", "它", "He ", "She ", "They ", "Then "];
 
 const SENTENCE_ENDS: [char; 9] = ['。', '！', '？', '!', '?', '.', '”', '"', '」'];
 
@@ -99,19 +110,32 @@ pub(super) fn own_jokes(text: &str) -> Vec<String> {
     }
 }
 
-/// Divides an item at numbers that count up. If it has a title, they are the points of one joke
-/// (`男人的优点`), unless the title announces jokes (`笑话三则`).
+/// Divides an item of an API or a feed at numbers that count up.
 pub(super) fn counted(item: Item) -> Vec<Item> {
-    let may_be_several = item.title.trim().is_empty() || is_title_of_jokes(&item.title);
-    match numbered(&filled_lines(&item.content)) {
-        Some(parts) if may_be_several => items_of(parts),
+    divided_by(item, |lines| {
+        numbered(lines).filter(|parts| parts.len() >= MIN_PARTS)
+    })
+}
+
+/// Divides one of the items of a page, or the one that the owner chose, at numbers that count up.
+pub(super) fn numbered_parts(item: Item) -> Vec<Item> {
+    divided_by(item, numbered)
+}
+
+fn divided_by(item: Item, divide: impl Fn(&[&str]) -> Option<Vec<String>>) -> Vec<Item> {
+    match divide(&filled_lines(&item.content)) {
+        Some(parts) if may_be_several(&item) => items_of(parts),
         _ => vec![item],
     }
 }
 
-/// Divides the only block of a page: at headings, else as [`divided`] does, else, unless a joke on
-/// this page may have paragraphs, at empty lines.
-pub(super) fn parts(block: Item, is_divided_by_empty_lines: bool) -> Vec<Item> {
+/// Returns false for an item with a title (`男人的优点`) that announces no jokes (`笑话三则`).
+fn may_be_several(item: &Item) -> bool {
+    item.title.trim().is_empty() || is_title_of_jokes(&item.title)
+}
+
+/// Divides the only block of a page: at headings, else as [`divided`] does, else at empty lines.
+pub(super) fn parts(block: Item) -> Vec<Item> {
     let headed: Vec<Item> = block
         .content
         .split(HEADING)
@@ -122,15 +146,16 @@ pub(super) fn parts(block: Item, is_divided_by_empty_lines: bool) -> Vec<Item> {
     if headed.len() > 1 && headed.iter().all(Item::has_text) {
         return headed;
     }
-    if let Some(parts) = divided(&filled_lines(&block.content)) {
-        return items_of(parts);
-    }
+    let block = match <[Item; 1]>::try_from(divided_by(block, divided)) {
+        Ok([block]) => block,
+        Err(parts) => return parts,
+    };
     let paragraphs = between_empty_lines(&block.content);
     let are_jokes = match paragraphs.as_slice() {
         [first, second] if is_question(&[first], &[second]) => false,
         all => all.len() > 1 && all.iter().all(|part| is_long_enough(part)),
     };
-    if are_jokes && is_divided_by_empty_lines {
+    if are_jokes && may_be_several(&block) {
         items_of(paragraphs)
     } else {
         vec![block]
@@ -164,22 +189,46 @@ fn filled_lines(text: &str) -> Vec<&str> {
 
 /// Splits lines at `%` or rows of symbols, else at numbers that count up, else at bullets.
 fn divided(lines: &[&str]) -> Option<Vec<String>> {
-    for divides in [is_divider, is_row] {
-        if lines.iter().any(|line| divides(line)) {
-            let blocks = lines
-                .split(|line| divides(line))
-                .map(|block| block.join("\n"));
-            return Some(blocks.filter(|block| !block.trim().is_empty()).collect());
-        }
-    }
-    numbered(lines).or_else(|| bulleted(lines))
+    let divides = if lines.iter().any(|line| is_divider(line)) {
+        is_divider
+    } else if rows_divide(lines) {
+        is_row
+    } else {
+        return numbered(lines).or_else(|| bulleted(lines));
+    };
+    let blocks = lines
+        .split(|line| divides(line))
+        .map(|block| block.join("\n"));
+    Some(blocks.filter(|block| !block.trim().is_empty()).collect())
 }
 
-/// Splits lines at numbers that count up, which are removed. A line of title may come before.
+/// Returns true if rows of symbols divide jokes and are no lines of one: the text begins with one
+/// of several, or all are only symbols, and either alike or each after a sentence.
+fn rows_divide(lines: &[&str]) -> bool {
+    let lines: Vec<&str> = lines
+        .iter()
+        .copied()
+        .filter(|line| !line.is_empty())
+        .collect();
+    let rows: Vec<&&str> = lines.iter().filter(|line| is_row(line)).collect();
+    let mut pairs = lines.iter().zip(lines.iter().skip(1));
+    let follows_sentence = pairs.all(|(line, next)| !is_row(next) || ends_sentence(line));
+    let are_plain = !rows.iter().any(|row| row.contains(char::is_alphanumeric));
+    let are_alike = rows.len() > 1 && rows.windows(2).all(|pair| pair.first() == pair.last());
+    let leads_over = |line: &&str| line.ends_with(['：', ':']);
+    rows.len() > 1 && lines.first().is_some_and(|line| is_row(line))
+        || !rows.is_empty()
+            && are_plain
+            && (follows_sentence || are_alike && !lines.iter().any(leads_over))
+}
+
+/// Splits lines at numbers that count up, which are removed. A title of jokes may come before, and
+/// behind empty lines only the next number.
 fn numbered(lines: &[&str]) -> Option<Vec<String>> {
     let mut parts: Vec<String> = Vec::new();
     let mut last = None;
     let mut before = Vec::new();
+    let mut is_after_empty_line = false;
     for line in lines.iter().flat_map(|line| at_numbers(line)) {
         let is_next = |(number, _): &(u32, &str)| {
             let step = |last| number.checked_sub(last).unwrap_or_default();
@@ -190,15 +239,19 @@ fn numbered(lines: &[&str]) -> Option<Vec<String>> {
             parts.push(rest.to_owned());
             last = Some(number);
         } else if let Some(part) = parts.last_mut() {
+            if is_after_empty_line && !line.is_empty() {
+                return None;
+            }
             part.extend(["\n", line]);
         } else if !line.is_empty() {
             before.push(line);
         }
+        is_after_empty_line = line.is_empty();
     }
     let is_headed = match before.as_slice() {
         [] => true,
-        // "I have three rules:" is no title.
-        [title] => is_title(&[title]) || is_title_of_jokes(title),
+        // Unlike `男人的三大谎言`, whose points are one joke.
+        [title] => is_title_of_jokes(title),
         _ => false,
     };
     let jokes = parts.iter().filter(|part| is_long_enough(part)).count();
@@ -249,14 +302,15 @@ fn number(line: &str) -> Option<(u32, &str)> {
     let counted = inside.strip_prefix('第');
     let (number, rest) = numeral(name.or(counted).unwrap_or(inside).trim_start())?;
     let rest = match counted {
-        Some(_) => rest.strip_prefix(['则', '則', '条', '條', '个', '個', '篇'])?,
+        Some(_) => rest.strip_prefix(['则', '則', '篇'])?,
         None => rest,
     };
     let mark = rest.chars().next()?;
     let rest = rest.get(mark.len_utf8()..)?;
     let is_mark = match mark {
         ')' | '）' | ']' | '】' | '\u{20e3}' => true,
-        '、' | '.' | '．' | ':' | '：' => inside.len() == line.len(),
+        '、' | '.' | '．' => inside.len() == line.len(),
+        ':' | '：' => inside.len() == line.len() && number <= MAX_NUMBER_WITH_COLON,
         // Not in `1, 2 and 3`.
         ',' | '，' => !rest.trim_start().starts_with(|c| digit(c).is_some()),
         ' ' => counted.is_some(),
@@ -267,12 +321,13 @@ fn number(line: &str) -> Option<(u32, &str)> {
     is_number.then_some((number, rest.trim_start()))
 }
 
-/// Parses a number that counts only if others follow it: `1 ` `#1` `No.1`, or in a line of its own.
+/// Parses a number that counts only if others follow it: `#1` `No.1`, or in a line of its own. Unlike
+/// `3 men`, it is no number of things.
 fn loose_number(line: &str) -> Option<(u32, &str)> {
     let marks = ["No.", "NO.", "no.", "#"];
     let marked = marks.iter().find_map(|mark| line.strip_prefix(mark));
     let (number, rest) = numeral(marked.unwrap_or(line).trim_start())?;
-    let is_apart = rest.is_empty() || rest.starts_with(char::is_whitespace);
+    let is_apart = rest.is_empty() || marked.is_some() && rest.starts_with(char::is_whitespace);
     is_apart.then_some((number, rest.trim_start()))
 }
 
@@ -319,6 +374,7 @@ fn one_or_one_a_line(lines: &[&str]) -> Vec<Item> {
     let is_question = |line: &str| line.ends_with(['?', '？']);
     let mut pairs = lines.chunks(2);
     let are_answered = lines.len() > 2
+        && !lines.iter().any(|line| is_speech(line))
         && pairs
             .all(|pair| matches!(pair, [asked, said] if is_question(asked) && !is_question(said)));
     let lines_of_each = if are_answered {
@@ -332,25 +388,49 @@ fn one_or_one_a_line(lines: &[&str]) -> Vec<Item> {
     jokes.map(|joke| Item::of(joke.join("\n"))).collect()
 }
 
-/// Returns true if each line is a joke: 3 to 7 lines that are all sentences, without speech; up to
-/// 30 that are sentences for the most part; or more, which are never one joke.
+/// Returns true if each line is a joke: 3 to 7 lines that are all sentences, without speech and
+/// about different things; up to 30 long ones, most of them sentences and few of a story; or more,
+/// which are never one joke.
 fn are_jokes(lines: &[&str]) -> bool {
     let is_sentence = |line: &&str| {
         let ends = ['…', '~', '～'];
         line.ends_with(|c| SENTENCE_ENDS.contains(&c) || ends.contains(&c))
-            && characters(line) >= MIN_LINE_CHARACTERS
+    };
+    let is_short = |line: &&str| characters(line) < MIN_LINE_CHARACTERS;
+    let continues = |line: &&str| {
+        let mut begins = CONTINUATIONS.iter();
+        is_speech(line) || begins.any(|begin| line.starts_with(begin))
     };
     let is_talk =
         |line: &&str| line.contains(['：', ':', '“', '"', '「']) || line.ends_with(['?', '？']);
     let count = |is: &dyn Fn(&&str) -> bool| lines.iter().copied().filter(|line| is(line)).count();
     match lines.len() {
         0..=2 => false,
-        few if few < MANY_LINES => count(&is_sentence) == few && count(&is_talk) == 0,
+        few if few < MANY_LINES => {
+            count(&is_sentence) == few
+                && count(&|line| is_short(line) || is_talk(line) || continues(line)) == 0
+                && !share_words(lines)
+        }
         many if many <= MAX_LINES => {
-            count(&is_sentence) * 3 >= many * 2 && count(&|line| is_speech(line)) * 3 < many
+            count(&is_sentence) * 3 >= many * 2
+                && count(&is_short) == 0
+                && count(&continues) * 3 < many
         }
         _ => true,
     }
+}
+
+/// Returns true if two lines have two Chinese characters in a row in common, as the lines of a story
+/// have its persons.
+fn share_words(lines: &[&str]) -> bool {
+    let words = |line: &str| -> HashSet<(char, char)> {
+        let is_word = |c: char| !c.is_ascii() && c.is_alphabetic();
+        let pairs = line.chars().zip(line.chars().skip(1));
+        pairs.filter(|(a, b)| is_word(*a) && is_word(*b)).collect()
+    };
+    let mut seen = HashSet::new();
+    let mut words = lines.iter().flat_map(|line| words(line));
+    !words.all(|word| seen.insert(word))
 }
 
 /// Returns true for a line of speech, which begins with a quote, a dash, or a name and a colon.

@@ -17,6 +17,9 @@ const HEAD_BYTES: usize = 1_024;
 /// Attempts to parse a document, each after one more mistake is repaired.
 const MAX_READINGS: usize = 6;
 
+/// Prefixes that feeds use; all are declared as soon as one is missing.
+const PREFIXES: &str = "content wfw dc atom sy slash media itunes georss thr";
+
 /// Elements of a feed that may hold a joke, best first.
 const CONTENTS: [&str; 4] = ["encoded", "content", "description", "summary"];
 
@@ -93,17 +96,31 @@ fn parse<T>(xml: &str, read: impl Fn(&Document<'_>) -> T) -> Result<T, PageError
     Err(PageError::BrokenXml("too many mistakes".to_owned()))
 }
 
-/// Declares a prefix in the first element of a text.
+/// Declares a prefix, and all [`PREFIXES`] that nothing declares, in the first element of a text.
 fn declared(xml: &str, prefix: &str) -> String {
-    let is_name = |(at, _): &(usize, &str)| {
-        let name = xml.get(at + 1..).unwrap_or_default();
-        name.starts_with(char::is_alphabetic)
+    let mut comment_end = 0;
+    let is_element = |(at, _): &(usize, &str)| {
+        let tag = xml.get(*at..).unwrap_or_default();
+        if *at >= comment_end && tag.starts_with("<!--") {
+            comment_end = at + tag.find("-->").unwrap_or(tag.len());
+        }
+        *at >= comment_end && tag.chars().nth(1).is_some_and(char::is_alphabetic)
     };
-    let begin = xml.match_indices('<').find(is_name).map_or(0, |(at, _)| at);
+    let begin = xml
+        .match_indices('<')
+        .find(is_element)
+        .map_or(0, |(at, _)| at);
+    let usual = PREFIXES
+        .split(' ')
+        .filter(|usual| *usual != prefix && !xml.contains(&format!("xmlns:{usual}")));
+    let prefixes = usual.chain([prefix]);
+    let declarations: Vec<String> = prefixes
+        .map(|prefix| format!(" xmlns:{prefix}='{prefix}'"))
+        .collect();
     let (before, element) = xml.split_at(begin);
     let name = element.find(|c: char| c.is_whitespace() || "/>".contains(c));
     let (name, rest) = element.split_at(name.unwrap_or(element.len()));
-    format!("{before}{name} xmlns:{prefix}='{prefix}'{rest}")
+    format!("{before}{name}{}{rest}", declarations.concat())
 }
 
 /// Escapes every `&` that begins no entity of XML, and removes the characters that XML forbids.
