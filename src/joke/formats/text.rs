@@ -25,7 +25,7 @@ const MAX_STEP: u32 = 3;
 /// Largest number with a colon, as in `1：`; larger ones are years and telephone numbers.
 const MAX_NUMBER_WITH_COLON: u32 = 99;
 
-/// Numbered parts from which on a text of an API or a feed is several jokes, and no joke with points.
+/// Numbered parts from which on a text of an API or a feed is several jokes; fewer may be points.
 const MIN_PARTS: usize = 3;
 
 /// Beginnings of lines that continue a story.
