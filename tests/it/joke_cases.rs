@@ -1,7 +1,10 @@
 //! Many small bodies as sites, feeds, APIs and files have them, and the jokes that are in each.
 //! `tests/fixtures/jokes/cases.json` has one a line.
 
-use std::process::Stdio;
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use encoding_rs::Encoding;
 use serde_json::Value;
@@ -104,5 +107,35 @@ fn a_text_in_utf_16_with_its_mark_is_read() {
         });
         let (jokes, said) = told("text/plain", &bytes.collect::<Vec<u8>>(), &[]);
         assert_eq!(jokes, TWO, "{said}");
+    }
+}
+
+#[test]
+fn pages_with_much_of_everything_are_read_in_time() {
+    let joke = "<li><p>电梯坏了，我走楼梯上班。</p></li>";
+    let paragraphs = "<p>x</p>".repeat(4_000);
+    let marks = format!("<p>{}{}", "<span>".repeat(450), "全文<!>".repeat(18_000));
+    let rules = ".x div{white-space:pre}".repeat(20);
+    let nested = format!("<style>{rules}</style>{}", "<div>".repeat(450));
+    let divs = "<div>".repeat(50) + &"</div>".repeat(50);
+    for (page, flags) in [
+        (
+            format!("{joke}<li>{paragraphs}{marks}"),
+            &["--joke-item", "li", "--joke-content", "p"][..],
+        ),
+        (
+            format!("{nested}{joke}{}", "<li>x".repeat(11_000)),
+            &["--joke-item", "li"],
+        ),
+        (
+            format!("{nested}{}{joke}", divs.repeat(200)),
+            &["--joke-item", "li"],
+        ),
+    ] {
+        let begun = Instant::now();
+        let (jokes, said) = told("text/html", page.as_bytes(), flags);
+        assert_eq!(jokes, "电梯坏了，我走楼梯上班。\n", "{said}");
+        let took = begun.elapsed();
+        assert!(took < Duration::from_secs(20), "{took:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Jokes on an HTML page.
 
-use std::{iter, ops::Range};
+use std::{collections::HashSet, ops::Range};
 
 use select::{
     document::Document,
@@ -12,8 +12,8 @@ use super::{
     Links, PageError, Rules,
     element::{Element, is_too_deep, outermost},
     item::{
-        BREAK, HEADING, Item, MIN_JOKE_CHARACTERS, characters, ends_sentence, is_cut_mark,
-        is_one_of, means_rest, trails_off,
+        BREAK, HEADING, Item, LONG_MARK_BYTES, MIN_JOKE_CHARACTERS, characters, ends_sentence,
+        is_cut_mark, is_one_of, means_rest, trails_off,
     },
     limits::{self, original_name},
     selector::Selector,
@@ -53,7 +53,7 @@ const MAX_FACE_CHARACTERS: usize = 10;
 /// Characters of a title at most, in a link or in bold; a longer text is a joke.
 const MAX_LINK_CHARACTERS: usize = 30;
 
-/// Rules of a page's style sheets followed at most; each is tried on every element of an item.
+/// Rules of a page's style sheets followed at most; each is tried on every element.
 const MAX_STYLE_RULES: usize = 20;
 
 /// Returns the items on a page. If only one list is selected, its lines are the items.
@@ -71,10 +71,17 @@ pub(super) fn items(html: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
             .collect();
     }
     let is_block = nodes.len() == 1;
-    let items = nodes.iter();
-    Ok(items
-        .map(|node| read_item(node, rules, &preformatted, is_block))
-        .collect())
+    // Classes that all items have are the site's names for jokes.
+    let is_other = |node: &Node<'_>| is_unseen(node) || is_hidden(node);
+    let has_others = rules.content.is_none() && !nodes.iter().all(is_other);
+    let read = |node: &Node<'_>| {
+        if has_others && is_other(node) {
+            Item::default()
+        } else {
+            read_item(node, rules, &preformatted, is_block)
+        }
+    };
+    Ok(nodes.iter().map(read).collect())
 }
 
 /// Returns the page as one item, for a page that a link has led to.
@@ -112,9 +119,13 @@ pub(super) fn fragment(html: &str) -> Item {
     let Ok(document) = parse(&html) else {
         return Item::of(html);
     };
-    let mut reader = Reader::new(&[]);
+    let preformatted = preformatted(&document);
+    let mut reader = Reader {
+        line_end: '\n',
+        ..Reader::new(&preformatted)
+    };
     for root in document.find(Root) {
-        reader.read(&root, Whitespace::AsIs);
+        reader.read(&root);
     }
     reader.item()
 }
@@ -177,25 +188,39 @@ pub(super) fn is_block(name: &str) -> bool {
 fn parse(html: &str) -> Result<Document, PageError> {
     limits::check(html)?;
     let document = Document::from(limits::rename_tags(html).as_str());
-    let nodes = (0..document.nodes.len()).filter_map(|n| document.nth(n));
-    if is_too_deep(nodes) {
+    if is_too_deep(nodes(&document)) {
         return Err(PageError::TooDeep);
     }
     Ok(document)
 }
 
-/// Returns the selectors to which the page's style sheets give `white-space: pre` or the like.
-fn preformatted(document: &Document) -> Vec<Selector> {
+/// Yields all nodes, parents before their children.
+fn nodes(document: &Document) -> impl Iterator<Item = Node<'_>> + Clone {
+    (0..document.nodes.len()).filter_map(|n| document.nth(n))
+}
+
+/// Returns the indexes of the elements in which lines are kept: in `pre`, or by `white-space: pre`
+/// or the like in an attribute or a style sheet of the page. It holds for all that is inside.
+fn preformatted(document: &Document) -> HashSet<usize> {
     let sheets: String = document
         .find(Name("style"))
         .map(|sheet| sheet.text())
         .collect();
     let rules = sheets.split('}').filter_map(|rule| rule.split_once('{'));
-    rules
+    let selectors = rules
         .filter(|(_, declarations)| keeps_lines(declarations))
         .take(MAX_STYLE_RULES)
-        .filter_map(|(selector, _)| Selector::for_page(selector.rsplit("*/").next()?).ok())
-        .collect()
+        .filter_map(|(selector, _)| Selector::for_page(selector.rsplit("*/").next()?).ok());
+    let mut preformatted: HashSet<usize> = selectors
+        .flat_map(|selector| selector.all(&nodes(document)))
+        .collect();
+    for node in nodes(document) {
+        let parent = node.parent().map(|parent| parent.index());
+        if is_preformatted(&node) || parent.is_some_and(|parent| preformatted.contains(&parent)) {
+            preformatted.insert(node.index());
+        }
+    }
+    preformatted
 }
 
 fn keeps_lines(declarations: &str) -> bool {
@@ -225,22 +250,21 @@ impl Predicate for Link {
 
 /// Reads the title and the content of an item. In the only item of a page, without a content
 /// selector, several titles are headings of several jokes.
-fn read_item(item: &Node<'_>, rules: &Rules, preformatted: &[Selector], is_block: bool) -> Item {
+fn read_item(
+    item: &Node<'_>,
+    rules: &Rules,
+    preformatted: &HashSet<usize>,
+    is_block: bool,
+) -> Item {
     let titles: Vec<Node<'_>> = match &rules.title {
         Some(selector) => item.find(selector.inside(item)).collect(),
         None => Vec::new(),
     };
     let are_headings = is_block && titles.len() > 1 && rules.content.is_none();
     let title = titles.first().filter(|_| !are_headings);
-    let mut around = iter::successors(Some(*item), Element::parent);
-    let whitespace = if around.any(|node| is_preformatted(&node, preformatted)) {
-        Whitespace::Kept
-    } else {
-        Whitespace::Folded
-    };
     let mut title_reader = Reader::new(preformatted);
     if let Some(title) = title {
-        title_reader.read(title, whitespace);
+        title_reader.read(title);
     }
     let mut reader = Reader::new(preformatted);
     reader.without = title.map(Node::index);
@@ -251,60 +275,62 @@ fn read_item(item: &Node<'_>, rules: &Rules, preformatted: &[Selector], is_block
         None => vec![*item],
         Some(selector) => outermost(item.find(selector.inside(item))).collect(),
     };
-    for content in &contents {
+    let is_title = |node: &&Node<'_>| Some(node.index()) == title.map(Node::index);
+    for content in contents.iter().filter(|node| !is_title(node)) {
         reader.text.push('\n');
-        reader.read(content, whitespace);
+        reader.read(content);
     }
     let mut found = reader.item();
     found.title = title_reader.text;
     // On a page that a link has led to, such a link leads elsewhere.
-    found.has_link_to_rest |= rules.link.is_none() && has_link_beside(item, &contents);
+    found.has_link_to_rest |= rules.link.is_none() && {
+        let contents = contents.iter().map(Node::index).collect();
+        has_mark_beside(item, &contents)
+    };
     found
 }
 
 /// Returns true if an item has a mark of the rest of the joke outside its contents.
-fn has_link_beside(item: &Node<'_>, contents: &[Node<'_>]) -> bool {
-    let is_content = |node: Node<'_>| contents.iter().any(|one| one.index() == node.index());
-    let is_mark = |node: &Node<'_>| match node.data() {
+fn has_mark_beside(node: &Node<'_>, contents: &HashSet<usize>) -> bool {
+    let is_mark = || match node.data() {
         Data::Text(text) => means_rest(text),
         _ => Link.matches(node) && is_cut_mark(&node.text()),
     };
-    let mut marks = item.descendants().filter(is_mark);
-    marks.any(|mark| !iter::successors(Some(mark), Element::parent).any(is_content))
+    let is_beside = |child: Node<'_>| has_mark_beside(&child, contents);
+    !contents.contains(&node.index()) && (is_mark() || node.children().any(is_beside))
 }
 
-fn is_preformatted(node: &Node<'_>, preformatted: &[Selector]) -> bool {
+fn is_preformatted(node: &Node<'_>) -> bool {
     let mut classes = node
         .attr("class")
         .unwrap_or_default()
         .split_ascii_whitespace();
-    node.attr("style").is_some_and(keeps_lines)
+    node.is_called("pre")
+        || node.attr("style").is_some_and(keeps_lines)
         // Classes of Tailwind, whose style sheets are elsewhere.
         || classes.any(|class| class.starts_with("whitespace-pre"))
-        || preformatted
-            .iter()
-            .any(|selector| selector.on_page().selects(*node))
 }
 
-/// Returns true for an element that a page hides, or that has something else than a joke in it.
-fn is_unseen(node: &Node<'_>, name: &str) -> bool {
-    let style = node.attr("style").unwrap_or_default().replace(' ', "");
+/// Returns true for an element that has something else than a joke in it.
+fn is_unseen(node: &Node<'_>) -> bool {
     let mut classes = node
         .attr("class")
         .unwrap_or_default()
         .split_ascii_whitespace();
-    is_one_of(name, UNSEEN)
-        || node.attr("hidden").is_some()
-        || style.contains("display:none")
+    is_one_of(original_name(node.name().unwrap_or_default()), UNSEEN)
         || classes.any(|class| is_one_of(class, UNSEEN_CLASSES))
 }
 
-/// Treatment of line ends in the source: as spaces, as [`BREAK`], or unchanged.
-#[derive(Clone, Copy)]
-enum Whitespace {
-    Folded,
-    Kept,
-    AsIs,
+/// Returns true for an element that a page hides.
+fn is_hidden(node: &Node<'_>) -> bool {
+    let style = node.attr("style").unwrap_or_default().replace(' ', "");
+    node.attr("hidden").is_some() || style.contains("display:none")
+}
+
+/// A link, a button or words such as `查看全文`, with its range in the text.
+struct Mark {
+    range: Range<usize>,
+    is_link: bool,
 }
 
 /// Collects the text that a reader of the page sees.
@@ -314,50 +340,52 @@ struct Reader<'a> {
     without: Option<usize>,
     /// Indexes of elements that are headings, in addition to those with the name of one.
     headings: Vec<usize>,
-    preformatted: &'a [Selector],
-    /// Ranges of links and buttons in the text.
-    links: Vec<Range<usize>>,
-    /// Ranges of these and of words such as `查看全文` in the text.
-    marks: Vec<Range<usize>>,
+    /// Indexes of elements in which a line end is a [`BREAK`].
+    preformatted: &'a HashSet<usize>,
+    /// Takes the place of a line end elsewhere.
+    line_end: char,
+    marks: Vec<Mark>,
 }
 
 impl Reader<'_> {
-    fn new(preformatted: &[Selector]) -> Reader<'_> {
+    fn new(preformatted: &HashSet<usize>) -> Reader<'_> {
         Reader {
             text: String::new(),
             without: None,
             headings: Vec::new(),
             preformatted,
-            links: Vec::new(),
+            line_end: ' ',
             marks: Vec::new(),
         }
     }
 
-    fn read(&mut self, node: &Node<'_>, whitespace: Whitespace) {
-        let begin = self.text.len();
+    /// Reads a node that a selector has chosen, or that is seen.
+    fn read(&mut self, node: &Node<'_>) {
         match node.data() {
             Data::Comment(_) => {}
-            Data::Text(data) => match whitespace {
-                Whitespace::AsIs => self.text.push_str(data),
-                Whitespace::Folded => self.text.push_str(&data.replace(['\n', '\r'], " ")),
-                Whitespace::Kept => {
-                    let lines = data.replace("\r\n", "\n");
-                    self.text
-                        .push_str(&lines.replace(['\n', '\r'], &BREAK.to_string()));
+            Data::Text(data) => {
+                let parent = node.parent().map(|parent| parent.index());
+                let is_kept = parent.is_some_and(|parent| self.preformatted.contains(&parent));
+                let line_end = if is_kept { BREAK } else { self.line_end };
+                let lines = data.replace("\r\n", "\n");
+                let begin = self.text.len();
+                self.text
+                    .push_str(&lines.replace(['\n', '\r'], &line_end.to_string()));
+                if means_rest(data) {
+                    self.mark(begin, false);
                 }
-            },
-            Data::Element(..) => return self.read_element(node, whitespace),
-        }
-        if self.text.get(begin..).is_some_and(means_rest) {
-            self.marks.push(begin..self.text.len());
+            }
+            Data::Element(..) => self.read_element(node),
         }
     }
 
-    fn read_element(&mut self, node: &Node<'_>, whitespace: Whitespace) {
+    fn mark(&mut self, begin: usize, is_link: bool) {
+        let range = begin..self.text.len();
+        self.marks.push(Mark { range, is_link });
+    }
+
+    fn read_element(&mut self, node: &Node<'_>) {
         let name = original_name(node.name().unwrap_or_default());
-        if is_unseen(node, name) || Some(node.index()) == self.without {
-            return;
-        }
         match name {
             "br" => return self.text.push(BREAK),
             "hr" => return self.text.extend([BREAK, BREAK]),
@@ -370,11 +398,6 @@ impl Reader<'_> {
             name if is_block(name) || self.headings.contains(&node.index()) => "\n",
             _ => "",
         };
-        let whitespace = if name == "pre" || is_preformatted(node, self.preformatted) {
-            Whitespace::Kept
-        } else {
-            whitespace
-        };
         self.text.push_str(around);
         let begin = self.text.len();
         let is_named = is_one_of(name, HEADINGS) || self.headings.contains(&node.index());
@@ -382,11 +405,13 @@ impl Reader<'_> {
             self.text.push(HEADING);
         }
         for child in node.children() {
-            self.read(&child, whitespace);
+            let is_left_out = is_unseen(&child) || Some(child.index()) == self.without;
+            if !is_left_out && (!is_hidden(&child) || self.asks()) {
+                self.read(&child);
+            }
         }
-        if Link.matches(node) || name == "button" {
-            self.links.push(begin..self.text.len());
-            self.marks.push(begin..self.text.len());
+        if is_one_of(name, "a button") {
+            self.mark(begin, true);
         }
         let content = self.text.get(begin..).unwrap_or_default();
         // Editors make `<p>&nbsp;</p>` or `<p><br></p>` of an empty line.
@@ -394,6 +419,21 @@ impl Reader<'_> {
             self.text.extend([BREAK, BREAK]);
         }
         self.text.push_str(around);
+    }
+
+    /// Returns true if the text ends in a question and `看答案` or the like, and removes these words:
+    /// what is hidden next is the answer.
+    fn asks(&mut self) -> bool {
+        let mut end = self.text.char_indices().rev().take(MAX_FACE_CHARACTERS);
+        let asked = end.find(|(_, c)| "？?".contains(*c));
+        let label = asked.map(|(at, c)| at + c.len_utf8());
+        let Some(label) = label.filter(|at| self.text.get(*at..).is_some_and(names_answer)) else {
+            return false;
+        };
+        self.text.truncate(label);
+        self.text.push(BREAK);
+        while self.marks.pop_if(|mark| mark.range.end > label).is_some() {}
+        true
     }
 
     /// Returns the item without links at its end. Such a link has only digits and symbols after it,
@@ -406,9 +446,13 @@ impl Reader<'_> {
     ///
     /// A link that is a part of a sentence stays: `他说的是：<a>你好</a>`.
     fn item(mut self) -> Item {
-        let is_link = self.is_link();
+        let is_all_link = self.is_link();
         let mut has_link_to_rest = false;
-        while let Some(mark) = self.marks.pop() {
+        while let Some(Mark {
+            range: mark,
+            is_link,
+        }) = self.marks.pop()
+        {
             let part = |range: Range<usize>| self.text.get(range).unwrap_or_default();
             let end = mark.end.min(self.text.len());
             // It was inside a link that is removed.
@@ -430,11 +474,17 @@ impl Reader<'_> {
             // Stops counting early: there may be many links.
             let mut seen = before.chars().filter(|c| !c.is_whitespace());
             let is_joke = seen.nth(MIN_JOKE_CHARACTERS - 1).is_some();
-            if is_last && is_cut_mark(&text) {
+            // As words alone it may be the joke's end: `你的爱好是什么？` `阅读`.
+            let is_mark = is_link
+                || trails_off(before)
+                || text.len() >= LONG_MARK_BYTES && !before.ends_with(['？', '?']);
+            if is_last && is_mark && is_cut_mark(&text) {
                 has_link_to_rest = true;
-            } else if is_last && is_apart && (is_all || is_joke) {
+            } else if is_last && is_link && is_apart && (is_all || is_joke) {
                 let is_tool = TOOLS.split(' ').any(|tool| text.contains(tool));
-                has_link_to_rest |= trails_off(before) && !is_tool;
+                // Authors write `……`, sites `...` or `…`.
+                let is_cut = trails_off(before) && !before.ends_with("……");
+                has_link_to_rest |= is_cut && !is_tool;
             } else {
                 break;
             }
@@ -443,7 +493,7 @@ impl Reader<'_> {
         }
         Item {
             has_link_to_rest,
-            is_link,
+            is_link: is_all_link,
             ..Item::of(self.text)
         }
     }
@@ -451,13 +501,17 @@ impl Reader<'_> {
     /// Returns true if the text is a link that reads like a title, and hardly anything else but a
     /// date, a number or more such links: `<a>买菜记</a> 2024-01-02`.
     fn is_link(&self) -> bool {
-        let Some(first) = self.links.iter().map(|link| link.start).min() else {
+        let ranges = || {
+            let links = self.marks.iter().filter(|mark| mark.is_link);
+            links.map(|link| link.range.clone())
+        };
+        let Some(first) = ranges().map(|link| link.start).min() else {
             return false;
         };
         let letters = |text: Option<&str>| {
             text.map_or(0, |text| text.chars().filter(|c| c.is_alphabetic()).count())
         };
-        let links = || self.links.iter().map(|link| self.text.get(link.clone()));
+        let links = || ranges().map(|link| self.text.get(link));
         let is_title = |link: Option<&str>| {
             let link = link.unwrap_or_default().trim();
             link.ends_with(|c: char| c.is_alphanumeric() || c == '》')
@@ -470,6 +524,13 @@ impl Reader<'_> {
             && others < MIN_JOKE_CHARACTERS
             && links().all(is_title)
     }
+}
+
+/// Returns true for the words of a button that shows an answer.
+fn names_answer(label: &str) -> bool {
+    ["答", "谜底", "nswer"]
+        .iter()
+        .any(|word| label.contains(word))
 }
 
 /// Returns true for a heading made by hand, a short text in bold alone: `<p><b>第一则</b></p>`.

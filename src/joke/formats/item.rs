@@ -29,7 +29,7 @@ const LINK_BEGINNINGS: &str = "continuereading readmore 继续阅读 阅读全�
 const MAX_MARK_BYTES: usize = 120;
 
 /// Bytes of a mark from which on it counts after punctuation, too, and not only after dots.
-const LONG_MARK_BYTES: usize = 8;
+pub(super) const LONG_MARK_BYTES: usize = 8;
 
 /// The raw texts of one joke, as a format found them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Selectors that the owner writes: of elements of HTML and XML, or paths into JSON.
 
-use std::iter;
+use std::{collections::HashSet, iter};
 
 use select::{node::Node, predicate::Predicate};
 
@@ -59,6 +59,30 @@ impl Selector {
         }
     }
 
+    /// Returns the indexes of the selected elements of a whole page, in one pass: parents come before
+    /// their children.
+    pub(super) fn all<E: Element>(
+        &self,
+        page: &(impl Iterator<Item = E> + Clone),
+    ) -> HashSet<usize> {
+        let mut selected = HashSet::new();
+        for steps in &self.chains {
+            let mut all: Vec<Reached> = Vec::new();
+            for element in page.clone() {
+                let parent = element.parent().and_then(|parent| all.get(parent.index()));
+                let reached = match parent {
+                    Some(parent) => parent.enter(steps, element),
+                    None => Reached::nothing(steps).enter(steps, element),
+                };
+                if reached.is_end() {
+                    selected.insert(element.index());
+                }
+                all.push(reached);
+            }
+        }
+        selected
+    }
+
     /// Returns the predicate for the elements inside `item`; what is around it does not count.
     pub(super) fn inside(&self, item: &impl Element) -> Within<'_> {
         Within {
@@ -92,28 +116,51 @@ impl Within<'_> {
             .take_while(|element| Some(element.index()) != self.scope)
             .collect();
         path.reverse();
-        // Entry n is true where the first n steps end, entry 0 at the scope: in `above` if any
-        // ancestor is such an element, in `parent` if the nearest is. For `dl > dd`, a `dl` has
-        // entry 1.
-        let start: Vec<bool> = iter::once(true)
+        let reached = Reached::nothing(steps);
+        path.into_iter()
+            .fold(reached, |reached, element| reached.enter(steps, element))
+            .is_end()
+    }
+}
+
+/// The steps of a chain that lead down to an element. Entry n is true where the first n steps end,
+/// entry 0 at the scope: in `above` if any ancestor or the element itself is such an element, in
+/// `here` if it is itself. For `dl > dd`, a `dl` has entry 1.
+struct Reached {
+    above: Vec<bool>,
+    here: Vec<bool>,
+}
+
+impl Reached {
+    fn nothing(steps: &[Step]) -> Self {
+        let here: Vec<bool> = iter::once(true)
             .chain(steps.iter().map(|_| false))
             .collect();
-        let (mut above, mut parent) = (start.clone(), start);
-        for element in path {
-            let here: Vec<bool> = iter::once(false)
-                .chain(steps.iter().zip(above.iter().zip(&parent)).map(
-                    |(step, (above, parent))| match step.link {
-                        Link::Descendant => *above && step.fits(element),
-                        Link::Child => *parent && step.fits(element),
-                    },
-                ))
-                .collect();
-            for (above, here) in above.iter_mut().zip(&here) {
-                *above |= here;
-            }
-            parent = here;
+        Self {
+            above: here.clone(),
+            here,
         }
-        parent.last().copied().unwrap_or(false)
+    }
+
+    /// Returns the steps that lead to an element whose parent these lead to.
+    fn enter(&self, steps: &[Step], element: impl Element) -> Self {
+        let here: Vec<bool> = iter::once(false)
+            .chain(steps.iter().zip(self.above.iter().zip(&self.here)).map(
+                |(step, (above, parent))| match step.link {
+                    Link::Descendant => *above && step.fits(element),
+                    Link::Child => *parent && step.fits(element),
+                },
+            ))
+            .collect();
+        let above = self.above.iter().zip(&here);
+        Self {
+            above: above.map(|(above, here)| above | here).collect(),
+            here,
+        }
+    }
+
+    fn is_end(&self) -> bool {
+        self.here.last().copied().unwrap_or(false)
     }
 }
 
