@@ -90,9 +90,8 @@ pub(crate) fn run(args: DoctorArgs) -> Result<ExitCode, CommandError> {
     // `None` means that the rest would fail for the same reason, or that nobody reads the output.
     let _ = doctor.run_checks();
     let url = &doctor.caller.url;
-    let closed = doctor.report.close(url, reach::praise(url));
-    let code = |well| if well { 0 } else { FAILED };
-    closed.map_or_else(|error| printed(Err(error)), |well| Ok(code(well).into()))
+    let code = if doctor.report.is_well() { 0 } else { FAILED };
+    printed(doctor.report.close(url, reach::praise(url))).map(|_| code.into())
 }
 
 /// Returns what doctor finds wrong if a message was refused with 403, the status with most causes.

@@ -9,9 +9,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::{
-    CommandError, FAILED, InputError, NO_ANSWER, Notice, complain,
+    CommandError, FAILED, InputError, NO_ANSWER, Notice, USAGE, complain,
     doctor::{self, finding::Fault, finding::Fix},
-    printed, secrets,
+    printed,
+    secrets::{self, EnvironmentError},
 };
 use crate::{
     language::{say, spoken},
@@ -72,34 +73,34 @@ pub(crate) enum SayError {
     #[error(transparent)]
     Input(#[from] InputError),
     #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    #[error(transparent)]
     Talk(#[from] TalkError),
     /// Refusal, with the fault to fix.
     #[error("{error}\nDo this first: {}.", Fix(fault))]
     Refused { error: TalkError, fault: Fault },
 }
 
+impl SayError {
+    fn code(&self) -> u8 {
+        match self {
+            Self::NoWords | Self::Environment(_) => USAGE,
+            _ => FAILED,
+        }
+    }
+}
+
 /// Sends the message and prints the reply.
 pub(crate) fn run(args: &SayArgs) -> Result<ExitCode, CommandError> {
-    let said = match args.event.clone() {
-        Some(name) => Said::Event {
-            name,
-            key: args.key.clone().unwrap_or_default(),
-        },
-        None => Said::Text(words(args).map_err(CommandError::usage)?),
-    };
-    let caller = Caller {
-        url: args.url.clone(),
-        wechat: secrets::wechat()?,
-    };
-    let heard = caller.talk(&args.user, said);
-    let heard = heard.map_err(|error| match doctor::explain(&caller, &error) {
-        Some(fault) => SayError::Refused { error, fault },
-        None => error.into(),
-    });
+    let heard = talk(args);
     if args.json {
         return print_json(&heard);
     }
-    match heard.map_err(CommandError::failure)? {
+    let heard = heard.map_err(|error| match error.code() {
+        USAGE => CommandError::usage(error),
+        _ => CommandError::failure(error),
+    });
+    match heard? {
         Heard::Acknowledged => {
             if !args.quiet {
                 complain(say(&Notice::Taken));
@@ -110,6 +111,25 @@ pub(crate) fn run(args: &SayArgs) -> Result<ExitCode, CommandError> {
         Heard::Reply(reply) if args.raw => printed(writeln!(io::stdout(), "{}", reply.xml)),
         Heard::Reply(reply) => printed(writeln!(io::stdout(), "{}", reply.words())),
     }
+}
+
+fn talk(args: &SayArgs) -> Result<Heard, SayError> {
+    let said = match args.event.clone() {
+        Some(name) => Said::Event {
+            name,
+            key: args.key.clone().unwrap_or_default(),
+        },
+        None => Said::Text(words(args)?),
+    };
+    let caller = Caller {
+        url: args.url.clone(),
+        wechat: secrets::wechat()?,
+    };
+    let heard = caller.talk(&args.user, said);
+    heard.map_err(|error| match doctor::explain(&caller, &error) {
+        Some(fault) => SayError::Refused { error, fault },
+        None => error.into(),
+    })
 }
 
 /// Returns the words of the command line, or those on standard input without the last line break.
@@ -144,12 +164,12 @@ fn print_json(heard: &Result<Heard, SayError>) -> Result<ExitCode, CommandError>
         }
         Ok(Heard::Acknowledged) => (json!({ "answered": false }), NO_ANSWER),
         Err(error) => {
-            let (error, fix) = match error {
+            let (text, fix) = match error {
                 SayError::Refused { error, fault } => (say(error), Some(say(&Fix(fault)))),
                 error => (say(error), None),
             };
-            let object = json!({ "answered": false, "error": error, "fix": fix });
-            (object, FAILED)
+            let object = json!({ "answered": false, "error": text, "fix": fix });
+            (object, error.code())
         }
     };
     printed(writeln!(io::stdout(), "{object}")).map(|_| code.into())

@@ -145,6 +145,7 @@ chinese! { NoSupervisor: Self => "{VARIABLE} 是程序自己用的变量，不�
 chinese! { SayError:
     Self::NoWords => "没有消息内容：请把消息写在命令后面，或从标准输入传入";
     Self::Input(error) => "{}", error.chinese();
+    Self::Environment(error) => "{}", error.chinese();
     Self::Talk(error) => "{}", error.chinese();
     Self::Refused { error, fault } => "{}\n先做这一步：{}。", error.chinese(), Fix(fault).chinese();
 }

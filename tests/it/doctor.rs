@@ -1720,6 +1720,22 @@ fn quietly_only_what_is_wrong_is_said() {
 }
 
 #[test]
+fn a_fault_is_one_even_where_nobody_reads_of_it() {
+    let bot = Bot::start();
+    for form in ["-q", "--json"] {
+        for (path, code) in [("/wechat", 0), ("/nowhere", 1)] {
+            let (reader, writer) = io::pipe().unwrap();
+            drop(reader);
+            let mut command = daoxiao(&["doctor", form, &url(&bot, path)]);
+            let output = command.env("WECHAT_TOKEN", TOKEN).stdout(writer).output();
+            let output = output.unwrap();
+            let told = (output.status.code(), output.stderr.as_slice());
+            assert_eq!(told, (Some(code), &b""[..]), "{form} {path}");
+        }
+    }
+}
+
+#[test]
 fn as_json_it_is_one_object() {
     let examine = |url: &str, lang: &str| {
         let mut command = daoxiao(&["doctor", "--json", "--lang", lang]);

@@ -486,6 +486,45 @@ fn say_prints_json_or_nothing_if_asked_to() {
 }
 
 #[test]
+fn say_prints_json_even_where_it_has_nothing_to_send() {
+    let unreadable = "can't read standard input: Is a directory (os error 21)";
+    let say = |mut command: Command, stdin: File| {
+        let command = command.args(["--url", &closed_port()]).stdin(stdin);
+        Outcome::from(command.output().unwrap())
+    };
+    let empty = || File::open("/dev/null").unwrap();
+    for (command, stdin, code, error) in [
+        (
+            with_token(&["say", "--json"]),
+            empty(),
+            2,
+            "there is no message: give <TEXT>, or pass it on standard input",
+        ),
+        (
+            daoxiao(&["say", "--json", "a"]),
+            empty(),
+            2,
+            "WECHAT_TOKEN is not set: set it to the bot's Token, the one in the platform's form",
+        ),
+        (
+            with_token(&["say", "--json"]),
+            File::open("/").unwrap(),
+            1,
+            unreadable,
+        ),
+    ] {
+        let outcome = say(command, stdin);
+        let object: Value = serde_json::from_str(&outcome.out).unwrap();
+        let expected = json!({ "answered": false, "error": error, "fix": null });
+        assert_eq!(object, expected);
+        assert_eq!((outcome.code, outcome.err.as_str()), (Some(code), ""));
+    }
+    let plain = say(with_token(&["say"]), File::open("/").unwrap());
+    assert_eq!((plain.code, plain.out.as_str()), (Some(1), ""));
+    assert_eq!(plain.err, format!("error: {unreadable}\n"));
+}
+
+#[test]
 fn every_command_that_calls_a_bot_reads_its_url_from_the_environment() {
     let bot = Bot::start();
     for (arguments, input) in [(&["chat"][..], "ab\n"), (&["say"], "ab"), (&["doctor"], "")] {

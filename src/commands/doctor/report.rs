@@ -56,16 +56,15 @@ impl Report {
         self.first.is_none()
     }
 
-    /// Prints the end: what to do first, or `well` if nothing. Returns whether there is no fault.
-    pub(super) fn close(self, url: &BotUrl, well: Ending) -> io::Result<bool> {
+    /// Prints the end: what to do first, or `well` if nothing.
+    pub(super) fn close(self, url: &BotUrl, well: Ending) -> io::Result<()> {
+        let (mut out, is_well) = (io::stdout(), self.is_well());
         self.written?;
-        let (mut out, is_well) = (io::stdout(), self.first.is_none());
         if self.form == Form::Json {
             let first = self.first.as_ref().map(|fault| say(&Fix(fault)));
             let (url, checks) = (url.to_string(), self.checks);
             let whole = json!({ "url": url, "well": is_well, "first": first, "checks": checks });
-            writeln!(out, "{whole}")?;
-            return Ok(is_well);
+            return writeln!(out, "{whole}");
         }
         let ending = match self.first {
             Some(fault) => Ending::DoFirst(fault),
@@ -78,7 +77,7 @@ impl Report {
         if self.form == Form::Lines {
             writeln!(out, "{}", say(&Ending::PlatformProbe))?;
         }
-        Ok(is_well)
+        Ok(())
     }
 }
 

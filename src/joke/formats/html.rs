@@ -446,56 +446,59 @@ impl Reader<'_> {
     ///
     /// A link that is a part of a sentence stays: `他说的是：<a>你好</a>`.
     fn item(mut self) -> Item {
-        let is_all_link = self.is_link();
+        let is_link = self.is_link();
         let mut has_link_to_rest = false;
-        while let Some(Mark {
-            range: mark,
-            is_link,
-        }) = self.marks.pop()
-        {
-            let part = |range: Range<usize>| self.text.get(range).unwrap_or_default();
-            let end = mark.end.min(self.text.len());
+        while let Some(mark) = self.marks.pop() {
             // It was inside a link that is removed.
-            if mark.start >= end {
+            if mark.range.start >= self.text.len() {
                 continue;
             }
-            let is_filler =
-                |c: char| c.is_whitespace() || c.is_ascii_digit() || "|·/-,[]()".contains(c);
-            let is_last = part(end..self.text.len()).chars().all(is_filler);
-            let whole = part(0..mark.start).trim_end();
-            let before = whole.trim_end_matches("submitted by").trim_end();
-            let text = part(mark.start..end).to_lowercase();
-            let name = text.trim_matches(|c: char| !c.is_alphabetic());
-            let goes_on = |c: char| c.is_alphanumeric() || "，,、：:；;（(“‘《".contains(c);
-            let is_apart = !before.ends_with(goes_on)
-                || is_one_of(name, TOOLS)
-                || part(before.len()..mark.start).contains(['\n', BREAK]);
-            let is_all = before.is_empty() && !whole.is_empty();
-            // Stops counting early: there may be many links.
-            let mut seen = before.chars().filter(|c| !c.is_whitespace());
-            let is_joke = seen.nth(MIN_JOKE_CHARACTERS - 1).is_some();
-            // As words alone it may be the joke's end: `你的爱好是什么？` `阅读`.
-            let is_mark = is_link
-                || trails_off(before)
-                || text.len() >= LONG_MARK_BYTES && !before.ends_with(['？', '?']);
-            if is_last && is_mark && is_cut_mark(&text) {
-                has_link_to_rest = true;
-            } else if is_last && is_link && is_apart && (is_all || is_joke) {
-                let is_tool = TOOLS.split(' ').any(|tool| text.contains(tool));
-                // Authors write `……`, sites `...` or `…`.
-                let is_cut = trails_off(before) && !before.ends_with("……");
-                has_link_to_rest |= is_cut && !is_tool;
-            } else {
+            let Some((end, is_cut)) = self.removed(&mark) else {
                 break;
-            }
-            let end = before.len();
+            };
+            has_link_to_rest |= is_cut;
             self.text.truncate(end);
         }
         Item {
             has_link_to_rest,
-            is_link: is_all_link,
+            is_link,
             ..Item::of(self.text)
         }
+    }
+
+    /// Returns where the text ends without a mark, and whether it is cut there; `None` if the mark
+    /// stays.
+    fn removed(&self, mark: &Mark) -> Option<(usize, bool)> {
+        let part = |range: Range<usize>| self.text.get(range).unwrap_or_default();
+        let (start, end) = (mark.range.start, mark.range.end.min(self.text.len()));
+        let is_filler =
+            |c: char| c.is_whitespace() || c.is_ascii_digit() || "|·/-,[]()".contains(c);
+        if !part(end..self.text.len()).chars().all(is_filler) {
+            return None;
+        }
+        let whole = part(0..start).trim_end();
+        let before = whole.trim_end_matches("submitted by").trim_end();
+        let text = part(start..end).to_lowercase();
+        // As words alone it may be the joke's end: `你的爱好是什么？` `阅读`.
+        let is_mark = mark.is_link
+            || trails_off(before)
+            || text.len() >= LONG_MARK_BYTES && !before.ends_with(['？', '?']);
+        if is_mark && is_cut_mark(&text) {
+            return Some((before.len(), true));
+        }
+        let name = text.trim_matches(|c: char| !c.is_alphabetic());
+        let goes_on = |c: char| c.is_alphanumeric() || "，,、：:；;（(“‘《".contains(c);
+        let is_apart = !before.ends_with(goes_on)
+            || is_one_of(name, TOOLS)
+            || part(before.len()..start).contains(['\n', BREAK]);
+        let is_all = before.is_empty() && !whole.is_empty();
+        // Stops counting early: there may be many links.
+        let mut seen = before.chars().filter(|c| !c.is_whitespace());
+        let is_joke = seen.nth(MIN_JOKE_CHARACTERS - 1).is_some();
+        let is_tool = TOOLS.split(' ').any(|tool| text.contains(tool));
+        // Authors write `……`, sites `...` or `…`.
+        let is_cut = trails_off(before) && !before.ends_with("……") && !is_tool;
+        (mark.is_link && is_apart && (is_all || is_joke)).then_some((before.len(), is_cut))
     }
 
     /// Returns true if the text is a link that reads like a title, and hardly anything else but a

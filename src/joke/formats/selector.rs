@@ -59,8 +59,8 @@ impl Selector {
         }
     }
 
-    /// Returns the indexes of the selected elements of a whole page, in one pass: parents come before
-    /// their children.
+    /// Returns the indexes of the selected elements of a whole page, in which parents come before
+    /// their children. One pass costs less than asking for each element.
     pub(super) fn all<E: Element>(
         &self,
         page: &(impl Iterator<Item = E> + Clone),
