@@ -3,17 +3,23 @@
 use std::{
     env,
     fmt::{self, Display, Formatter, Write as _},
-    fs::File,
-    io::{self, Write},
+    fs::{File, OpenOptions},
+    io::{self, IsTerminal, Write},
     mem,
-    os::{fd::AsFd, unix::fs::MetadataExt},
+    os::{
+        fd::AsFd,
+        unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
+    },
     sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use env_filter::FilteredLog;
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::{
+    fcntl::OFlag,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
 
 use crate::access_log;
 
@@ -51,9 +57,37 @@ pub(crate) fn start(level: Option<LevelFilter>) {
     }
     let filter = builder.build();
     log::set_max_level(filter.filter());
-    let logger = FilteredLog::new(Lines::to(io::stderr(), takes_bytes), filter);
-    // Every command starts the log once.
-    let _ = log::set_boxed_logger(Box::new(logger));
+    // Without a descriptor to spare, nothing could be served either.
+    if let Ok(out) = open_stderr() {
+        let lines = LINES.get_or_init(|| Lines::to(out, takes_bytes));
+        // Every command starts the log once.
+        let _ = log::set_boxed_logger(Box::new(FilteredLog::new(lines, filter)));
+    }
+}
+
+/// The lines of this process.
+static LINES: OnceLock<Lines<File>> = OnceLock::new();
+
+/// Standard error, opened once more where its reader may stop reading: what others have open must
+/// not change, and this one never has a writer wait. Where that is refused, as at a terminal of
+/// another user, or of no use, it is a copy.
+fn open_stderr() -> io::Result<File> {
+    let copy = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+    let is_pipe = copy.metadata().is_ok_and(|it| it.file_type().is_fifo());
+    if !is_pipe && !copy.is_terminal() {
+        return Ok(copy);
+    }
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let mut options = OpenOptions::new();
+    let options = options.write(true).custom_flags(flags.bits());
+    Ok(options.open("/proc/self/fd/2").unwrap_or(copy))
+}
+
+/// Writes the lines that wait, unless another thread is writing, which may be what is stuck.
+pub(crate) fn try_flush() {
+    if let Some(Ok(mut buffer)) = LINES.get().map(|lines| lines.buffer.try_lock()) {
+        buffer.write_out();
+    }
 }
 
 /// The lines for somebody who shows them, once there is somebody.
@@ -139,6 +173,8 @@ struct Lines<W> {
 /// Lines that wait, and where they go.
 struct Buffer<W> {
     waiting: String,
+    /// The rest of a line that was not taken as a whole, which comes before all others.
+    begun: Vec<u8>,
     out: W,
     /// Whether bytes are taken within this time.
     takes_bytes: fn(&W, Duration) -> bool,
@@ -146,7 +182,7 @@ struct Buffer<W> {
     left_out: usize,
 }
 
-fn takes_bytes(out: &io::Stderr, patience: Duration) -> bool {
+fn takes_bytes(out: &File, patience: Duration) -> bool {
     let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::ZERO);
     let mut sources = [PollFd::new(out.as_fd(), PollFlags::POLLOUT)];
     poll(&mut sources, timeout) != Ok(0)
@@ -157,6 +193,7 @@ impl<W: Write> Lines<W> {
         Self {
             buffer: Mutex::new(Buffer {
                 waiting: String::new(),
+                begun: Vec::new(),
                 out,
                 takes_bytes,
                 left_out: 0,
@@ -199,26 +236,54 @@ impl<W: Write + Send> Log for Lines<W> {
 }
 
 impl<W: Write> Buffer<W> {
+    /// Writes what waits. Of what is not taken, only a line that was begun is kept.
     fn write_out(&mut self) {
-        if self.waiting.is_empty() {
-            return;
-        }
         let is_behind = self.left_out > 0;
-        let patience = if is_behind { Duration::ZERO } else { PATIENCE };
-        if (self.takes_bytes)(&self.out, patience) {
-            if is_behind {
-                let lines = mem::take(&mut self.left_out);
-                let warning = Prefix(Level::Warn);
-                let told =
-                    format!("{warning}{lines} lines are missing here: nobody read the log\n");
-                self.waiting.insert_str(0, &told);
-            }
-            // When the log cannot be written, there is nobody to tell.
-            let _ = self.out.write_all(self.waiting.as_bytes());
-        } else {
-            self.left_out += self.waiting.lines().count();
+        let mut text = mem::take(&mut self.begun);
+        let begun = text.len();
+        if is_behind {
+            let (warning, lines) = (Prefix(Level::Warn), self.left_out);
+            let told = format!("{warning}{lines} lines are missing here: nobody read the log\n");
+            text.extend(told.into_bytes());
         }
-        self.waiting.clear();
+        text.extend(mem::take(&mut self.waiting).into_bytes());
+        let written = self.write(&text, if is_behind { Duration::ZERO } else { PATIENCE });
+        let rest = text.split_off(written);
+        let mut lines = rest.split_inclusive(|byte| *byte == b'\n');
+        if text.last().map_or(begun > 0, |last| *last != b'\n') {
+            self.begun = lines.next().unwrap_or_default().to_vec();
+        }
+        let missing = lines.count();
+        self.left_out = if written > begun || !is_behind {
+            missing
+        } else {
+            // The line about those before is told later, and is not one of them.
+            self.left_out + missing - 1
+        };
+    }
+
+    /// Writes as much as is taken within this time; how many bytes that is.
+    fn write(&mut self, text: &[u8], patience: Duration) -> usize {
+        let end = Instant::now() + patience;
+        let left = || end.saturating_duration_since(Instant::now());
+        let mut written = 0;
+        while let Some(rest @ [_, ..]) = text.get(written..)
+            && (self.takes_bytes)(&self.out, left())
+        {
+            match self.out.write(rest) {
+                Ok(bytes @ 1..) => written += bytes,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Another process was faster, or a terminal has no room for the end of a line.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if left().is_zero() {
+                        break;
+                    }
+                }
+                // When the log cannot be written, there is nobody to tell.
+                _ => return text.len(),
+            }
+        }
+        written
     }
 }
 
@@ -281,6 +346,61 @@ mod tests {
         assert_eq!(written(&lines).len(), 3);
         lines.flush();
         assert_eq!(written(&lines).len(), 4);
+    }
+
+    /// Takes so many bytes, and then none until it is given room again.
+    struct Narrow {
+        taken: Vec<u8>,
+        room: usize,
+    }
+
+    impl Write for Narrow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let taken = bytes.len().min(self.room);
+            if taken == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            self.taken.extend(&bytes[..taken]);
+            self.room -= taken;
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_that_was_begun_is_ended_and_what_is_missing_is_told_by_a_flush() {
+        let out = Narrow {
+            taken: Vec::new(),
+            room: 0,
+        };
+        let lines = Lines::to(out, |_, _| true);
+        let log = |text: &str| {
+            let mut record = Record::builder();
+            let record = record.target(access_log::TARGET).level(Level::Info);
+            lines.log(&record.args(format_args!("{text}")).build());
+        };
+        let written = |room| {
+            lines.buffer().out.room = room;
+            lines.flush();
+            let out = String::from_utf8(lines.buffer().out.taken.clone()).unwrap();
+            let told = out.split_inclusive('\n');
+            told.map(|line| line.get(21..).unwrap_or("").to_owned())
+                .collect::<Vec<_>>()
+        };
+        ["one", "two", "three"].into_iter().for_each(log);
+        assert_eq!(written(28), ["INFO  o"]);
+        log("four");
+        assert_eq!(written(10), ["INFO  one\n", ""]);
+        assert_eq!(written(30), ["INFO  one\n", "WARN  2 lines ar"]);
+        let told = [2, 1]
+            .map(|count| format!("WARN  {count} lines are missing here: nobody read the log\n"));
+        assert_eq!(written(200), ["INFO  one\n", &told[0], &told[1]]);
+        log("five");
+        let all = ["INFO  one\n", &told[0], &told[1], "INFO  five\n"];
+        assert_eq!(written(100), all);
     }
 
     #[test]

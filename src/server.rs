@@ -79,7 +79,9 @@ pub(crate) struct Server {
     ignored: HashMap<SocketAddr, Instant>,
     /// Requests that are never dropped, because that would take for ever or end the process.
     kept: Vec<Call>,
-    rate_limit: RateLimit,
+    refused_lines: RateLimit,
+    /// Of those who ask whether the bot is there.
+    health_lines: RateLimit,
     askers: Askers,
     awaited: Receiver<Awaited>,
     bodies: Sender<Awaited>,
@@ -106,7 +108,8 @@ impl Server {
             ignored: HashMap::new(),
             kept: Vec::new(),
             health,
-            rate_limit: RateLimit::new(REFUSED_LINES),
+            refused_lines: RateLimit::new(REFUSED_LINES),
+            health_lines: RateLimit::new(REFUSED_LINES),
             askers: Askers::default(),
             awaited,
             bodies,
@@ -174,10 +177,10 @@ impl Server {
     /// Does what there is to do about one request. A panic costs only this request: `tiny_http`
     /// answers with 500 when it is dropped.
     fn attend(&mut self, work: impl FnOnce(&mut Self)) {
-        self.health.begin();
+        self.health.step();
         // The panic hook has told the log.
         let _ = catch_unwind(AssertUnwindSafe(|| work(self)));
-        self.health.end();
+        self.health.step();
     }
 
     fn receive(&mut self, request: Request) {
@@ -336,13 +339,26 @@ impl Server {
     }
 
     fn log(&mut self, info: &RequestInfo, response: &Response) {
-        if response.status >= 400 {
-            let Some(left_out) = self.rate_limit.admit(Instant::now()) else {
+        // What a stranger can cause.
+        let bounded = match response.level {
+            _ if response.status >= 400 => Some((
+                &mut self.refused_lines,
+                Level::Info,
+                "requests were refused",
+            )),
+            Level::Debug => Some((
+                &mut self.health_lines,
+                Level::Debug,
+                "health checks were answered",
+            )),
+            _ => None,
+        };
+        if let Some((lines, level, what)) = bounded {
+            let Some(left_out) = lines.admit(Instant::now()) else {
                 return;
             };
             if left_out > 0 {
-                let more = format_args!("{left_out} more requests were refused");
-                access_log::write(Level::Info, more);
+                access_log::write(level, format_args!("{left_out} more {what}"));
             }
         }
         access_log::write(response.level, info.line(response));

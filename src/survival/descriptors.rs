@@ -12,7 +12,7 @@ use super::Limits;
 /// Descriptors of a worker without a connection, and some to spare for fetches of jokes and files.
 /// The spare ones are even: a connection needs two, and it is `accept` that is to fail for want of
 /// the first, not `tiny_http` for want of the second.
-const OTHER_DESCRIPTORS: u64 = 6 + 30;
+const OTHER_DESCRIPTORS: u64 = 7 + 28;
 
 /// The stack of a connection's thread, which reads headers; `tiny_http` does not set any. It is
 /// musl's default, and so enough for the other threads that get it, which look up names.

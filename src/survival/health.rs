@@ -85,17 +85,12 @@ impl Health {
         let _ = self.wake_loop.set(Box::new(wake_loop));
     }
 
-    /// The loop begins a request.
-    pub(crate) fn begin(&self) {
+    /// The loop begins a request, or has ended it.
+    pub(crate) fn step(&self) {
         self.steps.fetch_add(1, Relaxed);
         if self.is_watch_asleep.load(Relaxed) {
             self.wake_watch();
         }
-    }
-
-    /// The loop has ended its request.
-    pub(crate) fn end(&self) {
-        self.steps.fetch_add(1, Relaxed);
     }
 
     pub(super) fn steps(&self) -> u64 {
@@ -132,9 +127,7 @@ impl Health {
         let _ = self.exit_code.set(exit_code);
         self.close_connections();
         self.wake_watch();
-        if let Some(wake) = self.wake_loop.get() {
-            wake();
-        }
+        let _ = self.wake_loop.get().map(|wake| wake());
     }
 
     /// The code to end with, if the loop is to end.
@@ -158,9 +151,7 @@ impl Health {
 
     fn wake_watch(&self) {
         self.is_watch_asleep.store(false, Relaxed);
-        if let Some(watch) = self.watch.get() {
-            watch.unpark();
-        }
+        let _ = self.watch.get().map(Thread::unpark);
     }
 
     /// The exit code of what is wrong with a worker of this age, if something is; it can still
@@ -208,9 +199,9 @@ mod tests {
     fn the_number_of_steps_is_odd_while_there_is_a_request() {
         let health = Health::default();
         assert_eq!(health.steps(), 0);
-        health.begin();
+        health.step();
         assert_eq!(health.steps(), 1);
-        health.end();
+        health.step();
         assert_eq!(health.steps(), 2);
     }
 

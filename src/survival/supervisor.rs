@@ -37,6 +37,9 @@ use crate::access_log::RateLimit;
 /// as the log says it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a worker that was replaced may stay: longer than one that works wants to.
+const LONGEST_RETIREMENT: Duration = Duration::from_secs(90);
+
 /// Workers at a time: one that serves, and some that were replaced and still have connections. A
 /// reload waits for one of them to end where there are more.
 const MAX_WORKERS: usize = 8;
@@ -155,7 +158,7 @@ impl Supervisor {
                     Some(status) => self.on_end(child, status)?,
                 }
             }
-            if Instant::now() >= next_look {
+            if !self.has(State::Serving) || Instant::now() >= next_look {
                 // Where systemd has not started this process, nobody is told.
                 let _ = notify(&[NotifyState::Watchdog]);
                 self.reap_orphans();
@@ -243,7 +246,8 @@ impl Supervisor {
         if self.announce.is_some() {
             return Err(SupervisorError::Worker(reason));
         }
-        self.runs_own |= reason != SETTINGS_REFUSED;
+        // What refuses settings that served before may be another program, or half of one.
+        self.runs_own |= !is_reload || reason != SETTINGS_REFUSED;
         if is_reload {
             let program = self.program.display();
             log::error!("SIGHUP: {program} {reason}; the running worker goes on");
@@ -266,16 +270,16 @@ impl Supervisor {
         }
     }
 
-    /// Waits for a signal, a worker's line or end, or the next look.
+    /// Waits for a signal, a worker's line or end, the end of a pause, or the next look.
     fn wait(&self, next_look: Instant) {
-        let time = next_look.saturating_duration_since(Instant::now());
+        let now = Instant::now();
+        let pause_end = Some(self.pause_end).filter(|end| *end > now);
+        let time = pause_end.map_or(next_look, |end| end.min(next_look)) - now;
         // Rounded up: too early would be for nothing.
         let timeout = PollTimeout::try_from(time + Duration::from_millis(1));
         let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
-        let links = self
-            .children
-            .iter()
-            .map(|child| readable(child.link.as_fd()));
+        let children = self.children.iter();
+        let links = children.map(|child| readable(child.link.as_fd()));
         let mut sources: Vec<_> = links.chain([readable(self.signals.as_fd())]).collect();
         // Whatever it returns, everything is looked at.
         let _ = poll(&mut sources, timeout.unwrap_or(PollTimeout::ZERO));
@@ -296,7 +300,9 @@ impl Supervisor {
     }
 
     fn on_end(&mut self, child: Child, status: ExitResult) -> Result<(), SupervisorError> {
-        let reason = child.reason.or_else(|| reason(status));
+        // Of one that was to end, it does not matter where the system does not tell it.
+        let is_fine = child.state == State::Retired && status.is_err();
+        let reason = child.reason.or_else(|| reason(status).filter(|_| !is_fine));
         if child.state == State::Starting {
             self.on_failed_start(child.is_reload, reason.unwrap_or_else(|| "ended".into()))?;
         } else if let Some(reason) = reason {
@@ -308,12 +314,14 @@ impl Supervisor {
     /// As process 1 of a container, this one is the parent of what others leave behind.
     fn reap_orphans(&self) {
         let ended = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-        while let Ok(Some(pid)) = waitid(Id::All, ended).map(|status| status.pid()) {
-            let mut workers = self.children.iter().map(|child| child.process.id());
-            if workers.any(|worker| u32::try_from(pid.as_raw()) == Ok(worker)) {
-                break;
-            }
-            let _ = waitpid(pid, None);
+        let is_worker = |id: u32| self.children.iter().any(|it| it.process.id() == id);
+        loop {
+            let _ = match waitid(Id::All, ended).map(|status| status.pid()) {
+                Ok(Some(pid)) if !is_worker(pid.as_raw().cast_unsigned()) => waitpid(pid, None),
+                // It was killed by a real-time signal.
+                Err(Errno::EINVAL) => waitpid(None, Some(WaitPidFlag::WNOHANG)),
+                _ => break,
+            };
         }
     }
 
@@ -326,7 +334,9 @@ impl Supervisor {
             let memory = descriptors::resident_kib(child.process.id());
             let before = mem::replace(&mut child.memory_kib, memory);
             let used = format!("ended: it used {} MiB of memory", memory / 1024);
-            let is_late = child.since.elapsed() > PATIENCE;
+            let time = child.since.elapsed();
+            let is_late = time > PATIENCE;
+            let is_over = time > LONGEST_RETIREMENT || is_late && self.is_ending;
             match child.state {
                 _ if memory > limit => child.kill(&used),
                 State::Serving if memory > limit / 4 * 3 => {
@@ -336,7 +346,7 @@ impl Supervisor {
                 }
                 State::Starting if is_late => child.kill("was not ready within 5 s"),
                 State::Retiring if is_late => child.kill("did not stop within 5 s"),
-                State::Retired if is_late && self.is_ending => child.kill("did not end within 5 s"),
+                State::Retired if is_over => child.kill("did not end in time"),
                 _ => {}
             }
             // A flood of headers takes some MiB between two looks; what is less is none.
@@ -350,8 +360,14 @@ impl Supervisor {
 impl Child {
     fn kill(&mut self, reason: &str) {
         self.reason.get_or_insert_with(|| reason.to_owned());
-        // It was not waited for yet, so no other process can have its number.
-        let _ = self.process.kill();
+        self.end();
+    }
+
+    /// Where SIGCHLD is ignored, another process may have the number of one that has ended.
+    fn end(&mut self) {
+        if let Ok(None) = self.process.try_wait() {
+            let _ = self.process.kill();
+        }
     }
 
     fn tell(&mut self, words: &str, state: State) {
@@ -365,7 +381,7 @@ impl Child {
             Ok(lines) => lines.iter().for_each(|line| self.on_line(line)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             // It ends, or can be told nothing any more.
-            Err(_) => drop(self.process.kill()),
+            Err(_) => self.end(),
         }
         self.process.try_wait().transpose()
     }

@@ -22,6 +22,7 @@ use super::{
     link::{END, GO, NOT_ACCEPTING, READY, RETIRE, receive, send},
     socket::wake_accept,
 };
+use crate::logger;
 
 /// Makes a `daoxiao serve` a worker, and says what kind of one.
 pub(crate) const VARIABLE: &str = "DAOXIAO_WORKER";
@@ -131,19 +132,21 @@ impl Worker {
     fn watch(&self) {
         let health = &self.health;
         let begun = Instant::now();
-        let (mut interval, mut last_step) = (SHORTEST_INTERVAL, begun);
+        let (mut interval, mut last_look, mut last_step) = (SHORTEST_INTERVAL, begun, begun);
         let (mut steps, mut busy, mut retired) = (0, 0, None);
         loop {
             health.wait(interval, interval > SHORTEST_INTERVAL);
             let now = Instant::now();
+            // Time in which this thread stood still, and so the whole process, is not the loop's.
+            last_step += (now - mem::replace(&mut last_look, now)).saturating_sub(2 * interval);
             let steps_before = mem::replace(&mut steps, health.steps());
             let has_request = steps % 2 == 1;
             if steps != steps_before || !has_request {
                 last_step = now;
             }
             if now - last_step > LONGEST_REQUEST {
-                log::logger().flush();
-                process::exit(health.exit_code().unwrap_or(STUCK));
+                logger::try_flush();
+                process::exit(STUCK);
             }
             if let Some(trouble) = health.trouble(now - begun) {
                 self.end(trouble);
@@ -158,21 +161,20 @@ impl Worker {
                     health.leave(0);
                 }
             } else if busy > 0 {
+                // `tiny_http` may hand a connection to a thread that has just been handed another
+                // one. It then waits until that one ends, which an ill-willed peer can delay for
+                // ever. Each further connection has an idle thread woken or a new one started,
+                // which takes the oldest that waits. So while there are connections, nobody waits
+                // longer than from one look to the next.
+                //
                 // A connection has two descriptors, and each that is new may wait behind another.
-                let new = busy.saturating_sub(busy_before) / 2;
-                self.wake_thread_pool(new.clamp(1, MAX_WAKES));
+                let new = (busy.saturating_sub(busy_before) / 2).clamp(1, MAX_WAKES);
+                // When even this cannot connect, nobody else can, and the other signs of trouble
+                // tell why.
+                let _ = (0..new).try_for_each(|_| wake_accept(&self.listener));
             }
             let is_busy = has_request || steps != steps_before || busy != busy_before;
             interval = interval_after(interval, is_busy);
         }
-    }
-
-    /// `tiny_http` may hand a connection to a thread that has just been handed another one. It then
-    /// waits until that one ends, which an ill-willed peer can delay for ever. Each further
-    /// connection has an idle thread woken or a new one started, which takes the oldest that waits.
-    /// So while there are connections, nobody waits longer than from one look to the next.
-    fn wake_thread_pool(&self, times: usize) {
-        // When even this cannot connect, nobody else can, and the other signs of trouble tell why.
-        let _ = (0..times).try_for_each(|_| wake_accept(&self.listener));
     }
 }

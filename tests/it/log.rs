@@ -244,6 +244,32 @@ fn what_an_owner_must_act_on_is_a_warning_and_strangers_are_not() {
 }
 
 #[test]
+fn health_checks_at_debug_are_bounded_and_leave_the_lines_for_refused_requests() {
+    let bot = Bot::with(&["--joke-source", "none", "--log", "debug"], &[]);
+    let begun = Instant::now();
+    let requests = "GET /healthz HTTP/1.1\r\n\r\n".repeat(1_999)
+        + "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n";
+    let mut connection = TcpStream::connect(bot.address).unwrap();
+    connection.set_read_timeout(Some(LIMIT)).unwrap();
+    connection.write_all(requests.as_bytes()).unwrap();
+    let mut answers = String::new();
+    connection.read_to_string(&mut answers).unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 200 OK\r\n").count(), 2_000);
+    bot.get("/nowhere");
+    bot.wait_for_log("GET /nowhere - refused: no such path 404");
+    let windows = begun.elapsed().as_secs() + 1;
+    let lines = bot.log().matches("/healthz - healthy 200").count();
+    assert!((1..=200 * windows).contains(&(lines as u64)), "{lines}");
+    poll(Instant::now() + LIMIT, || {
+        bot.get("/healthz");
+        let log = bot.log();
+        log.contains(" more health checks were answered")
+            .then_some(())
+    })
+    .unwrap();
+}
+
+#[test]
 fn a_timestamp_in_milliseconds_is_called_that() {
     let bot = Bot::start();
     bot.post(&signed_at("/wechat", now() * 1000), text_message("你好"));

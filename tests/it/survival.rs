@@ -1,7 +1,7 @@
 //! Workers that are replaced, on purpose or because they died, and signals around it.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     os::{fd::OwnedFd, unix::fs::PermissionsExt},
@@ -12,6 +12,7 @@ use std::{
 
 use command_fds::{CommandFdExt, FdMapping};
 use nix::{
+    pty::openpty,
     sys::{
         ptrace,
         signal::{Signal, kill},
@@ -25,9 +26,9 @@ use crate::{
     support::{
         Bot, LIMIT, TOKEN, abuse::unread, children, connect, daoxiao, exchange, poll, post_kept,
         post_request, read_reply, signal, signed, signed_at, signed_with, status_number,
-        text_message,
+        text_message, try_exchange,
     },
-    tools::find,
+    tools::{find, pass_over},
 };
 
 /// A copy of the program that a test may replace.
@@ -142,6 +143,48 @@ fn a_program_that_does_not_get_ready_does_not_take_over() {
 }
 
 #[test]
+fn a_broken_program_that_ends_with_2_does_not_keep_the_bot_from_serving() {
+    let program = Program::copy("ends-with-2");
+    let bot = program.start();
+    program.replace_by_script("exit 2");
+    bot.kill_worker();
+    assert_eq!(bot.answer_to("你好"), "好你");
+    program.replace_by_itself();
+    bot.reload();
+    let running = fs::read_link(format!("/proc/{}/exe", bot.worker_pid())).unwrap();
+    assert_eq!(running, program.0);
+    assert_eq!(bot.stop().0.code(), Some(0));
+}
+
+#[test]
+fn the_pause_after_deaths_in_a_row_is_as_short_on_a_bot_that_was_idle() {
+    let bot = Bot::start();
+    let wakes = || work_of(bot.pid()).0;
+    // From one look to the next it is 1.2 s now.
+    wait(Duration::from_secs(4));
+    let before = wakes();
+    poll(Instant::now() + LIMIT, || (wakes() > before).then_some(())).unwrap();
+    let begun = Instant::now();
+    let mut killed = 0;
+    // The last one dies before it is told to serve, and is the fifth that does so soon.
+    for _ in 0..6 {
+        let new = || {
+            children(bot.pid())
+                .first()
+                .copied()
+                .filter(|it| *it != killed)
+        };
+        let worker = poll(Instant::now() + LIMIT, new).unwrap();
+        signal(worker, "SIGKILL").unwrap();
+        killed = worker;
+    }
+    answered_again(&bot);
+    let time = begun.elapsed();
+    assert!(time >= Duration::from_millis(20), "{time:?}");
+    assert!(time < Duration::from_secs(1), "{time:?}");
+}
+
+#[test]
 fn a_hangup_reads_the_file_of_jokes_anew_and_does_not_lose_them() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("own-jokes");
     fs::write(&file, "第一个笑话\n").unwrap();
@@ -197,7 +240,7 @@ fn a_bot_on_all_addresses_of_both_kinds_is_replaced() {
     let mut command = daoxiao(&["--listen", "[::]:0", "--joke-source", "none"]);
     command.env("WECHAT_TOKEN", TOKEN);
     if TcpListener::bind("[::]:0").is_err() {
-        return;
+        return pass_over("there is no IPv6");
     }
     let bot = Bot::spawn(command);
     let here = SocketAddr::from(([127, 0, 0, 1], bot.address.port()));
@@ -305,6 +348,7 @@ fn bot_behind(shell: &str) -> Option<Bot> {
     let unshare = find("unshare")?;
     let can = Command::new(&unshare).args(["-Urmpf", "true"]).status();
     if !can.is_ok_and(|status| status.success()) {
+        pass_over("unshare is not allowed");
         return None;
     }
     let bot = env!("CARGO_BIN_EXE_daoxiao");
@@ -340,7 +384,9 @@ fn process_1_without_proc_or_with_little_address_space_serves_and_ends() {
 
 #[test]
 fn process_1_waits_for_what_others_leave_behind() {
-    let Some(bot) = bot_behind("sleep 0 & sleep 0 &") else {
+    // The second is killed by a real-time signal.
+    let Some(bot) = bot_behind("sleep 0 & (kill -40 $(exec sh -c 'echo $PPID')) & sleep 0 &")
+    else {
         return;
     };
     let supervisor = children(bot.pid())[0];
@@ -360,7 +406,7 @@ fn a_bot_whose_parent_ignores_the_ends_of_its_children_has_the_next_worker_serve
         command
     };
     if !ignoring("true").status().unwrap().success() {
-        return;
+        return pass_over("env has no --ignore-signal");
     }
     let mut command = ignoring(env!("CARGO_BIN_EXE_daoxiao"));
     command
@@ -371,9 +417,13 @@ fn a_bot_whose_parent_ignores_the_ends_of_its_children_has_the_next_worker_serve
         bot.kill_worker();
         assert_eq!(bot.answer_to("你好"), "好你");
     }
+    bot.reload();
     let (status, log) = bot.stop();
     assert_eq!(status.code(), Some(0));
     assert!(log.contains(" WARN  the worker ended\n"), "{log}");
+    // Those that did as they were told.
+    let since = log.split_once("takes over").unwrap().1;
+    assert!(!since.contains(" WARN "), "{log}");
 }
 
 #[test]
@@ -526,24 +576,30 @@ fn a_peer_that_reads_no_answer_and_stalls_a_body_behind_it_keeps_nobody_waiting(
     assert_eq!(bot.worker_pid(), worker);
 }
 
+/// The exit code of a process that this one may stop, or 0 if it was killed, once it has ended.
+fn end_of(worker: Pid) -> Option<i32> {
+    let flags = WaitPidFlag::WNOHANG | WaitPidFlag::__WALL;
+    match waitpid(worker, Some(flags)).unwrap() {
+        WaitStatus::Exited(_, code) => Some(code),
+        WaitStatus::Signaled(..) => Some(0),
+        _ => None,
+    }
+}
+
 #[test]
 fn a_loop_that_is_stuck_is_replaced() {
     let bot = Bot::start();
     let worker = Pid::from_raw(bot.worker_pid().try_into().unwrap());
     // Stops the loop's thread and no other one. Some containers forbid it.
     if ptrace::seize(worker, ptrace::Options::empty()).is_err() {
-        return;
+        return pass_over("ptrace is not allowed");
     }
     let ended = poll(Instant::now() + LIMIT, || {
         // In the midst of a request, most likely.
         let _held = unread(bot.address, &"GET /nowhere HTTP/1.1\r\n\r\n".repeat(5_000)).unwrap();
         ptrace::interrupt(worker).unwrap();
         let exit = poll(Instant::now() + Duration::from_millis(2500), || {
-            let flags = WaitPidFlag::WNOHANG | WaitPidFlag::__WALL;
-            match waitpid(worker, Some(flags)).unwrap() {
-                WaitStatus::Exited(_, code) => Some(code),
-                _ => None,
-            }
+            end_of(worker)
         });
         if exit.is_none() {
             ptrace::cont(worker, None).unwrap();
@@ -553,6 +609,45 @@ fn a_loop_that_is_stuck_is_replaced() {
     assert_eq!(ended, Some(81));
     bot.wait_for_log(" WARN  the worker ended: the loop was stuck");
     assert_eq!(bot.answer_to("你好"), "好你");
+}
+
+#[test]
+fn a_loop_that_is_stuck_when_the_bot_ends_is_told() {
+    let told = poll(Instant::now() + 2 * LIMIT, || {
+        let bot = Bot::start();
+        let worker = Pid::from_raw(bot.worker_pid().try_into().unwrap());
+        if ptrace::seize(worker, ptrace::Options::empty()).is_err() {
+            pass_over("ptrace is not allowed");
+            return Some(());
+        }
+        // In the midst of a request, most likely; if not, the supervisor kills it.
+        let _held = unread(bot.address, &"GET /nowhere HTTP/1.1\r\n\r\n".repeat(5_000)).unwrap();
+        ptrace::interrupt(worker).unwrap();
+        bot.signal("TERM");
+        // Its parent is told only after the one that has stopped it.
+        let ended = poll(Instant::now() + LIMIT, || end_of(worker));
+        assert!(ended.is_some(), "it goes on");
+        let (status, log) = bot.stop();
+        assert_eq!(status.code(), Some(0));
+        log.contains(" WARN  the worker ended: the loop was stuck\n")
+            .then_some(())
+    });
+    assert_eq!(told, Some(()));
+}
+
+#[test]
+fn a_worker_that_was_frozen_in_the_midst_of_requests_goes_on() {
+    let bot = Bot::start();
+    let worker = bot.worker_pid();
+    for _ in 0..3 {
+        let _held = unread(bot.address, &"GET /nowhere HTTP/1.1\r\n\r\n".repeat(5_000)).unwrap();
+        signal(worker, "SIGSTOP").unwrap();
+        wait(Duration::from_millis(1700));
+        signal(worker, "SIGCONT").unwrap();
+        assert_eq!(bot.answer_to("你好"), "好你");
+        assert_eq!(bot.worker_pid(), worker);
+    }
+    assert!(!bot.log().contains("stuck"), "{}", bot.log());
 }
 
 #[test]
@@ -615,14 +710,14 @@ fn requests_without_a_body_get_no_thread_of_their_own() {
     assert!(threads < 30, "{threads} threads");
 }
 
-/// A bot whose standard error is a pipe that nobody reads.
-fn unread_bot(flags: &[&str]) -> (Child, SocketAddr) {
+/// A bot whose standard error is a pipe that nobody reads, or such a terminal.
+fn unread_bot(flags: &[&str], stderr: impl Into<Stdio>) -> (Child, SocketAddr) {
     let mut child = daoxiao(&["--listen", "127.0.0.1:0", "--joke-source", "none"])
         .args(flags)
         .env("WECHAT_TOKEN", TOKEN)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stderr(stderr)
         .spawn()
         .unwrap();
     let mut line = String::new();
@@ -635,7 +730,7 @@ fn unread_bot(flags: &[&str]) -> (Child, SocketAddr) {
 
 #[test]
 fn sigterm_ends_a_bot_whose_log_nobody_reads() {
-    let (mut child, address) = unread_bot(&[]);
+    let (mut child, address) = unread_bot(&[], Stdio::piped());
     // The pipe takes 64 KiB, and then the loop stands.
     let stream = TcpStream::connect(address).unwrap();
     stream
@@ -675,7 +770,7 @@ fn a_handed_in_socket_that_does_not_listen_is_refused() {
 #[test]
 fn a_bot_whose_log_nobody_reads_keeps_nobody_waiting_and_says_what_is_missing() {
     let path = format!("/{}", "p".repeat(40));
-    let (mut child, address) = unread_bot(&["--path", &path]);
+    let (mut child, address) = unread_bot(&["--path", &path], Stdio::piped());
     let answer = || {
         let request = post_request(&signed(&path), text_message("你好").as_bytes());
         let begun = Instant::now();
@@ -702,4 +797,53 @@ fn a_bot_whose_log_nobody_reads_keeps_nobody_waiting_and_says_what_is_missing() 
     assert!((1..=500).contains(&missing), "{missing}");
     let _ = child.kill();
     let _ = child.wait();
+}
+
+#[test]
+fn a_bot_at_a_terminal_that_nobody_reads_goes_on_says_what_is_missing_and_ends() {
+    let terminal = openpty(None, None).unwrap();
+    let (mut child, address) = unread_bot(&[], terminal.slave);
+    let request = || post_request(&signed("/"), text_message("你好").as_bytes());
+    let answer = || {
+        let answered = poll(Instant::now() + LIMIT, || {
+            try_exchange(address, request()).ok()
+        });
+        assert_eq!(answered.unwrap().content(), "好你");
+    };
+    // A terminal takes some 20 KB, and less than a line of it in the end.
+    let workers = children(child.id());
+    for _ in 0..1_000 {
+        answer();
+    }
+    assert_eq!(children(child.id()), workers);
+    // The supervisor has lines of its own, and starts the next worker.
+    for _ in 0..3 {
+        let worker = children(child.id())[0];
+        signal(worker, "SIGKILL").unwrap();
+        let replaced = || (!children(child.id()).contains(&worker)).then_some(());
+        assert_eq!(poll(Instant::now() + LIMIT, replaced), Some(()));
+        answer();
+    }
+    // The worker that is there now has left nothing out but what it could not write.
+    for _ in 0..10 {
+        answer();
+    }
+    let mut log = BufReader::new(File::from(terminal.master)).lines();
+    let shown: Vec<String> = log
+        .by_ref()
+        .map(|line| line.unwrap())
+        .take_while(|line| {
+            if line.contains("text text 200") {
+                answer();
+            }
+            !line.ends_with(" lines are missing here: nobody read the log")
+        })
+        .collect();
+    assert!(shown.len() > 100, "{}", shown.len());
+    let whole = shown.iter().filter(|line| line.ends_with(" ms")).count();
+    assert!(whole + 8 >= shown.len(), "{shown:#?}");
+    signal(child.id(), "SIGTERM").unwrap();
+    let status = poll(Instant::now() + LIMIT, || child.try_wait().unwrap());
+    let _ = child.kill();
+    assert_eq!(status.expect("SIGTERM does not end it").code(), Some(0));
 }

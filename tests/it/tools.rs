@@ -11,7 +11,7 @@ use std::{
 
 use crate::support::{LIMIT, poll, signal};
 
-/// With this variable set, a missing program fails its tests instead of being passed over.
+/// With this variable set, a missing program or permission fails its tests instead of being passed over.
 const REQUIRED: &str = "DAOXIAO_REQUIRE_TOOLS";
 
 /// Where a program is, looked for where servers are, too.
@@ -21,10 +21,15 @@ pub fn find(name: &str) -> Option<PathBuf> {
         .map(|directory| directory.join(name))
         .find(|program| program.is_file());
     if found.is_none() {
-        assert!(env::var_os(REQUIRED).is_none(), "{name} is not installed");
-        eprintln!("passed over: {name} is not installed");
+        pass_over(&format!("{name} is not installed"));
     }
     found
+}
+
+/// Passes a test over, unless none may be.
+pub fn pass_over(reason: &str) {
+    assert!(env::var_os(REQUIRED).is_none(), "{reason}");
+    eprintln!("passed over: {reason}");
 }
 
 /// The library that fakes the clock of a program that is started with it.
