@@ -179,7 +179,7 @@ impl Callback {
         if let Some(kept) = self.recent.find(message.fingerprint, now) {
             return self.reply(&message, Some(kept), "repeat", now, random);
         }
-        let content = self.words.tell(joke());
+        let content = self.words.tell(&joke());
         let answer = self.say(&message, content, "joke", now, random)?;
         self.recent.told_joke(message.from_user_name, now);
         Ok(answer)

@@ -3,7 +3,7 @@
 mod file;
 mod find;
 
-use std::{fmt, iter, ops::Range};
+use std::{borrow::Cow, fmt, iter, ops::Range};
 
 pub(crate) use self::file::Reason;
 pub use self::file::WordsError;
@@ -177,15 +177,17 @@ impl Words {
             (Action::TellJoke, Rule::Again)
         } else {
             let otherwise = self.otherwise.clone();
-            let content = otherwise.or_else(|| Content::new(reverse(text)));
+            let content = otherwise.or_else(|| Content::new(reverse(&self.undirected(text))));
             (say(content), Rule::Otherwise)
         }
     }
 
     /// The place of the first reply that knows the words; that behind all of them asks for a joke.
     fn first(&self, input: Input, folded: &str, bare: &str) -> Option<usize> {
+        let mut decided = usize::MAX;
         let found = self.words.find(folded).filter(|(at, place)| {
-            *place < self.replies.len() || !is_negated(folded.get(..*at).unwrap_or_default())
+            let before = folded.get(..*at).unwrap_or_default();
+            *place < self.replies.len() || is_wish(before, &mut decided)
         });
         // Speech is also compared without the punctuation that nobody spoke.
         let spoken = (input == Input::Speech).then_some(bare);
@@ -208,8 +210,18 @@ impl Words {
     }
 
     /// A joke as it is told, or what is said instead of one that must not be.
-    pub(crate) fn tell(&self, joke: String) -> Option<Content> {
-        self.allowed(Content::new(joke)?)
+    pub(crate) fn tell(&self, joke: &str) -> Option<Content> {
+        self.allowed(Content::new(self.undirected(joke).into_owned())?)
+    }
+
+    /// The text without marks of direction, where words are banned: with them, a text can be shown
+    /// in another order than that in which it is compared.
+    fn undirected<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.banned.is_empty() || !text.contains(is_direction_mark) {
+            text.into()
+        } else {
+            text.replace(is_direction_mark, "").into()
+        }
     }
 
     /// The content, or the refusal if the content has a banned word.
@@ -231,21 +243,39 @@ fn say(content: Option<Content>) -> Action {
     content.map_or(Action::Acknowledge, Action::Reply)
 }
 
-/// Whether a joke word after this is no wish for a joke: `不要笑话我`.
-fn is_negated(mut before: &str) -> bool {
+/// Whether the character is what Unicode calls a bidirectional control.
+fn is_direction_mark(char: char) -> bool {
+    matches!(
+        char,
+        '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
+}
+
+/// Whether a joke word after this is a wish for a joke. The last one in a text comes first: one
+/// that is negated decides on all that stand between it and the negation, and a wish on all the
+/// others, so that no part of a text is looked at twice. Those from `decided` on are no wishes.
+fn is_wish(before: &str, decided: &mut usize) -> bool {
+    if before.len() >= *decided {
+        return false;
+    }
+    let negation_end = negation_end(before);
+    *decided = negation_end.unwrap_or(0);
+    negation_end.is_none()
+}
+
+/// Where a negation ends that makes a joke word after this no wish for a joke: `不要笑话我`.
+fn negation_end(mut before: &str) -> Option<usize> {
     loop {
         let negation = NEGATIONS.iter().find(|word| before.ends_with(**word));
         if let Some(negation) = negation {
+            let end = before.len();
             let before = before.strip_suffix(negation).unwrap_or_default();
-            return !is_other_word(before, negation);
+            return (!is_other_word(before, negation)).then_some(end);
         }
         let shorter = FILLERS
             .iter()
             .find_map(|filler| before.strip_suffix(filler));
-        match shorter {
-            Some(shorter) => before = shorter,
-            None => return false,
-        }
+        before = shorter?;
     }
 }
 

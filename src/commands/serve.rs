@@ -130,13 +130,14 @@ fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
 }
 
 /// Returns the owner's words. If their file was broken after the start, a new worker takes the
-/// default words, so that the bot goes on; a reload fails, and the old worker goes on.
+/// default words, which ban none, so that the bot goes on; a reload fails, and the old worker goes
+/// on.
 fn words(arg: &WordsArg, is_reload: bool) -> Result<Words, CommandError> {
     arg.read().or_else(|error| {
         if is_reload {
             return Err(error);
         }
-        log::error!("{error}; going on with the default words");
+        log::error!("{error}; going on with the default words, and no word is banned");
         Ok(Words::default())
     })
 }

@@ -62,13 +62,14 @@ impl Content {
     }
 }
 
-/// Whether a text of only such characters shows nothing: whitespace, and what Unicode calls default
-/// ignorable, such as marks of direction, of joining, of variation.
+/// Whether a text of only such characters shows nothing: whitespace, controls, the empty Braille
+/// pattern, and what Unicode calls default ignorable, such as marks of direction, of joining, of
+/// variation.
 pub(crate) fn is_invisible(char: char) -> bool {
     char.is_whitespace()
         || matches!(
             char,
-            '\u{7f}'
+            '\u{7f}'..='\u{9f}'
                 | '\u{ad}'
                 | '\u{34f}'
                 | '\u{61c}'
@@ -78,11 +79,14 @@ pub(crate) fn is_invisible(char: char) -> bool {
                 | '\u{200b}'..='\u{200f}'
                 | '\u{202a}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}'
+                | '\u{2800}'
                 | '\u{3164}'
                 | '\u{fe00}'..='\u{fe0f}'
                 | '\u{feff}'
                 | '\u{ffa0}'
-                | '\u{fff0}'..='\u{fff8}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
                 | '\u{e0000}'..='\u{e0fff}'
         )
 }
@@ -191,7 +195,7 @@ mod tests {
 
     #[test]
     fn there_is_no_content_that_nobody_sees() {
-        for invisible in "\u{7f}\u{ad}\u{115f}\u{1160}\u{180e}\u{200b}\u{200f}\u{2028}\u{202e}\u{202f}\u{2060}\u{2064}\u{3164}\u{fe00}\u{fe0f}\u{feff}".chars() {
+        for invisible in "\u{7f}\u{80}\u{9f}\u{2800}\u{fff9}\u{fffb}\u{1bca0}\u{1bca3}\u{1d173}\u{1d17a}\u{ad}\u{115f}\u{1160}\u{180e}\u{200b}\u{200f}\u{2028}\u{202e}\u{202f}\u{2060}\u{2064}\u{3164}\u{fe00}\u{fe0f}\u{feff}".chars() {
             assert_eq!(Content::new(format!(" {invisible}\n")), None, "{invisible:?}");
             let seen = format!("{invisible}a");
             assert_eq!(content(&seen).as_str(), seen);

@@ -10,7 +10,7 @@ use super::{
     BETWEEN_TEXTS, Finder, HELP, HELP_WORDS, JOKE_WORDS, NO_WORDS, REFUSAL, Reply, ReplyKind,
     Words, fold, squeeze,
 };
-use crate::wechat::reply::{Content, MAX_CONTENT_BYTES};
+use crate::wechat::reply::{Content, MAX_CONTENT_BYTES, is_invisible};
 
 /// The value of `otherwise` that sets no text.
 const BACKWARDS: &str = "backwards";
@@ -18,29 +18,35 @@ const BACKWARDS: &str = "backwards";
 /// What can be set. Each is optional.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct File<'t> {
     welcome: Option<Spanned<String>>,
     help: Option<Spanned<String>>,
     no_words: Option<Spanned<String>>,
     otherwise: Option<Spanned<String>>,
-    joke_words: Option<Vec<Spanned<String>>>,
-    help_words: Option<Vec<Spanned<String>>>,
-    banned: Option<Vec<Spanned<String>>>,
+    #[serde(borrow)]
+    joke_words: Option<Vec<Spanned<Word<'t>>>>,
+    help_words: Option<Vec<Spanned<Word<'t>>>>,
+    banned: Option<Vec<Spanned<Word<'t>>>>,
     refusal: Option<Spanned<String>>,
     #[serde(default)]
-    reply: Vec<Spanned<ReplyTable>>,
+    reply: Vec<Spanned<ReplyTable<'t>>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ReplyTable {
+struct ReplyTable<'t> {
+    #[serde(borrow, default)]
+    words: Vec<Spanned<Word<'t>>>,
     #[serde(default)]
-    words: Vec<Spanned<String>>,
-    #[serde(default)]
-    exactly: Vec<Spanned<String>>,
+    exactly: Vec<Spanned<Word<'t>>>,
     say: Option<Spanned<Say>>,
     r#do: Option<Do>,
 }
+
+/// A word as it stands in the file: of many strings, each would keep 32 bytes of memory.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+struct Word<'t>(#[serde(borrow)] Cow<'t, str>);
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged, expecting = "expected a text or a list of texts")]
@@ -57,14 +63,14 @@ enum Do {
 }
 
 /// Words with the place of the reply that they belong to.
-type Numbered = Vec<(String, usize)>;
+type Numbered<'t> = Vec<(Cow<'t, str>, usize)>;
 
 impl Words {
     /// Reads the owner's file.
     pub fn parse(text: &str) -> Result<Self, WordsError> {
         let text = text.trim_start_matches('\u{feff}');
         let places = Places::of(text);
-        let file: File = toml::from_str(text).map_err(|error| {
+        let file: File<'_> = toml::from_str(text).map_err(|error| {
             let reason = error.message().replace('\n', ", ");
             places.error(error.span().unwrap_or_default().start, Reason::Toml(reason))
         })?;
@@ -80,7 +86,11 @@ impl Words {
             no_words: content_or(file.no_words, NO_WORDS)?,
             otherwise: file.otherwise.filter(is_text).map(content).transpose()?,
             refusal: Some(content_or(file.refusal, REFUSAL)?),
-            help_words: places.words(file.help_words, &HELP_WORDS, fold)?,
+            help_words: places
+                .words(file.help_words, &HELP_WORDS, fold)?
+                .into_iter()
+                .map(Cow::into_owned)
+                .collect(),
             banned: Finder::new(places.words(file.banned, &[], squeeze)?),
             replies: Vec::with_capacity(file.reply.len()),
             words: Finder::default(),
@@ -98,8 +108,8 @@ impl Words {
 
     fn add_replies(
         &mut self,
-        tables: Vec<Spanned<ReplyTable>>,
-        joke_words: Vec<String>,
+        tables: Vec<Spanned<ReplyTable<'_>>>,
+        joke_words: Vec<Cow<'_, str>>,
         places: &Places,
     ) -> Result<(), WordsError> {
         let (mut words, mut exactly) = (Numbered::new(), Numbered::new());
@@ -109,9 +119,10 @@ impl Words {
             if table.words.is_empty() && table.exactly.is_empty() {
                 return Err(places.error(start, Reason::NoWords));
             }
-            let numbered = |words: Vec<String>| words.into_iter().map(move |word| (word, place));
-            words.extend(numbered(places.words(Some(table.words), &[], fold)?));
-            exactly.extend(numbered(places.words(Some(table.exactly), &[], fold)?));
+            let known = places.words(Some(table.words), &[], fold)?;
+            words.extend(known.into_iter().map(|word| (word, place)));
+            let known = places.words(Some(table.exactly), &[], fold)?;
+            exactly.extend(known.into_iter().map(|word| (word, place)));
             let kind = match (table.say, table.r#do) {
                 (Some(say), None) => self.add_texts(&places.contents(say)?),
                 (None, Some(Do::Joke)) => ReplyKind::Joke,
@@ -173,18 +184,25 @@ impl Places {
     }
 
     /// The words, or else the default ones, as they are compared.
-    fn words(
+    fn words<'t>(
         &self,
-        words: Option<Vec<Spanned<String>>>,
-        default: &[&str],
+        words: Option<Vec<Spanned<Word<'t>>>>,
+        default: &[&'t str],
         fold: fn(&str) -> Cow<'_, str>,
-    ) -> Result<Vec<String>, WordsError> {
+    ) -> Result<Vec<Cow<'t, str>>, WordsError> {
         let Some(words) = words else {
-            return Ok(default.iter().map(|word| fold(word).into_owned()).collect());
+            return Ok(default.iter().map(|word| fold(word)).collect());
         };
-        let words = words.into_iter().map(|word| match fold(word.as_ref()) {
-            folded if folded.is_empty() => Err(self.error(word.span().start, Reason::EmptyWord)),
-            folded => Ok(folded.into_owned()),
+        let words = words.into_iter().map(|word| {
+            let at = word.span().start;
+            let folded = match word.into_inner().0 {
+                Cow::Borrowed(word) => fold(word),
+                Cow::Owned(word) => fold(&word).into_owned().into(),
+            };
+            if folded.chars().all(is_invisible) {
+                return Err(self.error(at, Reason::EmptyWord));
+            }
+            Ok(folded)
         });
         words.collect()
     }

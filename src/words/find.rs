@@ -15,9 +15,18 @@ pub(super) fn fold(text: &str) -> Cow<'_, str> {
 
 /// The text as banned words are looked for in it: folded, and without what nobody sees.
 pub(super) fn squeeze(text: &str) -> Cow<'_, str> {
+    if text
+        .chars()
+        .all(|char| fold_char(char) == char && !is_invisible(char))
+    {
+        return text.into();
+    }
     let seen = text.chars().filter(|char| !is_invisible(*char));
     seen.map(fold_char).collect()
 }
+
+/// The full-width forms of half-width katakana and their punctuation, in their order.
+const FULL_WIDTH: &str = "。「」、・ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン゛゜";
 
 fn fold_char(char: char) -> char {
     match char {
@@ -30,6 +39,11 @@ fn fold_char(char: char) -> char {
         '￠' => '¢',
         '￡' => '£',
         '￥' => '¥',
+        '￦' => '₩',
+        '｡'..='ﾟ' => usize::try_from(u32::from(char) - 0xff61)
+            .ok()
+            .and_then(|place| FULL_WIDTH.chars().nth(place))
+            .unwrap_or(char),
         _ => char.to_lowercase().next().unwrap_or(char),
     }
 }
@@ -48,39 +62,41 @@ pub(super) struct Finder {
     shortest: usize,
 }
 
+/// A word in 16 bytes, for most words are short; no file of them has 4 GiB.
 #[derive(Debug)]
 struct Word {
     /// Where it is in the finder's text.
-    place: Range<usize>,
-    number: usize,
+    place: Range<u32>,
+    number: u32,
     /// How many words there are up to the longest other one that it begins with.
-    prefix: usize,
+    prefix: u32,
 }
 
 impl Finder {
-    pub(super) fn new(words: Vec<String>) -> Self {
+    pub(super) fn new<W: AsRef<str> + Ord>(words: Vec<W>) -> Self {
         Self::numbered(words.into_iter().zip(0..).collect())
     }
 
     /// Of folded words. Of two that are alike, the one with the lower number counts.
-    pub(super) fn numbered(mut words: Vec<(String, usize)>) -> Self {
+    pub(super) fn numbered<W: AsRef<str> + Ord>(mut words: Vec<(W, usize)>) -> Self {
         words.sort_unstable();
         words.dedup_by(|(later, _), (word, _)| later == word);
         let mut finder = Self {
-            text: String::with_capacity(words.iter().map(|(word, _)| word.len()).sum()),
+            text: String::with_capacity(words.iter().map(|(word, _)| word.as_ref().len()).sum()),
             words: Vec::with_capacity(words.len()),
             beginnings: vec![0; if words.is_empty() { 0 } else { BEGINNINGS / 64 }],
             shortest: 3,
         };
         for (word, number) in words {
-            let prefix = finder.prefixes(&word).next().map_or(0, |(count, _)| count);
+            let word = word.as_ref();
+            let prefix = finder.prefixes(word).next().map_or(0, |(count, _)| count);
             let start = finder.text.len();
-            finder.text.push_str(&word);
+            finder.text.push_str(word);
             let place = start..finder.text.len();
             finder.words.push(Word {
-                place,
-                number,
-                prefix,
+                place: narrow(place.start)..narrow(place.end),
+                number: narrow(number),
+                prefix: narrow(prefix),
             });
             let hash = word.chars().take(3).fold(0, hash);
             if let Some(bits) = finder.beginnings.get_mut(hash % BEGINNINGS / 64) {
@@ -112,14 +128,14 @@ impl Finder {
         });
         starts.flat_map(move |(at, _)| {
             let words = self.prefixes(text.get(at..).unwrap_or_default());
-            words.map(move |(_, word)| (at, word.number))
+            words.map(move |(_, word)| (at, wide(word.number)))
         })
     }
 
     /// The number of the word that is the whole folded text.
     pub(super) fn find_whole(&self, text: &str) -> Option<usize> {
         let (_, word) = self.prefixes(text).next()?;
-        (word.place.len() == text.len()).then_some(word.number)
+        (self.text(word).len() == text.len()).then_some(wide(word.number))
     }
 
     /// The words that the text begins with, the longest first, and how many there are up to each.
@@ -131,7 +147,7 @@ impl Finder {
         let words = iter::from_fn(move || {
             let word = self.words.get(count.checked_sub(1)?)?;
             let found = (count, word);
-            count = word.prefix;
+            count = wide(word.prefix);
             Some(found)
         });
         words.filter(move |(_, word)| text.starts_with(self.text(word)))
@@ -140,9 +156,17 @@ impl Finder {
     fn text(&self, word: &Word) -> &[u8] {
         self.text
             .as_bytes()
-            .get(word.place.clone())
+            .get(wide(word.place.start)..wide(word.place.end))
             .unwrap_or_default()
     }
+}
+
+fn narrow(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn wide(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// Bits for as many beginnings.
@@ -170,7 +194,9 @@ mod tests {
             fold("\u{3000} ＷｅＣｈａｔ\u{3000}Öl，好！？～\n"),
             "wechat öl,好!?~"
         );
-        assert_eq!(fold("İ￥１"), "i¥1");
+        assert_eq!(fold("İ￥１￦"), "i¥1₩");
+        assert_eq!(fold("｡ｦｱﾝﾟ"), "。ヲアン゜");
+        assert_eq!(FULL_WIDTH.chars().count(), 0xffa0 - 0xff61);
         assert_eq!(squeeze(" 某 \u{200b}\n词Ａ b"), "某词ab");
     }
 

@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use super::*;
 
 const FIRST: fn(usize) -> usize = |_| 0;
@@ -209,7 +211,7 @@ fn what_is_banned_is_never_said() {
         says("词某"),
         "this is not said, but heard"
     );
-    let tell = |joke: &str| words.tell(joke.to_owned()).map(Action::Reply);
+    let tell = |joke: &str| words.tell(joke).map(Action::Reply);
     assert_eq!(tell("a bad joke"), Some(says(REFUSAL)));
     assert_eq!(tell("a good joke"), Some(says("a good joke")));
     assert!(words.is_banned("x某 词x") && !words.is_banned("词某"));
@@ -222,6 +224,56 @@ fn what_is_banned_is_never_said() {
 }
 
 #[test]
+fn marks_of_direction_turn_nothing_into_what_is_banned() {
+    let words = parse("banned = [\"某词\"]");
+    for mark in "\u{61c}\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}".chars() {
+        let turned = format!("{mark}某词{mark}");
+        assert_eq!(hear(&words, &turned).0, says("词某"), "{mark:?}");
+        let turned = format!("{mark}词某{mark}");
+        assert_eq!(hear(&words, &turned).1, Rule::Banned, "{mark:?}");
+        let told = words.tell(&turned).map(Action::Reply);
+        assert_eq!(told, Some(says("词某")), "{mark:?}");
+        let left = format!("a{mark}b");
+        let nothing = Words::default();
+        assert_eq!(hear(&nothing, &left).0, says(&reverse(&left)), "{mark:?}");
+    }
+}
+
+#[test]
+fn many_joke_words_in_one_text_are_judged_at_once() {
+    let words = parse("joke_words = [\"笑话\", \"讲一个\", \"说\"]");
+    for (piece, count) in [("讲一个", 2_700), ("说", 8_000)] {
+        let many = piece.repeat(count);
+        for (before, rule) in [("", Rule::JokeWords), ("别", Rule::Otherwise)] {
+            let text = format!("{before}{many}");
+            let times = [(); 3].map(|()| {
+                let begun = Instant::now();
+                assert_eq!(hear(&words, &text).1, rule, "{before}{piece}");
+                begun.elapsed()
+            });
+            // A release build may take 5 ms, a debug build ten times that.
+            let fastest = times.into_iter().min();
+            assert!(
+                fastest < Some(Duration::from_millis(50)),
+                "{before}{piece}: {fastest:?}"
+            );
+        }
+    }
+    for (text, is_wish) in [
+        ("别讲一个", false),
+        ("别讲一个笑话", false),
+        ("别讲一个，讲一个", true),
+        ("笑话别讲一个", true),
+        ("特别讲一个", true),
+        ("别说说说，我说", true),
+        ("不要说，不要一个笑话", false),
+    ] {
+        let is_joke = hear(&words, text).0 == Action::TellJoke;
+        assert_eq!(is_joke, is_wish, "{text}");
+    }
+}
+
+#[test]
 fn an_error_says_the_line_and_what_is_expected() {
     let long = "长".repeat(683);
     for (text, expected) in [
@@ -231,6 +283,7 @@ fn an_error_says_the_line_and_what_is_expected() {
         ("\n\nwelcome = \" \"", "line 3: the text is empty; expected one that can be seen".to_owned()),
         (&format!("help = \"{long}\""), "line 1: the text has 2049 bytes; expected at most 2047, which WeChat takes".to_owned()),
         ("banned = [\"a\",\n\" \"]", "line 2: the word is empty; expected one that can be seen".to_owned()),
+        ("joke_words = [\"\u{200b}\"]", "line 1: the word is empty; expected one that can be seen".to_owned()),
         ("[[reply]]\nsay = \"a\"", "line 1: the reply answers to nothing; expected words = [\"…\"] or exactly = [\"…\"]".to_owned()),
         ("\n[[reply]]\nwords = [\"a\"]", "line 2: expected one answer: say = \"…\", do = \"joke\" or do = \"nothing\"".to_owned()),
         ("[[reply]]\nwords = [\"a\"]\nsay = \"b\"\ndo = \"joke\"", "line 1: expected one answer: say = \"…\", do = \"joke\" or do = \"nothing\"".to_owned()),

@@ -100,7 +100,8 @@ fn the_first_reply_that_knows_the_words_answers_before_joke_help_and_backwards()
          [[reply]]\nwords = [\"地址\", \"笑话\", \"营业\"]\nsay = \"第三条\"\n\
          [[reply]]\nwords = [\"乐一个\"]\nexactly = [\"帮助\"]\ndo = \"joke\"\n\
          [[reply]]\nwords = [\"闭嘴\"]\ndo = \"nothing\"\n\
-         [[reply]]\nexactly = [\"在吗？\", \"￥9\"]\nsay = \"在\"\n",
+         [[reply]]\nexactly = [\"在吗？\", \"￥9\"]\nsay = \"在\"\n\
+         [[reply]]\nwords = [\"、イクラ\"]\nsay = \"いくら\"\n",
     );
     check(
         &bot,
@@ -113,6 +114,7 @@ fn the_first_reply_that_knows_the_words_answers_before_joke_help_and_backwards()
             ("你好", "好你"),
             ("菜单", HELP),
             ("¥９", "在"),
+            ("いま､ｲｸﾗﾃﾞ?", "いくら"),
         ],
     );
     for asks in ["来乐一个吧", "帮助"] {
@@ -170,11 +172,15 @@ fn what_is_banned_is_said_in_no_way() {
         "ＤＡＢ",
         "xd a\u{200b}bx",
         "词\u{2066}某",
+        "词\u{1d173}某",
+        "\u{202e}词某",
         "问",
     ] {
         assert_eq!(bot.answer_to(text), REFUSAL, "{text:?}");
     }
     assert_eq!(bot.answer_to("某词"), "词某", "it is heard, and not said");
+    let shown_turned = bot.answer_to("\u{202e}某\u{200f}词\u{202e}");
+    assert_eq!(shown_turned, "词某", "nothing turns it round again");
     assert_eq!(bot.say(event("subscribe", "")).content(), REFUSAL);
     for _ in 0..5 {
         assert_eq!(bot.answer_to("笑话"), "好笑话", "the others are not dealt");
@@ -235,7 +241,7 @@ fn another_joke_is_for_whose_last_answer_was_one() {
 }
 
 /// What is wrong with files, and what is said of each.
-const WRONG: [(&str, &str); 9] = [
+const WRONG: [(&str, &str); 10] = [
     (
         "welcom = \"a\"\n",
         "line 1: unknown field `welcom`, expected one of `welcome`, ",
@@ -268,6 +274,10 @@ const WRONG: [(&str, &str); 9] = [
     (
         "[[reply]]\nwords = [\"\"]\nsay = \"a\"\n",
         "line 2: the word is empty; expected one that can be seen",
+    ),
+    (
+        "joke_words = [\"\u{200b}\"]\n",
+        "line 1: the word is empty; expected one that can be seen",
     ),
     (
         "[[reply]]\nwords = [\"a\"]\ndo = \"dance\"\n",
@@ -446,6 +456,33 @@ fn a_broken_file_at_a_hangup_keeps_the_words_that_were_in_force() {
 }
 
 #[test]
+fn a_broken_file_bans_nothing_for_the_next_worker_and_the_log_says_so() {
+    let (bot, file) = bot_with("broken", "banned = [\"某词\"]\n");
+    check(&bot, &[("词某", REFUSAL)]);
+    fs::write(file.path(), "banned = [\"某词\"\n").unwrap();
+    bot.kill_worker();
+    let path = file.path();
+    bot.wait_for_log(&format!("{path}: line 1: unclosed array, expected `]`; going on with the default words, and no word is banned"));
+    check(&bot, &[("词某", "某词")]);
+    fs::write(file.path(), "banned = [\"某词\"]\n").unwrap();
+    bot.reload();
+    check(&bot, &[("词某", REFUSAL)]);
+}
+
+#[test]
+fn a_long_text_of_joke_words_is_answered_by_the_same_worker() {
+    let words = "joke_words = [\"笑话\", \"讲一个\", \"说\"]\notherwise = \"嗯\"\n";
+    let (bot, _file) = bot_with("many-joke-words", words);
+    let worker = bot.worker_pid();
+    for (piece, count) in [("讲一个", 2_600), ("说", 7_900)] {
+        let many = piece.repeat(count);
+        assert_ne!(bot.answer_to(&many), "嗯", "{piece}");
+        assert_eq!(bot.answer_to(&format!("别{many}")), "嗯", "{piece}");
+    }
+    assert_eq!(bot.worker_pid(), worker);
+}
+
+#[test]
 fn a_large_file_takes_no_more_than_five_times_its_size() {
     let mut text = String::new();
     for number in 0..8_000 {
@@ -455,12 +492,33 @@ fn a_large_file_takes_no_more_than_five_times_its_size() {
         let say = format!("say = \"第{number}条：周一到周五 9:00–18:00\"");
         text.extend(["[[reply]]\nwords = [", &words.join(", "), "]\n", &say, "\n"]);
     }
+    let bot = within_five_times_its_size("large", &text);
+    assert_eq!(
+        bot.answer_to("有关键词7999之4吗"),
+        "第7999条：周一到周五 9:00–18:00"
+    );
+}
+
+#[test]
+fn a_file_of_short_words_takes_no_more_than_five_times_its_size() {
+    let letters = || ('a'..='z').chain('0'..='9');
+    let pairs = letters().flat_map(|a| letters().map(move |b| (a, b)));
+    let words: Vec<String> = pairs
+        .flat_map(|(a, b)| letters().map(move |c| format!("\"{a}{b}{c}\"")))
+        .collect();
+    let text = format!("banned = [{}]\n", words.join(","));
+    let bot = within_five_times_its_size("short", &text);
+    check(&bot, &[("z9q", REFUSAL), ("z9", "9z")]);
+}
+
+/// A bot with this file of words, which takes no more memory for it than it may.
+fn within_five_times_its_size(name: &str, text: &str) -> Bot {
     let memory = |bot: &Bot| {
         assert_eq!(bot.answer_to("你好"), "好你");
         status_number(bot.worker_pid(), "VmRSS:").unwrap()
     };
     let before = memory(&Bot::start());
-    let (bot, _file) = bot_with("large", &text);
+    let (bot, _file) = bot_with(name, text);
     let after = memory(&bot);
     let size = u64::try_from(text.len()).unwrap() / 1024;
     println!("{size} KiB of words: {before} to {after} KiB");
@@ -468,10 +526,7 @@ fn a_large_file_takes_no_more_than_five_times_its_size() {
         after <= before + 5 * size,
         "{before} to {after} KiB for {size}"
     );
-    assert_eq!(
-        bot.answer_to("有关键词7999之4吗"),
-        "第7999条：周一到周五 9:00–18:00"
-    );
+    bot
 }
 
 #[test]

@@ -335,21 +335,22 @@ fn numbers(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|number| format!("{number:x}"))
 }
 
-#[test]
-fn the_worst_of_24_kib_is_read_or_refused_at_once() {
-    const LENGTH: usize = 24 * 1024;
+const LONGEST: usize = 24 * 1024;
+
+/// Bodies of that length which take as long as any.
+fn worst() -> [String; 21] {
     const TEXT: &str = "<xml><MsgType>text</MsgType>";
     let fill = |before: &str, piece: &str, after: &str| {
-        let room = LENGTH - before.len() - after.len();
+        let room = LONGEST - before.len() - after.len();
         [before, &piece.repeat(room / piece.len()), after].concat()
     };
     let numbered = |before: &str, after: &str, end: &str| {
         let mut xml = "<xml><a ".to_owned();
         numbers(4_000).for_each(|n| xml.extend([before, &n, after]));
-        xml.truncate(LENGTH);
+        xml.truncate(LONGEST);
         xml + end
     };
-    let documents = [
+    [
         fill("<xml>", "<a>", ""),
         fill("<xml>", "<a/>", "</xml>"),
         fill("<xml>", "<a></a>", "</xml>"),
@@ -387,15 +388,30 @@ fn the_worst_of_24_kib_is_read_or_refused_at_once() {
         numbered("n", "='' ", "/></xml>"),
         numbered("xmlns:n", "='u' ", "/></xml>"),
         numbered("xmlns:n", "='u'><a ", ""),
-    ];
-    let begun = Instant::now();
-    let read = documents.map(|document| {
-        assert!(document.len() <= LENGTH + 10);
-        try_read(&document).is_ok()
+    ]
+}
+
+#[test]
+fn the_worst_of_24_kib_is_read_or_refused_at_once() {
+    let read = worst().map(|document| {
+        assert!(document.len() <= LONGEST + 10);
+        let mut is_read = false;
+        let times = [(); 3].map(|()| {
+            let begun = Instant::now();
+            is_read = try_read(&document).is_ok();
+            begun.elapsed()
+        });
+        // A release build may take 5 ms, a debug build ten times that; on a busy machine, the
+        // fastest of three counts.
+        let fastest = times.into_iter().min();
+        let begin: String = document.chars().take(60).collect();
+        assert!(
+            fastest < Some(Duration::from_millis(50)),
+            "{begin}: {fastest:?}"
+        );
+        is_read
     });
     assert_eq!(read.iter().filter(|is_read| **is_read).count(), 9);
-    // A release build may take 5 ms for each, a debug build ten times that.
-    assert!(begun.elapsed() < Duration::from_millis(50) * 21);
 }
 
 #[test]
