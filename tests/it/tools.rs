@@ -11,7 +11,8 @@ use std::{
 
 use crate::support::{LIMIT, poll, signal};
 
-/// With this variable set, a missing program or permission fails its tests instead of being passed over.
+/// With this variable set, a missing program or permission fails its tests instead of being passed
+/// over.
 const REQUIRED: &str = "DAOXIAO_REQUIRE_TOOLS";
 
 /// Where a program is, looked for where servers are, too.

@@ -321,8 +321,8 @@ fn number(line: &str) -> Option<(u32, &str)> {
     is_number.then_some((number, rest.trim_start()))
 }
 
-/// Parses a number that counts only if others follow it: `#1` `No.1`, or in a line of its own. Unlike
-/// `3 men`, it is no number of things.
+/// Parses a number that counts only if others follow it: `#1` `No.1`, or in a line of its own.
+/// Unlike `3 men`, it is no number of things.
 fn loose_number(line: &str) -> Option<(u32, &str)> {
     let marks = ["No.", "NO.", "no.", "#"];
     let marked = marks.iter().find_map(|mark| line.strip_prefix(mark));
@@ -420,8 +420,8 @@ fn are_jokes(lines: &[&str]) -> bool {
     }
 }
 
-/// Returns true if two lines have two Chinese characters in a row in common, as the lines of a story
-/// have its persons.
+/// Returns true if two lines have two Chinese characters in a row in common, as the lines of a
+/// story have its persons.
 fn share_words(lines: &[&str]) -> bool {
     let words = |line: &str| -> HashSet<(char, char)> {
         let is_word = |c: char| !c.is_ascii() && c.is_alphabetic();
