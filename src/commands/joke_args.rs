@@ -102,6 +102,12 @@ impl JokeArgs {
 
     /// Returns where jokes come from, with the owner's file read.
     pub(crate) fn settings(self) -> Result<JokeSettings, CommandError> {
+        let own = self.jokes.as_deref().map(read_file).transpose()?;
+        self.with_own(own.unwrap_or_default().0)
+    }
+
+    /// Returns where jokes come from, with these ones of the owner.
+    pub(super) fn with_own(self, own: Vec<String>) -> Result<JokeSettings, CommandError> {
         let sources = match self.joke_url {
             Some(url) => vec![Source {
                 name: "custom",
@@ -116,10 +122,9 @@ impl JokeArgs {
             }],
             None => known_sources(&self.joke_source).map_err(CommandError::usage)?,
         };
-        let own = self.jokes.as_deref().map(read_own_jokes).transpose();
         Ok(JokeSettings {
             sources,
-            own: own.map_err(CommandError::usage)?.unwrap_or_default(),
+            own,
             skip: words(&self.joke_skip),
             banned: Banned::default(),
             budget: self.joke_budget,
@@ -129,14 +134,18 @@ impl JokeArgs {
     }
 }
 
-fn read_own_jokes(path: &Path) -> Result<Vec<String>, JokeArgsError> {
+/// Reads a file of jokes; returns what is in it, too.
+pub(super) fn read_file(path: &Path) -> Result<(Vec<String>, Vec<u8>), CommandError> {
     let path = path.to_owned();
-    match fs::read(&path).map(|bytes| own_jokes(&bytes)) {
-        Ok(Some(jokes)) if jokes.is_empty() => Err(JokeArgsError::NoJokes(path)),
-        Ok(Some(jokes)) => Ok(jokes),
-        Ok(None) => Err(JokeArgsError::Charset(path)),
+    let jokes = match fs::read(&path) {
+        Ok(bytes) => match own_jokes(&bytes) {
+            Some(jokes) if jokes.is_empty() => Err(JokeArgsError::NoJokes(path)),
+            Some(jokes) => Ok((jokes, bytes)),
+            None => Err(JokeArgsError::Charset(path)),
+        },
         Err(source) => Err(JokeArgsError::File { path, source }),
-    }
+    };
+    jokes.map_err(CommandError::usage)
 }
 
 /// Returns the sources of these names, in this order: all if there is no name, none for `none`.

@@ -13,9 +13,10 @@ use super::{
     CommandError, Notice, StartError,
     args::{LogArgs, MaxAgeArg, address, number, path},
     complain,
-    joke_args::JokeArgs,
+    in_force::{InForce, JOKES, Memory, WORDS},
+    joke_args::{self, JokeArgs},
     secrets::{self, RunToken, TOKEN},
-    words_arg::{WordsArg, banned},
+    words_arg::{self, WordsArg, banned},
 };
 use crate::{
     callback::Callback,
@@ -24,7 +25,6 @@ use crate::{
     server::{Server, Service},
     survival::{Limits, socket, supervisor::Supervisor, worker::Worker},
     wechat::signature::Token,
-    words::Words,
 };
 
 /// Makes a worker give memory back that reading a large file of words took: by default, glibc keeps
@@ -93,8 +93,14 @@ fn supervise(args: ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> 
     }
     // A mistake must end the command, not each worker.
     secrets::account(token, args.age.max_age)?;
-    args.words.read()?;
-    args.jokes.settings()?;
+    let words = args.words.path().as_deref().map(words_arg::read_file);
+    let jokes = args.jokes.file().as_deref().map(joke_args::read_file);
+    let copies = [
+        Memory::with(WORDS, words.transpose()?),
+        Memory::with(JOKES, jokes.transpose()?),
+    ];
+    variables.extend(copies.iter().flatten().map(Memory::variable));
+    args.jokes.with_own(Vec::new())?;
     let listener = socket::listen(args.listen).map_err(CommandError::failure)?;
     let address = listener.local_addr().map_err(CommandError::failure)?;
     let announce = move || {
@@ -112,48 +118,35 @@ fn supervise(args: ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> 
 fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
     let health = Arc::clone(&worker.health);
     let token = secrets::required_token()?;
-    let words = Arc::new(words(&args.words, worker.is_reload)?);
+    let in_force = |variable| InForce::at(variable, worker.is_reload);
+    let (mut words_file, mut jokes_file) = (in_force(WORDS), in_force(JOKES));
+    let words = words_file.read(
+        args.words.path().as_deref(),
+        words_arg::read_file,
+        "the default words, and no word is banned",
+    );
+    let words = Arc::new(words?);
+    let own_jokes = jokes_file.read(
+        args.jokes.file().as_deref(),
+        joke_args::read_file,
+        "the built-in jokes",
+    );
     let service = Service {
         paths: args.path,
         trust_proxy: args.trust_proxy,
         jokes: JokeSettings {
             banned: banned(&words),
-            ..joke_settings(args.jokes, worker.is_reload)?
+            ..args.jokes.with_own(own_jokes?)?
         },
         callback: Callback::new(secrets::account(token, args.age.max_age)?, words),
     };
+    words_file.keep();
+    jokes_file.keep();
     let listener = worker.wait_for_go().map_err(CommandError::failure)?;
     let mut server = Server::open(listener, service, Arc::clone(&health))
         .map_err(|error| CommandError::failure(StartError(error)))?;
     server.run();
     process::exit(health.exit_code().unwrap_or_default())
-}
-
-/// Returns the owner's words. If their file was broken after the start, a new worker takes the
-/// default words, which ban none, so that the bot goes on; a reload fails, and the old worker goes
-/// on.
-fn words(arg: &WordsArg, is_reload: bool) -> Result<Words, CommandError> {
-    arg.read().or_else(|error| {
-        if is_reload {
-            return Err(error);
-        }
-        log::error!("{error}; going on with the default words, and no word is banned");
-        Ok(Words::default())
-    })
-}
-
-/// Returns where jokes come from. If the owner's file cannot be used, does as [`words`] does, with
-/// the built-in jokes.
-fn joke_settings(args: JokeArgs, is_reload: bool) -> Result<JokeSettings, CommandError> {
-    let mut without_file = args.clone();
-    without_file.jokes = None;
-    args.settings().or_else(|error| {
-        if is_reload {
-            return Err(error);
-        }
-        log::error!("{error}; going on with the built-in jokes");
-        without_file.settings()
-    })
 }
 
 /// Prints the random Token, once: workers find it in their environment.

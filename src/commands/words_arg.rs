@@ -53,11 +53,16 @@ pub(super) fn banned(words: &Arc<Words>) -> Banned {
 }
 
 pub(super) fn read(path: &Path) -> Result<Words, CommandError> {
+    Ok(read_file(path)?.0)
+}
+
+/// Reads a file of words; returns what is in it, too.
+pub(super) fn read_file(path: &Path) -> Result<(Words, Vec<u8>), CommandError> {
     let file = path.to_owned();
     let words = match fs::read_to_string(path) {
-        Ok(text) => {
-            Words::parse(&text).map_err(|error| WordsFileError::Wrong { path: file, error })
-        }
+        Ok(text) => Words::parse(&text)
+            .map(|words| (words, text.into_bytes()))
+            .map_err(|error| WordsFileError::Wrong { path: file, error }),
         Err(error) => Err(WordsFileError::Unreadable { path: file, error }),
     };
     words.map_err(CommandError::usage)

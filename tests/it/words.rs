@@ -456,17 +456,24 @@ fn a_broken_file_at_a_hangup_keeps_the_words_that_were_in_force() {
 }
 
 #[test]
-fn a_broken_file_bans_nothing_for_the_next_worker_and_the_log_says_so() {
+fn a_worker_that_starts_while_the_file_is_broken_has_the_words_that_were_in_force() {
     let (bot, file) = bot_with("broken", "banned = [\"某词\"]\n");
-    check(&bot, &[("词某", REFUSAL)]);
-    fs::write(file.path(), "banned = [\"某词\"\n").unwrap();
-    bot.kill_worker();
     let path = file.path();
-    bot.wait_for_log(&format!("{path}: line 1: unclosed array, expected `]`; going on with the default words, and no word is banned"));
-    check(&bot, &[("词某", "某词")]);
-    fs::write(file.path(), "banned = [\"某词\"]\n").unwrap();
+    let kill = |broken: &str, told: &str| {
+        fs::write(path, broken).unwrap();
+        bot.kill_worker();
+        bot.wait_for_log(&format!(
+            "{path}: line 1: {told}; going on with what was in force before"
+        ));
+        bot.kill_worker();
+    };
+    kill("banned = [\"某词\"\n", "unclosed array, expected `]`");
+    check(&bot, &[("词某", REFUSAL), ("字某", "某字")]);
+    // What a reload brings is in force in the same way.
+    fs::write(path, "banned = [\"某字\"]\n").unwrap();
     bot.reload();
-    check(&bot, &[("词某", REFUSAL)]);
+    kill("banned\n", "key with no value, expected `=`");
+    check(&bot, &[("词某", "某词"), ("字某", REFUSAL)]);
 }
 
 #[test]

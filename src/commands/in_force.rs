@@ -1,0 +1,90 @@
+//! Keeps an owner's file as a worker last served by it, for the next one if the file is wrong then.
+
+use std::{
+    env,
+    fs::{self, File},
+    io::Write,
+    os::fd::AsRawFd,
+    path::{Path, PathBuf},
+};
+
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use super::CommandError;
+
+/// The variables that tell a worker where these copies are.
+pub(super) const WORDS: &str = "DAOXIAO_WORDS_IN_FORCE";
+pub(super) const JOKES: &str = "DAOXIAO_JOKES_IN_FORCE";
+
+/// Memory for a copy, which workers inherit.
+pub(super) struct Memory {
+    variable: &'static str,
+    file: File,
+}
+
+impl Memory {
+    /// Takes the copy of a file that was read, for workers that start. Some systems forbid such
+    /// memory; then there is no copy.
+    pub(super) fn with<T>(variable: &'static str, read: Option<(T, Vec<u8>)>) -> Option<Self> {
+        let (_, bytes) = read?;
+        let mut file = File::from(memfd_create(variable, MFdFlags::empty()).ok()?);
+        file.write_all(&bytes).ok()?;
+        Some(Self { variable, file })
+    }
+
+    /// The variable by which a worker finds it.
+    pub(super) fn variable(&self) -> (&'static str, String) {
+        let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        (self.variable, path)
+    }
+}
+
+/// An owner's file, and the copy of it.
+pub(super) struct InForce {
+    is_reload: bool,
+    copy: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl InForce {
+    /// Finds the copy that the supervisor has made memory for.
+    pub(super) fn at(variable: &str, is_reload: bool) -> Self {
+        Self {
+            is_reload,
+            copy: env::var_os(variable).unwrap_or_default().into(),
+            bytes: Vec::new(),
+        }
+    }
+
+    /// Reads the file, or, if it is wrong now, what was in force before, or else goes on without
+    /// it, so that the bot goes on. A reload fails instead: then the old worker goes on.
+    pub(super) fn read<T: Default>(
+        &mut self,
+        path: Option<&Path>,
+        read: impl Fn(&Path) -> Result<(T, Vec<u8>), CommandError>,
+        without: &str,
+    ) -> Result<T, CommandError> {
+        let Some(path) = path else {
+            return Ok(T::default());
+        };
+        let (value, bytes) = match read(path) {
+            Err(error) if !self.is_reload => {
+                let before = read(&self.copy);
+                let instead = before
+                    .as_ref()
+                    .map_or(without, |_| "what was in force before");
+                log::error!("{error}; going on with {instead}");
+                before.unwrap_or_default()
+            }
+            read => read?,
+        };
+        self.bytes = bytes;
+        Ok(value)
+    }
+
+    /// Copies what was read, which is about to be in force.
+    pub(super) fn keep(self) {
+        // Without a copy, the next worker does without the file.
+        let _ = fs::write(&self.copy, self.bytes);
+    }
+}
