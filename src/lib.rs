@@ -42,6 +42,7 @@ pub mod reverse;
 mod server;
 mod simulator;
 pub mod survival;
+mod systemd;
 pub mod wechat;
 mod wording;
 pub mod words;

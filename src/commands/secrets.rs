@@ -14,6 +14,7 @@ use crate::{
     entropy,
     language::Say,
     simulator::WeChat,
+    systemd,
     wechat::{
         crypt::{AppId, EncodingAesKey, MsgCrypt},
         signature::Token,
@@ -26,9 +27,6 @@ pub(super) const TOKEN: &str = "WECHAT_TOKEN";
 const ENCODING_AES_KEY: &str = "WECHAT_ENCODING_AES_KEY";
 /// The variable of the AppID.
 const APP_ID: &str = "WECHAT_APPID";
-
-/// Variable that service managers such as systemd set, for a service to tell them when it is ready.
-const SERVICE: &str = "NOTIFY_SOCKET";
 
 /// Bytes read at most: no secret is longer, and the file may be something else.
 const MAX_FILE_BYTES: u64 = 4096;
@@ -116,7 +114,7 @@ pub(super) fn required_token() -> Result<Token, EnvironmentError> {
 pub(super) fn run_token() -> Result<RunToken, EnvironmentError> {
     let given = secret(TOKEN)?;
     // A service has no terminal to show a random one, and the log is no place for a secret.
-    if given.is_none() && env::var_os(SERVICE).is_some() {
+    if given.is_none() && env::var_os(systemd::VARIABLE).is_some() {
         return Err(EnvironmentError::NoTokenOfService);
     }
     Ok(RunToken {

@@ -26,24 +26,28 @@ pub(super) enum Connection {
     Closed,
     /// No more requests are read than have arrived; it is closed after their answers.
     Ending,
-    /// Something is left unread that `tiny_http` would wait for or take for the next request: it is
-    /// closed whatever `tiny_http` makes of that.
+    /// Something is left unread that `tiny_http` would wait for or take for the next request, or
+    /// `tiny_http` does not see that the peer wants it closed: it is closed whatever that makes of
+    /// it.
     ShutDown,
 }
 
 impl Connection {
     /// What becomes of a request's connection when its body has been read or there is none.
     pub(super) fn of(request: &Request) -> Self {
-        let wish = first(request, "Connection").map(str::to_ascii_lowercase);
-        let wishes = |word| wish.as_ref().is_some_and(|wish| wish.contains(word));
+        let mut wishes = values(request, "Connection").map(str::to_ascii_lowercase);
+        // `tiny_http` looks at no further one.
+        let first = wishes.next().unwrap_or_default();
         let version = request.http_version();
         if *version < (1, 0) {
             Self::ShutDown
-        } else if wishes("close") || wishes("upgrade") {
+        } else if first.contains("close") || first.contains("upgrade") {
             Self::Closed
+        } else if wishes.any(|wish| wish.contains("close")) {
+            Self::ShutDown
         } else if *version > (1, 0) {
             Self::Kept
-        } else if wishes("keep-alive") {
+        } else if first.contains("keep-alive") {
             Self::KeptAsAsked
         } else {
             Self::Closed
@@ -87,20 +91,18 @@ impl Connection {
 /// Whether `tiny_http` cannot know where the request ends, or another server may see its end
 /// somewhere else. An unread chunked body is not skipped: it would be taken for the next request.
 pub(super) fn has_unclear_length(request: &Request) -> bool {
-    let headers = request.headers().iter();
-    let lengths = headers.filter(|header| header.field.equiv("Content-Length"));
-    match lengths.count() {
-        0 => first(request, "Transfer-Encoding").is_some(),
+    match values(request, "Content-Length").count() {
+        0 => values(request, "Transfer-Encoding").next().is_some(),
         1 => request.body_length().is_none(),
         _ => true,
     }
 }
 
-/// The value of the first header of a name; `tiny_http` does not look at another.
-fn first<'a>(request: &'a Request, name: &'static str) -> Option<&'a str> {
-    let mut headers = request.headers().iter();
-    let header = headers.find(|header| header.field.equiv(name))?;
-    Some(header.value.as_str())
+/// The values of all headers of a name.
+fn values<'a>(request: &'a Request, name: &'static str) -> impl Iterator<Item = &'a str> {
+    let headers = request.headers().iter();
+    let headers = headers.filter(move |header| header.field.equiv(name));
+    headers.map(|header| header.value.as_str())
 }
 
 /// Ends reading from a peer or writing to it. `tiny_http` keeps its sockets to itself, so the

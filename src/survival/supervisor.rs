@@ -22,7 +22,6 @@ use nix::{
         wait::{Id, WaitPidFlag, waitid, waitpid},
     },
 };
-use sd_notify::{NotifyState, notify};
 
 use super::{
     Limits, SHORTEST_INTERVAL, descriptors,
@@ -31,7 +30,7 @@ use super::{
     link::{END, GO, NOT_ACCEPTING, READY, RETIRE, receive, send},
     worker::{RELOAD, VARIABLE},
 };
-use crate::access_log::RateLimit;
+use crate::{access_log::RateLimit, systemd::notify};
 
 /// How long a worker may take until it is ready, and later until it has stopped accepting or ended:
 /// as the log says it.
@@ -159,8 +158,7 @@ impl Supervisor {
                 }
             }
             if !self.has(State::Serving) || Instant::now() >= next_look {
-                // Where systemd has not started this process, nobody is told.
-                let _ = notify(&[NotifyState::Watchdog]);
+                notify("WATCHDOG=1");
                 self.reap_orphans();
                 interval = interval_after(interval, self.check_limits());
                 next_look = Instant::now() + interval;
@@ -205,7 +203,7 @@ impl Supervisor {
         self.tell(State::Ready, GO, State::Serving);
         if let Some(announce) = self.announce.take() {
             announce();
-            let _ = notify(&[NotifyState::Ready]);
+            notify("READY=1");
         }
     }
 
@@ -290,7 +288,7 @@ impl Supervisor {
             Ok(Ok(Signal::SIGHUP)) => self.wants_reload = true,
             Ok(Ok(signal)) if !self.is_ending => {
                 log::info!("{signal}: ending");
-                let _ = notify(&[NotifyState::Stopping]);
+                notify("STOPPING=1");
                 self.is_ending = true;
                 let children = self.children.iter_mut();
                 children.for_each(|child| child.tell(END, State::Retiring));

@@ -201,6 +201,10 @@ fn a_connection_is_kept_or_closed_as_the_peer_asks_and_the_answer_says_which() {
         ("1.1", "connection: Close, TE\r\n"),
         ("1.0", ""),
         ("1.0", "Connection: TE\r\n"),
+        ("1.1", "Connection: keep-alive\r\nConnection: close\r\n"),
+        ("1.1", "Connection: TE\r\nConnection: TE, Close\r\n"),
+        ("1.0", "Connection: keep-alive\r\nConnection: close\r\n"),
+        ("1.1", "Connection: close\r\nConnection: keep-alive\r\n"),
     ] {
         assert_closes(&bot, 200, health(version, header));
         assert_closes(&bot, 200, post(version, header));

@@ -2,8 +2,11 @@
 
 use std::{
     env, fs,
-    os::unix::net::UnixDatagram,
-    path::{Path, PathBuf},
+    os::{
+        linux::net::SocketAddrExt,
+        unix::net::{SocketAddr, UnixDatagram},
+    },
+    path::Path,
     process::{self, Command},
     time::Instant,
 };
@@ -75,24 +78,48 @@ fn the_two_services_differ_only_in_their_port() {
 /// systemd's end of what a service says of itself.
 struct Manager {
     socket: UnixDatagram,
-    path: PathBuf,
+    /// What it has services find in `NOTIFY_SOCKET`.
+    place: String,
 }
 
 impl Manager {
-    fn open(name: &str) -> Self {
-        // The path of a socket must be short, which that of this repository need not be.
+    /// By a path, which must be short; that of this repository need not be.
+    fn at_path(name: &str) -> Self {
         let path = env::temp_dir().join(format!("daoxiao-{}-{name}", process::id()));
         let _ = fs::remove_file(&path);
-        let socket = UnixDatagram::bind(&path).unwrap();
+        let place = path.to_str().unwrap().to_owned();
+        Self::bind(&SocketAddr::from_pathname(&path).unwrap(), place)
+    }
+
+    /// By a name that is no file.
+    fn at_name(name: &str) -> Self {
+        let name = format!("daoxiao-{}-{name}", process::id());
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        Self::bind(&address, format!("@{name}"))
+    }
+
+    fn bind(address: &SocketAddr, place: String) -> Self {
+        let socket = UnixDatagram::bind_addr(address).unwrap();
         socket.set_read_timeout(Some(LIMIT)).unwrap();
-        Self { socket, path }
+        Self { socket, place }
+    }
+
+    /// Has so much wait to be read that there is room for nothing more.
+    fn fill(&self) {
+        let other = UnixDatagram::unbound().unwrap();
+        other.set_nonblocking(true).unwrap();
+        let mut sent = 0;
+        while other.send_to(b"WATCHDOG=1\n", &self.place).is_ok() {
+            sent += 1;
+        }
+        assert!(sent > 0);
     }
 
     /// A bot that it starts with this Token.
     fn command(&self, token: &str) -> Command {
         let mut command = daoxiao(&["--listen", "127.0.0.1:0", "--joke-source", "none"]);
         command.env("WECHAT_TOKEN", token);
-        command.env("NOTIFY_SOCKET", &self.path);
+        command.env("NOTIFY_SOCKET", &self.place);
         command
     }
 
@@ -112,26 +139,41 @@ impl Manager {
 
 impl Drop for Manager {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        // A name that is no path is none of a file either.
+        let _ = fs::remove_file(&self.place);
     }
 }
 
 #[test]
 fn systemd_is_told_when_the_bot_serves_that_it_lives_and_when_it_ends() {
-    let manager = Manager::open("told");
+    for manager in [Manager::at_path("told"), Manager::at_name("told")] {
+        let bot = Bot::spawn(manager.command(TOKEN));
+        manager.wait_for("READY=1");
+        manager.wait_for("WATCHDOG=1");
+        bot.kill_worker();
+        bot.wait_for_log("the worker was killed by SIGKILL");
+        manager.wait_for("WATCHDOG=1");
+        bot.signal("TERM");
+        manager.wait_for("STOPPING=1");
+    }
+}
+
+#[test]
+fn a_service_manager_that_does_not_read_holds_nothing_up() {
+    let manager = Manager::at_path("deaf");
+    manager.fill();
     let bot = Bot::spawn(manager.command(TOKEN));
-    manager.wait_for("READY=1");
-    manager.wait_for("WATCHDOG=1");
-    bot.kill_worker();
-    bot.wait_for_log("the worker was killed by SIGKILL");
-    manager.wait_for("WATCHDOG=1");
-    bot.signal("TERM");
-    manager.wait_for("STOPPING=1");
+    for _ in 0..3 {
+        bot.kill_worker();
+        assert_eq!(bot.answer_to("你好"), "好你");
+    }
+    let (status, log) = bot.stop();
+    assert_eq!(status.code(), Some(0), "{log}");
 }
 
 #[test]
 fn systemd_is_told_nothing_by_a_bot_that_cannot_start() {
-    let manager = Manager::open("untold");
+    let manager = Manager::at_path("untold");
     let output = manager.command("no Token").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     manager.socket.set_nonblocking(true).unwrap();
