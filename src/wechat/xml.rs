@@ -29,6 +29,8 @@ const MAX_NODES: u32 = 1_024;
 /// WeChat sends no attributes, and some 100 `=` in the URLs of a mass message. The parser compares
 /// every attribute of an element with every other one.
 const MAX_EQUAL_SIGNS: usize = 256;
+/// WeChat sends no namespaces. The parser copies those of an element to all that is in it.
+const MAX_NAMESPACES: usize = 16;
 
 /// What XML calls whitespace.
 const WHITESPACE: [char; 4] = [' ', '\t', '\r', '\n'];
@@ -70,7 +72,9 @@ pub(crate) fn read_strictly<T, E: From<XmlError>>(
 }
 
 fn parse(xml: &str) -> Result<Document<'_>, XmlError> {
-    if memchr_iter(b'=', xml.as_bytes()).count() > MAX_EQUAL_SIGNS {
+    let equal_signs = memchr_iter(b'=', xml.as_bytes()).count();
+    let has_many_namespaces = || xml.matches("xmlns").count() > MAX_NAMESPACES;
+    if equal_signs > MAX_EQUAL_SIGNS || equal_signs > MAX_NAMESPACES && has_many_namespaces() {
         return Err(XmlError::TooComplex);
     }
     let options = ParsingOptions {
@@ -98,7 +102,7 @@ impl<'x> Fields<'x> {
         }
         // A node comes after all that it is in, so the first ones need no look.
         let mut deep = document.descendants().skip(MAX_LEVELS);
-        if deep.any(|node| node.ancestors().nth(MAX_LEVELS + 1).is_some()) {
+        if deep.any(|node| node.is_element() && node.ancestors().nth(MAX_LEVELS + 1).is_some()) {
             return Err(XmlError::TooComplex);
         }
         for element in root.children().filter(Node::is_element) {

@@ -296,9 +296,15 @@ fn clean_line(line: &str) -> String {
     let mut marks = 0;
     let seen: String = line
         .chars()
+        .filter(|c| c.is_whitespace() || !is_unseen(*c))
         .filter(|c| {
-            marks = if is_combining_mark(*c) { marks + 1 } else { 0 };
-            marks <= MAX_MARKS && (c.is_whitespace() || !is_unseen(*c))
+            marks = match *c {
+                // A joiner takes no place.
+                '\u{200c}' | '\u{200d}' => marks,
+                c if is_combining_mark(c) => marks + 1,
+                _ => 0,
+            };
+            marks <= MAX_MARKS
         })
         .collect();
     // `split_whitespace` knows U+00A0 and U+3000 too.
@@ -391,6 +397,8 @@ mod tests {
     fn marks_that_change_the_direction_of_writing_go_and_of_heaped_accents_two_stay() {
         assert_eq!(clean("a\u{202e}b\u{2066}c\u{200f}d\u{61c}"), "abcd");
         assert_eq!(clean("e\u{301}\u{302}\u{303}\u{304}x"), "e\u{301}\u{302}x");
+        let joined = clean("e\u{301}\u{200d}\u{302}\u{200b}\u{303}\u{200d}\u{304}x");
+        assert_eq!(joined, "e\u{301}\u{200d}\u{302}x");
         assert_eq!(clean("1\u{fe0f}\u{20e3}👩🏽‍❤️‍👨"), "1\u{fe0f}\u{20e3}👩🏽‍❤️‍👨");
     }
 

@@ -338,7 +338,7 @@ fn numbers(count: usize) -> impl Iterator<Item = String> {
 const LONGEST: usize = 24 * 1024;
 
 /// Bodies of that length which take as long as any.
-fn worst() -> [String; 21] {
+fn worst() -> [String; 24] {
     const TEXT: &str = "<xml><MsgType>text</MsgType>";
     let fill = |before: &str, piece: &str, after: &str| {
         let room = LONGEST - before.len() - after.len();
@@ -349,6 +349,12 @@ fn worst() -> [String; 21] {
         numbers(4_000).for_each(|n| xml.extend([before, &n, after]));
         xml.truncate(LONGEST);
         xml + end
+    };
+    let within_limits = |count, before: &str, after: &str| {
+        let begin: String = numbers(count)
+            .flat_map(|n| [before.to_owned(), n, after.to_owned()])
+            .collect();
+        fill(&format!("<xml><a {begin}>"), "<b>", "<")
     };
     [
         fill("<xml>", "<a>", ""),
@@ -388,6 +394,9 @@ fn worst() -> [String; 21] {
         numbered("n", "='' ", "/></xml>"),
         numbered("xmlns:n", "='u' ", "/></xml>"),
         numbered("xmlns:n", "='u'><a ", ""),
+        within_limits(MAX_EQUAL_SIGNS, "xmlns:n", "='u'><a "),
+        within_limits(MAX_NAMESPACES, "xmlns:n", "='u'><a "),
+        within_limits(MAX_EQUAL_SIGNS, "n", "='' "),
     ]
 }
 
@@ -432,7 +441,7 @@ fn elements_levels_and_attributes_are_few() {
     );
     let levels = |count: usize| {
         format!(
-            "<xml>{}{}</xml>",
+            "<xml>{}text{}</xml>",
             "<a>".repeat(count - 1),
             "</a>".repeat(count - 1)
         )
@@ -450,6 +459,16 @@ fn elements_levels_and_attributes_are_few() {
         .map(|n| ["a", &n, "='' "].concat())
         .collect();
     assert_eq!(of(&with(&many)), Err(XmlError::TooComplex));
+    let namespaces = |count| {
+        let elements = numbers(count).map(|n| ["<a xmlns:n", &n, "=''>"].concat());
+        let elements: String = elements.collect();
+        format!("<xml>{elements}{}</xml>", "</a>".repeat(count))
+    };
+    assert_eq!(of(&namespaces(MAX_NAMESPACES)), Ok(1));
+    assert_eq!(
+        of(&namespaces(MAX_NAMESPACES + 1)),
+        Err(XmlError::TooComplex)
+    );
     let hidden = format!("<xml><!-- <![CDATA[ --><A {many}/><!-- ]]> --></xml>");
     assert_eq!(of(&hidden), Err(XmlError::TooComplex));
 }
