@@ -21,6 +21,10 @@ const MAX_READ_BYTES: usize = 1024 * 1024;
 /// WeChat waits so long for an answer; who sends the body later gets none.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Answer of a bot that cannot be run; its owner is told more on standard error.
+pub(crate) const NOT_SET_UP: &str = "Status: 500 Refused\r\nContent-Type: text/plain\r\n\
+                                     Content-Length: 22\r\n\r\nthe bot is not set up\n";
+
 /// What the web server says of a request.
 #[derive(Debug)]
 pub(crate) struct CgiRequest {
@@ -52,8 +56,24 @@ impl CgiRequest {
         })
     }
 
-    /// Answers it. The body is read before all else: a web server that is kept from passing it on
-    /// takes no answer, and Apache loses one that comes earlier.
+    /// Reads the body, by a thread that ends with the process. That comes before all else: a web
+    /// server that is kept from passing it on takes no answer, and Apache loses one that comes
+    /// earlier.
+    pub(crate) fn read(&self, body: impl Read + Send + 'static) -> Result<Vec<u8>, Rejection> {
+        let length = match (self.length, self.method.as_str()) {
+            (Some(length), _) => length.min(MAX_READ_BYTES),
+            (None, "GET" | "HEAD") => 0,
+            // It is refused for want of a length, and read all the same.
+            (None, _) => MAX_READ_BYTES,
+        };
+        let (done, read) = channel();
+        // Where no thread can be had, there is no sender any more, and so no body.
+        let _ = thread::Builder::new().spawn(move || done.send(read_body(body, length)));
+        read.recv_timeout(PATIENCE)
+            .unwrap_or(Err(Rejection::BodyEndsEarly))
+    }
+
+    /// Answers it.
     pub(crate) fn answer(
         &self,
         body: impl Read + Send + 'static,
@@ -61,8 +81,7 @@ impl CgiRequest {
         jokes: &mut Jokes,
         now: SystemTime,
     ) -> Response {
-        let declared = self.length.unwrap_or_default();
-        let body = read_in_time(body, declared.min(MAX_READ_BYTES));
+        let body = self.read(body);
         let joke = || Some(jokes.wait(now));
         let answered = match self.method.as_str() {
             "GET" => exchange::shake_hands(callback, &self.query, now),
@@ -86,15 +105,6 @@ impl CgiRequest {
             response => response,
         })
     }
-}
-
-/// Reads a body, by a thread that ends with the process.
-fn read_in_time(body: impl Read + Send + 'static, length: usize) -> Result<Vec<u8>, Rejection> {
-    let (done, read) = channel();
-    // Where no thread can be had, there is no sender any more, and so no body.
-    let _ = thread::Builder::new().spawn(move || done.send(read_body(body, length)));
-    read.recv_timeout(PATIENCE)
-        .unwrap_or(Err(Rejection::BodyEndsEarly))
 }
 
 /// Writes a response as the web server reads it.

@@ -76,16 +76,30 @@ enum Command {
 
 /// Reads the command line and runs its command.
 pub fn run() -> ExitCode {
-    let arguments: Vec<OsString> = env::args_os().collect();
+    let arguments = with_command(env::args_os().collect());
     // Chosen before the command line is parsed, since its errors are in that language, too.
     let flag = language_flag(&arguments);
     Language::choose(flag.as_deref(), |name| env::var(name).ok()).set();
-    let matches = command().try_get_matches_from(with_command(arguments));
-    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Ok(cli) => cli,
-        Err(error) => return refuse(error),
+    let named = |name| arguments.get(command_place(&arguments)) == Some(&OsString::from(name));
+    let (is_cgi, is_bot) = (named("cgi"), named("cgi") || named("serve"));
+    let matches = command().try_get_matches_from(arguments);
+    let code = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Err(page) if !page.use_stderr() => refuse(page),
+        // A comment behind a value says more than that the value is wrong.
+        cli => match (secrets::check_environment(), cli) {
+            (Err(error), _) if is_bot => commands::fail(&error.into()),
+            (_, Err(error)) => refuse(error),
+            (_, Ok(cli)) => execute(cli).unwrap_or_else(|error| commands::fail(&error)),
+        },
     };
-    let outcome = match cli.command {
+    if is_cgi && code != ExitCode::SUCCESS {
+        cgi::refuse();
+    }
+    code
+}
+
+fn execute(cli: Cli) -> Result<ExitCode, CommandError> {
+    match cli.command {
         Command::Serve(args) => serve::run(*args),
         Command::Chat(args) => chat::run(*args, cli.lang),
         Command::Say(args) => say::run(&args),
@@ -96,8 +110,7 @@ pub fn run() -> ExitCode {
         Command::Cgi(args) => cgi::run(*args),
         Command::Completions(args) => completions::run(&args, command()),
         Command::Man(args) => man::run(&args, command()),
-    };
-    outcome.unwrap_or_else(|error| commands::fail(&error))
+    }
 }
 
 /// Returns the command line, with help in the owner's language.
@@ -128,15 +141,19 @@ fn language_flag(arguments: &[OsString]) -> Option<String> {
     }
 }
 
-/// Inserts `serve` before flags without a command. If its flags belonged to the top level, a bad
-/// variable for one of them would stop every other command, too.
-fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
-    // `--lang` may come before the command.
-    let place = match arguments.get(1) {
+/// Returns where the command is named, if it is: `--lang` may come before it.
+fn command_place(arguments: &[OsString]) -> usize {
+    match arguments.get(1) {
         Some(first) if first == "--lang" => 3,
         Some(first) if first.as_encoded_bytes().starts_with(b"--lang=") => 2,
         _ => 1,
-    };
+    }
+}
+
+/// Inserts `serve` before flags without a command. If its flags belonged to the top level, a bad
+/// variable for one of them would stop every other command, too.
+fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let place = command_place(&arguments);
     let serves = arguments.get(place).is_none_or(|first| {
         let about_all = ["-h", "--help", "-V", "--version"];
         let is_about_all = about_all.iter().any(|flag| first == flag);

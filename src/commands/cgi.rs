@@ -1,7 +1,8 @@
 //! `daoxiao cgi`: the bot as a program that a web server runs for each request.
 
 use std::{
-    env, io,
+    env,
+    io::{self, Write},
     process::ExitCode,
     sync::Arc,
     time::{Instant, SystemTime},
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     access_log::Line,
     callback::Callback,
-    cgi::{self, CgiRequest},
+    cgi::{self, CgiRequest, NOT_SET_UP},
     joke::{JokeSettings, Jokes},
 };
 
@@ -48,6 +49,15 @@ pub(crate) struct CgiArgs {
     log: LogArgs,
     #[command(flatten)]
     jokes: JokeArgs,
+}
+
+/// Answers for a bot that cannot be run, if a web server asks.
+pub(crate) fn refuse() {
+    if let Some(request) = CgiRequest::from_variables(|name| env::var(name).ok()) {
+        let _ = request.read(io::stdin());
+        // Where nobody takes the answer, nobody is left to be told.
+        let _ = io::stdout().write_all(NOT_SET_UP.as_bytes());
+    }
 }
 
 /// Answers the request in the environment, on standard output.

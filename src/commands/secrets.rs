@@ -28,6 +28,9 @@ const ENCODING_AES_KEY: &str = "WECHAT_ENCODING_AES_KEY";
 /// The variable of the AppID.
 const APP_ID: &str = "WECHAT_APPID";
 
+/// How the names of the program's variables begin.
+const PREFIXES: [&str; 2] = ["DAOXIAO_", "WECHAT_"];
+
 /// Bytes read at most: no secret is longer, and the file may be something else.
 const MAX_FILE_BYTES: u64 = 4096;
 
@@ -48,11 +51,13 @@ pub(crate) enum EnvironmentError {
     )]
     NoTokenOfService,
     #[error("there is a variable named \"export {variable}\": write no export in a settings file")]
-    Exported { variable: &'static str },
+    Exported { variable: String },
     #[error(
         "{variable} cannot be used: a comment behind the value is part of it; put it on a line of its own"
     )]
-    Commented { variable: &'static str },
+    Commented { variable: String },
+    #[error("{variable} cannot be used: there is whitespace in it")]
+    Spaced { variable: String },
     #[error("WECHAT_APPID is not set: WECHAT_ENCODING_AES_KEY is, and encryption needs both")]
     NoAppId,
     #[error(
@@ -103,6 +108,26 @@ pub(super) struct RunToken {
     pub(super) token: Token,
     /// True if it is a random one, since none is set.
     pub(super) is_random: bool,
+}
+
+/// Refuses what comes of a settings file that is written like a shell script: Docker takes `export
+/// X=…` for a variable named `export X`, and it and systemd take a comment for a part of the value.
+pub(crate) fn check_environment() -> Result<(), EnvironmentError> {
+    for (name, value) in env::vars_os() {
+        let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
+        let variable = name.trim_start_matches("export ").to_owned();
+        let is_ours = PREFIXES.iter().any(|prefix| variable.starts_with(prefix));
+        // In a selector, an id begins so, too.
+        let may_be_id = variable.starts_with("DAOXIAO_JOKE_");
+        let is_comment = |word: &str| word == "#" || word.starts_with('#') && !may_be_id;
+        if is_ours && variable != name {
+            return Err(EnvironmentError::Exported { variable });
+        }
+        if is_ours && value.split_whitespace().skip(1).any(is_comment) {
+            return Err(EnvironmentError::Commented { variable });
+        }
+    }
+    Ok(())
 }
 
 /// Returns the Token from the environment, for a command that needs one.
@@ -156,19 +181,12 @@ pub(super) fn wechat_of(token: Token) -> Result<WeChat, EnvironmentError> {
 fn secret<T: FromStr<Err: Say + 'static>>(
     variable: &'static str,
 ) -> Result<Option<T>, EnvironmentError> {
-    // Docker takes `export X=…` in a settings file for a variable named `export X`.
-    if env::var_os(format!("export {variable}")).is_some() {
-        return Err(EnvironmentError::Exported { variable });
-    }
     let file_variable = format!("{variable}_FILE");
     let (variable, text) = match (env::var_os(variable), env::var_os(&file_variable)) {
         (None, None) => return Ok(None),
         (Some(_), Some(_)) => return Err(EnvironmentError::Twice { variable }),
         // Invalid UTF-8 becomes U+FFFD, which no secret contains.
-        (Some(value), None) => match value.to_string_lossy() {
-            text if text.contains('#') => return Err(EnvironmentError::Commented { variable }),
-            text => (variable.to_owned(), text.into_owned()),
-        },
+        (Some(value), None) => (variable.to_owned(), value.to_string_lossy().into_owned()),
         (None, Some(path)) => match read(Path::new(&path)) {
             Ok(text) => (file_variable, text),
             Err(error) => {
@@ -180,6 +198,9 @@ fn secret<T: FromStr<Err: Say + 'static>>(
             }
         },
     };
+    if text.contains(char::is_whitespace) {
+        return Err(EnvironmentError::Spaced { variable });
+    }
     match text.parse() {
         Ok(secret) => Ok(Some(secret)),
         Err(error) => Err(EnvironmentError::Invalid {

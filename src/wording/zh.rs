@@ -100,6 +100,7 @@ chinese! { EnvironmentError:
     Self::NoTokenOfService => "没有设置 WECHAT_TOKEN：服务的设置文件里要有一行 WECHAT_TOKEN=…，前面不要写 export";
     Self::Exported { variable } => "有个变量名叫“export {variable}”：设置文件里不要写 export";
     Self::Commented { variable } => "{variable} 的值不能用：值后面的注释会被当成值的一部分，请另起一行";
+    Self::Spaced { variable } => "{variable} 的值不能用：里面有空格或换行";
     Self::NoAppId => "没有设置 WECHAT_APPID：已经设了 WECHAT_ENCODING_AES_KEY，加密要两个都有";
     Self::NoRequest => "没有设置 REQUEST_METHOD：这个命令由 Web 服务器来运行，请求写在环境变量里";
     Self::NoRandomness(error) => "无法随机生成 Token（{error}），请用 WECHAT_TOKEN 指定一个";

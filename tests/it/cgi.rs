@@ -184,6 +184,73 @@ fn a_body_that_never_comes_is_waited_for_as_long_as_wechat_waits() {
     assert!((least..most).contains(&waited), "{waited:?}");
 }
 
+/// Passes on a body, as a web server that answers nothing before all of it is taken.
+fn pass_on(mut command: Command, body: &[u8]) -> Outcome {
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = pipes.stderr(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(body).expect("it reads to the end");
+    drop(input);
+    child.wait_with_output().unwrap().into()
+}
+
+#[test]
+fn a_bot_that_cannot_be_run_reads_its_input_and_answers() {
+    for (variable, error) in [
+        (("WECHAT_TOKEN", "a!"), "WECHAT_TOKEN cannot be used: "),
+        (
+            ("export WECHAT_APPID", "wx1234"),
+            "there is a variable named \"export WECHAT_APPID\": ",
+        ),
+        (("DAOXIAO_WORDS", "/no/such/file"), "/no/such/file: "),
+        (("DAOXIAO_MAX_AGE", "soon"), "invalid value 'soon' for "),
+    ] {
+        for length in [Some("200000"), None] {
+            let mut command = daoxiao(&["--lang", "en", "cgi", "--joke-source", "none"]);
+            command.env("WECHAT_TOKEN", TOKEN);
+            command.envs([("REQUEST_METHOD", "POST"), variable]);
+            command.envs(length.map(|length| ("CONTENT_LENGTH", length)));
+            let outcome = pass_on(command, &vec![b'x'; 200_000]);
+            let answer = "Status: 500 Refused\r\nContent-Type: text/plain\r\n\
+                          Content-Length: 22\r\n\r\nthe bot is not set up\n";
+            assert_eq!((outcome.code, outcome.out.as_str()), (Some(2), answer));
+            let error = format!("error: {error}");
+            assert!(outcome.err.starts_with(&error), "{outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn a_body_of_a_length_that_is_not_told_is_read_to_its_end_and_refused() {
+    for (query, status) in [("", 403), (query(&signed("/")), 411)] {
+        for length in ["", "many"] {
+            let mut command = daoxiao(&["cgi", "--joke-source", "none", "--log", "off"]);
+            command.env("WECHAT_TOKEN", TOKEN);
+            command.envs([("REQUEST_METHOD", "POST"), ("QUERY_STRING", query)]);
+            command.env("CONTENT_LENGTH", length);
+            let refused = pass_on(command, &vec![b'x'; 200_000]);
+            let line = format!("Status: {status} Refused\r\n");
+            assert!(refused.out.starts_with(&line), "{refused:?}");
+        }
+    }
+}
+
+#[test]
+fn a_handshake_waits_for_no_input() {
+    let target = format!("{}&echostr=a", signed("/"));
+    let mut command = daoxiao(&["cgi", "--joke-source", "none", "--log", "off"]);
+    command.env("WECHAT_TOKEN", TOKEN);
+    command.envs([("REQUEST_METHOD", "GET"), ("QUERY_STRING", query(&target))]);
+    let begun = Instant::now();
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = pipes.spawn().unwrap();
+    let held = child.stdin.take();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.stdout.ends_with(b"\r\n\r\na"), "{output:?}");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    drop(held);
+}
+
 #[test]
 fn without_a_web_server_it_says_what_it_is_for() {
     let outcome = cgi(&[], "");
@@ -232,17 +299,19 @@ fn the_callers_proxy_is_not_asked_for_jokes() {
     assert_eq!(proxy.hits(), 0);
 }
 
-/// A page directory with a script that runs daoxiao.
+/// A page directory with scripts that run daoxiao: one that answers, and one that lacks a Token.
 fn site(name: &str) -> PathBuf {
     let directory = directory(name);
     fs::create_dir(directory.join("cgi-bin")).unwrap();
-    write_script(
-        &directory.join("cgi-bin/wechat"),
-        &format!(
-            "#!/bin/sh\nWECHAT_TOKEN={TOKEN} exec '{}' cgi --joke-source none\n",
-            env!("CARGO_BIN_EXE_daoxiao")
-        ),
-    );
+    for (script, token) in [("wechat", TOKEN), ("broken", "")] {
+        write_script(
+            &directory.join("cgi-bin").join(script),
+            &format!(
+                "#!/bin/sh\nWECHAT_TOKEN={token} exec '{}' cgi --joke-source none\n",
+                env!("CARGO_BIN_EXE_daoxiao")
+            ),
+        );
+    }
     directory
 }
 
@@ -277,6 +346,12 @@ fn assert_serves(address: SocketAddr) {
             let refused = whole(address, &post_request(target, &vec![b'x'; length]));
             assert!(refused.contains(status), "{length} bytes: {refused}");
         }
+        let broken = post_request(&signed("/cgi-bin/broken"), &vec![b'x'; length]);
+        let refused = whole(address, &broken);
+        assert!(
+            refused.contains(" 500 ") && refused.ends_with("the bot is not set up\n"),
+            "{length} bytes: {refused}"
+        );
     }
 }
 

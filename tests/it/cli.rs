@@ -182,6 +182,59 @@ fn a_bad_secret_is_exit_2_and_is_not_shown() {
 }
 
 #[test]
+fn a_secret_with_whitespace_is_told_to_have_some() {
+    for token in ["mysecrettoken ", "my\u{3000}token", "\tmytoken"] {
+        assert_eq!(
+            refused(&["--listen", "127.0.0.1:0"], &[("WECHAT_TOKEN", token)]),
+            "error: WECHAT_TOKEN cannot be used: there is whitespace in it\n"
+        );
+    }
+}
+
+#[test]
+fn a_setting_with_a_comment_or_an_export_is_refused_by_its_name() {
+    for (name, value) in [
+        ("DAOXIAO_WORDS", "/etc/x.toml # mine"),
+        ("DAOXIAO_WORDS", "/etc/x.toml #mine"),
+        ("DAOXIAO_MAX_AGE", "300 # mine"),
+        ("DAOXIAO_LISTEN", "8080\t# mine"),
+        ("DAOXIAO_JOKE_BUDGET", "2500 # mine"),
+        ("WECHAT_TOKEN_FILE", "/run/token # mine"),
+    ] {
+        let error = refused(&["--listen", "127.0.0.1:0"], &[(name, value)]);
+        assert_eq!(
+            error,
+            format!(
+                "error: {name} cannot be used: a comment behind the value is part of it; \
+                 put it on a line of its own\n"
+            )
+        );
+    }
+    for variable in ["DAOXIAO_WORDS", "WECHAT_TOKEN", "WECHAT_TOKEN_FILE"] {
+        let exported = format!("export {variable}");
+        let variables = [("WECHAT_TOKEN", TOKEN), (&exported, "value")];
+        assert_eq!(
+            refused(&["--listen", "127.0.0.1:0"], &variables),
+            format!(
+                "error: there is a variable named \"{exported}\": write no export in a settings file\n"
+            )
+        );
+        // Who only asks for help is helped.
+        let output = run(&["serve", "--help"], &variables);
+        assert_eq!(output.status.code(), Some(0));
+    }
+    let bot = Bot::with(
+        &["--joke-url", "http://127.0.0.1:9/"],
+        &[
+            ("DAOXIAO_JOKE_ITEM", "div #main"),
+            ("export HOME", "/"),
+            ("OTHER", "a # comment"),
+        ],
+    );
+    assert_eq!(bot.answer_to("你好"), "好你");
+}
+
+#[test]
 fn a_file_of_jokes_must_be_readable_and_have_jokes() {
     let error = refused(
         &["--listen", "127.0.0.1:0", "--jokes", "/no/such/file"],
@@ -502,6 +555,10 @@ fn what_is_wrong_with_a_secret_is_said_in_chinese_too() {
         (
             &[("WECHAT_TOKEN", "abcdef # mine")][..],
             "错误：WECHAT_TOKEN 的值不能用：值后面的注释会被当成值的一部分，请另起一行",
+        ),
+        (
+            &[("WECHAT_TOKEN", "abcdef ")],
+            "错误：WECHAT_TOKEN 的值不能用：里面有空格或换行",
         ),
         (
             &[("export WECHAT_TOKEN", TOKEN)],
@@ -835,11 +892,19 @@ fn secrets_come_from_files_too() {
         "{endless}"
     );
     // Only one line break is none of the secret.
-    let wrong = Temporary::write("secret-wrong", "not!secret\n\n");
-    assert_eq!(
-        refused(&["sign"], &[("WECHAT_TOKEN_FILE", wrong.path())]),
-        "error: WECHAT_TOKEN_FILE cannot be used: a Token is 3 to 32 characters of A-Z, a-z and 0-9\n"
-    );
+    for (text, expected) in [
+        ("notsecret\n\n", "there is whitespace in it"),
+        (
+            "not!secret\n",
+            "a Token is 3 to 32 characters of A-Z, a-z and 0-9",
+        ),
+    ] {
+        let wrong = Temporary::write("secret-wrong", text);
+        assert_eq!(
+            refused(&["sign"], &[("WECHAT_TOKEN_FILE", wrong.path())]),
+            format!("error: WECHAT_TOKEN_FILE cannot be used: {expected}\n")
+        );
+    }
 }
 
 #[test]

@@ -164,17 +164,20 @@ pub fn closed_port() -> String {
 
 #[test]
 fn commands_that_sign_need_a_token() {
-    for arguments in [
-        &["say", "a"][..],
-        &["sign"],
-        &["doctor", "http://127.0.0.1:1/"],
-        &["cgi"],
-        &["chat", "--url", "http://127.0.0.1:1/"],
+    // The web server waits for an answer.
+    let answer = "Status: 500 Refused\r\nContent-Type: text/plain\r\nContent-Length: 22\r\n\r\n\
+                  the bot is not set up\n";
+    for (arguments, out) in [
+        (&["say", "a"][..], ""),
+        (&["sign"], ""),
+        (&["doctor", "http://127.0.0.1:1/"], ""),
+        (&["cgi"], answer),
+        (&["chat", "--url", "http://127.0.0.1:1/"], ""),
     ] {
         let mut command = daoxiao(arguments);
         command.env("REQUEST_METHOD", "GET");
         let outcome = run(command, "");
-        assert_eq!((outcome.code, outcome.out.as_str()), (Some(2), ""));
+        assert_eq!((outcome.code, outcome.out.as_str()), (Some(2), out));
         assert!(
             outcome.err.starts_with("error: WECHAT_TOKEN is not set: "),
             "{arguments:?}: {outcome:?}"
