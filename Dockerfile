@@ -6,6 +6,6 @@ ARG TARGETARCH TARGETVARIANT
 COPY dist/daoxiao-${TARGETARCH}${TARGETVARIANT} /daoxiao
 USER 65534:65534
 EXPOSE 8080
-# WeChat's side, played with the Token that the bot has
-HEALTHCHECK --interval=1m --timeout=5s --start-period=5s CMD ["/daoxiao", "say", "?"]
+# asks where DAOXIAO_LISTEN has the bot listen; the flag --listen would not be seen
+HEALTHCHECK --interval=1m --timeout=5s --start-period=5s CMD ["/daoxiao", "healthcheck"]
 ENTRYPOINT ["/daoxiao"]

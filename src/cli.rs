@@ -19,6 +19,7 @@ use crate::{
         chat::{self, ChatArgs},
         completions::{self, CompletionsArgs},
         doctor::{self, DoctorArgs},
+        healthcheck::{self, HealthcheckArgs},
         joke::{self, JokeCommand},
         man::{self, ManArgs},
         say::{self, SayArgs},
@@ -70,6 +71,7 @@ enum Command {
     Joke(Box<JokeCommand>),
     Words(WordsCommand),
     Cgi(Box<CgiArgs>),
+    Healthcheck(HealthcheckArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -108,6 +110,7 @@ fn execute(cli: Cli) -> Result<ExitCode, CommandError> {
         Command::Joke(args) => joke::run(*args),
         Command::Words(command) => words::run(&command),
         Command::Cgi(args) => cgi::run(*args),
+        Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Completions(args) => completions::run(&args, command()),
         Command::Man(args) => man::run(&args, command()),
     }

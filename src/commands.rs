@@ -20,6 +20,7 @@ pub(crate) mod cgi;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod healthcheck;
 mod in_force;
 pub(crate) mod joke;
 pub(crate) mod joke_args;

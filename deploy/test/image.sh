@@ -35,7 +35,8 @@ mapfile -t health < <(instruction HEALTHCHECK | words)
 user=$(instruction USER)
 port=$(instruction EXPOSE)
 
-WECHAT_TOKEN=container123 unshare --mount --pid --fork --uts --ipc --net --kill-child sh -c '
+# The health check has to know neither Token nor path.
+DAOXIAO_PATH=/bot unshare --mount --pid --fork --uts --ipc --net --kill-child sh -c '
   set -e
   mount --bind "$1" "$1"
   mount -t proc proc "$1/proc"
@@ -66,7 +67,11 @@ run() {
 }
 
 is_healthy() {
-  WECHAT_TOKEN=container123 run "${health[@]}"
+  run "${health[@]}"
+}
+
+is_healthy_elsewhere() {
+  DAOXIAO_LISTEN=0.0.0.0:9090 is_healthy
 }
 
 has_status() {
@@ -87,8 +92,11 @@ check "as process 1" has_status NSpid ".*[[:space:]]1"
 check "without root" has_status Uid "${user%:*}[[:space:]]*${user%:*}[[:space:]]*${user%:*}[[:space:]]*${user%:*}"
 check "without capabilities" has_status CapEff 0000000000000000
 check "it is healthy" is_healthy
-check "with another Token it is not" fails env WECHAT_TOKEN=another bash -c "
-  nsenter --target $(first) --all --root --wd ${health[*]@Q} >/dev/null 2>&1"
+check "not where it is not set to listen" fails is_healthy_elsewhere
+kill -STOP "$(worker)"
+check "nor when it hangs" fails is_healthy
+kill -CONT "$(worker)"
+check "but when it goes on" is_healthy
 kill -9 "$(worker)"
 check "a killed worker is replaced" within 5 is_healthy
 kill -HUP "$(first)"

@@ -2,12 +2,13 @@
 
 use std::{
     ffi::OsStr,
+    io::Write,
     net::TcpListener,
     os::unix::ffi::OsStrExt,
     process::{Output, Stdio},
 };
 
-use crate::support::{Bot, TOKEN, Temporary, daoxiao};
+use crate::support::{Bot, TOKEN, Temporary, daoxiao, site::Site};
 
 fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     daoxiao(arguments)
@@ -182,6 +183,42 @@ fn a_bad_secret_is_exit_2_and_is_not_shown() {
 }
 
 #[test]
+fn a_healthcheck_asks_where_the_bot_is_set_to_listen_and_needs_no_token() {
+    let bot = Bot::with(&["--path", "/bot"], &[]);
+    let port = bot.address.port();
+    for listen in [
+        bot.address.to_string(),
+        format!("0.0.0.0:{port}"),
+        port.to_string(),
+    ] {
+        for output in [
+            run(&["healthcheck"], &[("DAOXIAO_LISTEN", &listen)]),
+            run(&["healthcheck", "--listen", &listen], &[]),
+        ] {
+            assert_eq!(output.status.code(), Some(0), "{listen}: {output:?}");
+            assert!(output.stdout.is_empty() && output.stderr.is_empty());
+        }
+    }
+    bot.stop();
+    let output = run(&["healthcheck", "--listen", &port.to_string()], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        format!("error: nothing is listening on 0.0.0.0, port {port}\n")
+    );
+    let other = Site::start(|target, stream| {
+        assert_eq!(target.trim_end_matches('?'), "/healthz");
+        let _ = stream.write_all(b"HTTP/1.1 503 No\r\nContent-Length: 4\r\n\r\nbusy");
+    });
+    let output = run(
+        &["healthcheck", "--listen", &other.address.to_string()],
+        &[],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.stderr, b"error: refused with 503: busy\n");
+}
+
+#[test]
 fn a_secret_with_whitespace_is_told_to_have_some() {
     for token in ["mysecrettoken ", "my\u{3000}token", "\tmytoken"] {
         assert_eq!(
@@ -274,7 +311,7 @@ fn version_and_help_are_on_standard_output() {
     assert_eq!(run(&["-V"], &[]).stdout, run(&["--version"], &[]).stdout);
 }
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "serve",
     "chat",
     "say",
@@ -283,6 +320,7 @@ const COMMANDS: [&str; 10] = [
     "joke",
     "words",
     "cgi",
+    "healthcheck",
     "completions",
     "man",
 ];

@@ -14,6 +14,7 @@ pub(crate) fn about(command: &str) -> Option<&'static str> {
         "joke" => "现在就抓取笑话并打印，用来试一个来源或选择器",
         "words" => "检查你自己的回复文件，看看哪句话会得到什么回复",
         "cgi" => "作为 CGI 程序，响应 Web 服务器的一个请求",
+        "healthcheck" => "问问本机上的机器人是否正常，给容器的 HEALTHCHECK 用",
         "completions" => "打印命令行补全脚本",
         "man" => "打印手册页",
         "help" => "显示帮助，或某个命令的帮助",
@@ -51,6 +52,7 @@ pub(crate) fn argument(command: &str, id: &str) -> Option<&'static str> {
         ("joke", "all") => "抓取所有来源，打印全部笑话，而不是抓到笑话就停",
         ("joke", "count") => "随机打印几条；用了 --all 则是每个来源几条；默认 1",
         ("words", "file") => "你自己的回复文件，跟 --words 用的是同一个",
+        ("healthcheck", "listen") => "机器人监听的端口，或地址和端口",
         ("completions", "shell") => "哪种 shell：bash、elvish、fish、powershell 或 zsh",
         _ => return shared(id),
     })
@@ -103,6 +105,7 @@ pub(crate) fn after_help(command: &str) -> Option<&'static str> {
         "joke" => JOKE,
         "words" => WORDS,
         "cgi" => CGI,
+        "healthcheck" => HEALTHCHECK,
         "completions" => COMPLETIONS,
         "man" => MAN,
         _ => return None,
@@ -204,6 +207,11 @@ REQUEST_METHOD、QUERY_STRING、CONTENT_LENGTH 里，请求体在标准输入；
 例，放在 cgi-bin 里的脚本：
   #!/bin/sh
   WECHAT_TOKEN=mysecrettoken exec daoxiao cgi";
+
+const HEALTHCHECK: &str = "\
+请求的是 /healthz，不需要 Token。退出码：0 机器人有响应，1 没有响应。
+
+例：HEALTHCHECK CMD [\"/daoxiao\", \"healthcheck\"]";
 
 const COMPLETIONS: &str = "\
 支持 bash、elvish、fish、powershell、zsh。

@@ -1,0 +1,50 @@
+//! `daoxiao healthcheck`: asks the bot beside it whether it is there, as containers do.
+
+use std::{net::SocketAddr, process::ExitCode};
+
+use clap::Args;
+
+use super::{CommandError, args::address};
+use crate::{
+    language::spoken,
+    server::HEALTH_PATH,
+    simulator::{
+        Call,
+        caller::TalkError,
+        http::{Client, post},
+        url::BotUrl,
+    },
+};
+
+pub(super) const HELP: &str = "\
+It asks for /healthz, and needs no Token. Exit code: 0 the bot answers, 1 it does not.
+
+Example: HEALTHCHECK CMD [\"/daoxiao\", \"healthcheck\"]";
+
+/// Ask the bot on this machine whether it is well, as a container's HEALTHCHECK
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct HealthcheckArgs {
+    /// Port, or address and port, that the bot listens on
+    #[arg(long, env = "DAOXIAO_LISTEN", value_name = "ADDR", default_value = "0.0.0.0:8080", value_parser = spoken(address))]
+    listen: SocketAddr,
+}
+
+/// Asks, and says why the bot is not well if it isn't.
+pub(crate) fn run(args: &HealthcheckArgs) -> Result<ExitCode, CommandError> {
+    // Who calls 0.0.0.0 reaches this machine.
+    let url = format!("http://{}{HEALTH_PATH}", args.listen).parse::<BotUrl>();
+    let call = Call {
+        query: String::new(),
+        body: None,
+    };
+    let answer = post(Client::WeChat, &url.map_err(CommandError::usage)?, &call);
+    let answer = answer.map_err(CommandError::failure)?;
+    match answer.status {
+        200 => Ok(ExitCode::SUCCESS),
+        status => Err(CommandError::failure(TalkError::Status {
+            status,
+            said: answer.first_line(),
+        })),
+    }
+}
