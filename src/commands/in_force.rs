@@ -1,10 +1,8 @@
 //! Keeps an owner's file as a worker last served by it, for the next one if the file is wrong then.
 
 use std::{
-    env,
-    fs::{self, File},
-    io::Write,
-    os::fd::AsRawFd,
+    env, fs,
+    os::fd::{AsRawFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
@@ -19,16 +17,13 @@ pub(super) const JOKES: &str = "DAOXIAO_JOKES_IN_FORCE";
 /// Memory for a copy, which workers inherit.
 pub(super) struct Memory {
     variable: &'static str,
-    file: File,
+    file: OwnedFd,
 }
 
 impl Memory {
-    /// Takes the copy of a file that was read, for workers that start. Some systems forbid such
-    /// memory; then there is no copy.
-    pub(super) fn with<T>(variable: &'static str, read: Option<(T, Vec<u8>)>) -> Option<Self> {
-        let (_, bytes) = read?;
-        let mut file = File::from(memfd_create(variable, MFdFlags::empty()).ok()?);
-        file.write_all(&bytes).ok()?;
+    /// Some systems forbid it; then there is no copy.
+    pub(super) fn new(variable: &'static str) -> Option<Self> {
+        let file = memfd_create(variable, MFdFlags::empty()).ok()?;
         Some(Self { variable, file })
     }
 

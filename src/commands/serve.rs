@@ -23,7 +23,13 @@ use crate::{
     joke::JokeSettings,
     language::{say, spoken},
     server::{Server, Service},
-    survival::{Limits, socket, supervisor::Supervisor, worker::Worker},
+    survival::{
+        Limits,
+        health::SETTINGS_REFUSED,
+        socket,
+        supervisor::{Supervisor, SupervisorError},
+        worker::Worker,
+    },
     wechat::signature::Token,
 };
 
@@ -78,12 +84,14 @@ pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, CommandError> {
     };
     match Worker::adopt().map_err(CommandError::usage)? {
         Some(worker) => serve(args, worker),
-        None => supervise(args, limits),
+        None => supervise(&args, limits),
     }
 }
 
 /// Checks the settings, opens the socket, and has workers serve until a signal ends the command.
-fn supervise(args: ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> {
+/// The owner's files are read by the first worker only: what that takes is given back where a
+/// process ends, or as [`MALLOC_TRIM`] says.
+fn supervise(args: &ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> {
     let RunToken { token, is_random } = secrets::run_token()?;
     let (variable, bytes) = MALLOC_TRIM;
     let mut variables = vec![(variable, bytes.to_owned())];
@@ -93,24 +101,21 @@ fn supervise(args: ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> 
     }
     // A mistake must end the command, not each worker.
     secrets::account(token, args.age.max_age)?;
-    let words = args.words.path().as_deref().map(words_arg::read_file);
-    let jokes = args.jokes.file().as_deref().map(joke_args::read_file);
-    let copies = [
-        Memory::with(WORDS, words.transpose()?),
-        Memory::with(JOKES, jokes.transpose()?),
-    ];
+    let copies = [WORDS, JOKES].map(Memory::new);
     variables.extend(copies.iter().flatten().map(Memory::variable));
-    args.jokes.with_own(Vec::new())?;
     let listener = socket::listen(args.listen).map_err(CommandError::failure)?;
     let address = listener.local_addr().map_err(CommandError::failure)?;
     let announce = move || {
         // The program that waited for this line may be gone; the bot serves all the same.
         let _ = writeln!(io::stdout(), "listening on http://{address}");
     };
-    Supervisor::new(listener, limits, variables, announce)
-        .and_then(Supervisor::run)
-        .map_err(CommandError::failure)?;
-    Ok(ExitCode::SUCCESS)
+    let ended = Supervisor::new(listener, limits, variables, announce).and_then(Supervisor::run);
+    match ended {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        // The worker has told what is wrong with them.
+        Err(SupervisorError::Worker(reason)) if reason == SETTINGS_REFUSED => Ok(ExitCode::from(2)),
+        Err(error) => Err(CommandError::failure(error)),
+    }
 }
 
 /// Serves until the supervisor or a failure of the worker ends the process. Returns only if serving

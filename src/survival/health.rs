@@ -34,7 +34,7 @@ const ACCEPT_FAILED: i32 = 82;
 const OVERSIZED: i32 = 83;
 
 /// The reason of a worker that cannot use what its owner set or wrote.
-pub(super) const SETTINGS_REFUSED: &str = "ended: its settings or files are refused";
+pub(crate) const SETTINGS_REFUSED: &str = "ended: its settings or files are refused";
 
 /// How a worker has ended. Where the parent of all ignores SIGCHLD, the system keeps no status.
 pub(super) type ExitResult = io::Result<ExitStatus>;

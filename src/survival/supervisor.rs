@@ -215,13 +215,15 @@ impl Supervisor {
     fn spawn(&mut self, is_reload: bool) -> io::Result<()> {
         let (link, theirs) = UnixStream::pair()?;
         link.set_nonblocking(true)?;
+        // No worker has read the files before the first one.
+        let is_strict = is_reload || self.announce.is_some();
         let own = Path::new("/proc/self/exe");
         let program = if self.runs_own { own } else { &self.program };
         let mut arguments = env::args_os();
         let process = Command::new(program)
             .arg0(arguments.next().unwrap_or_default())
             .args(arguments)
-            .env(VARIABLE, if is_reload { RELOAD } else { "start" })
+            .env(VARIABLE, if is_strict { RELOAD } else { "start" })
             .env("RUST_MIN_STACK", descriptors::STACK_BYTES.to_string())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(OwnedFd::from(self.listener.try_clone()?))

@@ -522,7 +522,9 @@ fn a_file_of_short_words_takes_no_more_than_five_times_its_size() {
 fn within_five_times_its_size(name: &str, text: &str) -> Bot {
     let memory = |bot: &Bot| {
         assert_eq!(bot.answer_to("你好"), "好你");
-        status_number(bot.worker_pid(), "VmRSS:").unwrap()
+        let processes = [bot.pid(), bot.worker_pid()];
+        let memory = processes.map(|pid| status_number(pid, "VmRSS:").unwrap());
+        memory.iter().sum::<u64>()
     };
     let before = memory(&Bot::start());
     let (bot, _file) = bot_with(name, text);
