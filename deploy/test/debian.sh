@@ -157,6 +157,15 @@ inside dpkg --install /daoxiao.deb >"$work/dpkg" 2>&1 || fail "dpkg: $(cat "$wor
 check "without a Token, dpkg says what to do" grep -q 'write your Token into /etc/daoxiao/env' "$work/dpkg"
 check "and starts nothing" fails is_active daoxiao.socket daoxiao.service
 check "the settings are root's only" [ "$(stat --format %a:%U "$root/etc/daoxiao/env")" = 600:root ]
+lead_somewhere() {
+  local page link
+  for page in "$root"/usr/share/doc/daoxiao/{,docs/,docs/zh/}*.md; do
+    while read -r link; do
+      [ -e "$(dirname "$page")/$link" ] || fail "$page: $link"
+    done < <(grep -o ']([^)#:]*[)#]' "$page" | sed 's/^](//; s/.$//')
+  done
+}
+check "the links of its pages lead somewhere" lead_somewhere
 check "there are completions" [ -s "$root/usr/share/bash-completion/completions/daoxiao" ]
 settings "WECHAT_TOKEN=$token"
 check "it starts" inside systemctl enable --quiet --now daoxiao.socket daoxiao.service

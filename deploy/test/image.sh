@@ -29,7 +29,7 @@ log=$root.log
 read -r source target <<<"$(instruction COPY)"
 cp "${source%%\$*}$processor" "$root$target"
 # mounted by every engine
-mkdir "$root/proc"
+mkdir "$root/proc" "$root/dev"
 mapfile -t entry < <(instruction ENTRYPOINT | words)
 mapfile -t health < <(instruction HEALTHCHECK | words)
 user=$(instruction USER)
@@ -40,6 +40,11 @@ DAOXIAO_PATH=/bot unshare --mount --pid --fork --uts --ipc --net --kill-child sh
   set -e
   mount --bind "$1" "$1"
   mount -t proc proc "$1/proc"
+  mount -t tmpfs -o mode=755 tmpfs "$1/dev"
+  for device in null random urandom; do
+    touch "$1/dev/$device"
+    mount --bind "/dev/$device" "$1/dev/$device"
+  done
   mount -o remount,bind,ro "$1"
   ip link set lo up
   root=$1 user=$2

@@ -244,10 +244,10 @@ fn the_words_of_the_log_are_what_the_log_says() {
     assert!(log.contains("jokes: none from"), "{log}");
 }
 
-/// What the README's command writes to a file below `/etc`.
+/// What the command for it writes to a file below `/etc`.
 fn written(file: &str) -> String {
-    let readme = read("README.md");
-    let mut lines = readme.lines();
+    let pages = read("README.md") + &read("docs/deployment.md");
+    let mut lines = pages.lines();
     let line = lines.find(|line| line.ends_with(file)).unwrap();
     let (printf, _) = line.split_once(" | ").unwrap();
     let mut shell = Command::new("sh");
