@@ -16,8 +16,8 @@ pub(crate) fn decide(
     let hear = |input, text: &str| words.hear(input, text, after_joke, pick).0;
     match &message.kind {
         MessageKind::Text(Some(text)) => hear(Input::Text, text),
-        MessageKind::Voice(Some(text)) => hear(Input::Speech, text),
-        MessageKind::Voice(None) | MessageKind::Wordless(_) => words.no_words(),
+        MessageKind::Voice(Some(text)) if !text.trim().is_empty() => hear(Input::Speech, text),
+        MessageKind::Voice(_) | MessageKind::Wordless(_) => words.no_words(),
         MessageKind::Event { name, .. } if name.eq_ignore_ascii_case("subscribe") => {
             words.welcome()
         }

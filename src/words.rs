@@ -1,7 +1,7 @@
 //! What the bot says, and to what: the defaults, and the owner's own.
 
 mod file;
-mod find;
+pub(crate) mod find;
 
 use std::{borrow::Cow, fmt, iter, ops::Range};
 
@@ -17,9 +17,27 @@ const REFUSAL: &str = "换句话说吧。";
 const BETWEEN_TEXTS: &str = "\0";
 
 const JOKE_WORDS: [&str; 3] = ["笑话", "笑話", "joke"];
-const HELP_WORDS: [&str; 7] = ["帮助", "幫助", "help", "?", "？", "怎么用", "菜单"];
+const HELP_WORDS: [&str; 10] = [
+    "帮助",
+    "幫助",
+    "help",
+    "?",
+    "？",
+    "怎么用",
+    "怎麼用",
+    "菜单",
+    "菜單",
+    "選單",
+];
 /// Asks for another joke, from a user who was just told one.
-const AGAIN: [&str; 3] = ["再讲一个", "换一个", "再来一个"];
+const AGAIN: [&str; 6] = [
+    "再讲一个",
+    "再講一個",
+    "换一个",
+    "換一個",
+    "再来一个",
+    "再來一個",
+];
 /// Punctuation allowed after a word that must be the whole text; folded.
 const CLOSING: [char; 9] = ['。', '.', '!', '?', '~', '…', ',', ';', '、'];
 
@@ -32,14 +50,45 @@ const STICKERS: [&str; 4] = [
 ];
 
 /// What negates a joke word after it; [`FILLERS`] may stand between the two.
-const NEGATIONS: [&str; 14] = [
-    "不要", "不想", "不用", "不听", "不看", "不讲", "不说", "不许", "不准", "别", "勿", "don't",
-    "don’t", "no",
+const NEGATIONS: [&str; 30] = [
+    "不要",
+    "不想",
+    "不用",
+    "不听",
+    "不聽",
+    "不看",
+    "不讲",
+    "不講",
+    "不说",
+    "不說",
+    "不许",
+    "不許",
+    "不准",
+    "不能",
+    "不必",
+    "不爱",
+    "不愛",
+    "不喜欢",
+    "不喜歡",
+    "不需要",
+    "别",
+    "別",
+    "勿",
+    "莫",
+    "甭",
+    "don't",
+    "don’t",
+    "do not",
+    "not",
+    "no",
 ];
-const FILLERS: [&str; 20] = [
-    " ", "再", "给", "跟", "对", "和", "我", "讲", "说", "听", "看", "什么", "个", "一", " a",
-    " any", " more", " tell", " me", " want",
+const FILLERS: [&str; 39] = [
+    " ", "再", "老是", "总是", "總是", "老", "总", "總", "给", "給", "跟", "对", "對", "和", "我",
+    "你的", "你", "讲", "講", "说", "說", "听", "聽", "到", "看", "发", "發", "什么", "什麼",
+    "任何", "个", "個", "一", " a", " any", " more", " tell", " me", " want",
 ];
+/// What makes a complaint, that is a wish, of a negation after it: 怎么不讲笑话.
+const COMPLAINTS: [&str; 7] = ["怎么", "怎麼", "为什么", "為什麼", "为啥", "咋", "why "];
 
 /// What is to be done with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -279,15 +328,17 @@ fn negation_end(mut before: &str) -> Option<usize> {
     }
 }
 
-/// Whether a negation is a question with what is before it (要不要, 何不), or part of another word
-/// (特别, 区别, 告别; casino).
+/// Whether a negation is a question with what is before it (要不要, 何不), a complaint (怎么还不讲), or
+/// part of another word (特别, 区别, 告别; casino).
 fn is_other_word(before: &str, negation: &str) -> bool {
-    let last = before.chars().next_back();
-    match negation.chars().next() {
-        Some('不') => last.is_some_and(|last| negation.ends_with(last) || "要何".contains(last)),
-        Some('别') => last.is_some_and(|last| "特区分告个性级类差识".contains(last)),
-        _ => last.is_some_and(|last| last.is_ascii_alphabetic()),
-    }
+    let asked = before.trim_end_matches(['还', '還', '都']);
+    let last = before.chars().next_back().unwrap_or(' ');
+    COMPLAINTS.iter().any(|word| asked.ends_with(word))
+        || match negation.chars().next() {
+            Some('不') => negation.contains(last) || "要何得别別".contains(last),
+            Some('别' | '別') => "特区區分告个個性级級类類差识識".contains(last),
+            _ => last.is_ascii_alphabetic(),
+        }
 }
 
 impl fmt::Display for Rule {

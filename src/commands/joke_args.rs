@@ -109,7 +109,7 @@ impl JokeArgs {
     /// Returns where jokes come from, with these ones of the owner.
     pub(super) fn with_own(self, own: Vec<String>) -> Result<JokeSettings, CommandError> {
         let sources = match self.joke_url {
-            Some(url) => vec![Source {
+            Some(url) if !self.joke_source.iter().any(|name| name == NONE) => vec![Source {
                 name: "custom",
                 url,
                 rules: Rules {
@@ -120,7 +120,7 @@ impl JokeArgs {
                     content: self.joke_content,
                 },
             }],
-            None => known_sources(&self.joke_source).map_err(CommandError::usage)?,
+            _ => known_sources(&self.joke_source).map_err(CommandError::usage)?,
         };
         Ok(JokeSettings {
             sources,

@@ -315,8 +315,9 @@ fn media_type(content_type: &str) -> String {
 /// Returns true for a short text that is an API's error: `请求过于频繁，请稍后再试`.
 fn is_error(text: &str) -> bool {
     let text = text.trim().to_lowercase();
+    let text = text.trim_start_matches("error:").trim_start();
     let is_short =
-        characters(&text) <= MAX_ERROR_CHARACTERS && !text.contains(['\n', '“', '：', ':']);
+        characters(text) <= MAX_ERROR_CHARACTERS && !text.contains(['\n', '“', '：', ':']);
     // Jokes speak of errors, too: `ATM说余额不足`, `Forbidden fruit is …`.
     let is_story = text.contains(['我', '他', '她', '说', '问']);
     let first = text.split(['，', ',', '。']).next().unwrap_or_default();

@@ -2,31 +2,52 @@
 
 use std::{borrow::Cow, iter, ops::Range};
 
+use unicode_normalization::UnicodeNormalization;
+
 use crate::wechat::reply::is_invisible;
 
 /// The text as it is compared: half-width, in lower case, without whitespace at the ends.
-pub(super) fn fold(text: &str) -> Cow<'_, str> {
+pub(crate) fn fold(text: &str) -> Cow<'_, str> {
     let text = text.trim();
-    if text.chars().all(|char| fold_char(char) == char) {
+    if text.chars().all(is_folded) {
         return text.into();
     }
-    text.chars().map(fold_char).collect()
+    compose(text.chars().map(fold_char).collect()).into()
 }
 
 /// The text as banned words are looked for in it: folded, and without what nobody sees.
 pub(super) fn squeeze(text: &str) -> Cow<'_, str> {
     if text
         .chars()
-        .all(|char| fold_char(char) == char && !is_invisible(char))
+        .all(|char| is_folded(char) && !is_invisible(char))
     {
         return text.into();
     }
     let seen = text.chars().filter(|char| !is_invisible(*char));
-    seen.map(fold_char).collect()
+    compose(seen.map(fold_char).collect()).into()
+}
+
+/// Letters with their accents and voice marks as one character each, as far as there are such.
+fn compose(text: String) -> String {
+    if text.contains(is_mark) {
+        text.nfc().collect()
+    } else {
+        text
+    }
+}
+
+fn is_folded(char: char) -> bool {
+    fold_char(char) == char && !is_mark(char)
+}
+
+/// Whether the character is an accent of Latin letters or a voice mark of kana, which belongs to
+/// the one before it.
+fn is_mark(char: char) -> bool {
+    matches!(char, '\u{300}'..='\u{36f}' | '\u{3099}' | '\u{309a}')
 }
 
 /// The full-width forms of half-width katakana and their punctuation, in their order.
-const FULL_WIDTH: &str = "。「」、・ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン゛゜";
+const FULL_WIDTH: &str = "。「」、・ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン\u{3099}\u{309a}";
 
 fn fold_char(char: char) -> char {
     match char {
@@ -195,7 +216,7 @@ mod tests {
             "wechat öl,好!?~"
         );
         assert_eq!(fold("İ￥１￦"), "i¥1₩");
-        assert_eq!(fold("｡ｦｱﾝﾟ"), "。ヲアン゜");
+        assert_eq!(fold("｡ｦｱﾝﾟ"), "。ヲアン\u{309a}");
         assert_eq!(FULL_WIDTH.chars().count(), 0xffa0 - 0xff61);
         assert_eq!(squeeze(" 某 \u{200b}\n词Ａ b"), "某词ab");
     }

@@ -80,6 +80,37 @@ fn without_a_file_words_come_back_backwards_and_jokes_and_help_are_given() {
 }
 
 #[test]
+fn accents_and_voice_marks_count_however_they_are_written() {
+    let words = parse(
+        "banned = [\"É\", \"パン\"]\n[[reply]]\nwords = [\"ｶﾞﾁﾔ\"]\nsay = \"抽\"\n\
+         [[reply]]\nexactly = [\"nai\u{308}ve\"]\nsay = \"是\"",
+    );
+    for text in ["e\u{301}", "É", "ﾊﾟﾝ", "ハ\u{309a}ン", "ぱ"] {
+        assert_eq!(words.is_banned(text), text != "ぱ", "{text}");
+    }
+    for (text, answer) in [("ガチャ", "抽"), ("カ\u{3099}チヤ", "抽"), ("NAÏVE", "是")] {
+        let heard = hear(&words, text).0;
+        assert_eq!(heard == says(answer), text != "ガチャ", "{text}");
+    }
+}
+
+#[test]
+fn refusals_and_complaints_are_told_from_each_other() {
+    let words = Words::default();
+    let refusals = "別講笑話 不要講笑話 我不想聽笑話了 別再講笑話 别老笑话我 不要总笑话我 不要老是讲笑话 不能笑话我 莫笑话我 \
+        不要再发笑话 不必讲笑话 不需要笑话 甭讲笑话 不喜欢笑话 不爱听笑话 我不想听你的笑话 我不想再听到任何笑话";
+    for refusal in refusals.split_whitespace() {
+        let said = says(&reverse(refusal));
+        assert_eq!(hear(&words, refusal).0, said, "{refusal}");
+    }
+    let wishes = "为什么不讲笑话 怎么还不讲笑话 怎麼不講笑話了 不得不听笑话 别不讲笑话 \
+        能不能讲个笑话 需不需要笑话 喜不喜欢听笑话 爱不爱听笑话";
+    for wish in wishes.split_whitespace() {
+        assert_eq!(hear(&words, wish).0, Action::TellJoke, "{wish}");
+    }
+}
+
+#[test]
 fn a_refusal_is_no_wish_for_a_joke() {
     let words = Words::default();
     for refusal in [
@@ -93,6 +124,7 @@ fn a_refusal_is_no_wish_for_a_joke() {
         "Don’t joke",
         "no jokes",
         "please, no more jokes",
+        "do not tell me a joke",
     ] {
         assert_eq!(
             hear(&words, refusal),
@@ -111,6 +143,7 @@ fn a_refusal_is_no_wish_for_a_joke() {
         "casino jokes",
         "不要笑话我，讲个笑话",
         "I want a joke",
+        "why not tell me a joke",
     ] {
         assert_eq!(hear(&words, wish).0, Action::TellJoke, "{wish}");
     }
@@ -119,7 +152,14 @@ fn a_refusal_is_no_wish_for_a_joke() {
 #[test]
 fn another_joke_is_told_to_who_was_just_told_one() {
     let words = Words::default();
-    for again in ["再讲一个", "换一个", " 再来一个！"] {
+    for again in [
+        "再讲一个",
+        "换一个",
+        " 再来一个！",
+        "再來一個",
+        "換一個",
+        "再講一個",
+    ] {
         let after = words.hear(Input::Text, again, true, FIRST);
         assert_eq!(after, (Action::TellJoke, Rule::Again), "{again}");
         assert_eq!(hear(&words, again).1, Rule::Otherwise);

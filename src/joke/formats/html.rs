@@ -13,7 +13,7 @@ use super::{
     element::{Element, is_too_deep, outermost},
     item::{
         BREAK, HEADING, Item, LONG_MARK_BYTES, MIN_JOKE_CHARACTERS, characters, ends_sentence,
-        is_cut_mark, is_one_of, means_rest, trails_off,
+        is_cut_mark, is_one_of, means_rest, names_rest, trails_off,
     },
     limits::{self, original_name},
     selector::Selector,
@@ -447,20 +447,23 @@ impl Reader<'_> {
     /// A link that is a part of a sentence stays: `他说的是：<a>你好</a>`.
     fn item(mut self) -> Item {
         let is_link = self.is_link();
-        let mut has_link_to_rest = false;
+        let (mut has_link_to_rest, mut is_cut) = (false, false);
         while let Some(mark) = self.marks.pop() {
             // It was inside a link that is removed.
             if mark.range.start >= self.text.len() {
                 continue;
             }
-            let Some((end, is_cut)) = self.removed(&mark) else {
+            let Some((end, leads_to_rest)) = self.removed(&mark) else {
                 break;
             };
-            has_link_to_rest |= is_cut;
+            has_link_to_rest |= leads_to_rest;
+            let link = self.text.get(mark.range.clone()).unwrap_or_default();
+            is_cut |= leads_to_rest && mark.is_link && names_rest(link);
             self.text.truncate(end);
         }
         Item {
             has_link_to_rest,
+            is_cut,
             is_link,
             ..Item::of(self.text)
         }

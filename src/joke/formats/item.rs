@@ -25,6 +25,9 @@ const OTHER_WORDS: &str = "\
 /// Beginnings of such links, without spaces, after which the title of the joke may follow.
 const LINK_BEGINNINGS: &str = "continuereading readmore 继续阅读 阅读全文 查看全文 繼續閱讀";
 
+/// Words of a link that sites put behind a joke only if they have cut it.
+const CUT_WORDS: &str = "全文 展开 展開 继续 繼續 完整 readmore continue full rest";
+
 /// Bytes of the words in such a link at most.
 const MAX_MARK_BYTES: usize = 120;
 
@@ -38,6 +41,8 @@ pub(super) struct Item {
     pub(super) content: String,
     /// Set if there is a link to the rest of it.
     pub(super) has_link_to_rest: bool,
+    /// There is a link behind it that says so.
+    pub(super) is_cut: bool,
     /// Set if it is nothing but links.
     pub(super) is_link: bool,
 }
@@ -72,6 +77,12 @@ pub(super) fn is_cut_mark(link: &str) -> bool {
         .any(|begin| words.starts_with(begin));
     let is_symbol = !link.trim().is_empty() && !link.contains(char::is_alphanumeric);
     names_it || is_symbol || means_rest(link)
+}
+
+/// Returns true if a link to the rest says that there is one, as `全文` does and `更多` may not.
+pub(super) fn names_rest(link: &str) -> bool {
+    let words = words(link);
+    CUT_WORDS.split(' ').any(|word| words.contains(word))
 }
 
 /// Returns true if a text has no other words than a link to the rest: `点击阅读全文`, but not `点击这里`,

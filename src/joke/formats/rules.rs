@@ -14,7 +14,7 @@ use super::{
     json,
     text::without_number,
 };
-use crate::wechat::reply::MAX_CONTENT_BYTES;
+use crate::{wechat::reply::MAX_CONTENT_BYTES, words::find::fold};
 
 /// Combining marks on one character at most; more run into the lines above and below.
 const MAX_MARKS: usize = 2;
@@ -24,7 +24,7 @@ const MAX_READINGS: usize = 3;
 
 /// Beginnings of lines that are about a joke and no part of it.
 const ASIDES: &str = "\
-    上一篇 下一篇 上一条 下一条 标签 分类 栏目 来源 出处 发布 浏览 阅读 点击 人气";
+    上一篇 下一篇 上一条 下一条 标签 分类 栏目 来源 出处 发布 浏览 阅读 点击 人气 分享到 顶 踩 赞";
 
 /// Beginnings of lines that are advertising.
 const ADVERTISING: &str = "\
@@ -133,7 +133,8 @@ pub(super) fn judge(
     if joke.len() > MAX_CONTENT_BYTES {
         return Err(Reason::Long);
     }
-    if ends_in_cut_mark(&joke) || item.has_link_to_rest && !ends_sentence(&joke) {
+    let has_no_end = item.has_link_to_rest && !ends_sentence(&joke);
+    if item.is_cut || has_no_end || ends_in_cut_mark(&joke) {
         return Err(Reason::Cut);
     }
     check(&joke)?;
@@ -183,9 +184,10 @@ fn is_aside(line: &str) -> bool {
     let is_date = line.chars().all(|c| c.is_ascii_digit() || is_sign(c))
         && line.chars().filter(|c| is_sign(*c)).count() > 1;
     characters(&line) <= MAX_ASIDE_CHARACTERS
-        && (value
-            .is_some_and(|value| value.trim_start().starts_with(is_value) && !ends_sentence(value))
-            || characters(&line) > MIN_JOKE_CHARACTERS && is_date
+        && (value.is_some_and(|value| {
+            value.trim_start().starts_with(is_value)
+                && !ends_sentence(value.trim_end_matches([')', '）']))
+        }) || characters(&line) > MIN_JOKE_CHARACTERS && is_date
             || is_advertising(&line))
 }
 
@@ -223,15 +225,23 @@ fn titled(title: &str, content: &str) -> String {
     }
 }
 
-/// Returns true if WeChat would show a part of a joke as a link, or take it for a command.
+/// Returns true if WeChat would show a part of a joke as a link, or take it for a command, however
+/// wide it is written and whatever else decodes it once more.
 fn has_link(joke: &str) -> bool {
-    let joke = joke.to_lowercase();
-    let mut tags = joke.split("<a").skip(1);
+    let mut joke = fold(joke).into_owned();
+    for (entity, character) in [("&amp;", "&"), ("&amp", "&"), ("&lt;", "<"), ("&lt", "<")] {
+        joke = joke.replace(entity, character);
+    }
+    let mut tags = joke.split('<').skip(1).map(str::trim_start);
     let mut sites = joke.split("www.").skip(1);
+    let is_link = |tag: &str| {
+        let rest = tag.strip_prefix('a').unwrap_or_default();
+        !rest.starts_with(char::is_alphanumeric) && rest.contains("href")
+    };
     joke.contains("://")
         || joke.contains("weixin:")
         || sites.any(|site| site.starts_with(|c: char| c.is_ascii_alphanumeric()))
-        || tags.any(|tag| !tag.starts_with(char::is_alphanumeric) && tag.contains("href"))
+        || tags.any(is_link)
 }
 
 /// Decodes the texts of an item, and reads them as HTML for as long as there is HTML in them: APIs
@@ -251,6 +261,7 @@ pub(super) fn read_again(mut item: Item) -> Item {
         item = Item {
             title: html::fragment(&item.title).content,
             has_link_to_rest: item.has_link_to_rest || content.has_link_to_rest,
+            is_cut: item.is_cut || content.is_cut,
             is_link: item.is_link || content.is_link,
             ..content
         };
@@ -482,6 +493,13 @@ mod tests {
             "&lt;a href=&quot;x.cn&quot; 一二三四五六",
             "&#119;eixin://dl/chat 一二三四五六",
             "一二三 <A\u{a0}\nHREF='x' 四五六",
+            "&LTa href=\"//x.cn\">点我一二三&LT/a>",
+            "&amp;LTa href=&quot;x.cn/x&quot;&gt;点我一二三",
+            "&ampLTa href=//x.cn>点我一二三",
+            "< a href=\"x.cn\">点我一二三",
+            "&lt;\ta href=x.cn>点我一二三",
+            "＜a href=x.cn＞点我一二三",
+            "ｗｅｉｘｉｎ：／／dl/chat 一二三",
         ] {
             assert_eq!(judged("", link), Err(Reason::Link), "{link}");
         }
