@@ -220,10 +220,10 @@ impl Words {
         let is_whole = |word: &String| *word == folded || word == bare;
         if self.help_words.iter().any(is_whole) {
             (Action::Reply(self.help.clone()), Rule::HelpWords)
-        } else if input == Input::MenuKey {
-            (Action::Acknowledge, Rule::Otherwise)
-        } else if after_joke && AGAIN.contains(&bare) {
+        } else if after_joke && AGAIN.contains(&bare.trim_end_matches('吧')) {
             (Action::TellJoke, Rule::Again)
+        } else if input == Input::MenuKey || text.is_empty() {
+            (Action::Acknowledge, Rule::Otherwise)
         } else {
             let otherwise = self.otherwise.clone();
             let content = otherwise.or_else(|| Content::new(reverse(&self.undirected(text))));

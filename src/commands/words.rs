@@ -45,6 +45,7 @@ pub(crate) fn run(command: &WordsCommand) -> Result<ExitCode, CommandError> {
         let (action, rule) = words.hear(Input::Text, &line, after_joke, |count| {
             fastrand::usize(..count)
         });
+        let rule = say(&rule);
         after_joke = action == Action::TellJoke;
         let written = match action {
             Action::Reply(content) => {

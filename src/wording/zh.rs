@@ -36,7 +36,7 @@ use crate::{
         crypt::{AppIdError, CryptError, EncodingAesKeyError},
         signature::TokenError,
     },
-    words::{Reason, WordsError},
+    words::{Reason, Rule, WordsError},
 };
 
 chinese! { Notice<'_>:
@@ -69,6 +69,12 @@ chinese! { ValueError:
 chinese! { WordsFileError:
     Self::Unreadable { path, error } => "{}：读不了文件：{}", path.display(), error.chinese();
     Self::Wrong { path, error } => "{}：{}", path.display(), error.chinese();
+}
+
+chinese! { Rule:
+    Self::Reply { number, line } => "第 {line} 行的第 {number} 条规则";
+    Self::Again => "再讲一个";
+    setting => "{setting}";
 }
 
 chinese! { WordsError: Self { line, reason } => "第 {line} 行：{}", reason.chinese(); }

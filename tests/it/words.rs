@@ -230,7 +230,7 @@ fn another_joke_is_for_whose_last_answer_was_one() {
     };
     assert_eq!(says("o1", "换一个"), "个一换");
     let mut told = BTreeSet::new();
-    for text in ["笑话", "换一个", "再讲一个。", "再来一个！"] {
+    for text in ["笑话", "换一个", "再讲一个吧。", "再来一个！"] {
         let joke = says("o1", text);
         assert!(
             joke.ends_with("个笑话") && told.insert(joke.clone()),
@@ -238,6 +238,9 @@ fn another_joke_is_for_whose_last_answer_was_one() {
         );
     }
     assert_eq!(says("o2", "换一个"), "个一换");
+    let click = event("CLICK", "再讲一个").replace("[oUser]", "[o1]");
+    let joke = bot.say(click).content();
+    assert!(told.insert(joke.clone()), "{joke}");
     assert_eq!(says("o1", "你好"), "好你");
     assert_eq!(says("o1", "再讲一个"), "个一讲再");
 }
@@ -355,10 +358,10 @@ fn the_command_shows_what_answers_what() {
          [[reply]]\nexactly = [\"乐\"]\ndo = \"joke\"\n\n[[reply]]\nwords = [\"嘘\"]\ndo = \"nothing\"\n",
     );
     let lines =
-        "几点开门\n乐\n换一个\n换一个吧\n嘘\n笑话\n帮助。\n[Unsupported Message]\n很坏\n你好\n\n";
+        "几点开门\n乐\n换一个\n换一个词\n嘘\n笑话\n帮助。\n[Unsupported Message]\n很坏\n你好\n\n";
     let expected = format!(
         "9:00\\n18:00\treply 1, line 3\n(a joke)\treply 2, line 7\n(a joke)\tanother joke\n\
-         吧个一换\totherwise\n(no answer)\treply 3, line 11\n(a joke)\tjoke_words\n{}\thelp_words\n\
+         词个一换\totherwise\n(no answer)\treply 3, line 11\n(a joke)\tjoke_words\n{}\thelp_words\n\
          我只认得字，发句话给我吧。\tno_words\n{REFUSAL}\tbanned\n好你\totherwise\n(no answer)\totherwise\n",
         HELP.replace('\n', "\\n"),
     );
@@ -366,13 +369,18 @@ fn the_command_shows_what_answers_what() {
         run(daoxiao(&["words", file.path()]), lines),
         printed(&expected)
     );
+    let otherwise = Temporary::write("shown-otherwise", "otherwise = \"嗯\"\n");
+    assert_eq!(
+        run(daoxiao(&["words", otherwise.path()]), "\n \n"),
+        printed("(no answer)\totherwise\n嗯\totherwise\n")
+    );
     let mut chinese = daoxiao(&["words", file.path()]);
     chinese.env("LC_ALL", "zh_CN.UTF-8");
     let lines = "乐\n嘘\n".as_bytes();
     assert_eq!(
         run(chinese, [lines, b"a\xff\n"].concat()),
         printed(
-            "（笑话）\treply 2, line 7\n（没有回复）\treply 3, line 11\n\u{fffd}a\totherwise\n"
+            "（笑话）\t第 7 行的第 2 条规则\n（没有回复）\t第 11 行的第 3 条规则\n\u{fffd}a\totherwise\n"
         )
     );
 }

@@ -155,8 +155,8 @@ WECHAT_TOKEN 是机器人的 Token；设了 WECHAT_ENCODING_AES_KEY 和 WECHAT_A
 
 const WORDS: &str = "\
 从标准输入读用户发来的话，一行一句（在终端里按 Ctrl-D 结束），每句打印一行：机器人的回复，
-一个制表符，用的是哪条规则。规则有几种：reply 1, line 5 是第 1 条 [[reply]]，在文件的第 5 行；
-joke_words、help_words、no_words、banned、otherwise 是那一项设置；another joke 是用户再要一个
+一个制表符，用的是哪条规则。规则有几种：“第 5 行的第 1 条规则”是文件第 5 行的 [[reply]]；
+joke_words、help_words、no_words、banned、otherwise 是那一项设置；“再讲一个”是用户再要一个
 笑话。语音和菜单点击不在这里试。
 退出码：0 文件没有问题，2 有问题，错误里说明是哪一行。
 
