@@ -8,8 +8,9 @@ use std::{
     os::unix::net::UnixStream,
 };
 
-/// By the worker, before its version: it has prepared everything, and can serve.
-pub(super) const READY: &str = "ready ";
+/// By the worker, before its version: it has prepared everything, and can serve. No other program
+/// says that.
+pub(super) const READY: &str = "ready daoxiao ";
 /// By the worker: it accepts no connection any more.
 pub(super) const NOT_ACCEPTING: &str = "not accepting";
 /// To the worker: serve.

@@ -121,6 +121,8 @@ impl Supervisor {
     ) -> Result<Self, SupervisorError> {
         let taken = SigSet::from_iter([Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM]);
         taken.thread_block()?;
+        // A log in a file that may not grow any more is no reason to end.
+        SigSet::from_iter([Signal::SIGXFSZ]).thread_block()?;
         descriptors::limit(&limits);
         // Without `/proc`, the program is found as the shell found it.
         let as_called = || env::args_os().next().unwrap_or_default().into();
@@ -219,10 +221,9 @@ impl Supervisor {
         let is_strict = is_reload || self.announce.is_some();
         let own = Path::new("/proc/self/exe");
         let program = if self.runs_own { own } else { &self.program };
-        let mut arguments = env::args_os();
         let process = Command::new(program)
-            .arg0(arguments.next().unwrap_or_default())
-            .args(arguments)
+            .arg0(env::args_os().next().unwrap_or_default())
+            .args(env::args_os().skip(1))
             .env(VARIABLE, if is_strict { RELOAD } else { "start" })
             .env("RUST_MIN_STACK", descriptors::STACK_BYTES.to_string())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
@@ -391,7 +392,7 @@ impl Child {
             (State::Starting, Some(version)) => {
                 self.state = State::Ready;
                 if self.is_reload {
-                    log::info!("SIGHUP: {version} takes over");
+                    log::info!("SIGHUP: daoxiao {version} takes over");
                 }
             }
             (State::Starting, None) => self.kill("is not daoxiao"),

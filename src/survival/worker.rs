@@ -86,7 +86,7 @@ impl Worker {
             .and_then(|_| thread("watch").spawn(move || watching.watch()))
             .map_err(|error| io::Error::other(format!("no thread can be started: {error}")))?;
         let version = env!("CARGO_PKG_VERSION");
-        send(&this.link, &format!("{READY}daoxiao {version}"));
+        send(&this.link, &format!("{READY}{version}"));
         // Without a supervisor, there is nothing to serve for.
         told_to_go.recv().unwrap_or_else(|_| process::exit(0));
         this.health.count_idle_descriptors();

@@ -117,7 +117,7 @@ fn a_program_that_does_not_get_ready_does_not_take_over() {
     let worker = bot.worker_pid();
     for (script, reason) in [
         ("exit 3", "ended with exit code 3"),
-        ("echo other 1.0", "is not daoxiao"),
+        ("echo ready other 1.0", "is not daoxiao"),
         ("exec sleep 60", "was not ready within 5 s"),
     ] {
         program.replace_by_script(script);
@@ -739,7 +739,16 @@ fn requests_without_a_body_get_no_thread_of_their_own() {
 
 /// A bot whose standard error is a pipe that nobody reads, or such a terminal.
 fn unread_bot(flags: &[&str], stderr: impl Into<Stdio>) -> (Child, SocketAddr) {
-    let mut child = daoxiao(&["--listen", "127.0.0.1:0", "--joke-source", "none"])
+    bot_with_log(daoxiao(&[]), flags, stderr)
+}
+
+fn bot_with_log(
+    mut command: Command,
+    flags: &[&str],
+    stderr: impl Into<Stdio>,
+) -> (Child, SocketAddr) {
+    let mut child = command
+        .args(["--listen", "127.0.0.1:0", "--joke-source", "none"])
         .args(flags)
         .env("WECHAT_TOKEN", TOKEN)
         .stdin(Stdio::null())
@@ -753,6 +762,24 @@ fn unread_bot(flags: &[&str], stderr: impl Into<Stdio>) -> (Child, SocketAddr) {
         .unwrap();
     let address = line.trim_end().rsplit('/').next().unwrap();
     (child, address.parse().unwrap())
+}
+
+#[test]
+fn a_bot_whose_log_file_may_not_grow_serves() {
+    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("full.log");
+    let mut command = Command::new("sh");
+    let script = "ulimit -f 0 && exec \"$0\" \"$@\"";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_daoxiao")]);
+    let (mut child, address) = bot_with_log(command, &[], File::create(log).unwrap());
+    for _ in 0..2 {
+        let request = post_request(&signed("/"), text_message("你好").as_bytes());
+        assert_eq!(exchange(address, request).content(), "好你");
+        let worker = children(child.id())[0];
+        signal(worker, "SIGKILL").unwrap();
+    }
+    signal(child.id(), "SIGTERM").unwrap();
+    let status = poll(Instant::now() + LIMIT, || child.try_wait().unwrap());
+    assert_eq!(status.unwrap().code(), Some(0));
 }
 
 #[test]
