@@ -5,7 +5,7 @@ pub(crate) mod web;
 use std::{
     error::Error,
     io::{self, IsTerminal, Write},
-    net::{SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     process::ExitCode,
     sync::Arc,
     thread,
@@ -17,7 +17,7 @@ use rustyline::{Config, Editor, error::ReadlineError, history::MemHistory};
 use self::web::Bot;
 use super::{
     CommandError, FAILED, InputError, Notice, StartError,
-    args::{LogArgs, MaxAgeArg, address},
+    args::{LogArgs, MaxAgeArg, ValueError, address},
     complain,
     joke_args::JokeArgs,
     lines, printed, secrets,
@@ -89,10 +89,18 @@ struct WebArgs {
     /// Talk in the browser, on a page that also shows what WeChat really sends
     #[arg(long)]
     web: bool,
-    /// Address and port of the page; port 0 takes a free one. Beyond the loopback address, the
-    /// page's address has a key in it
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081", requires = "web", value_parser = spoken(address))]
+    /// Port, or address and port, of the page; port 0 takes a free one. Beyond the loopback
+    /// address, the page's address has a key in it
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081", requires = "web", value_parser = spoken(page_address))]
     listen: SocketAddr,
+}
+
+/// Parses the page's address; a port alone is one of the loopback address.
+fn page_address(text: &str) -> Result<SocketAddr, ValueError> {
+    match text.strip_prefix(':').unwrap_or(text).parse() {
+        Ok(port) => Ok((Ipv4Addr::LOCALHOST, port).into()),
+        Err(_) => address(text),
+    }
 }
 
 /// Talks until standard input ends: to the bot at `--url`, or to one started for the talk.

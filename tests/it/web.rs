@@ -33,7 +33,8 @@ const FAILURE: &str = "该公众号提供的服务出现故障，请稍后再试
 
 /// The page, with a bot of its own.
 fn page(arguments: &[&str], variables: &[(&str, &str)]) -> Bot {
-    let mut command = daoxiao(&["chat", "--web", "--listen", "127.0.0.1:0"]);
+    // A port alone is one of the loopback address.
+    let mut command = daoxiao(&["chat", "--web", "--listen", "0"]);
     command
         .args(arguments)
         .env("WECHAT_TOKEN", TOKEN)
@@ -265,6 +266,24 @@ fn a_server_that_fails_is_shown_as_wechat_shows_it_with_the_reason() {
         0
     );
     assert!(browser.text("#wire").contains("机器人在别处运行"));
+}
+
+#[test]
+fn a_url_that_cannot_be_verified_is_told_for_what_it_is() {
+    for (status, reason) in [
+        ("404 Not Found", "there is nothing at this path (404)"),
+        ("500 Internal Server Error", "(500)"),
+        ("403 Forbidden", "refused with 403"),
+    ] {
+        let server = Fake::start(move |_| answer(status, "no"));
+        let page = page_about(&server);
+        let exchange = send(&page, "do=verify").to_string();
+        assert!(exchange.contains(reason), "{exchange}");
+        assert_eq!(
+            exchange.contains("make the Token the same"),
+            status.starts_with("403")
+        );
+    }
 }
 
 #[test]
@@ -505,14 +524,14 @@ fn everything_a_user_can_do_is_answered_and_stays_when_the_page_is_loaded_again(
     assert_eq!(last_bubble(&browser), "我只认得字，发句话给我吧。");
     browser.click("#menu .edit");
     browser.run("document.querySelector('#menu-lines').value = ''");
-    browser.type_into("#menu-lines", "我的 = 笑话一则\nxyz");
+    browser.type_into("#menu-lines", "我的 = 笑话=一则\nxyz");
     browser.click("#menu-dialog .send");
     browser.wait("document.querySelector('#menu').innerText === '我的\\nxyz\\n菜单…'");
     after(&browser, || browser.click("#menu button:first-child"));
     assert!(
         browser
             .text("#wire")
-            .contains("<EventKey><![CDATA[笑话一则]]></EventKey>")
+            .contains("<EventKey><![CDATA[笑话=一则]]></EventKey>")
     );
     after(&browser, || browser.click("[data-do=unsubscribe]"));
     assert!(last_item(&browser).contains("你已取消关注"));
@@ -734,12 +753,24 @@ fn what_the_page_never_asks_is_refused_and_does_not_stop_it() {
          Transfer-Encoding: chunked\r\n\r\n7\r\ndo=text\r\n0\r\n\r\n"
     );
     assert_eq!(exchange(page.address, chunked).status, 400);
+    let large = |host: &str| {
+        let head = format!("POST /api/send HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
+        let body = "x".repeat(70_000);
+        let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        exchange(page.address, request).status
+    };
+    assert_eq!(large("evil.example"), 403);
+    assert_eq!(large(&host), 413);
     // A body that is declared and never comes, and one that no memory holds.
     let mut peers = Vec::new();
-    for length in ["2000", "99999999999999"] {
+    for (host, length) in [
+        ("evil.example", "2000"),
+        ("evil.example", "99999999999999"),
+        (host.as_str(), "2000"),
+    ] {
         let mut peer = std::net::TcpStream::connect(page.address).unwrap();
         let head = format!(
-            "POST /api/send HTTP/1.1\r\nHost: evil.example\r\nContent-Length: {length}\r\n\r\n{{"
+            "POST /api/send HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n{{"
         );
         std::io::Write::write_all(&mut peer, head.as_bytes()).unwrap();
         peers.push(peer);

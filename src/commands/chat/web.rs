@@ -16,7 +16,9 @@ use std::{
     mem,
     net::{IpAddr, SocketAddr, TcpListener},
     process::{Command, ExitCode, Stdio},
+    sync::mpsc::channel,
     thread,
+    time::Duration,
 };
 
 use subtle::ConstantTimeEq;
@@ -38,6 +40,12 @@ const NONCE: &str = "{{nonce}}";
 /// Longest body of a request from the page.
 const MAX_ASKED_BYTES: usize = 64 * 1024;
 
+/// A request that declares more is never dropped: `tiny_http` would allocate all of it.
+const DROPPABLE_BYTES: usize = 1024 * 1024;
+
+/// How long a body is waited for, by everybody.
+const MAX_BODY_TIME: Duration = Duration::from_secs(2);
+
 /// Error that keeps the page from being served.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WebError {
@@ -55,6 +63,7 @@ struct Refusal(&'static str);
 const BAD_REQUEST: Refusal = Refusal("400 Bad Request");
 const FORBIDDEN: Refusal = Refusal("403 Forbidden");
 const NOT_FOUND: Refusal = Refusal("404 Not Found");
+const TOO_LARGE: Refusal = Refusal("413 Content Too Large");
 const BROKEN: Refusal = Refusal("500 Internal Server Error");
 
 /// Headers that only this answer has, and its body.
@@ -127,19 +136,24 @@ impl Page {
         }
     }
 
-    fn answer(&mut self, mut request: Request) {
-        let length = request.body_length();
-        if length.is_some_and(|length| length > MAX_ASKED_BYTES) {
-            // If it were dropped, `tiny_http` would allocate the declared length.
+    fn answer(&mut self, request: Request) {
+        let length = request.body_length().unwrap_or(0);
+        if length > DROPPABLE_BYTES {
             return mem::forget(request);
         }
-        match self.admit(&request).and_then(|()| self.route(&mut request)) {
+        let admitted = match self.admit(&request) {
+            Ok(()) if length > MAX_ASKED_BYTES => Err(TOO_LARGE),
+            admitted => admitted,
+        };
+        if let Err(refusal) = admitted {
+            return refuse(request, refusal);
+        }
+        let Some((request, body)) = with_body(request) else {
+            return;
+        };
+        match self.route(&request, body) {
             Ok((headers, body)) => send(request, "200 OK", &headers, &body),
-            // In a thread: `tiny_http` waits for the rest of the request, which may never come.
-            Err(Refusal(status)) => {
-                let refuse = move || send(request, status, TEXT, status);
-                drop(thread::Builder::new().spawn(refuse));
-            }
+            Err(refusal) => refuse(request, refusal),
         }
     }
 
@@ -179,13 +193,14 @@ impl Page {
         }
     }
 
-    fn route(&mut self, request: &mut Request) -> Result<Content, Refusal> {
+    fn route(&mut self, request: &Request, body: io::Result<String>) -> Result<Content, Refusal> {
         match (request.method(), path_of(request.url())) {
             (Method::Get, "/") => page(),
             (Method::Get, "/api/talk") => Ok(json(self.conversation.json(self.language))),
             (Method::Post, "/api/token") => Ok(json(self.conversation.token_json())),
             (Method::Post, "/api/send") => {
-                let exchange = self.conversation.send(&asked(request)?);
+                let asked = query_fields(&body.map_err(|_| BAD_REQUEST)?);
+                let exchange = self.conversation.send(&asked);
                 exchange.map(json).ok_or(BAD_REQUEST)
             }
             _ => Err(NOT_FOUND),
@@ -201,15 +216,24 @@ fn query_of(url: &str) -> &str {
     url.split_once('?').map_or("", |(_, query)| query)
 }
 
-/// Reads the page's request, written as a query. Only the user's own browser is admitted, and it
-/// sends the whole body.
-fn asked(request: &mut Request) -> Result<Vec<(String, String)>, Refusal> {
-    // A length is required here; whether it is too large has been checked.
-    request.body_length().ok_or(BAD_REQUEST)?;
-    let mut body = String::new();
-    let read = request.as_reader().read_to_string(&mut body);
-    read.map_err(|_| BAD_REQUEST)?;
-    Ok(query_fields(&body))
+/// Reads the body of a request, unless it does not come in time.
+fn with_body(mut request: Request) -> Option<(Request, io::Result<String>)> {
+    if request.body_length().is_none() {
+        return Some((request, Ok(String::new())));
+    }
+    let (give, given) = channel();
+    let read = move || {
+        let mut body = String::new();
+        let read = request.as_reader().read_to_string(&mut body);
+        let _ = give.send((request, read.map(|_| body)));
+    };
+    thread::Builder::new().spawn(read).ok()?;
+    given.recv_timeout(MAX_BODY_TIME).ok()
+}
+
+/// Refuses a request in a thread: `tiny_http` waits for the rest of it, which may never come.
+fn refuse(request: Request, Refusal(status): Refusal) {
+    drop(thread::Builder::new().spawn(move || send(request, status, TEXT, status)));
 }
 
 /// Returns the page, which may use only its own script and style, load nothing from elsewhere, and

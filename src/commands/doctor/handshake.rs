@@ -15,7 +15,7 @@ const EQUAL_CLOCKS: u64 = 30;
 const STALE: u64 = 300;
 
 /// Judges whether anything answers at this path.
-pub(super) fn path(answer: &Answer, url: &BotUrl) -> Finding {
+pub(in crate::commands) fn path(answer: &Answer, url: &BotUrl) -> Finding {
     if let Some(fault) = obstacle(answer, url) {
         return Finding::Wrong(fault);
     }

@@ -74,7 +74,7 @@ pub(super) fn judge(
         Err(error) => return Judgement::failure(Fault::NoAnswer(error.clone())),
     };
     let Some(push) = &request.push else {
-        return verified(&attempt.call, answer);
+        return verified(bot, &attempt.call, answer);
     };
     let wechat = &bot.wechat;
     match request.kind {
@@ -129,11 +129,16 @@ fn refused(wechat: &WeChat, answer: &Answer, finding: Finding) -> Judgement {
 }
 
 /// Judges the answer to the verification of the URL.
-fn verified(call: &Call, answer: &Answer) -> Judgement {
+fn verified(bot: &Bot, call: &Call, answer: &Answer) -> Judgement {
     let fields = query_fields(&call.query);
     let echostr = fields.iter().find(|(name, _)| name == "echostr");
     let echostr = echostr.map(|(_, value)| value.as_str()).unwrap_or_default();
-    let finding = handshake::echo(answer, echostr, handshake::drift(answer, SystemTime::now()));
+    let finding = match handshake::path(answer, bot.url()) {
+        Finding::Fine(_) => {
+            handshake::echo(answer, echostr, handshake::drift(answer, SystemTime::now()))
+        }
+        wrong => wrong,
+    };
     Judgement {
         outcome: match finding {
             Finding::Wrong(_) => "unverified",
