@@ -8,7 +8,8 @@ use std::{
 };
 
 use clap::{
-    ArgAction, CommandFactory, Error, FromArgMatches, Parser, Subcommand,
+    Arg, ArgAction, CommandFactory, Error, FromArgMatches, Parser, Subcommand,
+    builder::Resettable,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
@@ -118,7 +119,9 @@ fn execute(cli: Cli) -> Result<ExitCode, CommandError> {
 
 /// Returns the command line, with help in the owner's language.
 fn command() -> clap::Command {
-    let command = Cli::command().mut_subcommands(|command| {
+    let command = Cli::command().mut_args(without_empty_variable);
+    let command = command.mut_subcommands(|command| {
+        let command = command.mut_args(without_empty_variable);
         command.mut_args(|arg| match arg.get_action() {
             // A value may be a secret. A minus before a number is for the flag's parser to refuse.
             ArgAction::Set | ArgAction::Append => {
@@ -130,6 +133,16 @@ fn command() -> clap::Command {
     match Language::current() {
         Language::English => command,
         Language::Chinese => help::in_chinese(command),
+    }
+}
+
+/// Takes an empty variable for none, as what composes containers leaves it.
+fn without_empty_variable(arg: Arg) -> Arg {
+    let value = arg.get_env().and_then(env::var_os);
+    if value.is_some_and(|value| value.is_empty()) {
+        arg.env(Resettable::Reset)
+    } else {
+        arg
     }
 }
 

@@ -75,15 +75,16 @@ impl Language {
             let names = ["LC_ALL", "LC_MESSAGES", "LANG"];
             let mut locales = names.into_iter().filter_map(variable);
             match locales.find(|locale| !locale.is_empty()) {
-                Some(locale) if locale.starts_with("zh") => Self::Chinese,
-                _ => Self::English,
+                Some(locale) => Self::parse(&locale).unwrap_or(Self::English),
+                None => Self::English,
             }
         })
     }
 
-    /// Parses the name of a language.
+    /// Parses the name of a language, or of a locale, such as `zh-CN` or `zh_TW.UTF-8`.
     pub(crate) fn parse(name: &str) -> Result<Self, LanguageError> {
-        match name {
+        let language = name.split(['-', '_', '.', '@']).next();
+        match language.unwrap_or_default().to_ascii_lowercase().as_str() {
             "zh" => Ok(Self::Chinese),
             "en" => Ok(Self::English),
             _ => Err(LanguageError),
@@ -111,6 +112,9 @@ mod tests {
         assert_eq!(choose(None, &[]), English);
         assert_eq!(choose(None, &[("LANG", "zh_CN.UTF-8")]), Chinese);
         assert_eq!(choose(None, &[("LC_MESSAGES", "zh_TW")]), Chinese);
+        assert_eq!(choose(None, &[("LANG", "zha_CN.UTF-8")]), English);
+        assert_eq!(choose(Some("zh-Hans-CN"), &[]), Chinese);
+        assert_eq!(choose(Some("EN"), &[("LANG", "zh")]), English);
         assert_eq!(choose(None, &[("LC_ALL", "C"), ("LANG", "zh_CN")]), English);
         assert_eq!(choose(None, &[("LC_ALL", ""), ("LANG", "zh_CN")]), Chinese);
         let chinese = [("DAOXIAO_LANG", "zh"), ("LC_ALL", "en_US")];

@@ -73,9 +73,14 @@ impl LogArgs {
     }
 
     /// Starts the log for a command that shares the terminal with it: only errors, unless `--log`
-    /// asks for more.
-    pub(crate) fn start_quietly(&self) {
-        logger::start(Some(self.log.unwrap_or(LevelFilter::Error)));
+    /// or `RUST_LOG` asks for more.
+    pub(crate) fn start_quietly(&self) -> Result<(), CommandError> {
+        let is_silent = env::var_os(VARIABLE).is_none_or(|value| value.is_empty());
+        if self.log.is_none() && !self.quiet && is_silent {
+            logger::start(Some(LevelFilter::Error));
+            return Ok(());
+        }
+        self.start()
     }
 }
 
@@ -116,7 +121,8 @@ pub(crate) fn seconds<const MIN: u64, const MAX: u64>(text: &str) -> Result<Dura
 
 /// Parses an address to listen on; a port alone means all IPv4 addresses of this machine.
 pub(super) fn address(text: &str) -> Result<SocketAddr, ValueError> {
-    if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse() {
+    let text = text.trim().to_ascii_lowercase();
+    if let Ok(port) = text.trim_start_matches(['*', ':']).parse() {
         return Ok((Ipv4Addr::UNSPECIFIED, port).into());
     }
     let address = text.replacen("localhost:", "127.0.0.1:", 1).parse();

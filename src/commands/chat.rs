@@ -46,8 +46,8 @@ Each line is sent to the bot as a WeChat user's message, and the answer is print
 (no answer) if there is none. At a terminal, lines can be edited, the arrow keys bring back
 earlier ones, and quit, 退出 or Ctrl-D leaves. Lines can also be piped in. If a line is refused
 or can't be delivered, standard error says why, the talk goes on, and the exit code is 1.
-Only errors are logged, unless --log says otherwise. With --url, set WECHAT_TOKEN to the
-Token of the bot that runs there (and the key and AppID, if it has them).
+Only errors are logged, unless --log or RUST_LOG says otherwise. With --url, set WECHAT_TOKEN
+to the Token of the bot that runs there (and the key and AppID, if it has them).
 
 With --web, the talk is a page that only this machine can open. To open it on a phone, use
 --listen 0.0.0.0:8081, and put this machine's address in place of 0.0.0.0 in the printed one.
@@ -109,7 +109,7 @@ pub(crate) fn run(args: ChatArgs, language: Option<Language>) -> Result<ExitCode
         return show(args, language);
     }
     // More log lines would get between those of the talk.
-    args.log.start_quietly();
+    args.log.start_quietly()?;
     let talk = |url, wechat| Talk {
         caller: Caller { url, wechat },
         is_quiet: args.log.quiet,

@@ -96,6 +96,10 @@ pub(crate) fn run(args: &SayArgs) -> Result<ExitCode, CommandError> {
     if args.json {
         return print_json(&heard);
     }
+    let failed = heard.as_ref().err().map(SayError::code);
+    if let Some(code) = failed.filter(|code| args.quiet && *code != USAGE) {
+        return Ok(ExitCode::from(code));
+    }
     let heard = heard.map_err(|error| match error.code() {
         USAGE => CommandError::usage(error),
         _ => CommandError::failure(error),
@@ -136,7 +140,7 @@ fn talk(args: &SayArgs) -> Result<Heard, SayError> {
 fn words(args: &SayArgs) -> Result<String, SayError> {
     let is_piped = args.text.iter().all(|word| word == "-") && args.text.len() < 2;
     if !is_piped {
-        return Ok(args.text.join(" "));
+        return some_words(&args.text.join(" "));
     }
     let mut input = io::stdin();
     if input.is_terminal() && !args.quiet {
@@ -145,8 +149,11 @@ fn words(args: &SayArgs) -> Result<String, SayError> {
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes).map_err(InputError)?;
     let text = String::from_utf8_lossy(&bytes);
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    if text.is_empty() {
+    some_words(text.strip_suffix('\n').unwrap_or(&text))
+}
+
+fn some_words(text: &str) -> Result<String, SayError> {
+    if text.trim().is_empty() {
         return Err(SayError::NoWords);
     }
     Ok(text.to_owned())

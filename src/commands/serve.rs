@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use clap::{ArgAction, Args, builder::FalseyValueParser};
+use clap::{ArgAction, Args, builder::BoolishValueParser};
 
 use super::{
     CommandError, Notice, StartError,
@@ -57,7 +57,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "DAOXIAO_PATH", value_name = "PATH", default_value = "/,/wechat", value_delimiter = ',', value_parser = spoken(path))]
     path: Vec<String>,
     /// Log the address in X-Forwarded-For as the caller's: only behind a proxy that sets it
-    #[arg(long, env = "DAOXIAO_TRUST_PROXY", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    #[arg(long, env = "DAOXIAO_TRUST_PROXY", value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
     trust_proxy: bool,
     #[command(flatten)]
     age: MaxAgeArg,

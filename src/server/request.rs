@@ -177,14 +177,11 @@ impl RequestInfo {
 fn forwarded_for(request: &Request) -> Option<IpAddr> {
     let mut headers = request.headers().iter().rev();
     let header = headers.find(|header| header.field.equiv("X-Forwarded-For"))?;
-    header
-        .value
-        .as_str()
-        .rsplit(',')
-        .next()?
-        .trim()
-        .parse()
-        .ok()
+    let mut addresses = header.value.as_str().rsplit(',').map(str::trim);
+    let last = addresses.find(|address| !address.is_empty())?;
+    // Some proxies write the port, too.
+    let with_port = || last.parse().map(|address: SocketAddr| address.ip());
+    last.parse().or_else(|_| with_port()).ok()
 }
 
 /// The path and the query of a request's target, which may name scheme and host before them.

@@ -109,7 +109,8 @@ english! { Fault:
     Self::EchoInPage => "echostr came back inside a web page";
     Self::EchoAfterBom => "there is a byte order mark (BOM) before echostr";
     Self::EchoInQuotes => "echostr came back in quotes";
-    Self::EchoInWhitespace => "there is whitespace around echostr";
+    Self::EchoInWhitespace => "there are blanks around echostr";
+    Self::EchoInLines => "there is a line break before or after echostr";
     Self::EchoAmid(text) => "there is something else around echostr: \"{text}\"";
     Self::Chunks10 => "the response is chunked, which HTTP/1.0 doesn't have";
     Self::KeptOpen10 => "the connection stays open after the response; over HTTP/1.0, closing it is what ends the response";
@@ -164,7 +165,8 @@ english! { Fix<'_>, 0:
     Fault::EchoInPage => "respond with echostr as plain text, without a template around it";
     Fault::EchoAfterBom => "save the server's source files as UTF-8 without a BOM";
     Fault::EchoInQuotes => "respond with echostr as plain text, not as JSON";
-    Fault::EchoInWhitespace => "write echostr without a line break, and leave no blank lines outside the code";
+    Fault::EchoInWhitespace => "write echostr and nothing else";
+    Fault::EchoInLines => "write echostr without a line break, and leave no blank lines outside the code";
     Fault::EchoAmid(_) => "respond with echostr and nothing else";
     Fault::Chunks10 => "answer an HTTP/1.0 request with Content-Length, without chunks: WeChat uses both versions";
     Fault::KeptOpen10 => "close the connection after answering an HTTP/1.0 request: WeChat uses both versions";

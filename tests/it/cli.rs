@@ -482,6 +482,14 @@ fn the_language_is_that_of_the_flag_the_variable_or_the_locale() {
         (&["--lang", "zh", "sign"], &[], chinese),
         (&["--lang=zh", "sign"], &[], chinese),
         (&["sign", "--lang=en"], &[("DAOXIAO_LANG", "zh")], english),
+        (&["sign", "--lang", "zh-TW"], &[], chinese),
+        (&["sign", "--lang", "EN"], &[("LANG", "zh_CN")], english),
+        (&["sign"], &[("LANG", "zha_CN.UTF-8")], english),
+        (
+            &["sign"],
+            &[("DAOXIAO_LANG", ""), ("LANG", "zh_CN")],
+            chinese,
+        ),
     ] {
         let error = refused(arguments, variables);
         assert!(
@@ -820,6 +828,8 @@ fn where_to_listen_may_be_a_port_only() {
         ("0", "0.0.0.0"),
         (":0", "0.0.0.0"),
         ("localhost:0", "127.0.0.1"),
+        (" LOCALHOST:0 ", "127.0.0.1"),
+        ("*:0", "0.0.0.0"),
         ("127.0.0.1:0", "127.0.0.1"),
     ] {
         let mut command = daoxiao(&["--listen", listen, "--joke-source", "none"]);
@@ -832,7 +842,12 @@ fn where_to_listen_may_be_a_port_only() {
 
 #[test]
 fn a_mistyped_level_of_the_log_is_refused_in_the_variable_too() {
-    for command in [&["--listen", "127.0.0.1:0"][..], &["joke"], &["cgi"]] {
+    for command in [
+        &["--listen", "127.0.0.1:0"][..],
+        &["joke"],
+        &["cgi"],
+        &["chat"],
+    ] {
         assert_eq!(
             refused(command, &[("RUST_LOG", "inof"), ("WECHAT_TOKEN", TOKEN)]),
             "error: RUST_LOG=inof: expected off, error, warn, info, debug, trace, or a filter such \
@@ -850,6 +865,30 @@ fn a_mistyped_level_of_the_log_is_refused_in_the_variable_too() {
     );
     bot.get("/nowhere");
     bot.wait_for_log("/nowhere");
+}
+
+#[test]
+fn an_empty_variable_is_none_and_a_doubtful_switch_is_refused() {
+    let empty = [
+        "LISTEN",
+        "PATH",
+        "MAX_AGE",
+        "TRUST_PROXY",
+        "WORDS",
+        "JOKE_URL",
+    ];
+    let variables = empty.map(|name| (format!("DAOXIAO_{name}"), ""));
+    let variables: Vec<_> = variables
+        .iter()
+        .map(|(name, value)| (name.as_str(), *value))
+        .collect();
+    let bot = Bot::with(&["--joke-source", "none"], &variables);
+    assert_eq!(bot.answer_to("你好"), "好你");
+    let error = refused(&["serve"], &[("DAOXIAO_TRUST_PROXY", "maybe")]);
+    assert!(
+        error.starts_with("error: invalid value 'maybe' for '--trust-proxy'"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -1007,12 +1007,25 @@ const OTHER_ECHOSTR: &[(Answer, Told)] = &[
         |call| ok(&format!("{}\n", call.field("echostr"))),
         Told {
             english: [
-                "handshake: there is whitespace around echostr",
+                "handshake: there is a line break before or after echostr",
                 "write echostr without a line break, and leave no blank lines outside the code",
             ],
             chinese: [
-                "验证 URL：echostr 前后有空白",
+                "验证 URL：echostr 前后有换行",
                 "输出 echostr 时不要换行，代码之外也不要留空行",
+            ],
+        },
+    ),
+    (
+        |call| ok(&format!(" {}", call.field("echostr"))),
+        Told {
+            english: [
+                "handshake: there are blanks around echostr",
+                "write echostr and nothing else",
+            ],
+            chinese: [
+                "验证 URL：echostr 前后有空格",
+                "只输出 echostr，前后不要加空格",
             ],
         },
     ),

@@ -209,6 +209,14 @@ fn the_address_in_the_log_is_the_peers_or_whom_a_trusted_proxy_names() {
         "127.0.0.1"
     );
     assert_eq!(forwarded(&trusting(), "X-Other: 203.0.113.7"), "127.0.0.1");
+    for (written, logged) in [
+        ("203.0.113.7:5555", "203.0.113.7"),
+        ("[2001:db8::1]:443", "2001:db8::1"),
+        ("203.0.113.7, ", "203.0.113.7"),
+    ] {
+        let header = format!("X-Forwarded-For: {written}");
+        assert_eq!(forwarded(&trusting(), &header), logged);
+    }
     let by_variable = Bot::with(
         &["--joke-source", "none"],
         &[("DAOXIAO_TRUST_PROXY", "true")],

@@ -486,6 +486,13 @@ fn say_prints_json_or_nothing_if_asked_to() {
         (unanswered.code, unanswered.out + &unanswered.err),
         (Some(3), String::new())
     );
+    let stranger = Bot::with(&["--joke-source", "none"], &[("WECHAT_TOKEN", "another")]);
+    let refused = say_to(&stranger, &["-q", "ab"]);
+    assert_eq!(
+        (refused.code, refused.out + &refused.err),
+        (Some(1), String::new())
+    );
+    assert_eq!(say_to(&bot, &[" "]).code, Some(2));
 }
 
 #[test]

@@ -112,6 +112,7 @@ pub(crate) enum Fault {
     EchoAfterBom,
     EchoInQuotes,
     EchoInWhitespace,
+    EchoInLines,
     /// `echostr` with other text around it; with the first line.
     EchoAmid(String),
     NoEcho {

@@ -98,7 +98,12 @@ fn around(answer: &Answer, echostr: &str) -> Option<Fault> {
     } else if before.ends_with(['"', '\'']) && after.starts_with(['"', '\'']) {
         Fault::EchoInQuotes
     } else if before.trim().is_empty() && after.trim().is_empty() {
-        Fault::EchoInWhitespace
+        let has_break = [before, after].concat().contains(['\n', '\r']);
+        if has_break {
+            Fault::EchoInLines
+        } else {
+            Fault::EchoInWhitespace
+        }
     } else {
         Fault::EchoAmid(answer.first_line())
     })
@@ -252,8 +257,9 @@ mod tests {
             ("\u{feff}1234567890", Fault::EchoAfterBom),
             ("\"1234567890\"", Fault::EchoInQuotes),
             ("{\"echostr\":\"1234567890\"}", Fault::EchoInQuotes),
-            ("1234567890\n", Fault::EchoInWhitespace),
-            ("\r\n 1234567890", Fault::EchoInWhitespace),
+            ("1234567890\n", Fault::EchoInLines),
+            ("\r\n 1234567890", Fault::EchoInLines),
+            (" 1234567890", Fault::EchoInWhitespace),
             ("ok 1234567890", Fault::EchoAmid("ok 1234567890".to_owned())),
             ("<!DOCTYPE html>1234567890", Fault::EchoInPage),
             ("<html>\n1234567890", Fault::EchoInPage),

@@ -79,7 +79,8 @@ chinese! { Fault:
     Self::EchoInPage => "返回的 echostr 外面套了网页";
     Self::EchoAfterBom => "echostr 前面有 BOM（字节顺序标记）";
     Self::EchoInQuotes => "返回的 echostr 带了引号";
-    Self::EchoInWhitespace => "echostr 前后有空白";
+    Self::EchoInWhitespace => "echostr 前后有空格";
+    Self::EchoInLines => "echostr 前后有换行";
     Self::EchoAmid(text) => "echostr 前后有别的内容：“{text}”";
     Self::Chunks10 => "响应是分块传输的，而 HTTP/1.0 没有分块传输";
     Self::KeptOpen10 => "响应之后没有断开连接，而 HTTP/1.0 要靠断开连接来表示响应结束";
@@ -134,7 +135,8 @@ chinese! { Fix<'_>, 0:
     Fault::EchoInPage => "只返回 echostr 的文本，不要套网页模板";
     Fault::EchoAfterBom => "把服务器的代码文件存成不带 BOM 的 UTF-8";
     Fault::EchoInQuotes => "直接返回 echostr 的文本，不要转成 JSON";
-    Fault::EchoInWhitespace => "输出 echostr 时不要换行，代码之外也不要留空行";
+    Fault::EchoInWhitespace => "只输出 echostr，前后不要加空格";
+    Fault::EchoInLines => "输出 echostr 时不要换行，代码之外也不要留空行";
     Fault::EchoAmid(_) => "只返回 echostr，不要有别的内容";
     Fault::Chunks10 => "请求是 HTTP/1.0 时，用 Content-Length 响应，不要分块：两种版本微信都会用";
     Fault::KeptOpen10 => "请求是 HTTP/1.0 时，响应之后断开连接：两种版本微信都会用";
