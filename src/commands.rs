@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     fmt::Display,
-    io::{self, BufRead, Write},
+    io::{self, BufRead, IsTerminal, Write},
     process::ExitCode,
 };
 
@@ -83,6 +83,8 @@ pub(crate) enum Notice<'a> {
     HowToLeave,
     SayEnds,
     WordsEnd,
+    /// Where a command listens.
+    Listening(&'a str),
 }
 
 impl CommandError {
@@ -93,6 +95,19 @@ impl CommandError {
     pub(crate) fn failure(error: impl Say + 'static) -> Self {
         Self::Failure(Box::new(error))
     }
+}
+
+/// Prints where a command listens, at a terminal in the owner's language. Programs wait for the
+/// English line; one that is gone does not matter.
+pub(crate) fn announce(address: &str) {
+    let notice = Notice::Listening(address);
+    let is_read = io::stdout().is_terminal();
+    let line = if is_read {
+        say(&notice)
+    } else {
+        notice.to_string()
+    };
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 /// Prints why a command fails, and returns its exit code.

@@ -1,7 +1,6 @@
 //! `daoxiao serve`: serves the bot and keeps it alive.
 
 use std::{
-    io::{self, Write},
     net::SocketAddr,
     process::{self, ExitCode},
     sync::Arc,
@@ -10,7 +9,7 @@ use std::{
 use clap::{ArgAction, Args, builder::BoolishValueParser};
 
 use super::{
-    CommandError, Notice, StartError,
+    CommandError, Notice, StartError, announce,
     args::{LogArgs, MaxAgeArg, address, number, path},
     complain,
     in_force::{InForce, JOKES, Memory, WORDS},
@@ -105,10 +104,7 @@ fn supervise(args: &ServeArgs, limits: Limits) -> Result<ExitCode, CommandError>
     variables.extend(copies.iter().flatten().map(Memory::variable));
     let listener = socket::listen(args.listen).map_err(CommandError::failure)?;
     let address = listener.local_addr().map_err(CommandError::failure)?;
-    let announce = move || {
-        // The program that waited for this line may be gone; the bot serves all the same.
-        let _ = writeln!(io::stdout(), "listening on http://{address}");
-    };
+    let announce = move || announce(&address.to_string());
     let ended = Supervisor::new(listener, limits, variables, announce).and_then(Supervisor::run);
     match ended {
         Ok(()) => Ok(ExitCode::SUCCESS),

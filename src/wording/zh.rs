@@ -48,6 +48,7 @@ chinese! { Notice<'_>:
     Self::HowToLeave => "输入“退出”或按 Ctrl-D 结束。";
     Self::SayEnds => "请输入消息，按 Ctrl-D 结束。";
     Self::WordsEnd => "文件没有问题。请输入用户的话，每行一句，按 Ctrl-D 结束。";
+    Self::Listening(address) => "正在监听 http://{address}";
 }
 
 chinese! { CommandError:

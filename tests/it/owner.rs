@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     net::TcpListener,
     process::{Command, Output, Stdio},
 };
@@ -580,6 +580,38 @@ fn at_terminal_after(prompt: &str, mut command: Command, lines: &[&str]) -> (Opt
         }
     }
     (child.wait().unwrap().code(), shown)
+}
+
+#[test]
+fn where_it_listens_is_said_in_chinese_at_a_terminal_and_to_programs_as_ever() {
+    let commands = [&["serve"][..], &["chat", "--web"]];
+    for command in commands {
+        let terminal = openpty(None, None).unwrap();
+        let mut command = daoxiao(command);
+        command
+            .args([
+                "--lang",
+                "zh",
+                "--listen",
+                "127.0.0.1:0",
+                "--joke-source",
+                "none",
+            ])
+            .env("WECHAT_TOKEN", TOKEN)
+            .stdout(terminal.slave);
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        let mut shown = BufReader::new(File::from(terminal.master));
+        shown.read_line(&mut line).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let port = line
+            .strip_prefix("正在监听 http://127.0.0.1:")
+            .expect(&line);
+        assert!(port.trim_end().parse::<u16>().is_ok(), "{line}");
+    }
+    let bot = Bot::with(&["--joke-source", "none", "--lang", "zh"], &[]);
+    assert_eq!(bot.answer_to("你好"), "好你");
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod conversation;
 mod json;
 
 use std::{
-    env, fmt,
+    env,
     io::{self, Write},
     mem,
     net::{IpAddr, SocketAddr, TcpListener},
@@ -27,7 +27,10 @@ use tiny_http::{Method, Request, Server};
 pub(super) use self::bot::Bot;
 use self::conversation::Conversation;
 use crate::{
-    commands::CommandError, entropy, language::Language, simulator::signing::query_fields,
+    commands::{CommandError, announce},
+    entropy,
+    language::Language,
+    simulator::signing::query_fields,
     survival::socket::ListenError,
 };
 
@@ -120,9 +123,9 @@ impl Page {
     fn announce(&self) {
         let address = self.address;
         if let Some(key) = &self.key {
-            print_line(format_args!("listening on http://{address}/?key={key}"));
+            announce(&format!("{address}/?key={key}"));
         } else {
-            print_line(format_args!("listening on http://{address}"));
+            announce(&address.to_string());
             open_browser(&format!("http://{address}/"));
         }
     }
@@ -265,11 +268,6 @@ fn send(request: Request, status: &str, headers: &str, body: &str) {
     let mut writer = request.into_writer();
     let _ = writer.write_all(answer.as_bytes());
     let _ = writer.flush();
-}
-
-/// Prints a line, which need not be read for the page to work.
-fn print_line(line: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stdout(), "{line}");
 }
 
 /// Opens a browser if this machine has a screen.
