@@ -284,8 +284,34 @@ impl Words {
 
     /// Whether the text has a word that the bot must never say.
     pub(crate) fn is_banned(&self, text: &str) -> bool {
-        !self.banned.is_empty() && self.banned.find(&squeeze(text)).next().is_some()
+        if self.banned.is_empty() {
+            return false;
+        }
+        let text = squeeze(text);
+        let has_word = |text: &str| self.banned.find(text).next().is_some();
+        has_word(&text) || (text.contains('<') && has_word(&without_links(&text)))
     }
+}
+
+/// A squeezed text as WeChat shows it: without the tags around its links.
+fn without_links(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, tag)) = rest.split_once('<') {
+        let is_link = tag.starts_with('a') || tag.starts_with("/a");
+        rest = match tag.split_once('>') {
+            Some((_, after)) if is_link => {
+                shown.push_str(before);
+                after
+            }
+            Some(_) => {
+                shown.extend([before, "<"]);
+                tag
+            }
+            None => break,
+        };
+    }
+    shown + rest
 }
 
 fn say(content: Option<Content>) -> Action {

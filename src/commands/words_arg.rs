@@ -59,9 +59,9 @@ pub(super) fn read(path: &Path) -> Result<Words, CommandError> {
 /// Reads a file of words; returns what is in it, too.
 pub(super) fn read_file(path: &Path) -> Result<(Words, Vec<u8>), CommandError> {
     let file = path.to_owned();
-    let words = match fs::read_to_string(path) {
+    let words = match fs::read(path) {
         Ok(text) => Words::parse(&text)
-            .map(|words| (words, text.into_bytes()))
+            .map(|words| (words, text))
             .map_err(|error| WordsFileError::Wrong { path: file, error }),
         Err(error) => Err(WordsFileError::Unreadable { path: file, error }),
     };

@@ -63,8 +63,8 @@ impl Content {
 }
 
 /// Whether a text of only such characters shows nothing: whitespace, controls, the empty Braille
-/// pattern, and what Unicode calls default ignorable, such as marks of direction, of joining, of
-/// variation.
+/// pattern and note head, the place of an object, joiners of hieroglyphs, and what Unicode calls
+/// default ignorable, such as marks of direction, of joining, of variation.
 pub(crate) fn is_invisible(char: char) -> bool {
     char.is_whitespace()
         || matches!(
@@ -84,8 +84,10 @@ pub(crate) fn is_invisible(char: char) -> bool {
                 | '\u{fe00}'..='\u{fe0f}'
                 | '\u{feff}'
                 | '\u{ffa0}'
-                | '\u{fff0}'..='\u{fffb}'
+                | '\u{fff0}'..='\u{fffc}'
+                | '\u{13430}'..='\u{1343f}'
                 | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d159}'
                 | '\u{1d173}'..='\u{1d17a}'
                 | '\u{e0000}'..='\u{e0fff}'
         )

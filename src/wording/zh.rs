@@ -82,6 +82,10 @@ chinese! { WordsError: Self { line, reason } => "第 {line} 行：{}", reason.ch
 
 chinese! { Reason:
     Self::Toml(reason) => "{}", toml(reason);
+    Self::Form(form) => "应写成 {}", form.replace(" or ", " 或 ");
+    Self::Twice(name) => "{name} 写了两次，只能写一次";
+    Self::FullWidth(full, half) => "{full} 是中文标点，应为英文的 {half}";
+    Self::NotUtf8 => "不是 UTF-8 编码，请把文件另存为 UTF-8";
     Self::Empty => "文字是空的，应有看得见的字";
     Self::TooLong(bytes) => "文字有 {bytes} 字节，微信最多收 2047 字节";
     Self::EmptyWord => "词是空的，应有看得见的字";
@@ -97,7 +101,13 @@ fn toml(reason: &str) -> String {
             let known = known.replace(", ", "、").replace('`', "");
             format!("没有 {name} 这一项，可用的有 {known}")
         }
-        None => format!("TOML 写得不对（{reason}）"),
+        None => match reason.rsplit_once(", expected `") {
+            Some((_, missing)) if !missing.contains(',') || missing == ",`" => {
+                format!("这里缺少 {}", missing.trim_end_matches('`'))
+            }
+            _ if reason.ends_with("expected newline, `#`") => "这一行末尾有多余的内容".to_owned(),
+            _ => format!("TOML 写得不对（{reason}）"),
+        },
     }
 }
 

@@ -1,8 +1,11 @@
 //! The owner's file, which is TOML.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt, iter};
 
-use serde::Deserialize;
+use serde::{
+    Deserialize,
+    de::{Deserializer, SeqAccess, Visitor, value::SeqAccessDeserializer},
+};
 use thiserror::Error;
 use toml::Spanned;
 
@@ -14,6 +17,36 @@ use crate::wechat::reply::{Content, MAX_CONTENT_BYTES, is_invisible};
 
 /// The value of `otherwise` that sets no text.
 const BACKWARDS: &str = "backwards";
+
+/// How settings are written.
+const FORMS: [&str; 13] = [
+    "welcome = \"…\"",
+    "help = \"…\"",
+    "no_words = \"…\"",
+    "otherwise = \"…\"",
+    "refusal = \"…\"",
+    "joke_words = [\"…\"]",
+    "help_words = [\"…\"]",
+    "banned = [\"…\"]",
+    "words = [\"…\"]",
+    "exactly = [\"…\"]",
+    "say = \"…\" or say = [\"…\", \"…\"]",
+    "do = \"joke\" or do = \"nothing\"",
+    "[[reply]]",
+];
+
+/// What Chinese input writes in place of TOML's punctuation.
+const FULL_WIDTH: [(char, char); 9] = [
+    ('“', '"'),
+    ('”', '"'),
+    ('＂', '"'),
+    ('，', ','),
+    ('＝', '='),
+    ('：', '='),
+    ('【', '['),
+    ('】', ']'),
+    ('；', ','),
+];
 
 /// What can be set. Each is optional.
 #[derive(Debug, Default, Deserialize)]
@@ -48,11 +81,30 @@ struct ReplyTable<'t> {
 #[serde(transparent)]
 struct Word<'t>(#[serde(borrow)] Cow<'t, str>);
 
-#[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "expected a text or a list of texts")]
-enum Say {
-    One(String),
-    OneOf(Vec<String>),
+/// A text, or several to choose from.
+#[derive(Debug)]
+struct Say(Vec<String>);
+
+impl<'de> Deserialize<'de> for Say {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Texts;
+        impl<'de> Visitor<'de> for Texts {
+            type Value = Say;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a list of texts")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Say, E> {
+                Ok(Say(vec![text.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, texts: A) -> Result<Say, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(texts)).map(Say)
+            }
+        }
+        deserializer.deserialize_any(Texts)
+    }
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -67,12 +119,12 @@ type Numbered<'t> = Vec<(Cow<'t, str>, usize)>;
 
 impl Words {
     /// Reads the owner's file.
-    pub fn parse(text: &str) -> Result<Self, WordsError> {
-        let text = text.trim_start_matches('\u{feff}');
+    pub fn parse(text: impl AsRef<[u8]>) -> Result<Self, WordsError> {
+        let text = utf8(text.as_ref())?.trim_start_matches('\u{feff}');
         let places = Places::of(text);
         let file: File<'_> = toml::from_str(text).map_err(|error| {
-            let reason = error.message().replace('\n', ", ");
-            places.error(error.span().unwrap_or_default().start, Reason::Toml(reason))
+            let at = error.span().unwrap_or_default().start;
+            places.error(at, reason(text, at, &error.message().replace('\n', ", ")))
         })?;
         let content = |text: Spanned<String>| places.content(text.span().start, text.into_inner());
         let content_or = |text: Option<_>, default: &str| {
@@ -148,6 +200,15 @@ impl Words {
     }
 }
 
+fn utf8(text: &[u8]) -> Result<&str, WordsError> {
+    str::from_utf8(text).map_err(|error| {
+        let before = text.iter().take(error.valid_up_to());
+        let line = before.filter(|byte| **byte == b'\n').count() + 1;
+        let reason = Reason::NotUtf8;
+        WordsError { line, reason }
+    })
+}
+
 /// Where things are in the owner's file: the places of its line breaks.
 struct Places(Vec<usize>);
 
@@ -174,11 +235,10 @@ impl Places {
 
     fn contents(&self, say: Spanned<Say>) -> Result<Vec<Content>, WordsError> {
         let at = say.span().start;
-        let texts = match say.into_inner() {
-            Say::One(text) => vec![text],
-            Say::OneOf(texts) if texts.is_empty() => return Err(self.error(at, Reason::Empty)),
-            Say::OneOf(texts) => texts,
-        };
+        let Say(texts) = say.into_inner();
+        if texts.is_empty() {
+            return Err(self.error(at, Reason::Empty));
+        }
         let contents = texts.into_iter().map(|text| self.content(at, text));
         contents.collect()
     }
@@ -208,6 +268,62 @@ impl Places {
     }
 }
 
+/// What is wrong at a place, of which the TOML parser says this.
+fn reason(text: &str, at: usize, said: &str) -> Reason {
+    let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
+    let is_form = [
+        "invalid type",
+        "invalid length",
+        "unknown variant",
+        "wanted ",
+        "string values must be quoted",
+    ]
+    .iter()
+    .any(|kind| said.starts_with(kind));
+    if let Some((full, half)) = full_width(before, after, said) {
+        Reason::FullWidth(full, half)
+    } else if said == "duplicate key" {
+        Reason::Twice(name(after).to_owned())
+    } else if let Some(form) = form(before, after).filter(|_| is_form) {
+        Reason::Form(form)
+    } else {
+        Reason::Toml(said.to_owned())
+    }
+}
+
+/// Chinese punctuation at the place, or before it where a `=` is missing.
+fn full_width(before: &str, after: &str, said: &str) -> Option<(char, char)> {
+    let line = before.lines().next_back().unwrap_or_default();
+    let seen = if said.starts_with("key with no value") {
+        line
+    } else {
+        ""
+    };
+    let near = [before.chars().next_back(), after.chars().next()];
+    let mut pairs = seen
+        .chars()
+        .chain(near.into_iter().flatten())
+        .filter_map(|char| FULL_WIDTH.into_iter().find(|(full, _)| *full == char));
+    // A text that has no end may have any other before it.
+    pairs.find(|(_, half)| *half == '"' || !said.starts_with("invalid "))
+}
+
+/// How the setting is written whose value is at the place: it is on this line or an earlier one.
+fn form(before: &str, after: &str) -> Option<&'static str> {
+    let end = before.rsplit('\n').next()?.len();
+    let (earlier, begun) = before.split_at_checked(before.len() - end)?;
+    let line = format!("{begun}{}", after.lines().next().unwrap_or_default());
+    let mut lines = iter::once(line.as_str()).chain(earlier.lines().rev());
+    lines.find_map(|line| FORMS.into_iter().find(|form| name(form) == name(line)))
+}
+
+/// The name at the beginning of a line.
+fn name(line: &str) -> &str {
+    let line = line.trim_start().trim_start_matches('[');
+    let end = line.find(|char: char| !char.is_ascii_alphabetic() && char != '_');
+    end.and_then(|end| line.get(..end)).unwrap_or(line)
+}
+
 /// What is wrong with an owner's file, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("line {line}: {reason}")]
@@ -221,6 +337,14 @@ pub struct WordsError {
 pub(crate) enum Reason {
     #[error("{0}")]
     Toml(String),
+    #[error("expected {0}")]
+    Form(&'static str),
+    #[error("`{0}` is set twice; expected it once")]
+    Twice(String),
+    #[error("`{0}` is Chinese punctuation; expected `{1}`")]
+    FullWidth(char, char),
+    #[error("not UTF-8; save the file as UTF-8")]
+    NotUtf8,
     #[error("the text is empty; expected one that can be seen")]
     Empty,
     #[error("the text has {0} bytes; expected at most {MAX_CONTENT_BYTES}, which WeChat takes")]

@@ -162,7 +162,8 @@ fn what_is_banned_is_said_in_no_way() {
     let (bot, _file) = bot_with_flags(
         "banned",
         "banned = [\"某词\", \"Ｂad\"]\nwelcome = \"某词\"\n\
-         [[reply]]\nwords = [\"问\"]\nsay = \"b a d\"\n",
+         [[reply]]\nwords = [\"问\"]\nsay = \"b a d\"\n\
+         [[reply]]\nwords = [\"链接\"]\nsay = '某<a href=\"https://e.example/\">词</a>'\n",
         &["--jokes", jokes.path()],
     );
     for text in [
@@ -173,6 +174,9 @@ fn what_is_banned_is_said_in_no_way() {
         "xd a\u{200b}bx",
         "词\u{2066}某",
         "词\u{1d173}某",
+        "词\u{fffc}\u{13430}\u{1d159}某",
+        ">a/<词>\"x//:sptth\"=ferh a<某",
+        "链接",
         "\u{202e}词某",
         "问",
     ] {
@@ -256,10 +260,7 @@ const WRONG: [(&str, &str); 10] = [
         "\u{feff}help = \"a\"\na = 3\n",
         "line 2: unknown field `a`, expected one of `welcome`, ",
     ),
-    (
-        "\nhelp = 3\n",
-        "line 2: invalid type: integer `3`, expected a string",
-    ),
+    ("\nhelp = 3\n", "line 2: expected help = \"…\""),
     (
         "[[reply]]\nwords = [\"a\"\n",
         "line 2: unclosed array, expected `]`",
@@ -286,20 +287,72 @@ const WRONG: [(&str, &str); 10] = [
     ),
     (
         "[[reply]]\nwords = [\"a\"]\ndo = \"dance\"\n",
-        "line 3: unknown variant `dance`, expected `joke` or `nothing`",
+        "line 3: expected do = \"joke\" or do = \"nothing\"",
+    ),
+];
+
+/// Mistakes in the form, and what is said of each.
+const MISTAKEN: [(&str, &str); 13] = [
+    (
+        "[[reply]]\nwords=[\"a\"]\ndo=1",
+        "line 3: expected do = \"joke\" or do = \"nothing\"",
+    ),
+    (
+        "[[reply]]\nwords=[\"a\"]\ndo=[\"joke\"]",
+        "line 3: expected do = \"joke\" or do = \"nothing\"",
+    ),
+    (
+        "[[reply]]\nwords=[\"a\"]\nsay=[\n\"x\",\n5]",
+        "line 5: expected say = \"…\" or say = [\"…\", \"…\"]",
+    ),
+    (
+        "welcome=\"a\"\nwelcome=\"b\"",
+        "line 2: `welcome` is set twice; expected it once",
+    ),
+    ("reply=[1]", "line 1: expected [[reply]]"),
+    ("reply=[[]]", "line 1: expected [[reply]]"),
+    (
+        "joke_words=\"笑话\"",
+        "line 1: expected joke_words = [\"…\"]",
+    ),
+    ("banned=[\n1]", "line 2: expected banned = [\"…\"]"),
+    ("[[reply]]\nwords=\"a\"", "line 2: expected words = [\"…\"]"),
+    (
+        "help=“y”",
+        "line 1: `“` is Chinese punctuation; expected `\"`",
+    ),
+    (
+        "banned=[\"a\"，\"b\"]",
+        "line 1: `，` is Chinese punctuation; expected `,`",
+    ),
+    (
+        "help＝\"a\"",
+        "line 1: `＝` is Chinese punctuation; expected `=`",
+    ),
+    (
+        "help = \"a，",
+        "line 1: invalid basic string, expected `\"`",
     ),
 ];
 
 #[test]
 fn what_is_wrong_with_a_file_is_said_in_chinese_too() {
     for (number, (text, reason)) in [
+        ("help=1", "第 1 行：应写成 help = \"…\"\n"),
+        ("welcome = 你好", "第 1 行：应写成 welcome = \"…\"\n"),
+        ("[[reply]]\nwords=[\"a\"]\ndo=\"Joke\"", "第 3 行：应写成 do = \"joke\" 或 do = \"nothing\"\n"),
+        ("[[reply]]\nwords=[\"a\"]\nsay=[\n\"x\",\n5]", "第 5 行：应写成 say = \"…\" 或 say = [\"…\", \"…\"]\n"),
+        ("welcome=\"a\"\nwelcome=\"b\"", "第 2 行：welcome 写了两次，只能写一次\n"),
+        ("help=“y”", "第 1 行：“ 是中文标点，应为英文的 \"\n"),
+        ("help = \"a\" b", "第 1 行：这一行末尾有多余的内容\n"),
+        ("= 1", "第 1 行：TOML 写得不对（unquoted keys cannot be empty, expected letters, numbers, `-`, `_`）\n"),
         (
             "[[reply]]\nwords = [\"a\"]\nsays = \"b\"\n",
             "第 3 行：没有 says 这一项，可用的有 words、exactly、say、do\n",
         ),
         (
             "[[reply]]\nwords = [\"a\"\n",
-            "第 2 行：TOML 写得不对（unclosed array, expected `]`）\n",
+            "第 2 行：这里缺少 ]\n",
         ),
     ]
     .into_iter()
@@ -316,7 +369,10 @@ fn what_is_wrong_with_a_file_is_said_in_chinese_too() {
 fn a_wrong_file_is_refused_at_the_start_with_its_place() {
     let long = format!("help = \"{}\"\n", "长".repeat(683));
     let too_long = "line 1: the text has 2049 bytes; expected at most 2047, which WeChat takes";
-    let wrong = WRONG.into_iter().chain([(long.as_str(), too_long)]);
+    let wrong = WRONG
+        .into_iter()
+        .chain(MISTAKEN)
+        .chain([(long.as_str(), too_long)]);
     for (number, (text, reason)) in wrong.enumerate() {
         let file = Temporary::write(&format!("wrong-{number}"), text);
         let path = file.path();
@@ -341,13 +397,21 @@ fn a_wrong_file_is_refused_at_the_start_with_its_place() {
     let expected = format!("error: /nowhere/words.toml: {reason}\n");
     assert_eq!((missing.code, missing.err), (Some(2), expected));
     let gbk = Temporary::write("gbk", "");
-    fs::write(gbk.path(), b"help = \"\xb0\xef\"\n").unwrap();
-    let outcome = run(daoxiao(&["words", gbk.path()]), "");
-    assert!(
-        outcome.err.contains("did not contain valid UTF-8"),
-        "{outcome:?}"
-    );
-    assert_eq!(outcome.code, Some(2));
+    fs::write(gbk.path(), b"\nhelp = \"\xb0\xef\"\n").unwrap();
+    for (language, said) in [
+        (
+            "en",
+            "error: PATH: line 2: not UTF-8; save the file as UTF-8\n",
+        ),
+        (
+            "zh",
+            "错误：PATH：第 2 行：不是 UTF-8 编码，请把文件另存为 UTF-8\n",
+        ),
+    ] {
+        let outcome = run(daoxiao(&["words", gbk.path(), "--lang", language]), "");
+        let expected = said.replace("PATH", gbk.path());
+        assert_eq!((outcome.code, outcome.err), (Some(2), expected));
+    }
 }
 
 #[test]
