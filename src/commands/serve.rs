@@ -32,9 +32,12 @@ use crate::{
     wechat::signature::Token,
 };
 
-/// Makes a worker give memory back that reading a large file of words took: by default, glibc keeps
-/// twice as much as the largest piece ever freed.
-const MALLOC_TRIM: (&str, &str) = ("MALLOC_TRIM_THRESHOLD_", "131072");
+/// Make a worker give memory back that reading a large file of words took: by default, glibc keeps
+/// twice as much as the largest piece ever freed, and pieces that lie between others.
+const MALLOC: [(&str, &str); 2] = [
+    ("MALLOC_TRIM_THRESHOLD_", "131072"),
+    ("MALLOC_MMAP_THRESHOLD_", "16384"),
+];
 
 pub(super) const HELP: &str = "\
 Secrets are read from variables only, or from the files that WECHAT_TOKEN_FILE and so on name:
@@ -89,11 +92,12 @@ pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, CommandError> {
 
 /// Checks the settings, opens the socket, and has workers serve until a signal ends the command.
 /// The owner's files are read by the first worker only: what that takes is given back where a
-/// process ends, or as [`MALLOC_TRIM`] says.
+/// process ends, or as [`MALLOC`] says.
 fn supervise(args: &ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> {
     let RunToken { token, is_random } = secrets::run_token()?;
-    let (variable, bytes) = MALLOC_TRIM;
-    let mut variables = vec![(variable, bytes.to_owned())];
+    let mut variables = MALLOC
+        .map(|(name, bytes)| (name, bytes.to_owned()))
+        .to_vec();
     if is_random {
         print_token(&token);
         variables.push((TOKEN, token.as_str().to_owned()));
