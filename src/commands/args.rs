@@ -119,10 +119,19 @@ pub(crate) fn seconds<const MIN: u64, const MAX: u64>(text: &str) -> Result<Dura
     number::<_, MIN, MAX>(text).map(Duration::from_secs)
 }
 
+/// Returns the port of `8080` or `:8080`.
+pub(super) fn port_only(text: &str) -> Option<u16> {
+    let text = text.trim();
+    let digits = text.strip_prefix(':').unwrap_or(text);
+    let are_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| are_digits)
+}
+
 /// Parses an address to listen on; a port alone means all IPv4 addresses of this machine.
 pub(super) fn address(text: &str) -> Result<SocketAddr, ValueError> {
     let text = text.trim().to_ascii_lowercase();
-    if let Ok(port) = text.trim_start_matches(['*', ':']).parse() {
+    let any = text.strip_prefix('*').filter(|rest| rest.starts_with(':'));
+    if let Some(port) = port_only(any.unwrap_or(&text)) {
         return Ok((Ipv4Addr::UNSPECIFIED, port).into());
     }
     let address = text.replacen("localhost:", "127.0.0.1:", 1).parse();
@@ -166,6 +175,9 @@ mod tests {
             ":",
             "here",
             "65536",
+            "+8080",
+            "::8080",
+            "**:8080",
             "localhost",
             "127.0.0.1",
             "example.com:80",

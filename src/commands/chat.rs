@@ -17,7 +17,7 @@ use rustyline::{Config, Editor, error::ReadlineError, history::MemHistory};
 use self::web::Bot;
 use super::{
     CommandError, FAILED, InputError, Notice, StartError,
-    args::{LogArgs, MaxAgeArg, ValueError, address},
+    args::{LogArgs, MaxAgeArg, ValueError, address, port_only},
     complain,
     joke_args::JokeArgs,
     lines, printed, secrets,
@@ -97,9 +97,9 @@ struct WebArgs {
 
 /// Parses the page's address; a port alone is one of the loopback address.
 fn page_address(text: &str) -> Result<SocketAddr, ValueError> {
-    match text.strip_prefix(':').unwrap_or(text).parse() {
-        Ok(port) => Ok((Ipv4Addr::LOCALHOST, port).into()),
-        Err(_) => address(text),
+    match port_only(text) {
+        Some(port) => Ok((Ipv4Addr::LOCALHOST, port).into()),
+        None => address(text),
     }
 }
 

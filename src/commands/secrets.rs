@@ -182,7 +182,9 @@ fn secret<T: FromStr<Err: Say + 'static>>(
     variable: &'static str,
 ) -> Result<Option<T>, EnvironmentError> {
     let file_variable = format!("{variable}_FILE");
-    let (variable, text) = match (env::var_os(variable), env::var_os(&file_variable)) {
+    let file = env::var_os(&file_variable).filter(|path| !path.is_empty());
+    let value = env::var_os(variable).filter(|value| !value.is_empty() || file.is_none());
+    let (variable, text) = match (value, file) {
         (None, None) => return Ok(None),
         (Some(_), Some(_)) => return Err(EnvironmentError::Twice { variable }),
         // Invalid UTF-8 becomes U+FFFD, which no secret contains.

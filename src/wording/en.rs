@@ -110,7 +110,7 @@ english! { Fault:
     Self::EchoInPage => "echostr came back inside a web page";
     Self::EchoAfterBom => "there is a byte order mark (BOM) before echostr";
     Self::EchoInQuotes => "echostr came back in quotes";
-    Self::EchoInWhitespace => "there are blanks around echostr";
+    Self::EchoInWhitespace => "there is whitespace around echostr";
     Self::EchoInLines => "there is a line break before or after echostr";
     Self::EchoAmid(text) => "there is something else around echostr: \"{text}\"";
     Self::Chunks10 => "the response is chunked, which HTTP/1.0 doesn't have";

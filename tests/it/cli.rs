@@ -942,6 +942,7 @@ fn secrets_come_from_files_too() {
             ("WECHAT_ENCODING_AES_KEY", key),
             ("WECHAT_APPID", "wx1234567890abcdef"),
         ],
+        &[&files[..], &[("WECHAT_TOKEN", ""), ("WECHAT_APPID", "")]].concat(),
     ] {
         let said = run(&["say", "--url", &url, "ab"], variables);
         assert_eq!(said.stdout, b"ba\n", "{said:?}");

@@ -1020,7 +1020,7 @@ const OTHER_ECHOSTR: &[(Answer, Told)] = &[
         |call| ok(&format!(" {}", call.field("echostr"))),
         Told {
             english: [
-                "handshake: there are blanks around echostr",
+                "handshake: there is whitespace around echostr",
                 "write echostr and nothing else",
             ],
             chinese: [

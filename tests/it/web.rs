@@ -34,7 +34,7 @@ const FAILURE: &str = "该公众号提供的服务出现故障，请稍后再试
 /// The page, with a bot of its own.
 fn page(arguments: &[&str], variables: &[(&str, &str)]) -> Bot {
     // A port alone is one of the loopback address.
-    let mut command = daoxiao(&["chat", "--web", "--listen", "0"]);
+    let mut command = daoxiao(&["chat", "--web", "--listen", " 0 "]);
     command
         .args(arguments)
         .env("WECHAT_TOKEN", TOKEN)
