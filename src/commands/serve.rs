@@ -1,9 +1,11 @@
 //! `daoxiao serve`: serves the bot and keeps it alive.
 
 use std::{
+    io,
     net::SocketAddr,
     process::{self, ExitCode},
-    sync::Arc,
+    sync::{Arc, Mutex},
+    thread,
 };
 
 use clap::{ArgAction, Args, builder::BoolishValueParser};
@@ -38,6 +40,9 @@ const MALLOC: [(&str, &str); 2] = [
     ("MALLOC_TRIM_THRESHOLD_", "131072"),
     ("MALLOC_MMAP_THRESHOLD_", "16384"),
 ];
+
+/// Threads of a worker with one connection: two that watch, and those of `tiny_http`.
+const FIRST_THREADS: usize = 8;
 
 pub(super) const HELP: &str = "\
 Secrets are read from variables only, or from the files that WECHAT_TOKEN_FILE and so on name:
@@ -145,6 +150,7 @@ fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
         },
         callback: Callback::new(secrets::account(token, args.age.max_age)?, words),
     };
+    try_threads().map_err(CommandError::failure)?;
     words_file.keep();
     jokes_file.keep();
     let listener = worker.wait_for_go().map_err(CommandError::failure)?;
@@ -152,6 +158,25 @@ fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
         .map_err(|error| CommandError::failure(StartError(error)))?;
     server.run();
     process::exit(health.exit_code().unwrap_or_default())
+}
+
+/// Fails where the threads cannot be had that a worker begins with: `tiny_http` would panic then,
+/// in this worker and in each one after it.
+fn try_threads() -> io::Result<()> {
+    let gate = Mutex::new(());
+    thread::scope(|scope| {
+        let _closed = gate.lock();
+        let wait = || drop(gate.lock());
+        let mut threads =
+            (0..FIRST_THREADS).map(|_| thread::Builder::new().spawn_scoped(scope, wait));
+        threads
+            .try_for_each(|thread| thread.map(drop))
+            .map_err(|error| {
+                io::Error::other(format!(
+                    "{FIRST_THREADS} threads cannot be started: {error}"
+                ))
+            })
+    })
 }
 
 /// Prints the random Token, once: workers find it in their environment.

@@ -1,12 +1,13 @@
 //! Workers that are replaced, on purpose or because they died, and signals around it.
 
 use std::{
+    env,
     fs::{self, File},
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     os::{fd::OwnedFd, unix::fs::PermissionsExt},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{self, Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -406,6 +407,47 @@ fn without_proc_a_worker_that_starts_does_without_files_that_are_broken() {
     );
     assert_eq!(bot.answer_to("词某"), "某词");
     assert!(daoxiao::joke::builtin().contains(&bot.answer_to("笑话")));
+}
+
+#[test]
+fn a_bot_that_may_have_too_few_threads_is_refused_at_the_start() {
+    let Some(setpriv) = find("setpriv") else {
+        return;
+    };
+    // The limit is that of all that the user runs, and none for root. That user may not see where
+    // the program is.
+    let program = env::temp_dir().join(format!("daoxiao-{}", process::id()));
+    fs::copy(env!("CARGO_BIN_EXE_daoxiao"), &program).unwrap();
+    let bot = program.to_str().unwrap();
+    let limited = |threads: u32| {
+        let limit = format!("--nproc={threads}");
+        let mut command = Command::new(&setpriv);
+        command
+            .args(["--reuid", "54321", "--clear-groups", "prlimit", &limit])
+            .args([bot, "--listen", "127.0.0.1:0"])
+            .env("WECHAT_TOKEN", TOKEN)
+            .env("DAOXIAO_JOKE_SOURCE", "none");
+        command
+    };
+    let is_allowed = Command::new(&setpriv)
+        .args(["--reuid", "54321", "--clear-groups", bot, "--version"])
+        .output();
+    if !is_allowed.is_ok_and(|output| output.status.success()) {
+        return eprintln!("passed over: only root can run the program as another user");
+    }
+    for threads in [2, 4, 6, 8] {
+        let output = limited(threads).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{threads}: {told}");
+        assert!(
+            told.contains("Resource temporarily unavailable"),
+            "{threads}: {told}"
+        );
+        assert_eq!(output.stdout, b"", "{threads}");
+    }
+    let served = Bot::spawn(limited(16));
+    assert_eq!(served.answer_to("你好"), "好你");
+    fs::remove_file(&program).unwrap();
 }
 
 #[test]
