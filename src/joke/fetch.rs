@@ -16,7 +16,7 @@ use thiserror::Error;
 use super::{
     JokeSettings,
     client::{self, FetchError, Request},
-    formats::{Extracted, Page, PageError, PageText, ReadAs},
+    formats::{Extracted, Page, PageError, PageText, ReadAs, Reason},
     source::Source,
     url::{same_host, shown, without_secrets},
 };
@@ -118,7 +118,7 @@ fn ask_beside(
         let asked = catch_unwind(AssertUnwindSafe(|| {
             let content = read(&source, url, settings.budget, &*get, &mut rng)?;
             answer.read_as = Some(content.read_as());
-            Ok(content.jokes(&source.rules, &|joke| settings.unwanted(joke))?)
+            Ok(content.jokes(&source.rules, &|joke| unwanted(&settings, &asked_url, joke))?)
         }));
         answer.outcome = asked.unwrap_or(Err(SourceError::Panic));
         if let Err(
@@ -134,6 +134,13 @@ fn ask_beside(
     if started.is_err() {
         let _ = results.send(result);
     }
+}
+
+/// Returns why a joke of the page at this URL is not told, if it is not.
+fn unwanted(settings: &JokeSettings, url: &str, joke: &str) -> Option<Reason> {
+    let tells_secret = || without_secrets(joke, url) != joke;
+    let reason = settings.unwanted(joke);
+    reason.or_else(|| tells_secret().then_some(Reason::Secret))
 }
 
 /// Fetches the page with a source's jokes: the one at its URL, or one that a link on it leads to.

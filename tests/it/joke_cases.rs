@@ -139,3 +139,23 @@ fn pages_with_much_of_everything_are_read_in_time() {
         assert!(took < Duration::from_secs(20), "{took:?}");
     }
 }
+
+#[test]
+fn a_key_of_the_url_is_told_by_no_joke() {
+    let body = r#"{"data":[{"content":"您的key abcd1234SECRET 已到期了哦"},{"content":"电梯坏了，我走楼梯上班。"}]}"#;
+    let site = Site::page("application/json", body);
+    let url = site.url("/?key=abcd1234SECRET");
+    let output = daoxiao(&["joke", "--all", "--joke-url", &url])
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "电梯坏了，我走楼梯上班。\n"
+    );
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("1 left out: 1 with a key of the URL"),
+        "{said}"
+    );
+    assert!(!said.contains("SECRET"), "{said}");
+}

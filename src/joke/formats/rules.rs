@@ -70,6 +70,9 @@ pub enum Reason {
     /// It still has tags, entities or JSON in it after all reading.
     #[error("with tags in it")]
     Markup,
+    /// It repeats a secret of the URL, as errors do.
+    #[error("with a key of the URL")]
+    Secret,
     /// Some of it is not in the charset of the page.
     #[error("garbled (is the charset right?)")]
     Garbled,

@@ -133,6 +133,7 @@ chinese! { Reason:
     Self::Banned => "含有违禁词的";
     Self::Link => "含有链接的";
     Self::Markup => "还留着标签的";
+    Self::Secret => "含有网址里的密钥的";
     Self::Garbled => "有乱码的（编码对吗？）";
     Self::Twice => "重复的";
     Self::More => "已经够多、用不上的";
