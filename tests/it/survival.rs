@@ -436,9 +436,17 @@ fn a_bot_that_may_have_too_few_threads_is_refused_at_the_start() {
         return eprintln!("passed over: only root can run the program as another user");
     }
     for threads in [2, 4, 6, 8] {
-        let output = limited(threads).output().unwrap();
+        let mut refused = limited(threads)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let status = poll(Instant::now() + LIMIT, || refused.try_wait().unwrap());
+        let _ = refused.kill();
+        let output = refused.wait_with_output().unwrap();
         let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{threads}: {told}");
+        let code = status.and_then(|status| status.code());
+        assert_eq!(code, Some(1), "{threads}: {told}");
         assert!(
             told.contains("Resource temporarily unavailable"),
             "{threads}: {told}"
@@ -818,6 +826,8 @@ fn a_bot_whose_log_file_may_not_grow_serves() {
         assert_eq!(exchange(address, request).content(), "好你");
         let worker = children(child.id())[0];
         signal(worker, "SIGKILL").unwrap();
+        let replaced = || (*children(child.id()).first()? != worker).then_some(());
+        assert_eq!(poll(Instant::now() + LIMIT, replaced), Some(()));
     }
     signal(child.id(), "SIGTERM").unwrap();
     let status = poll(Instant::now() + LIMIT, || child.try_wait().unwrap());
