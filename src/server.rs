@@ -30,6 +30,10 @@ use self::{
     askers::Askers,
     request::{Body, Call, RequestInfo, send},
 };
+pub(crate) use self::{
+    connection::{Connection, answer_and_close, values},
+    request::origin_form,
+};
 use crate::{
     access_log::{self, REFUSED_LINES, RateLimit},
     callback::{Callback, Rejection},

@@ -1,14 +1,18 @@
 //! What becomes of a connection after an answer.
 
 use std::{
-    io,
+    collections::BTreeSet,
+    io, mem,
     net::SocketAddr,
-    os::fd::{AsFd, AsRawFd},
+    os::fd::{AsFd, AsRawFd, RawFd},
 };
 
-use nix::sys::{
-    resource::{Resource, getrlimit},
-    socket::{Shutdown, SockaddrStorage, getpeername, shutdown},
+use nix::{
+    sys::{
+        resource::{Resource, getrlimit},
+        socket::{MsgFlags, Shutdown, SockaddrStorage, getpeername, send, shutdown},
+    },
+    unistd::close,
 };
 use tiny_http::Request;
 
@@ -17,7 +21,7 @@ const NEAR: i32 = 64;
 
 /// What the answer says of its connection, and who closes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Connection {
+pub(crate) enum Connection {
     /// `tiny_http` reads on, as everybody expects of HTTP/1.1.
     Kept,
     /// `tiny_http` reads on, as was asked for in HTTP/1.0.
@@ -74,7 +78,7 @@ impl Connection {
     }
 
     /// Before the rest of the request is dropped.
-    pub(super) fn end_reading(self, peer: Option<SocketAddr>) {
+    pub(crate) fn end_reading(self, peer: Option<SocketAddr>) {
         if matches!(self, Self::Ending | Self::ShutDown) {
             shut_down(peer, Shutdown::Read);
         }
@@ -99,29 +103,48 @@ pub(super) fn has_unclear_length(request: &Request) -> bool {
 }
 
 /// The values of all headers of a name.
-fn values<'a>(request: &'a Request, name: &'static str) -> impl Iterator<Item = &'a str> {
+pub(crate) fn values<'a>(
+    request: &'a Request,
+    name: &'static str,
+) -> impl Iterator<Item = &'a str> {
     let headers = request.headers().iter();
     let headers = headers.filter(move |header| header.field.equiv(name));
     headers.map(|header| header.value.as_str())
 }
 
-/// Ends reading from a peer or writing to it. `tiny_http` keeps its sockets to itself, so the
-/// descriptor is looked for by the peer's address, which only one connection has: first near the
-/// lowest free descriptor, since the latest connections are there, then everywhere. It is there for
-/// as long as the caller holds the request or its writer, unless the peer has hung up; then every
-/// descriptor is asked, some milliseconds at most.
+/// Sends an answer past `tiny_http` to a request that can never be dropped, and closes its
+/// descriptors, which nobody uses any more: `tiny_http` waits for the request for ever.
+pub(crate) fn answer_and_close(request: Request, answer: &[u8]) {
+    let peer = request.remote_addr().copied();
+    mem::forget(request);
+    let sent = |it: &RawFd| send(*it, answer, MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT);
+    let descriptors: BTreeSet<RawFd> = descriptors_of(peer).collect();
+    let _ = descriptors.first().map(sent);
+    for descriptor in descriptors {
+        let _ = close(descriptor);
+    }
+}
+
+/// Ends reading from a peer or writing to it.
 fn shut_down(peer: Option<SocketAddr>, how: Shutdown) {
-    let Some(peer) = peer.map(SockaddrStorage::from) else {
-        return;
-    };
+    // Nothing is found when the peer has hung up.
+    let _ = descriptors_of(peer).find(|it| shutdown(*it, how).is_ok());
+}
+
+/// The two descriptors of a peer's connection. `tiny_http` keeps its sockets to itself, so they are
+/// looked for by the peer's address, which only one connection has: first near the lowest free
+/// descriptor, since the latest connections are there, then everywhere. They are there for as long
+/// as the caller holds the request or its writer, unless the peer has hung up; then every
+/// descriptor is asked, some milliseconds at most.
+fn descriptors_of(peer: Option<SocketAddr>) -> impl Iterator<Item = RawFd> {
+    let peer = peer.map(SockaddrStorage::from);
     let free = io::stderr().as_fd().try_clone_to_owned();
     let free = free.map_or(0, |descriptor| descriptor.as_raw_fd());
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(limit, _)| limit);
-    // Nothing is found when the peer has hung up.
-    let _ = (1..=NEAR)
-        .flat_map(|distance| [free - distance, free + distance])
+    (1..=NEAR)
+        .flat_map(move |distance| [free - distance, free + distance])
         .chain(0..i32::try_from(limit).unwrap_or(i32::MAX))
-        .find(|it| getpeername(*it) == Ok(peer) && shutdown(*it, how).is_ok());
+        .filter(move |it| peer.is_some() && getpeername(*it).ok() == peer)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::{
 use httpdate::HttpDate;
 use tiny_http::{Method, Request, StatusCode};
 
-use super::connection::{Connection, has_unclear_length};
+use super::connection::{Connection, has_unclear_length, values};
 use crate::{
     access_log::Line,
     exchange::{Response, accepts_html},
@@ -95,10 +95,7 @@ impl Call {
 impl Body {
     pub(super) fn of(request: &Request) -> Self {
         let has = |field: &'static str, value: &str| {
-            request.headers().iter().any(|header| {
-                header.field.equiv(field)
-                    && header.value.as_str().to_ascii_lowercase().contains(value)
-            })
+            values(request, field).any(|it| it.to_ascii_lowercase().contains(value))
         };
         match request.body_length() {
             _ if has_unclear_length(request) => Self::Waiting,
@@ -143,9 +140,9 @@ pub(super) fn send(
 impl Call {
     /// Whether whoever asks shows web pages to somebody.
     pub(super) fn is_browsers(&self) -> bool {
-        let mut headers = self.request.headers().iter();
-        let accept = headers.find(|header| header.field.equiv("Accept"));
-        accept.is_some_and(|header| accepts_html(header.value.as_str()))
+        values(&self.request, "Accept")
+            .next()
+            .is_some_and(accepts_html)
     }
 }
 
@@ -175,9 +172,8 @@ impl RequestInfo {
 
 /// Whom the proxy asks for: the last address is what it has added itself.
 fn forwarded_for(request: &Request) -> Option<IpAddr> {
-    let mut headers = request.headers().iter().rev();
-    let header = headers.find(|header| header.field.equiv("X-Forwarded-For"))?;
-    let mut addresses = header.value.as_str().rsplit(',').map(str::trim);
+    let header = values(request, "X-Forwarded-For").last()?;
+    let mut addresses = header.rsplit(',').map(str::trim);
     let last = addresses.find(|address| !address.is_empty())?;
     // Some proxies write the port, too.
     let with_port = || last.parse().map(|address: SocketAddr| address.ip());
@@ -185,7 +181,7 @@ fn forwarded_for(request: &Request) -> Option<IpAddr> {
 }
 
 /// The path and the query of a request's target, which may name scheme and host before them.
-fn origin_form(target: &str) -> &str {
+pub(crate) fn origin_form(target: &str) -> &str {
     match target.split_once("://") {
         Some((scheme, rest))
             if ["http", "https"]

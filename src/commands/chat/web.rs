@@ -12,8 +12,8 @@ mod json;
 
 use std::{
     env,
+    hint::black_box,
     io::{self, Write},
-    mem,
     net::{IpAddr, SocketAddr, TcpListener},
     process::{Command, ExitCode, Stdio},
     sync::mpsc::channel,
@@ -30,6 +30,7 @@ use crate::{
     commands::{CommandError, announce},
     entropy,
     language::Language,
+    server::{Connection, answer_and_close, origin_form, values},
     simulator::signing::query_fields,
     survival::socket::ListenError,
 };
@@ -42,9 +43,6 @@ const NONCE: &str = "{{nonce}}";
 
 /// Longest body of a request from the page.
 const MAX_ASKED_BYTES: usize = 64 * 1024;
-
-/// A request that declares more is never dropped: `tiny_http` would allocate all of it.
-const DROPPABLE_BYTES: usize = 1024 * 1024;
 
 /// How long a body is waited for, by everybody.
 const MAX_BODY_TIME: Duration = Duration::from_secs(2);
@@ -140,12 +138,9 @@ impl Page {
     }
 
     fn answer(&mut self, request: Request) {
-        let length = request.body_length().unwrap_or(0);
-        if length > DROPPABLE_BYTES {
-            return mem::forget(request);
-        }
+        let is_large = request.body_length() > Some(MAX_ASKED_BYTES);
         let admitted = match self.admit(&request) {
-            Ok(()) if length > MAX_ASKED_BYTES => Err(TOO_LARGE),
+            Ok(()) if is_large => Err(TOO_LARGE),
             admitted => admitted,
         };
         if let Err(refusal) = admitted {
@@ -162,20 +157,15 @@ impl Page {
 
     /// Admits requests from the page, and from a user who opens its address.
     fn admit(&self, request: &Request) -> Result<(), Refusal> {
-        let header = |name: &'static str| {
-            let found = request
-                .headers()
-                .iter()
-                .find(|header| header.field.equiv(name));
-            found.map(|header| header.value.as_str())
-        };
+        let header = |name: &'static str| values(request, name).next();
         let host = header("Host")
             .filter(|host| self.is_own_host(host))
             .ok_or(FORBIDDEN)?;
         let is_same_origin =
             header("Origin").is_none_or(|origin| origin == format!("http://{host}"));
         let has_key = self.key.as_deref().is_none_or(|key| {
-            let given = query_of(request.url())
+            let (_, query) = path_and_query(request);
+            let given = query
                 .split('&')
                 .find_map(|field| field.strip_prefix("key="));
             given.is_some_and(|given| given.as_bytes().ct_eq(key.as_bytes()).into())
@@ -197,8 +187,9 @@ impl Page {
     }
 
     fn route(&mut self, request: &Request, body: io::Result<String>) -> Result<Content, Refusal> {
-        match (request.method(), path_of(request.url())) {
-            (Method::Get, "/") => page(),
+        let (path, _) = path_and_query(request);
+        match (request.method(), path) {
+            (Method::Get, "" | "/") => page(),
             (Method::Get, "/api/talk") => Ok(json(self.conversation.json(self.language))),
             (Method::Post, "/api/token") => Ok(json(self.conversation.token_json())),
             (Method::Post, "/api/send") => {
@@ -211,12 +202,9 @@ impl Page {
     }
 }
 
-fn path_of(url: &str) -> &str {
-    url.split_once('?').map_or(url, |(path, _)| path)
-}
-
-fn query_of(url: &str) -> &str {
-    url.split_once('?').map_or("", |(_, query)| query)
+fn path_and_query(request: &Request) -> (&str, &str) {
+    let url = origin_form(request.url());
+    url.split_once('?').unwrap_or((url, ""))
 }
 
 /// Reads the body of a request, unless it does not come in time.
@@ -234,9 +222,23 @@ fn with_body(mut request: Request) -> Option<(Request, io::Result<String>)> {
     given.recv_timeout(MAX_BODY_TIME).ok()
 }
 
-/// Refuses a request in a thread: `tiny_http` waits for the rest of it, which may never come.
+/// Refuses a request in a thread: `tiny_http` waits for the rest of a body, which may never come.
+/// That of a large one is not waited for.
 fn refuse(request: Request, Refusal(status): Refusal) {
-    drop(thread::Builder::new().spawn(move || send(request, status, TEXT, status)));
+    let length = request.body_length().unwrap_or(0);
+    let refuse = move || {
+        if length > MAX_ASKED_BYTES {
+            Connection::ShutDown.end_reading(request.remote_addr().copied());
+            // `tiny_http` allocates all of it to drop it; where that fails, the process ends.
+            let mut rest = Vec::<u8>::new();
+            if black_box(&mut rest).try_reserve_exact(length).is_err() {
+                let answer = answer(&request, status, TEXT, status);
+                return answer_and_close(request, answer.as_bytes());
+            }
+        }
+        send(request, status, TEXT, status);
+    };
+    drop(thread::Builder::new().spawn(refuse));
 }
 
 /// Returns the page, which may use only its own script and style, load nothing from elsewhere, and
@@ -257,14 +259,18 @@ fn json(body: String) -> Content {
     ("Content-Type: application/json\r\n".to_owned(), body)
 }
 
-/// Sends an answer; the browser may be gone, which does not matter.
-fn send(request: Request, status: &str, headers: &str, body: &str) {
-    let answer = format!(
+fn answer(request: &Request, status: &str, headers: &str, body: &str) -> String {
+    format!(
         "HTTP/{} {status}\r\n{headers}Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n\
          X-Content-Type-Options: nosniff\r\nContent-Length: {}\r\n\r\n{body}",
         request.http_version(),
         body.len(),
-    );
+    )
+}
+
+/// Sends an answer; the browser may be gone, which does not matter.
+fn send(request: Request, status: &str, headers: &str, body: &str) {
+    let answer = answer(&request, status, headers, body);
     let mut writer = request.into_writer();
     let _ = writer.write_all(answer.as_bytes());
     let _ = writer.flush();
