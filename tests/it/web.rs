@@ -2,8 +2,8 @@
 
 use std::{
     env, fs,
-    io::{BufRead, BufReader},
-    net::{SocketAddr, TcpListener},
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::{Child, Stdio},
     thread,
@@ -18,7 +18,7 @@ use crate::{
     support::{
         Bot, LIMIT, Reply, TOKEN, Temporary,
         browser::{Browser, DESKTOP, PHONE, View},
-        children, daoxiao, exchange, now, poll,
+        children, connect, daoxiao, exchange, now, poll, read_reply, status_number,
     },
     tools::{directory, write_script},
 };
@@ -287,6 +287,18 @@ fn a_url_that_cannot_be_verified_is_told_for_what_it_is() {
 }
 
 #[test]
+fn a_server_that_fails_has_refused_nothing() {
+    let server = Fake::start(|_| answer("500 Internal Server Error", "no"));
+    let page = page_about(&server);
+    send(&page, "do=text&words=a");
+    for kind in ["forged", "late"] {
+        let exchange = send(&page, &format!("do={kind}&of=1"));
+        assert_eq!(exchange["outcome"], "failure");
+        assert_eq!(exchange["finding"]["seen"]["en"], "the server fails (500)");
+    }
+}
+
+#[test]
 fn a_server_that_takes_everything_is_told_what_to_do() {
     let server = Fake::start(|call| match call.method.as_str() {
         "GET" => ok("hello"),
@@ -487,6 +499,11 @@ fn a_page_takes_up_what_another_one_has_sent() {
     // And says so where there is no longer what it means.
     browser.run("send({ do: 'retry', of: 9 })");
     browser.wait("$('talk').innerText.includes('已经没有这条记录了')");
+    // What was written stays where nobody answers any more.
+    drop(page);
+    browser.type_into("#words", &format!("gh{ENTER}"));
+    browser.wait("$('talk').lastChild.innerText.includes('daoxiao 没有响应')");
+    assert!(last_item(&browser).contains("gh"));
 }
 
 #[test]
@@ -527,6 +544,7 @@ fn everything_a_user_can_do_is_answered_and_stays_when_the_page_is_loaded_again(
     browser.type_into("#menu-lines", "我的 = 笑话=一则\nxyz");
     browser.click("#menu-dialog .send");
     browser.wait("document.querySelector('#menu').innerText === '我的\\nxyz\\n菜单…'");
+    browser.wait("document.activeElement.matches('#menu .edit')");
     after(&browser, || browser.click("#menu button:first-child"));
     assert!(
         browser
@@ -713,17 +731,26 @@ fn words_that_were_saved_are_what_the_bot_says_next() {
     fs::write(file.path(), "welcome = \"二\"\nhelp = \"帮\"\n").unwrap();
     assert_eq!(send(&page, "do=subscribe")["reply"], "二");
     assert_eq!(send(&page, "do=text&words=help")["reply"], "帮");
-    // A file that cannot be used changes nothing, and the page says once why.
+    // A file that cannot be used changes nothing, and the page says why for as long as it is there.
     fs::write(file.path(), "welcome = 三\n").unwrap();
-    let broken = send(&page, "do=subscribe");
-    assert_eq!(broken["reply"], "二");
-    for language in ["en", "zh"] {
-        let notice = broken["words_error"][language].as_str().unwrap();
-        assert!(notice.contains("web-words.toml"), "{notice}");
+    for _ in 0..2 {
+        let broken = send(&page, "do=subscribe");
+        assert_eq!(broken["reply"], "二");
+        for language in ["en", "zh"] {
+            let notice = broken["words_error"][language].as_str().unwrap();
+            assert!(notice.contains("web-words.toml"), "{notice}");
+        }
     }
-    assert_eq!(send(&page, "do=subscribe")["words_error"], Value::Null);
     fs::write(file.path(), "welcome = \"四\"\n").unwrap();
-    assert_eq!(send(&page, "do=subscribe")["reply"], "四");
+    let retry = send(&page, &format!("do=retry&of={}", first["id"]));
+    assert_eq!(
+        (
+            &retry["reply"],
+            &retry["words_error"],
+            &retry["finding"]["good"]
+        ),
+        (&json!("四"), &Value::Null, &json!(true))
+    );
     // The log goes on, too: one line for each of them.
     let logged = send(&page, "do=text&words=ab")["log"].to_string();
     assert!(logged.contains("POST / text text 200"), "{logged}");
@@ -735,6 +762,7 @@ fn what_the_page_never_asks_is_refused_and_does_not_stop_it() {
     let host = page.address.to_string();
     let status = |line: &str, body: &str| ask(page.address, line, &[("Host", &host)], body).status;
     assert_eq!(status("GET /api/none", ""), 404);
+    assert_eq!(status(&format!("GET http://{host}/api/talk"), ""), 200);
     assert_eq!(status("DELETE /", ""), 404);
     assert_eq!(status("GET /api/token", ""), 404);
     for body in [
@@ -753,29 +781,59 @@ fn what_the_page_never_asks_is_refused_and_does_not_stop_it() {
          Transfer-Encoding: chunked\r\n\r\n7\r\ndo=text\r\n0\r\n\r\n"
     );
     assert_eq!(exchange(page.address, chunked).status, 400);
-    let large = |host: &str| {
-        let head = format!("POST /api/send HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
-        let body = "x".repeat(70_000);
-        let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
-        exchange(page.address, request).status
-    };
-    assert_eq!(large("evil.example"), 403);
-    assert_eq!(large(&host), 413);
-    // A body that is declared and never comes, and one that no memory holds.
-    let mut peers = Vec::new();
-    for (host, length) in [
-        ("evil.example", "2000"),
-        ("evil.example", "99999999999999"),
-        (host.as_str(), "2000"),
-    ] {
-        let mut peer = std::net::TcpStream::connect(page.address).unwrap();
-        let head = format!(
-            "POST /api/send HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n{{"
-        );
-        std::io::Write::write_all(&mut peer, head.as_bytes()).unwrap();
-        peers.push(peer);
-    }
+    // A body that is declared and never comes.
+    let _peers = ["evil.example", &host].map(|host| begin(&page, host, 2000, "{"));
     assert_eq!(status("GET /", ""), 200);
+}
+
+/// Sends a request and the beginning of its body.
+fn begin(page: &Bot, host: &str, length: usize, body: &str) -> TcpStream {
+    let mut peer = connect(page.address);
+    let head = format!("POST /api/send HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}");
+    // It may be refused, and the connection closed, before all of it was sent.
+    let _ = peer.write_all(format!("{head}\r\n\r\n{body}").as_bytes());
+    peer
+}
+
+#[test]
+fn a_large_body_is_refused_whatever_its_length_and_leaves_nothing_behind() {
+    let page = page(&[], &[]);
+    let host = page.address.to_string();
+    let descriptors = || {
+        let open = fs::read_dir(format!("/proc/{}/fd", page.pid())).unwrap();
+        open.count()
+    };
+    let threads = || status_number(page.pid(), "Threads:").unwrap();
+    assert_eq!(get(page.address, "/").status, 200);
+    let left = |before| {
+        poll(Instant::now() + LIMIT, || {
+            (descriptors() <= before).then_some(())
+        })
+    };
+    let (descriptors_before, threads_before) = (descriptors(), threads());
+    for _ in 0..20 {
+        for length in [70_000, 999_999, 2_000_000, 500_000_000] {
+            let whole = "x".repeat(length.min(2_000_000));
+            for body in ["x", &whole] {
+                for (host, status) in [("evil.example", 403), (host.as_str(), 413)] {
+                    let mut peer = begin(&page, host, length, body);
+                    assert_eq!(read_reply(&mut peer).unwrap().status, status, "{length}");
+                }
+            }
+        }
+    }
+    assert_eq!(left(descriptors_before), Some(()), "{}", descriptors());
+    // Those that `tiny_http` keeps for a while are fewer.
+    assert!(threads() < threads_before + 20, "{}", threads());
+    // So much no memory holds.
+    let vast = 99_999_999_999_999;
+    for (host, status) in [("evil.example", 403), (host.as_str(), 413)] {
+        let mut peer = begin(&page, host, vast, "x");
+        assert_eq!(read_reply(&mut peer).unwrap().status, status);
+        assert_eq!(peer.read(&mut [0]).unwrap_or(0), 0);
+    }
+    assert_eq!(left(descriptors_before), Some(()), "{}", descriptors());
+    assert_eq!(get(page.address, "/").status, 200);
 }
 
 /// A page on all addresses of the machine, killed when it is dropped.

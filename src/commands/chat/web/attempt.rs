@@ -78,6 +78,10 @@ pub(super) fn judge(
     };
     let wechat = &bot.wechat;
     match request.kind {
+        // A server that fails has refused nothing.
+        Kind::Forged | Kind::Late if answer.status >= 500 => {
+            Judgement::failure(Fault::ServerFails(answer.status))
+        }
         Kind::Forged => {
             let genuine = first.unwrap_or(&Heard::Acknowledged);
             refused(wechat, answer, message::forged(wechat, answer, genuine))

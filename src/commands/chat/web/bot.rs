@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
@@ -77,16 +77,23 @@ impl Bot {
     }
 
     /// Starts the bot again if its file of words was saved, with new jokes and without its kept
-    /// answers. On an error the running bot goes on.
-    pub(super) fn reload_words(&mut self) -> Result<(), CommandError> {
+    /// answers, and returns whether it did. On an error the running bot goes on, and the next call
+    /// tries again.
+    pub(super) fn reload_words(&mut self) -> Result<bool, CommandError> {
         let Some(own) = &mut self.own else {
-            return Ok(());
+            return Ok(false);
         };
-        if own.words.as_mut().is_some_and(WordsFile::has_changed) {
-            own.running = (own.start)()?;
-            self.url = own.running.url.clone();
+        let Some(words) = &mut own.words else {
+            return Ok(false);
+        };
+        let seen = look(&words.path);
+        if seen == words.seen {
+            return Ok(false);
         }
-        Ok(())
+        own.running = (own.start)()?;
+        words.seen = seen;
+        self.url = own.running.url.clone();
+        Ok(true)
     }
 
     /// Returns the lines logged since the last call, after a wait for the one about a request;
@@ -105,16 +112,13 @@ impl Bot {
 
 impl WordsFile {
     fn new(path: PathBuf) -> Self {
-        let mut file = Self { path, seen: None };
-        file.has_changed();
-        file
+        let seen = look(&path);
+        Self { path, seen }
     }
+}
 
-    fn has_changed(&mut self) -> bool {
-        let metadata = fs::metadata(&self.path).ok();
-        let now = metadata.and_then(|file| Some((file.modified().ok()?, file.len())));
-        let changed = now != self.seen;
-        self.seen = now;
-        changed
-    }
+/// Returns the time and length of a file.
+fn look(path: &Path) -> Option<(SystemTime, u64)> {
+    let file = fs::metadata(path).ok()?;
+    Some((file.modified().ok()?, file.len()))
 }

@@ -125,7 +125,14 @@ impl Conversation {
 
     fn attempt(&mut self, request: &Request) -> Attempt {
         self.count += 1;
-        let words_error = self.bot.reload_words().err();
+        let reloaded = self.bot.reload_words();
+        if matches!(reloaded, Ok(true)) {
+            // The bot has kept none of the answers that a retry would be compared with.
+            for exchange in &mut self.exchanges {
+                exchange.heard = None;
+            }
+        }
+        let words_error = reloaded.err();
         let at = SystemTime::now();
         let wechat = &self.bot.wechat;
         let forger = (request.kind == Kind::Forged).then(|| stranger(wechat.crypt.clone()));
