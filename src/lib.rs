@@ -21,10 +21,11 @@
 //! 6. `wechat::reply`: the answer as XML.
 //!
 //! Beside them: `simulator` plays WeChat for `chat`, `say` and `doctor`; `wording` has what the
-//! program says to its owner, in each `language`; `printable` makes foreign text safe to show;
-//! `access_log` words the line of each request, `logger` writes it; `entropy` has the system's
-//! random bytes. `wechat`, `callback`, `bot`, `words` and `reverse` open no socket and read no
-//! clock, environment or randomness: time and random bytes are arguments.
+//! program says to its owner, in each `language`; `network` has why a connection failed;
+//! `printable` makes foreign text safe to show; `access_log` words the line of each request,
+//! `logger` writes it; `entropy` has the system's random bytes. `wechat`, `callback`, `bot`,
+//! `words` and `reverse` open no socket and read no clock, environment or randomness: time and
+//! random bytes are arguments.
 
 mod access_log;
 mod bot;
@@ -37,6 +38,7 @@ mod exchange;
 pub mod joke;
 mod language;
 mod logger;
+mod network;
 mod printable;
 pub mod reverse;
 mod server;

@@ -30,7 +30,10 @@ use super::{
     formats::Page,
     url::{UrlError, parse, shown},
 };
-use crate::printable::printable;
+use crate::{
+    network::{SystemError, TlsError},
+    printable::printable,
+};
 
 mod address;
 
@@ -202,7 +205,7 @@ fn unpack(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, FetchError> {
     match limited.read_to_end(&mut unpacked) {
         Ok(_) if limited.limit() == 0 => Err(FetchError::TooLarge),
         Ok(_) => Ok(unpacked),
-        Err(error) => Err(FetchError::Connection(error.to_string())),
+        Err(error) => Err(FetchError::Unpack(error.to_string())),
     }
 }
 
@@ -295,7 +298,11 @@ impl Resolver for CheckedResolver {
         config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let found = self.system.resolve(uri, config, timeout)?;
+        let found = self.system.resolve(uri, config, timeout);
+        let found = found.map_err(|error| match error {
+            ureq::Error::Io(_) => ureq::Error::HostNotFound,
+            error => error,
+        })?;
         let proxy = config.proxy().map(Proxy::host);
         if proxy.is_some() && proxy == uri.host() {
             return Ok(found);
@@ -339,8 +346,16 @@ pub(crate) enum FetchError {
     NoSuchHost,
     #[error(transparent)]
     Url(#[from] UrlError),
-    #[error("{0}")]
-    Connection(String),
+    #[error("the URL can't be used")]
+    BadUrl,
+    #[error(transparent)]
+    Connection(SystemError),
+    #[error(transparent)]
+    Tls(TlsError),
+    #[error("the answer isn't valid HTTP: {0}")]
+    NotHttp(String),
+    #[error("the answer can't be unpacked: {0}")]
+    Unpack(String),
     #[error("{0}")]
     Other(String),
 }
@@ -352,11 +367,17 @@ impl From<ureq::Error> for FetchError {
             ureq::Error::BodyExceedsLimit(_) => FetchError::TooLarge,
             ureq::Error::HostNotFound => FetchError::NoSuchHost,
             // The error repeats the URL, which may have a key in it.
-            ureq::Error::BadUri(_) => FetchError::Other("the URL cannot be used".to_owned()),
+            ureq::Error::BadUri(_) => FetchError::BadUrl,
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
                 FetchError::TimedOut
             }
-            ureq::Error::Io(error) => FetchError::Connection(error.to_string()),
+            ureq::Error::Io(error) => TlsError::carried_by(&error)
+                .map_or_else(|| FetchError::Connection((&error).into()), FetchError::Tls),
+            ureq::Error::Rustls(error) => FetchError::Tls((&error).into()),
+            ureq::Error::Protocol(error) => FetchError::NotHttp(error.to_string()),
+            ureq::Error::Decompress(_, error) => FetchError::Unpack(error.to_string()),
+            // Of `CheckedResolver`.
+            ureq::Error::Other(error) if error.is::<FetchError>() => FetchError::NotPublic,
             error => FetchError::Other(printable(&error.to_string(), MAX_SHOWN).to_string()),
         }
     }
@@ -601,7 +622,7 @@ mod tests {
         };
         assert!(resolve("http://localhost/").is_ok());
         assert!(resolve("http://203.1.113.7/").is_ok());
-        let refused = FetchError::Other(format!("other: {}", FetchError::NotPublic));
+        let refused = FetchError::NotPublic;
         for inner in [
             "http://localhost/",
             "http://127.0.0.1/",
@@ -621,7 +642,7 @@ mod tests {
         assert!(matches!(error, FetchError::Connection(_)), "{error:?}");
         let url = site(|stream, _| stream.write_all(b"\0\xff\x01 nonsense\r\n\r\n"));
         let error = get_directly(&url, LONG).unwrap_err();
-        assert!(matches!(error, FetchError::Other(_)), "{error:?}");
+        assert!(matches!(error, FetchError::NotHttp(_)), "{error:?}");
         let url =
             site(|stream, _| stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nxy"));
         let error = get_directly(&url, LONG).unwrap_err();

@@ -7,7 +7,10 @@ use std::{
 
 use httparse::{EMPTY_HEADER, Response, Status, parse_chunk_size};
 
-use crate::printable::printable;
+use crate::{
+    network::{SystemError, TlsError},
+    printable::printable,
+};
 
 /// Time that WeChat waits for an answer before it drops the connection.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -50,20 +53,14 @@ pub(crate) enum PostError {
     Refused { host: String, port: u16 },
     #[error("no response within {} s", PATIENCE.as_secs())]
     TooSlow,
-    #[error("the certificate is self-signed, or its chain is incomplete")]
-    UntrustedCertificate,
-    #[error("the certificate has expired")]
-    ExpiredCertificate,
-    #[error("the certificate is for another name")]
-    OtherCertificate,
-    #[error("the TLS connection failed: {0}")]
-    Tls(String),
-    /// An https URL leads to a port that speaks http.
-    #[error("this port speaks http, not https")]
-    NotTls,
+    /// No way leads from this machine to the host.
+    #[error("{host} can't be reached: {error}")]
+    Unreachable { host: String, error: SystemError },
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The connection ended too early.
     #[error("the connection broke: {0}")]
-    Broken(String),
+    Broken(SystemError),
     #[error("the response isn't HTTP, or is cut short")]
     NotHttp,
 }

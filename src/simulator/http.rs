@@ -15,6 +15,7 @@ use super::{
     tls,
     url::BotUrl,
 };
+use crate::network::TlsError;
 
 /// Time in which a port that did not speak https is to answer over http.
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);
@@ -67,7 +68,7 @@ pub(crate) fn post(client: Client, url: &BotUrl, call: &Call) -> Result<Answer, 
     exchanged.map_err(|error| match error {
         // An http server takes TLS for a request: it waits for the end of its line, or hangs up.
         PostError::TooSlow | PostError::NotHttp | PostError::Broken(_) if is_plain(url) => {
-            PostError::NotTls
+            TlsError::NotTls.into()
         }
         error => error,
     })
@@ -213,17 +214,27 @@ fn cut(bytes: &[u8], error: io::Error, client: Client) -> io::Result<Answer> {
 }
 
 /// Returns why a call to this URL got no answer.
-fn why(error: &io::Error, url: &BotUrl) -> PostError {
-    if let Some(error) = tls::why(error) {
-        return error;
+pub(crate) fn why(error: &io::Error, url: &BotUrl) -> PostError {
+    if let Some(error) = TlsError::carried_by(error) {
+        return error.into();
     }
+    let host = url.host().to_owned();
     match error.kind() {
         ErrorKind::ConnectionRefused => PostError::Refused {
-            host: url.host().to_owned(),
+            host,
             port: url.port(),
+        },
+        // `InvalidInput`: a link-local address of IPv6, which says nothing of the link.
+        ErrorKind::HostUnreachable
+        | ErrorKind::NetworkUnreachable
+        | ErrorKind::NetworkDown
+        | ErrorKind::AddrNotAvailable
+        | ErrorKind::InvalidInput => PostError::Unreachable {
+            host,
+            error: error.into(),
         },
         ErrorKind::TimedOut | ErrorKind::WouldBlock => PostError::TooSlow,
         ErrorKind::UnexpectedEof | ErrorKind::InvalidData => PostError::NotHttp,
-        _ => PostError::Broken(error.to_string()),
+        _ => PostError::Broken(error.into()),
     }
 }

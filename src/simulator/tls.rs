@@ -1,13 +1,13 @@
 //! TLS as WeChat's server speaks it, and the faults of certificates.
 
 use std::{
-    io::{self, Read, Write},
+    io::{Read, Write},
     sync::Arc,
 };
 
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, InvalidMessage,
-    RootCertStore, SignatureScheme, StreamOwned,
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore,
+    SignatureScheme, StreamOwned,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -17,7 +17,8 @@ use rustls::{
     server::ParsedCertificate,
 };
 
-use super::{answer::PostError, url::BotUrl};
+use super::url::BotUrl;
+use crate::network::TlsError;
 
 /// Verifies certificates as browsers do. If both name and issuer are wrong, it reports the name: an
 /// owner told of the issuer first would get another certificate for the wrong name.
@@ -28,42 +29,21 @@ struct Verifier(Arc<WebPkiServerVerifier>);
 pub(super) fn start<S: Read + Write>(
     url: &BotUrl,
     stream: S,
-) -> Result<StreamOwned<ClientConnection, S>, PostError> {
-    let broken = |error: Error| PostError::Tls(error.to_string());
+) -> Result<StreamOwned<ClientConnection, S>, TlsError> {
     let host = url.host().trim_matches(['[', ']']).to_owned();
-    let name = ServerName::try_from(host).map_err(|error| PostError::Tls(error.to_string()))?;
+    let name = ServerName::try_from(host).map_err(|error| TlsError::Other(error.to_string()))?;
     let roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.into(),
     };
     let verifier = WebPkiServerVerifier::builder(roots.into()).build();
-    let verifier = verifier.map_err(|error| PostError::Tls(error.to_string()))?;
+    let verifier = verifier.map_err(|error| TlsError::Other(error.to_string()))?;
     let config = ClientConfig::builder()
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Verifier(verifier)))
         .with_no_client_auth();
-    let connection = ClientConnection::new(config.into(), name).map_err(broken)?;
+    let connection =
+        ClientConnection::new(config.into(), name).map_err(|error| TlsError::from(&error))?;
     Ok(StreamOwned::new(connection, stream))
-}
-
-/// Returns the meaning of an error of TLS; `None` for an error of the connection below it.
-pub(super) fn why(error: &io::Error) -> Option<PostError> {
-    let error = error.get_ref()?.downcast_ref::<Error>()?;
-    Some(match error {
-        Error::InvalidMessage(InvalidMessage::InvalidContentType) => PostError::NotTls,
-        Error::InvalidCertificate(fault) => match fault {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                PostError::ExpiredCertificate
-            }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                PostError::OtherCertificate
-            }
-            CertificateError::UnknownIssuer | CertificateError::Other(_) => {
-                PostError::UntrustedCertificate
-            }
-            fault => PostError::Tls(fault.to_string()),
-        },
-        error => PostError::Tls(error.to_string()),
-    })
 }
 
 impl ServerCertVerifier for Verifier {

@@ -11,6 +11,7 @@ use crate::{
         doctor::finding::{Check, Ending, Fault, Finding, Fine, Fix, Line, Warning},
         joke::{FileReport, Report},
     },
+    network::TlsError,
     simulator::{ReplyError, answer::PostError},
 };
 
@@ -140,11 +141,13 @@ english! { Fix<'_>, 0:
     Fault::NoAnswer(PostError::UnknownHost(_)) => "fix the host in the URL, or its DNS record";
     Fault::NoAnswer(PostError::Refused { .. }) => "start the bot on that machine, or fix the port in the URL";
     Fault::NoAnswer(PostError::TooSlow) => "check whether the server runs (systemctl status 'daoxiao*') and what keeps it busy: WeChat waits no longer than 5 s";
-    Fault::NoAnswer(PostError::UntrustedCertificate) => "use a certificate from a public authority with its whole chain (fullchain.pem), or http on port 80";
-    Fault::NoAnswer(PostError::ExpiredCertificate) => "renew the certificate, and have it renewed automatically (certbot renew)";
-    Fault::NoAnswer(PostError::OtherCertificate) => "use a certificate for the name in the URL, or the name in the certificate";
+    Fault::NoAnswer(PostError::Unreachable { .. }) => "fix the address in the URL, or the network: no way leads from this machine to that address";
+    Fault::NoAnswer(PostError::Tls(TlsError::Untrusted)) => "use a certificate from a public authority with its whole chain (fullchain.pem), or http on port 80";
+    Fault::NoAnswer(PostError::Tls(TlsError::Expired)) => "renew the certificate, and have it renewed automatically (certbot renew)";
+    Fault::NoAnswer(PostError::Tls(TlsError::NotYetValid)) => "set this machine's clock right if it is slow (timedatectl); else use a certificate that is valid already";
+    Fault::NoAnswer(PostError::Tls(TlsError::OtherName)) => "use a certificate for the name in the URL, or the name in the certificate";
+    Fault::NoAnswer(PostError::Tls(TlsError::NotTls)) => "write http:// in the URL, or put https in front of the bot (Caddy, nginx or a tunnel)";
     Fault::NoAnswer(PostError::Tls(_)) => "fix the server's TLS, or use http on port 80";
-    Fault::NoAnswer(PostError::NotTls) => "write http:// in the URL, or put https in front of the bot (Caddy, nginx or a tunnel)";
     Fault::NoAnswer(PostError::Broken(_)) => "find out what cuts the connection between here and there";
     Fault::NoAnswer(PostError::NotHttp) => "find out what listens on this port";
     Fault::RedirectToSlash(..) => "write the slash in the URL too: WeChat follows no redirects";

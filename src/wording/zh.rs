@@ -26,6 +26,7 @@ use crate::{
         words_arg::WordsFileError,
     },
     language::{LanguageError, Say},
+    network::{SystemError, TlsError},
     simulator::{ReplyError, answer::PostError, caller::TalkError, url::UrlError},
     survival::{
         socket::ListenError,
@@ -35,6 +36,7 @@ use crate::{
     wechat::{
         crypt::{AppIdError, CryptError, EncodingAesKeyError},
         signature::TokenError,
+        xml::XmlError,
     },
     words::{Reason, Rule, WordsError},
 };
@@ -149,12 +151,12 @@ chinese! { ListenError:
 
 chinese! { WebError:
     Self::Listen(error) => "{}", error.chinese();
-    Self::Serve(error) => "聊天页面意外停止：{error}";
-    Self::NoRandomness(error) => "无法为页面随机生成密钥：{error}";
+    Self::Serve(error) => "聊天页面意外停止（{error}）";
+    Self::NoRandomness(error) => "无法为页面随机生成密钥（{error}）";
 }
 
 chinese! { SupervisorError:
-    Self::Signals(error) => "无法接收信号：{error}";
+    Self::Signals(error) => "无法接收信号：{}", io::Error::from(*error).chinese();
     Self::Worker(reason) => "工作进程启动失败：{reason}";
 }
 
@@ -172,13 +174,20 @@ chinese! { PostError:
     Self::UnknownHost(host) => "找不到主机 {host}";
     Self::Refused { host, port } => "{host} 的 {port} 端口没有程序在监听";
     Self::TooSlow => "5 秒内没有响应";
-    Self::UntrustedCertificate => "证书是自签名的，或者证书链不完整";
-    Self::ExpiredCertificate => "证书已过期";
-    Self::OtherCertificate => "证书不是发给这个域名的";
-    Self::Tls(error) => "TLS 连接失败：{error}";
-    Self::NotTls => "这个端口是 http，不是 https";
-    Self::Broken(error) => "连接中断：{error}";
+    Self::Unreachable { host, error } => "连不上 {host}：{}", error.chinese();
+    Self::Tls(error) => "{}", error.chinese();
+    Self::Broken(error) => "连接中断：{}", error.chinese();
     Self::NotHttp => "收到的不是 HTTP 响应，或者响应不完整";
+}
+
+chinese! { TlsError:
+    Self::Untrusted => "证书是自签名的，或者证书链不完整";
+    Self::Expired => "证书已过期";
+    Self::NotYetValid => "证书还没有生效";
+    Self::OtherName => "证书不是发给这个域名的";
+    Self::NotTls => "这个端口是 http，不是 https";
+    Self::Alert(alert) => "服务器拒绝了 TLS 连接（{alert}）";
+    Self::Other(error) => "TLS 连接失败（{error}）";
 }
 
 chinese! { TalkError:
@@ -189,11 +198,19 @@ chinese! { TalkError:
 
 chinese! { ReplyError:
     Self::NotUtf8 => "回复不是 UTF-8 编码";
-    Self::NotXml(error) => "回复不是格式正确的 XML（{error}）";
+    Self::NotXml(error) => "回复不是格式正确的 XML（{}）", error.chinese();
     Self::KeyMissing => "回复是加密的，而这里没有密钥";
     Self::Missing(name) => "加密的回复缺少 {name}";
     Self::MsgSignature => "回复的 MsgSignature 不对";
     Self::Crypt(error) => "回复无法解密：{}", error.chinese();
+}
+
+chinese! { XmlError:
+    Self::NotWellFormed { row, column } => "第 {row} 行第 {column} 个字符起写得不对";
+    Self::Dtd => "里面有 DOCTYPE 声明";
+    Self::Root => "最外层不是 <xml>";
+    Self::Twice(name) => "{name} 出现了两次";
+    Self::TooComplex => "元素、层次或属性太多";
 }
 
 chinese! { CryptError:
@@ -208,7 +225,13 @@ chinese! { CryptError:
 /// What the system says of a failure.
 impl Say for io::Error {
     fn chinese(&self) -> String {
-        let known = match self.kind() {
+        SystemError::from(self).chinese()
+    }
+}
+
+impl Say for SystemError {
+    fn chinese(&self) -> String {
+        let known = match self.kind {
             ErrorKind::NotFound => "文件不存在",
             ErrorKind::PermissionDenied => "没有权限",
             ErrorKind::IsADirectory => "这是一个目录",
@@ -216,7 +239,18 @@ impl Say for io::Error {
             ErrorKind::AddrInUse => "端口已被占用",
             ErrorKind::AddrNotAvailable => "本机没有这个地址",
             ErrorKind::StorageFull => "磁盘已满",
-            _ => return self.to_string(),
+            ErrorKind::ReadOnlyFilesystem => "文件系统是只读的",
+            ErrorKind::NotADirectory => "路径中有一段不是目录",
+            ErrorKind::ConnectionRefused => "连接被拒绝，端口上没有程序在监听",
+            ErrorKind::ConnectionReset => "连接被对方重置",
+            ErrorKind::ConnectionAborted => "连接被中止",
+            ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => "对方提前关闭了连接",
+            ErrorKind::HostUnreachable => "没有通往这台主机的路由",
+            ErrorKind::NetworkUnreachable => "没有通往这个网络的路由",
+            ErrorKind::NetworkDown => "本机的网络没有启用",
+            ErrorKind::InvalidInput => "参数无效",
+            ErrorKind::TimedOut => "超时",
+            _ => return format!("系统报错（{self}）"),
         };
         known.to_owned()
     }

@@ -234,6 +234,22 @@ fn a_closed_port() {
     );
 }
 
+/// No connection leads to the broadcast address, in whatever network.
+#[test]
+fn an_address_that_cannot_be_reached() {
+    Told {
+        english: [
+            "connection: 255.255.255.255 can't be reached: Network is unreachable (os error 101)",
+            "fix the address in the URL, or the network: no way leads from this machine to that address",
+        ],
+        chinese: [
+            "连接：连不上 255.255.255.255：没有通往这个网络的路由",
+            "改正 URL 里的地址，或者检查网络：从这台机器到不了那个地址",
+        ],
+    }
+    .assert("http://255.255.255.255/wechat");
+}
+
 #[test]
 fn an_unknown_host() {
     // No name has a part of more than 63 letters, so nobody needs to be asked.
@@ -1131,18 +1147,18 @@ fn a_connection_that_breaks() {
             "find out what cuts the connection between here and there",
         ],
         chinese: [
-            "路径：连接中断：Connection reset by peer (os error 104)",
+            "路径：连接中断：连接被对方重置",
             "检查两边之间的网络，看是什么切断了连接",
         ],
     }
     .assert(&Fake::resetting().url());
     Told {
         english: [
-            "path: the TLS connection failed: received fatal alert: HandshakeFailure",
+            "path: the server refused the TLS connection: HandshakeFailure",
             "fix the server's TLS, or use http on port 80",
         ],
         chinese: [
-            "路径：TLS 连接失败：received fatal alert: HandshakeFailure",
+            "路径：服务器拒绝了 TLS 连接（HandshakeFailure）",
             "改正服务器的 TLS 配置，或者改用 80 端口的 http",
         ],
     }
@@ -1365,6 +1381,33 @@ fn a_reply_that_is_not_utf_8() {
         chinese: ["文本消息：回复不是 UTF-8 编码", "用 UTF-8 编码回复"],
     }
     .assert_first(&fake.url(), &[]);
+}
+
+#[test]
+fn a_reply_that_is_no_xml() {
+    for (body, english, chinese) in [
+        (
+            "hello",
+            "the body is not XML at line 1, character 1",
+            "第 1 行第 1 个字符起写得不对",
+        ),
+        ("<a/>", "the body's root is not <xml>", "最外层不是 <xml>"),
+        (
+            "<!DOCTYPE a><xml/>",
+            "the body has a document type declaration",
+            "里面有 DOCTYPE 声明",
+        ),
+    ] {
+        let fake = Fake::start(move |call| right_but(call, || body.to_owned()));
+        let wrong = |language| {
+            let verdict = examine_in(language, &fake.url(), &[]);
+            verdict.wrong()[0].to_owned()
+        };
+        let line = format!("✗ text: the reply isn't valid XML: {english}");
+        assert_eq!(wrong("en"), line);
+        let line = format!("✗ 文本消息：回复不是格式正确的 XML（{chinese}）");
+        assert_eq!(wrong("zh"), line);
+    }
 }
 
 /// Faults of every encrypted reply.
@@ -1625,6 +1668,19 @@ fn each_fault_of_a_certificate() {
                 chinese: [
                     "路径：证书已过期",
                     "更新证书，并设好自动续期（certbot renew）",
+                ],
+            },
+        ),
+        (
+            Certificate::NotYetValid,
+            Told {
+                english: [
+                    "path: the certificate isn't valid yet",
+                    "set this machine's clock right if it is slow (timedatectl); else use a certificate that is valid already",
+                ],
+                chinese: [
+                    "路径：证书还没有生效",
+                    "本机的时间若是慢了，先校准（timedatectl）；若不慢，就换用已经生效的证书",
                 ],
             },
         ),

@@ -89,6 +89,7 @@ pub enum Then {
 pub enum Certificate {
     SelfSigned,
     Expired,
+    NotYetValid,
     OtherName,
 }
 
@@ -162,11 +163,13 @@ impl Certificate {
     fn config(self) -> ServerConfig {
         let name = match self {
             Self::OtherName => "other.example.com",
-            Self::SelfSigned | Self::Expired => "127.0.0.1",
+            Self::SelfSigned | Self::Expired | Self::NotYetValid => "127.0.0.1",
         };
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-        if self == Self::Expired {
-            params.not_after = date_time_ymd(2020, 1, 1);
+        match self {
+            Self::Expired => params.not_after = date_time_ymd(2020, 1, 1),
+            Self::NotYetValid => params.not_before = date_time_ymd(4000, 1, 1),
+            Self::SelfSigned | Self::OtherName => {}
         }
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();

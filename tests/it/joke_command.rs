@@ -5,7 +5,10 @@ use std::{
     process::{Output, Stdio},
 };
 
-use crate::support::{Temporary, daoxiao, site::Site};
+use crate::{
+    fake::{Certificate, Fake},
+    support::{Temporary, daoxiao, site::Site},
+};
 
 fn joke(arguments: &[&str]) -> Output {
     let mut command = daoxiao(&[&["joke"], arguments].concat());
@@ -124,6 +127,83 @@ fn a_site_that_is_not_there_is_told() {
         said.contains(": the site answered with status 404\n"),
         "{said}"
     );
+}
+
+/// Why no page came, in both languages; what the system or a library says is only in English.
+#[test]
+fn a_site_that_cannot_be_read_is_told_in_either_language() {
+    let nonsense = Site::start(|_, stream| {
+        let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n\r\n");
+    });
+    let cut = Site::start(|_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx");
+    });
+    let packed = Site::start(|_, stream| {
+        let _ = stream.write_all(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Encoding: deflate\r\n\r\n\xff\xff\xff",
+        );
+    });
+    let nameless = format!("http://{}/", "a".repeat(64));
+    for (url, english, chinese) in [
+        (
+            nonsense.url("/"),
+            "the answer isn't valid HTTP: http parse fail: invalid HTTP version",
+            "收到的不是正确的 HTTP 响应",
+        ),
+        (
+            cut.url("/"),
+            "Peer disconnected",
+            "连接失败：对方提前关闭了连接",
+        ),
+        (
+            packed.url("/"),
+            "the answer can't be unpacked: corrupt deflate stream",
+            "响应解压失败",
+        ),
+        (nameless, "the host is not known", "找不到主机"),
+        (
+            "http://255.255.255.255/".to_owned(),
+            "Network is unreachable (os error 101)",
+            "连接失败：没有通往这个网络的路由",
+        ),
+    ] {
+        assert_told(&url, english, chinese);
+    }
+}
+
+#[test]
+fn each_fault_of_tls_is_told_in_either_language() {
+    for (fake, english, chinese) in [
+        (
+            Fake::secure(Certificate::SelfSigned),
+            "the certificate is self-signed, or its chain is incomplete",
+            "证书是自签名的，或者证书链不完整",
+        ),
+        (
+            Fake::secure(Certificate::NotYetValid),
+            "the certificate isn't valid yet",
+            "证书还没有生效",
+        ),
+        (
+            Fake::without_a_cipher(),
+            "the server refused the TLS connection: HandshakeFailure",
+            "服务器拒绝了 TLS 连接（HandshakeFailure）",
+        ),
+    ] {
+        assert_told(&fake.url(), english, chinese);
+    }
+}
+
+/// Why the source gave no joke, in both languages.
+#[track_caller]
+fn assert_told(url: &str, english: &str, chinese: &str) {
+    let english =
+        format!("custom: {url}: {english}\nerror: no joke: see above what each source said\n");
+    let chinese = format!("自定义：{url}：{chinese}\n错误：没有笑话：各个来源的情况见上面\n");
+    for (language, said) in [("en", english), ("zh", chinese)] {
+        let output = joke(&["--lang", language, "--joke-url", url]);
+        assert_eq!(texts(&output), (Some(1), "", &*said));
+    }
 }
 
 #[test]

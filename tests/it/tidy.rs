@@ -28,7 +28,7 @@ const CRATE_HOMES: [(&str, &[&str]); 8] = [
     ("env_filter", &["logger.rs"]),
     ("roxmltree", &["wechat/xml.rs", "joke/formats/"]),
     ("select", &["joke/formats/"]),
-    ("rustls", &["simulator/tls.rs"]),
+    ("rustls", &["simulator/tls.rs", "network.rs"]),
     ("rustyline", &["commands/chat.rs"]),
     ("ureq", &["joke/client.rs", "simulator/url.rs"]),
 ];

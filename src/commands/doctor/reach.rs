@@ -1,12 +1,12 @@
 //! Judges whether WeChat can reach the URL.
 
 use std::{
-    io::{self, ErrorKind},
+    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
 use super::finding::{Ending, Fault, Finding, Fine, Warning};
-use crate::simulator::{answer::PostError, url::BotUrl};
+use crate::simulator::{answer::PostError, http::why, url::BotUrl};
 
 /// Judges the addresses of the host: WeChat calls only public IPv4 addresses.
 pub(super) fn addresses(resolved: &Result<Vec<SocketAddr>, PostError>, url: &BotUrl) -> Finding {
@@ -35,10 +35,9 @@ pub(super) fn connection<T>(connected: io::Result<T>, url: &BotUrl) -> Finding {
     let Err(error) = connected else {
         return Finding::Fine(Fine::Listens(host, port));
     };
-    Finding::Wrong(match error.kind() {
-        ErrorKind::ConnectionRefused => Fault::NoAnswer(PostError::Refused { host, port }),
-        ErrorKind::TimedOut => Fault::Dropped(host, port),
-        _ => Fault::NoAnswer(PostError::Broken(error.to_string())),
+    Finding::Wrong(match why(&error, url) {
+        PostError::TooSlow => Fault::Dropped(host, port),
+        error => Fault::NoAnswer(error),
     })
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     commands::doctor::finding::{Check, Ending, Fault, Finding, Fine, Fix, Line, Warning},
     language::Say,
+    network::TlsError,
     simulator::{ReplyError, answer::PostError},
 };
 
@@ -109,11 +110,13 @@ chinese! { Fix<'_>, 0:
     Fault::NoAnswer(PostError::UnknownHost(_)) => "改正 URL 里的域名，或者域名的 DNS 记录";
     Fault::NoAnswer(PostError::Refused { .. }) => "在那台机器上启动机器人，或者改正 URL 里的端口";
     Fault::NoAnswer(PostError::TooSlow) => "看看服务器是不是在运行（systemctl status 'daoxiao*'），是什么拖慢了它：微信只等 5 秒";
-    Fault::NoAnswer(PostError::UntrustedCertificate) => "换用受信任的证书机构签发的证书，并配上完整的证书链（fullchain.pem），或者改用 80 端口的 http";
-    Fault::NoAnswer(PostError::ExpiredCertificate) => "更新证书，并设好自动续期（certbot renew）";
-    Fault::NoAnswer(PostError::OtherCertificate) => "换用这个域名的证书，或者把 URL 改成证书上的域名";
+    Fault::NoAnswer(PostError::Unreachable { .. }) => "改正 URL 里的地址，或者检查网络：从这台机器到不了那个地址";
+    Fault::NoAnswer(PostError::Tls(TlsError::Untrusted)) => "换用受信任的证书机构签发的证书，并配上完整的证书链（fullchain.pem），或者改用 80 端口的 http";
+    Fault::NoAnswer(PostError::Tls(TlsError::Expired)) => "更新证书，并设好自动续期（certbot renew）";
+    Fault::NoAnswer(PostError::Tls(TlsError::NotYetValid)) => "本机的时间若是慢了，先校准（timedatectl）；若不慢，就换用已经生效的证书";
+    Fault::NoAnswer(PostError::Tls(TlsError::OtherName)) => "换用这个域名的证书，或者把 URL 改成证书上的域名";
+    Fault::NoAnswer(PostError::Tls(TlsError::NotTls)) => "把 URL 改成 http://，或者在机器人前面配上 https（Caddy、nginx 或内网穿透）";
     Fault::NoAnswer(PostError::Tls(_)) => "改正服务器的 TLS 配置，或者改用 80 端口的 http";
-    Fault::NoAnswer(PostError::NotTls) => "把 URL 改成 http://，或者在机器人前面配上 https（Caddy、nginx 或内网穿透）";
     Fault::NoAnswer(PostError::Broken(_)) => "检查两边之间的网络，看是什么切断了连接";
     Fault::NoAnswer(PostError::NotHttp) => "查一查是什么程序在监听这个端口";
     Fault::RedirectToSlash(..) => "URL 末尾也写上斜杠：微信不跟随跳转";

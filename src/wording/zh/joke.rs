@@ -40,7 +40,8 @@ impl Say for Report<'_> {
             let format = format.replace("plain text", "纯文本");
             format!("{format}，编码 {charset}（{}）：", read_as.reason.chinese())
         });
-        format!("{}：{}：{read_as}{said}", result.source, result.url)
+        let source = result.source.replace("custom", "自定义");
+        format!("{source}：{}：{read_as}{said}", result.url)
     }
 }
 
@@ -85,8 +86,12 @@ chinese! { FetchError:
     Self::NotPublic => "从公网地址跳转到了非公网地址";
     Self::NoSuchHost => "找不到主机";
     Self::Url(error) => "{}", error.chinese();
-    Self::Connection(error) => "连接失败：{error}";
-    Self::Other(error) => "抓取失败：{error}";
+    Self::Connection(error) => "连接失败：{}", error.chinese();
+    Self::Tls(error) => "{}", error.chinese();
+    Self::NotHttp(_) => "收到的不是正确的 HTTP 响应";
+    Self::Unpack(_) => "响应解压失败";
+    Self::BadUrl => "这个 URL 不能用";
+    Self::Other(error) => "抓取失败（{error}）";
 }
 
 chinese! { PageError:
