@@ -1,8 +1,9 @@
 //! The command line as a whole, with all commands.
 
 use std::{
+    borrow::Cow,
     env,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     io::{self, Write},
     process::ExitCode,
 };
@@ -79,11 +80,12 @@ enum Command {
 
 /// Reads the command line and runs its command.
 pub fn run() -> ExitCode {
-    let arguments = with_command(env::args_os().collect());
+    let mut arguments: Vec<OsString> = env::args_os().collect();
+    let flag = take_language(&mut arguments);
     // Chosen before the command line is parsed, since its errors are in that language, too.
-    let flag = language_flag(&arguments);
     Language::choose(flag.as_deref(), |name| env::var(name).ok()).set();
-    let named = |name| arguments.get(command_place(&arguments)) == Some(&OsString::from(name));
+    let arguments = in_order(arguments, flag);
+    let named = |name| arguments.get(1) == Some(&OsString::from(name));
     let (is_cgi, is_bot) = (named("cgi"), named("cgi") || named("serve"));
     let matches = command().try_get_matches_from(arguments);
     let code = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
@@ -146,38 +148,40 @@ fn without_empty_variable(arg: Arg) -> Arg {
     }
 }
 
-/// Returns the value of `--lang`, which is needed before the command line is parsed.
-fn language_flag(arguments: &[OsString]) -> Option<String> {
-    let arguments = arguments.iter().map(|argument| argument.to_string_lossy());
-    let mut flags = arguments.take_while(|argument| argument != "--");
-    let flag = flags.find(|flag| flag == "--lang" || flag.starts_with("--lang="))?;
-    match flag.strip_prefix("--lang=") {
-        Some(name) => Some(name.to_owned()),
-        None => flags.next().map(String::from),
-    }
+/// Takes `--lang` out of the arguments, wherever it is, and returns its value. Without one it is
+/// left for clap to refuse.
+fn take_language(arguments: &mut Vec<OsString>) -> Option<String> {
+    let texts = arguments.iter().map(|argument| argument.to_string_lossy());
+    let texts: Vec<_> = texts.take_while(|text| text != "--").collect();
+    let is_flag = |text: &Cow<'_, str>| text == "--lang" || text.starts_with("--lang=");
+    let at = texts.iter().position(is_flag)?;
+    let (value, end) = match texts.get(at)?.split_once('=') {
+        Some((_, value)) => (value, at),
+        None => (texts.get(at + 1)?.as_ref(), at + 1),
+    };
+    let value = (end == at || !value.starts_with('-')).then(|| value.to_owned())?;
+    arguments.drain(at..=end);
+    Some(value)
 }
 
-/// Returns where the command is named, if it is: `--lang` may come before it.
-fn command_place(arguments: &[OsString]) -> usize {
-    match arguments.get(1) {
-        Some(first) if first == "--lang" => 3,
-        Some(first) if first.as_encoded_bytes().starts_with(b"--lang=") => 2,
-        _ => 1,
+/// Puts the arguments as clap is to read them: flags without a command are those of `serve`, since
+/// a bad variable for one of them would stop every other command if they belonged to the top level;
+/// `help serve` is `serve --help`; and the language comes before a flag that asks for help.
+fn in_order(mut arguments: Vec<OsString>, language: Option<String>) -> Vec<OsString> {
+    while arguments.get(1).is_some_and(|first| first == "help") {
+        arguments.remove(1);
+        arguments.insert(arguments.len().min(2), "--help".into());
     }
-}
-
-/// Inserts `serve` before flags without a command. If its flags belonged to the top level, a bad
-/// variable for one of them would stop every other command, too.
-fn with_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
-    let place = command_place(&arguments);
-    let serves = arguments.get(place).is_none_or(|first| {
-        let about_all = ["-h", "--help", "-V", "--version"];
-        let is_about_all = about_all.iter().any(|flag| first == flag);
-        first.as_encoded_bytes().starts_with(b"-") && !is_about_all
-    });
-    if serves {
-        arguments.insert(arguments.len().min(place), "serve".into());
+    let first = arguments.get(1);
+    let is_flag = first.is_none_or(|first| first.as_encoded_bytes().starts_with(b"-"));
+    let about_all = ["-h", "--help", "-V", "--version"];
+    let is_about_all = first.is_some_and(|first| about_all.iter().any(|flag| first == flag));
+    if is_flag && !is_about_all {
+        arguments.insert(arguments.len().min(1), "serve".into());
     }
+    let place = arguments.len().min(if is_about_all { 1 } else { 2 });
+    let language = language.map(|language| format!("--lang={language}").into());
+    arguments.splice(place..place, language);
     arguments
 }
 
@@ -198,25 +202,37 @@ fn refuse(mut error: Error) -> ExitCode {
         return printed.unwrap_or_else(|error| commands::fail(&error));
     }
     let variable = variable(&error);
+    let is_missing = error.kind() == ErrorKind::MissingRequiredArgument;
     commands::give_up(&match Language::current() {
         Language::English => {
             if let Some(name) = variable {
-                let tip = format!("the value is from the variable {name}").into();
-                let tips = ContextValue::StyledStrs(vec![tip]);
+                let tip = if is_missing {
+                    format!("the variable {name} can be set instead")
+                } else {
+                    format!("the value is from the variable {name}")
+                };
+                let tips = ContextValue::StyledStrs(vec![tip.into()]);
                 error.insert(ContextKind::Suggested, tips);
             }
             error.to_string()
         }
         Language::Chinese => {
-            let from = variable.map(|name| format!("（来自环境变量 {name}）"));
-            let text = help::error_in_chinese(&error) + &from.unwrap_or_default();
+            let tip = variable.map(|name| {
+                if is_missing {
+                    format!("，或设置环境变量 {name}")
+                } else {
+                    format!("（来自环境变量 {name}）")
+                }
+            });
+            let text = help::error_in_chinese(&error) + &tip.unwrap_or_default();
             format!("错误：{text}\n用法见 --help。")
         }
     });
     ExitCode::from(USAGE)
 }
 
-/// Returns the variable that a refused value is from; `None` if it is from the command line.
+/// Returns the variable that a refused value is from, or that may be set in place of a missing one;
+/// `None` if the value is from the command line.
 fn variable(error: &Error) -> Option<String> {
     let argument = help::context(error, &[ContextKind::InvalidArg]);
     let value = help::context(error, &[ContextKind::InvalidValue]);
@@ -227,7 +243,15 @@ fn variable(error: &Error) -> Option<String> {
         let given = given.to_string_lossy();
         given.starts_with(flag) || given == value
     });
-    (env::var_os(&variable).is_some() && !is_given).then_some(variable)
+    let is_known = match error.kind() {
+        ErrorKind::MissingRequiredArgument => {
+            let cli = Cli::command();
+            let mut all = cli.get_subcommands().flat_map(clap::Command::get_arguments);
+            all.any(|arg| arg.get_env() == Some(OsStr::new(&variable)))
+        }
+        _ => env::var_os(&variable).is_some(),
+    };
+    (is_known && !is_given).then_some(variable)
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ pub(crate) enum ValueError {
     HealthPath,
     #[error("expected off, error, warn, info, debug or trace")]
     Level,
+    #[error("expected true or false")]
+    Switch,
     #[error(
         "RUST_LOG={0}: expected off, error, warn, info, debug, trace, or a filter such as \
          daoxiao=debug"
@@ -119,12 +121,21 @@ pub(crate) fn seconds<const MIN: u64, const MAX: u64>(text: &str) -> Result<Dura
     number::<_, MIN, MAX>(text).map(Duration::from_secs)
 }
 
+/// Parses what turns a flag without a value on or off by its variable.
+pub(super) fn switch(text: &str) -> Result<bool, ValueError> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok(true),
+        "false" | "no" | "off" | "0" => Ok(false),
+        _ => Err(ValueError::Switch),
+    }
+}
+
 /// Returns the port of `8080` or `:8080`.
 pub(super) fn port_only(text: &str) -> Option<u16> {
     let text = text.trim();
     let digits = text.strip_prefix(':').unwrap_or(text);
-    let are_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
-    digits.parse().ok().filter(|_| are_digits)
+    let port = digits.parse().ok();
+    port.filter(|port: &u16| port.to_string() == digits)
 }
 
 /// Parses an address to listen on; a port alone means all IPv4 addresses of this machine.
@@ -134,8 +145,10 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, ValueError> {
     if let Some(port) = port_only(any.unwrap_or(&text)) {
         return Ok((Ipv4Addr::UNSPECIFIED, port).into());
     }
-    let address = text.replacen("localhost:", "127.0.0.1:", 1).parse();
-    address.map_err(|_| ValueError::Address)
+    let address = text.replacen("localhost:", "127.0.0.1:", 1).parse().ok();
+    // A port such as 08080 is a mistake in another number.
+    let has_port = |address: &SocketAddr| text.ends_with(&format!(":{}", address.port()));
+    address.filter(has_port).ok_or(ValueError::Address)
 }
 
 /// Parses a path that WeChat calls.
@@ -176,6 +189,9 @@ mod tests {
             "here",
             "65536",
             "+8080",
+            "08080",
+            "127.0.0.1:08080",
+            "[::1]:00",
             "::8080",
             "**:8080",
             "localhost",

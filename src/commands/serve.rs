@@ -8,11 +8,11 @@ use std::{
     thread,
 };
 
-use clap::{ArgAction, Args, builder::BoolishValueParser};
+use clap::{ArgAction, Args};
 
 use super::{
     CommandError, Notice, StartError, announce,
-    args::{LogArgs, MaxAgeArg, address, number, path},
+    args::{LogArgs, MaxAgeArg, address, number, path, switch},
     complain,
     in_force::{InForce, JOKES, Memory, WORDS},
     joke_args::{self, JokeArgs},
@@ -64,7 +64,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "DAOXIAO_PATH", value_name = "PATH", default_value = "/,/wechat", value_delimiter = ',', value_parser = spoken(path))]
     path: Vec<String>,
     /// Log the address in X-Forwarded-For as the caller's: only behind a proxy that sets it
-    #[arg(long, env = "DAOXIAO_TRUST_PROXY", value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
+    #[arg(long, env = "DAOXIAO_TRUST_PROXY", value_parser = spoken(switch), action = ArgAction::SetTrue)]
     trust_proxy: bool,
     #[command(flatten)]
     age: MaxAgeArg,

@@ -175,9 +175,10 @@ fn forwarded_for(request: &Request) -> Option<IpAddr> {
     let header = values(request, "X-Forwarded-For").last()?;
     let mut addresses = header.rsplit(',').map(str::trim);
     let last = addresses.find(|address| !address.is_empty())?;
-    // Some proxies write the port, too.
+    // Some proxies write the port, too, or the brackets of an IPv6 address.
     let with_port = || last.parse().map(|address: SocketAddr| address.ip());
-    last.parse().or_else(|_| with_port()).ok()
+    let bare = last.trim_start_matches('[').trim_end_matches(']');
+    bare.parse().or_else(|_| with_port()).ok()
 }
 
 /// The path and the query of a request's target, which may name scheme and host before them.

@@ -129,18 +129,26 @@ pub(crate) fn error_in_chinese(error: &Error) -> String {
         ErrorKind::InvalidValue if value.is_empty() => format!("{argument} 后面要有值"),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let reason = std::error::Error::source(error).map(|reason| format!("：{reason}"));
-            let reason = reason.unwrap_or_default();
+            let reason = reason.unwrap_or_else(|| match known(ContextKind::ValidValue).as_str() {
+                "" => String::new(),
+                values => format!("，可用的有 {values}"),
+            });
             format!("{argument} 的值“{value}”不能用{reason}")
         }
         ErrorKind::UnknownArgument => format!("没有 {argument} 这个参数"),
         ErrorKind::InvalidSubcommand => {
             format!("没有 {} 这个命令", known(ContextKind::InvalidSubcommand))
         }
-        ErrorKind::ArgumentConflict => {
-            format!("{argument} 不能和 {} 一起用", known(ContextKind::PriorArg))
+        ErrorKind::ArgumentConflict => match known(ContextKind::PriorArg) {
+            prior if prior == argument => format!("{argument} 只能写一次"),
+            prior => format!("{argument} 不能和 {prior} 一起用"),
+        },
+        ErrorKind::MissingRequiredArgument => {
+            let usage = known(ContextKind::Usage);
+            let usage = usage.trim_start_matches("Usage: ");
+            format!("缺少 {argument}，应写成 {usage}")
         }
-        ErrorKind::MissingRequiredArgument => format!("缺少 {argument}"),
-        ErrorKind::TooManyValues => format!("{argument} 的值太多"),
+        ErrorKind::TooManyValues => format!("{argument} 不能带值"),
         ErrorKind::InvalidUtf8 => "命令行里有不是 UTF-8 的文字".to_owned(),
         _ => error.to_string(),
     };
@@ -160,6 +168,7 @@ pub(crate) fn context(error: &Error, kinds: &[ContextKind]) -> String {
     let texts = kinds.iter().map(|kind| match error.get(*kind) {
         Some(ContextValue::String(text)) => text.clone(),
         Some(ContextValue::Strings(texts)) => texts.join("、"),
+        Some(ContextValue::StyledStr(text)) => text.to_string(),
         _ => String::new(),
     });
     texts.collect()

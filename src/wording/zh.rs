@@ -66,6 +66,7 @@ chinese! { ValueError:
     Self::Path => "应为 / 或 /wechat 这样的路径，只含可见的 ASCII 字符，不含 ? 和 #";
     Self::HealthPath => "/healthz 是机器人自己的健康检查路径，不能占用";
     Self::Level => "应为 off、error、warn、info、debug 或 trace";
+    Self::Switch => "应为 true 或 false";
     Self::RustLog(value) => "RUST_LOG={value}：应为 off、error、warn、info、debug、trace，或 daoxiao=debug 这样的过滤规则";
 }
 

@@ -497,11 +497,84 @@ fn the_language_is_that_of_the_flag_the_variable_or_the_locale() {
             "{arguments:?} {variables:?} {error}"
         );
     }
+    let unknown = "error: invalid value 'fr' for '--lang <LANG>': expected zh or en\n";
     let error = refused(&["sign"], &[("DAOXIAO_LANG", "fr")]);
-    assert!(
-        error.starts_with("error: invalid value 'fr' for '--lang <LANG>': expected zh or en\n"),
-        "{error}"
+    assert!(error.starts_with(unknown), "{error}");
+    for arguments in [
+        &["--lang", "fr", "say", "-h"][..],
+        &["say", "--help", "--lang=fr"],
+        &["help", "say", "--lang", "fr"],
+        &["--help", "--lang", "fr"],
+    ] {
+        let error = refused(arguments, &[]);
+        assert!(error.starts_with(unknown), "{arguments:?} {error}");
+    }
+}
+
+#[test]
+fn a_language_without_its_name_is_what_is_missing() {
+    for arguments in [
+        &["--lang"][..],
+        &["--lang", "--listen", "8080"],
+        &["say", "hi", "--lang"],
+        &["--lang", "--"],
+        &["--lang", "--help"],
+    ] {
+        assert_eq!(
+            refused(arguments, &[]),
+            "error: a value is required for '--lang <LANG>' but none was supplied\n\n\
+             For more information, try '--help'.\n",
+            "{arguments:?}"
+        );
+        assert_eq!(
+            refused_in_chinese(arguments, &[]),
+            "错误：--lang <LANG> 后面要有值"
+        );
+    }
+    // Behind `--`, nothing is a flag.
+    let bot = Bot::start();
+    let url = format!("http://{}/", bot.address);
+    let token = [("WECHAT_TOKEN", TOKEN)];
+    let said = run(&["say", "--url", &url, "--", "--lang"], &token);
+    assert_eq!(said.stdout, b"gnal--\n", "{said:?}");
+}
+
+#[test]
+fn help_is_in_the_language_asked_for_behind_it() {
+    for (arguments, same) in [
+        (&["help", "serve"][..], &["serve", "--help"][..]),
+        (&["help"], &["--help"]),
+        (&["help", "help"], &["--help"]),
+    ] {
+        for (language, usage) in [("zh", "\n用法：daoxiao "), ("en", "\nUsage: daoxiao ")] {
+            let asked = run(&[arguments, &["--lang", language]].concat(), &[]);
+            let help = String::from_utf8(asked.stdout).unwrap();
+            assert_eq!(asked.status.code(), Some(0), "{help}");
+            assert!(help.contains(usage), "{help}");
+            let expected = run(same, &[("LANG", language)]).stdout;
+            assert_eq!(help.as_bytes(), expected);
+            let before = run(&[&["--lang", language], arguments].concat(), &[]);
+            assert_eq!(before.stdout, expected);
+        }
+    }
+    let error = refused(&["help", "docter", "--lang", "zh"], &[]);
+    assert_eq!(
+        error,
+        "错误：没有 docter 这个命令。是不是 doctor？\n用法见 --help。\n"
     );
+}
+
+#[test]
+fn a_url_that_is_missing_may_come_from_its_variable() {
+    let error = refused(&["doctor"], &[("WECHAT_TOKEN", TOKEN)]);
+    assert_eq!(
+        error,
+        "error: the following required arguments were not provided:\n  <URL>\n\n  \
+         tip: the variable DAOXIAO_URL can be set instead\n\nUsage: daoxiao doctor <URL>\n\n\
+         For more information, try '--help'.\n"
+    );
+    let error = refused(&["words"], &[]);
+    assert!(!error.contains("variable"), "{error}");
 }
 
 #[test]
@@ -514,10 +587,26 @@ fn every_error_of_the_command_line_is_in_chinese_too() {
         ),
         (&["say", "--bogus"], "错误：没有 --bogus 这个参数"),
         (&["sign", "--lang"], "错误：--lang <LANG> 后面要有值"),
-        (&["doctor"], "错误：缺少 <URL>"),
+        (
+            &["doctor"],
+            "错误：缺少 <URL>，应写成 daoxiao doctor <URL>，或设置环境变量 DAOXIAO_URL",
+        ),
         (
             &["chat", "--joke-item", "li"],
-            "错误：缺少 --joke-url <URL>",
+            "错误：缺少 --joke-url <URL>，应写成 daoxiao chat --joke-url <URL> --joke-item <SELECTOR>，或设置环境变量 DAOXIAO_JOKE_URL",
+        ),
+        (
+            &["chat", "--listen", "8081"],
+            "错误：缺少 --web，应写成 daoxiao chat --web --listen <ADDR>",
+        ),
+        (
+            &["--listen", "1", "--listen", "2"],
+            "错误：--listen <ADDR> 只能写一次",
+        ),
+        (&["--quiet=3"], "错误：--quiet 不能带值"),
+        (
+            &["completions", "csh"],
+            "错误：<SHELL> 的值“csh”不能用，可用的有 bash、elvish、fish、powershell、zsh。是不是 zsh？",
         ),
         (
             &["say", "--event", "CLICK", "a"],
@@ -585,6 +674,10 @@ fn every_error_of_the_command_line_is_in_chinese_too() {
         (
             &[("WECHAT_TOKEN", TOKEN), ("RUST_LOG", "inof")],
             "错误：RUST_LOG=inof：应为 off、error、warn、info、debug、trace，或 daoxiao=debug 这样的过滤规则",
+        ),
+        (
+            &[("DAOXIAO_TRUST_PROXY", "maybe")],
+            "错误：--trust-proxy 的值“maybe”不能用：应为 true 或 false（来自环境变量 DAOXIAO_TRUST_PROXY）",
         ),
         (
             &[("DAOXIAO_LISTEN", "x")],
@@ -831,6 +924,15 @@ fn where_to_listen_may_be_a_port_only() {
         assert_eq!(bot.address.ip().to_string(), address);
         assert_eq!(bot.get("/healthz").status, 200);
     }
+    for listen in ["08080", "+8080", ":00", "127.0.0.1:08080"] {
+        let error = refused(&["--listen", listen], &[]);
+        let expected = format!(
+            "error: invalid value '{listen}' for '--listen <ADDR>': expected a port, or an address"
+        );
+        assert!(error.starts_with(&expected), "{error}");
+        let error = refused(&["chat", "--web", "--listen", listen], &[]);
+        assert!(error.starts_with(&expected), "{error}");
+    }
 }
 
 #[test]
@@ -878,9 +980,11 @@ fn an_empty_variable_is_none_and_a_doubtful_switch_is_refused() {
     let bot = Bot::with(&["--joke-source", "none"], &variables);
     assert_eq!(bot.answer_to("你好"), "好你");
     let error = refused(&["serve"], &[("DAOXIAO_TRUST_PROXY", "maybe")]);
-    assert!(
-        error.starts_with("error: invalid value 'maybe' for '--trust-proxy'"),
-        "{error}"
+    assert_eq!(
+        error,
+        "error: invalid value 'maybe' for '--trust-proxy': expected true or false\n\n  \
+         tip: the value is from the variable DAOXIAO_TRUST_PROXY\n\n\
+         For more information, try '--help'.\n"
     );
 }
 

@@ -212,6 +212,7 @@ fn the_address_in_the_log_is_the_peers_or_whom_a_trusted_proxy_names() {
     for (written, logged) in [
         ("203.0.113.7:5555", "203.0.113.7"),
         ("[2001:db8::1]:443", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
         ("203.0.113.7, ", "203.0.113.7"),
     ] {
         let header = format!("X-Forwarded-For: {written}");
