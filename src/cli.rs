@@ -89,7 +89,7 @@ pub fn run() -> ExitCode {
     let (is_cgi, is_bot) = (named("cgi"), named("cgi") || named("serve"));
     let matches = command().try_get_matches_from(arguments);
     let code = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Err(page) if !page.use_stderr() => refuse(page),
+        Err(page) if !page.use_stderr() => print(&page.to_string()),
         // A comment behind a value says more than that the value is wrong.
         cli => match (secrets::check_environment(), cli) {
             (Err(error), _) if is_bot => commands::fail(&error.into()),
@@ -115,7 +115,7 @@ fn execute(cli: Cli) -> Result<ExitCode, CommandError> {
         Command::Cgi(args) => cgi::run(*args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Completions(args) => completions::run(&args, command()),
-        Command::Man(args) => man::run(&args, command()),
+        Command::Man(args) => man::run(&args, command(), help::man_pages),
     }
 }
 
@@ -185,21 +185,23 @@ fn in_order(mut arguments: Vec<OsString>, language: Option<String>) -> Vec<OsStr
     arguments
 }
 
-/// Prints the error in the command line, or the help or version that was asked for.
+/// Prints the help or the version that was asked for.
+fn print(page: &str) -> ExitCode {
+    let page = match Language::current() {
+        Language::English => page.to_owned(),
+        Language::Chinese => help::page_in_chinese(page) + "\n",
+    };
+    let printed = commands::printed(write!(io::stdout(), "{page}"));
+    printed.unwrap_or_else(|error| commands::fail(&error))
+}
+
+/// Prints the error in the command line.
 fn refuse(mut error: Error) -> ExitCode {
     if error.kind() == ErrorKind::UnknownArgument
         && let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
         && let Some(secret) = secrets::on_command_line(flag)
     {
         return commands::fail(&CommandError::usage(secret));
-    }
-    if !error.use_stderr() {
-        let page = match Language::current() {
-            Language::English => error.to_string(),
-            Language::Chinese => help::page_in_chinese(&error.to_string()) + "\n",
-        };
-        let printed = commands::printed(write!(io::stdout(), "{page}"));
-        return printed.unwrap_or_else(|error| commands::fail(&error));
     }
     let variable = variable(&error);
     let is_missing = error.kind() == ErrorKind::MissingRequiredArgument;

@@ -215,7 +215,7 @@ impl Talk {
         }
         loop {
             match editor.readline(PROMPT) {
-                Ok(line) if LEAVE.contains(&line.trim()) => return Ok(()),
+                Ok(line) if LEAVE.contains(&line.trim().to_lowercase().as_str()) => return Ok(()),
                 Ok(line) => {
                     // The talk goes on without a history.
                     let _ = editor.add_history_entry(&line);

@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Command};
+use clap::{Arg, Args, Command, Id};
 use clap_complete::{Shell, generate};
 
 use super::{CommandError, printed};
@@ -25,9 +25,31 @@ pub(crate) struct CompletionsArgs {
 }
 
 /// Prints the completions of the command line.
-pub(crate) fn run(args: &CompletionsArgs, mut cli: Command) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: &CompletionsArgs, cli: Command) -> Result<ExitCode, CommandError> {
     let name = cli.get_name().to_owned();
     let mut script = Vec::new();
-    generate(args.shell, &mut cli, name, &mut script);
+    generate(args.shell, &mut completed(cli), name, &mut script);
     printed(io::stdout().write_all(&script))
+}
+
+/// The command line as shells complete it: with the flags of `serve`, which needs no command, and
+/// with the values that some flags take.
+fn completed(cli: Command) -> Command {
+    let serve = cli.find_subcommand("serve").into_iter();
+    let flags: Vec<Arg> = serve.flat_map(Command::get_arguments).cloned().collect();
+    let known = cli.get_arguments().map(|arg| arg.get_id().clone());
+    let known: Vec<_> = known.chain([Id::from("help")]).collect();
+    let new = flags
+        .into_iter()
+        .filter(|arg| !known.contains(arg.get_id()));
+    let cli = cli.args(new).mut_args(with_values);
+    cli.mut_subcommands(|command| command.mut_args(with_values))
+}
+
+fn with_values(arg: Arg) -> Arg {
+    match arg.get_id().as_str() {
+        "lang" => arg.value_parser(["zh", "en"]),
+        "log" => arg.value_parser(["off", "error", "warn", "info", "debug", "trace"]),
+        _ => arg,
+    }
 }

@@ -20,19 +20,24 @@ Example: daoxiao man | man -l -";
 #[command(after_help = HELP)]
 pub(crate) struct ManArgs {}
 
-/// Prints the man page of the program, then that of each command.
-pub(crate) fn run(_: &ManArgs, cli: Command) -> Result<ExitCode, CommandError> {
+/// Prints the man page of the program, then that of each command, as `said` words them.
+pub(crate) fn run(
+    _: &ManArgs,
+    mut cli: Command,
+    said: fn(&str) -> String,
+) -> Result<ExitCode, CommandError> {
+    cli.build();
+    let cli = cli.mut_subcommand("help", |command| command.hide(true));
     let name = cli.get_name().to_owned();
     let commands: Vec<Command> = cli.get_subcommands().cloned().collect();
     let mut pages = Vec::new();
     let written = Man::new(cli).render(&mut pages).and_then(|()| {
-        let mut shown = commands
-            .into_iter()
-            .filter(|command| command.get_name() != "help");
+        let mut shown = commands.into_iter().filter(|page| !page.is_hide_set());
         shown.try_for_each(|command| {
             let title = format!("{name}-{}", command.get_name());
             Man::new(command.display_name(title)).render(&mut pages)
         })
     });
-    printed(written.and_then(|()| io::stdout().write_all(&pages)))
+    let pages = said(&String::from_utf8_lossy(&pages));
+    printed(written.and_then(|()| io::stdout().write_all(pages.as_bytes())))
 }

@@ -70,6 +70,8 @@ pub(crate) struct SayArgs {
 pub(crate) enum SayError {
     #[error("there is no message: give <TEXT>, or pass it on standard input")]
     NoWords,
+    #[error("- reads standard input, and takes no more words")]
+    Dash,
     #[error(transparent)]
     Input(#[from] InputError),
     #[error(transparent)]
@@ -84,7 +86,7 @@ pub(crate) enum SayError {
 impl SayError {
     fn code(&self) -> u8 {
         match self {
-            Self::NoWords | Self::Environment(_) => USAGE,
+            Self::NoWords | Self::Dash | Self::Environment(_) => USAGE,
             _ => FAILED,
         }
     }
@@ -138,9 +140,14 @@ fn talk(args: &SayArgs) -> Result<Heard, SayError> {
 
 /// Returns the words of the command line, or those on standard input without the last line break.
 fn words(args: &SayArgs) -> Result<String, SayError> {
-    let is_piped = args.text.iter().all(|word| word == "-") && args.text.len() < 2;
-    if !is_piped {
-        return some_words(&args.text.join(" "));
+    match args.text.as_slice() {
+        [] => {}
+        [first, rest @ ..] if first == "-" => {
+            if !rest.is_empty() {
+                return Err(SayError::Dash);
+            }
+        }
+        words => return some_words(&words.join(" ")),
     }
     let mut input = io::stdin();
     if input.is_terminal() && !args.quiet {

@@ -34,7 +34,7 @@ english! { Notice<'_>:
     Self::Joke => "(a joke)";
     Self::NoAnswer => "(no answer)";
     Self::Taken => "the bot accepted the message and has no answer to it";
-    Self::HowToLeave => "To leave, type quit or press Ctrl-D.";
+    Self::HowToLeave => "To leave, type quit or 退出, or press Ctrl-D.";
     Self::Listening(address) => "listening on http://{address}";
     Self::SayEnds => "Type the message, and end it with Ctrl-D.";
     Self::WordsEnd => "The file is right. Type a user's messages, one a line, and end with Ctrl-D.";

@@ -8,6 +8,7 @@ use terminal_size::{Width, terminal_size};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::zh::help;
+use crate::language::Language;
 
 /// Layout of a help page.
 const TEMPLATE: &str = "{before-help}{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}";
@@ -76,13 +77,46 @@ fn translate_arg(command: &str, arg: Arg) -> Arg {
 
 /// Translates clap's own words on a help page and wraps it at the terminal's width.
 pub(crate) fn page_in_chinese(page: &str) -> String {
-    let page = page
-        .replace(":\n", "：\n")
-        .replace("[OPTIONS]", "[选项]")
-        .replace("[COMMAND]", "[命令]");
+    let page = usage_in_chinese(page).replace(":\n", "：\n");
     let width = terminal_size().map_or(MAX_WIDTH, |(Width(width), _)| width.into());
     let lines = page.lines().map(|line| wrapped(line, width.min(MAX_WIDTH)));
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Words the headings of man pages as is usual.
+pub(crate) fn man_pages(pages: &str) -> String {
+    let pages = pages.replace(".SH EXTRA\n", ".SH NOTES\n");
+    match Language::current() {
+        Language::English => pages,
+        Language::Chinese => man_pages_in_chinese(&pages),
+    }
+}
+
+/// Translates clap's own words on man pages. Lines end at punctuation, and are not stretched at the
+/// few spaces that Chinese has.
+fn man_pages_in_chinese(pages: &str) -> String {
+    let pages = usage_in_chinese(pages);
+    let lines = pages.split_inclusive('\n').map(|line| {
+        let heading = line.strip_prefix(".SH ").map(str::trim_end);
+        match heading.and_then(help::man_heading) {
+            Some(heading) => format!(".SH {heading}\n"),
+            None if line.starts_with(".TH ") => format!("{line}.ad l\n.nh\n"),
+            // The line that whatis shows.
+            None if line.contains(" \\- ") => line.to_owned(),
+            None => {
+                let parts: Vec<_> = line
+                    .split_inclusive(|char| CLOSING.contains(char))
+                    .collect();
+                parts.join("\\:")
+            }
+        }
+    });
+    lines.collect()
+}
+
+fn usage_in_chinese(text: &str) -> String {
+    text.replace("[OPTIONS]", "[选项]")
+        .replace("[COMMAND]", "[命令]")
 }
 
 /// Wraps a line; its further lines begin under its text, which is after its last double space.
@@ -144,8 +178,7 @@ pub(crate) fn error_in_chinese(error: &Error) -> String {
             prior => format!("{argument} 不能和 {prior} 一起用"),
         },
         ErrorKind::MissingRequiredArgument => {
-            let usage = known(ContextKind::Usage);
-            let usage = usage.trim_start_matches("Usage: ");
+            let usage = known(ContextKind::Usage).replace("Usage: ", "");
             format!("缺少 {argument}，应写成 {usage}")
         }
         ErrorKind::TooManyValues => format!("{argument} 不能带值"),

@@ -47,7 +47,7 @@ chinese! { Notice<'_>:
     Self::Joke => "（笑话）";
     Self::NoAnswer => "（没有回复）";
     Self::Taken => "机器人收到了，但没有回复";
-    Self::HowToLeave => "输入“退出”或按 Ctrl-D 结束。";
+    Self::HowToLeave => "输入“退出”或 quit，或按 Ctrl-D 结束。";
     Self::SayEnds => "请输入消息，按 Ctrl-D 结束。";
     Self::WordsEnd => "文件没有问题。请输入用户的话，每行一句，按 Ctrl-D 结束。";
     Self::Listening(address) => "正在监听 http://{address}";
@@ -165,6 +165,7 @@ chinese! { NoSupervisor: Self => "{VARIABLE} 是程序自己用的变量，不�
 
 chinese! { SayError:
     Self::NoWords => "没有消息内容：请把消息写在命令后面，或从标准输入传入";
+    Self::Dash => "- 表示从标准输入读，后面不能再写别的";
     Self::Input(error) => "{}", error.chinese();
     Self::Environment(error) => "{}", error.chinese();
     Self::Talk(error) => "{}", error.chinese();

@@ -5,10 +5,14 @@ use std::{
     io::Write,
     net::TcpListener,
     os::unix::ffi::OsStrExt,
-    process::{Output, Stdio},
+    process::{Command, Output, Stdio},
 };
 
-use crate::support::{Bot, TOKEN, Temporary, daoxiao, site::Site};
+use crate::{
+    owner::columns_of,
+    support::{Bot, TOKEN, Temporary, daoxiao, site::Site},
+    tools,
+};
 
 fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     daoxiao(arguments)
@@ -783,7 +787,7 @@ fn what_commands_say_is_in_chinese_too() {
     bot.wait_for_log(
         "没有设置 WECHAT_TOKEN，这个 Token 是随机生成的，只在本次运行有效：把它填到公众平台的表单里；",
     );
-    let said = |command: std::process::Command, input: &str| crate::owner::run(command, input);
+    let said = |command: Command, input: &str| crate::owner::run(command, input);
     let chinese = |arguments: &[&str], variables: &[(&str, &str)]| {
         let mut command = daoxiao(arguments);
         command.env("LANG", "zh_CN.UTF-8");
@@ -1108,5 +1112,101 @@ fn completions_and_the_man_page_are_printed() {
         "WECHAT_TOKEN",
     ] {
         assert!(page.contains(part), "{part} in {page}");
+    }
+}
+
+/// The headings of man pages in order, each once.
+fn headings(pages: &str) -> Vec<String> {
+    let mut headings: Vec<String> = Vec::new();
+    for heading in pages.lines().filter_map(|line| line.strip_prefix(".SH ")) {
+        if !headings.iter().any(|known| known == heading) {
+            headings.push(heading.to_owned());
+        }
+    }
+    headings
+}
+
+#[test]
+fn the_man_page_has_its_usual_sections_in_both_languages() {
+    for (language, sections, name, usage) in [
+        (
+            "en",
+            "NAME SYNOPSIS DESCRIPTION OPTIONS SUBCOMMANDS NOTES VERSION JOKES",
+            "daoxiao \\- A WeChat official\\-account bot: your words backwards, and a joke when asked",
+            "\\fBdaoxiao\\fR [COMMAND] [OPTIONS]",
+        ),
+        (
+            "zh",
+            "名称 用法 说明 选项 命令 备注 版本 笑话 参数",
+            "daoxiao \\- 微信公众号机器人：把你的话倒过来说，要笑话就讲笑话",
+            "\\fBdaoxiao\\fR [命令] [选项]",
+        ),
+    ] {
+        let output = run(&["man", "--lang", language], &[]);
+        let pages = String::from_utf8(output.stdout).unwrap();
+        let (_, below) = pages.split_once(".SH ").unwrap();
+        let lines: Vec<&str> = below.lines().take(4).collect();
+        assert_eq!((lines[1], lines[3]), (name, usage));
+        assert!(
+            lines[2].starts_with(".SH "),
+            "the name is one line: {pages}"
+        );
+        assert_eq!(headings(&pages).join(" "), sections, "{pages}");
+        assert!(pages.contains("\\fBdaoxiao serve\\fR ["), "{pages}");
+        // Each command that is listed has its page.
+        for command in COMMANDS {
+            let page = format!("daoxiao\\-{command}(1)\n");
+            assert!(pages.contains(&page), "{page} in {pages}");
+        }
+        assert!(!pages.contains("daoxiao\\-help"), "{pages}");
+        let Some(man) = tools::find("man") else {
+            continue;
+        };
+        let page = Temporary::write(&format!("man-{language}"), &pages);
+        let shown = Command::new(man)
+            .args(["-l", "--warnings", page.path()])
+            .env("MANWIDTH", "80")
+            .env("LANG", "C.UTF-8")
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8(shown.stderr).unwrap(), "");
+        let shown = String::from_utf8(shown.stdout).unwrap();
+        let widest = shown.lines().map(columns_of).max().unwrap();
+        assert!((70..=80).contains(&widest), "{widest} in {shown}");
+    }
+}
+
+/// What bash offers for the last of these words.
+fn completed(words: &[&str]) -> Option<Vec<String>> {
+    let mut bash = Command::new(tools::find("bash")?);
+    let script = String::from_utf8(run(&["completions", "bash"], &[]).stdout).unwrap();
+    let last = words.len() - 1;
+    let call = format!(
+        "{script}\nCOMP_WORDS=({}); COMP_CWORD={last}; _daoxiao daoxiao '{}' '{}'\n\
+         printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        words.join(" "),
+        words[last],
+        words[last - 1],
+    );
+    let output = bash.args(["--norc", "-c", &call]).output().unwrap();
+    let offered = String::from_utf8(output.stdout).unwrap();
+    Some(offered.lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn bash_completes_flags_without_a_command_and_the_values_of_flags() {
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    for (words, expected) in [
+        (&["daoxiao", "--li"][..], &["--listen"][..]),
+        (&["daoxiao", "doc"], &["doctor"]),
+        (&["daoxiao", "--lang", ""], &["zh", "en"]),
+        (&["daoxiao", "say", "--lang", "z"], &["zh"]),
+        (&["daoxiao", "--log", ""], &levels),
+        (&["daoxiao", "chat", "--log", "d"], &["debug"]),
+        (&["daoxiao", "completions", "b"], &["bash"]),
+    ] {
+        if let Some(offered) = completed(words) {
+            assert_eq!(offered, expected, "{words:?}");
+        }
     }
 }

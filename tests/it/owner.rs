@@ -427,7 +427,7 @@ fn say_reads_standard_input() {
     };
     assert_eq!(say(&[], "上海\n"), printed("海上\n"));
     assert_eq!(say(&["-"], "ab\ncd"), printed("dc\nba\n"));
-    assert_eq!(say(&["-", "a"], "x"), printed("a -\n"));
+    assert_eq!(say(&["a", "-"], "x"), printed("- a\n"));
     assert_eq!(say(&["a"], "x"), printed("a\n"));
     let nothing = say(&[], "\n");
     assert_eq!((nothing.code, nothing.out.as_str()), (Some(2), ""));
@@ -435,6 +435,17 @@ fn say_reads_standard_input() {
         nothing.err,
         "error: there is no message: give <TEXT>, or pass it on standard input\n"
     );
+    for (language, expected) in [
+        (
+            "en",
+            "error: - reads standard input, and takes no more words\n",
+        ),
+        ("zh", "错误：- 表示从标准输入读，后面不能再写别的\n"),
+    ] {
+        let both = say(&["--lang", language, "-", "more"], "x");
+        assert_eq!((both.code, both.out.as_str()), (Some(2), ""));
+        assert_eq!(both.err, expected);
+    }
 }
 
 #[test]
@@ -556,13 +567,14 @@ const PROMPT: &str = "> \r\x1b[2C\x1b[?2026l";
 
 /// Starts a talk at a terminal of its own and types each line when it is asked for one.
 fn at_terminal(arguments: &[&str], lines: &[&str]) -> (Option<i32>, String) {
-    at_terminal_after(PROMPT, daoxiao(arguments), lines)
+    let mut command = daoxiao(arguments);
+    command.env("TERM", "xterm");
+    at_terminal_after(PROMPT, command, lines)
 }
 
 /// Starts a command at a terminal of its own and types a line each time when this is shown.
 fn at_terminal_after(prompt: &str, mut command: Command, lines: &[&str]) -> (Option<i32>, String) {
     let terminal = openpty(None, None).unwrap();
-    command.env("TERM", "xterm");
     for set in [Command::stdin, Command::stdout, Command::stderr] {
         set(&mut command, terminal.slave.try_clone().unwrap());
     }
@@ -685,7 +697,7 @@ fn the_help_is_as_wide_as_the_terminal() {
 }
 
 /// How many columns a line takes; Hanzi and their punctuation take two.
-fn columns_of(line: &str) -> usize {
+pub fn columns_of(line: &str) -> usize {
     let columns = line.trim_end().chars().map(|char| match char {
         '\u{3000}'..='\u{9fff}' | '\u{ff00}'..='\u{ff60}' => 2,
         _ => 1,
@@ -696,12 +708,12 @@ fn columns_of(line: &str) -> usize {
 #[test]
 fn at_a_terminal_chat_says_how_to_leave_and_lines_can_be_edited() {
     let chat = ["chat", "--joke-source", "none"];
-    for leave in ["quit\r", "退出\r", "exit\r", "\x04"] {
+    for leave in ["quit\r", "退出\r", "Exit\r", " QUIT \r", "\x04"] {
         // Two letters, back over one, a third between them; then the line before once more.
         let (code, shown) = at_terminal(&chat, &["ac\x1b[Db\r", "\x1b[A\r", leave]);
         assert_eq!(code, Some(0), "{shown}");
         assert!(
-            shown.starts_with("To leave, type quit or press Ctrl-D.\r\n"),
+            shown.starts_with("To leave, type quit or 退出, or press Ctrl-D.\r\n"),
             "{shown}"
         );
         assert_eq!(shown.matches("\ncba\r\n").count(), 2, "{shown}");
@@ -710,7 +722,7 @@ fn at_a_terminal_chat_says_how_to_leave_and_lines_can_be_edited() {
     let (code, shown) = at_terminal(&chinese, &["退出\r"]);
     assert_eq!(code, Some(0), "{shown}");
     assert!(
-        shown.starts_with("输入“退出”或按 Ctrl-D 结束。\r\n"),
+        shown.starts_with("输入“退出”或 quit，或按 Ctrl-D 结束。\r\n"),
         "{shown}"
     );
     let (code, shown) = at_terminal(&[&chat[..], &["-q"]].concat(), &["quit\r"]);
@@ -718,6 +730,15 @@ fn at_a_terminal_chat_says_how_to_leave_and_lines_can_be_edited() {
         (code, shown.contains("Ctrl-D")),
         (Some(0), false),
         "{shown}"
+    );
+    // A terminal that knows no escapes has no editing, and is left as any other.
+    let mut dumb = daoxiao(&chat);
+    dumb.env("TERM", "dumb");
+    let (code, shown) = at_terminal_after("> ", dumb, &["ab\n", "QUIT\n"]);
+    assert_eq!(code, Some(0), "{shown}");
+    assert_eq!(
+        shown,
+        "To leave, type quit or 退出, or press Ctrl-D.\r\n> ab\r\nba\r\n> QUIT\r\n"
     );
     // What is piped in is said.
     let talk = run(daoxiao(&chat), "quit\n退出\n");

@@ -3,9 +3,7 @@
 /// What a command does, in a line.
 pub(crate) fn about(command: &str) -> Option<&'static str> {
     Some(match command {
-        "daoxiao" => {
-            "微信公众号机器人：把你的话倒过来说，要笑话就讲笑话。\n不写命令就是启动服务；daoxiao chat 可以马上跟它聊天。"
-        }
+        "daoxiao" => "微信公众号机器人：把你的话倒过来说，要笑话就讲笑话",
         "serve" => "响应微信的请求；不写命令时，默认就是它",
         "chat" => "在终端里跟机器人聊天，不需要公众号，也不需要联网",
         "say" => "像微信服务器那样给机器人发一条消息，打印它的回复",
@@ -93,6 +91,18 @@ fn shared(id: &str) -> Option<&'static str> {
     })
 }
 
+/// The heading of a part of a man page.
+pub(crate) fn man_heading(english: &str) -> Option<&'static str> {
+    Some(match english {
+        "NAME" => "名称",
+        "SYNOPSIS" => "用法",
+        "DESCRIPTION" => "说明",
+        "NOTES" => "备注",
+        "VERSION" => "版本",
+        _ => return None,
+    })
+}
+
 /// What stands below the flags of a command.
 pub(crate) fn after_help(command: &str) -> Option<&'static str> {
     Some(match command {
@@ -115,6 +125,7 @@ pub(crate) fn after_help(command: &str) -> Option<&'static str> {
 const DAOXIAO: &str = "\
 不写命令、只写参数，就是启动服务：daoxiao --listen 0.0.0.0:80 等于
 daoxiao serve --listen 0.0.0.0:80。参数和环境变量见 daoxiao serve --help。
+想马上跟它聊天，用 daoxiao chat。
 
 例：WECHAT_TOKEN=mysecrettoken daoxiao --listen 0.0.0.0:80";
 
