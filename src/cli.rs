@@ -52,7 +52,8 @@ const VERSION: &str = env!("DAOXIAO_VERSION");
     version = VERSION,
     override_usage = "daoxiao [COMMAND] [OPTIONS]",
     after_help = HELP,
-    max_term_width = help::MAX_WIDTH
+    // Wrapped when it is printed: clap wraps at spaces, which Chinese does not have.
+    term_width = 0
 )]
 struct Cli {
     #[command(subcommand)]
@@ -187,11 +188,7 @@ fn in_order(mut arguments: Vec<OsString>, language: Option<String>) -> Vec<OsStr
 
 /// Prints the help or the version that was asked for.
 fn print(page: &str) -> ExitCode {
-    let page = match Language::current() {
-        Language::English => page.to_owned(),
-        Language::Chinese => help::page_in_chinese(page) + "\n",
-    };
-    let printed = commands::printed(write!(io::stdout(), "{page}"));
+    let printed = commands::printed(writeln!(io::stdout(), "{}", help::page(page)));
     printed.unwrap_or_else(|error| commands::fail(&error))
 }
 

@@ -1,4 +1,5 @@
-//! Help and usage errors of the command line in Chinese; in English they are clap's own.
+//! Help and usage errors of the command line in Chinese; in English they are clap's own. Help is
+//! wrapped here in both.
 
 use clap::{
     Arg, Command, Error,
@@ -14,19 +15,20 @@ use crate::language::Language;
 const TEMPLATE: &str = "{before-help}{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}";
 
 /// Width of a help page at most, however wide the terminal is.
-pub(crate) const MAX_WIDTH: usize = 100;
+const MAX_WIDTH: usize = 100;
 
-/// Width of the text's column at least, however narrow the terminal is.
+/// Width of the text's column at least; where there is less beside the flags, it stands below them.
 const MIN_WIDTH: usize = 20;
+
+/// Indent of a text below its flags.
+const INDENT: usize = 10;
 
 /// Punctuation that must not end a line, and punctuation that must not begin one.
 const OPENING: &str = "（“「";
 const CLOSING: &str = "，。；：、！？）”」…";
 
 /// Returns the command line with all help in Chinese.
-pub(crate) fn in_chinese(cli: Command) -> Command {
-    // Turns off wrapping: clap wraps at spaces, which Chinese does not have.
-    let mut cli = cli.term_width(0);
+pub(crate) fn in_chinese(mut cli: Command) -> Command {
     cli.build();
     translate(cli)
 }
@@ -75,9 +77,12 @@ fn translate_arg(command: &str, arg: Arg) -> Arg {
         .hide_possible_values(true)
 }
 
-/// Translates clap's own words on a help page and wraps it at the terminal's width.
-pub(crate) fn page_in_chinese(page: &str) -> String {
-    let page = usage_in_chinese(page).replace(":\n", "：\n");
+/// Wraps a help page at the terminal's width; in Chinese with clap's own words translated.
+pub(crate) fn page(page: &str) -> String {
+    let page = match Language::current() {
+        Language::English => page.to_owned(),
+        Language::Chinese => usage_in_chinese(page).replace(":\n", "：\n"),
+    };
     let width = terminal_size().map_or(MAX_WIDTH, |(Width(width), _)| width.into());
     let lines = page.lines().map(|line| wrapped(line, width.min(MAX_WIDTH)));
     lines.collect::<Vec<_>>().join("\n")
@@ -123,10 +128,16 @@ fn usage_in_chinese(text: &str) -> String {
 fn wrapped(line: &str, width: usize) -> String {
     let gap = line.rfind("  ").map_or(0, |gap| gap + 2);
     let (before, text) = line.split_at(gap);
-    let (indent, mut page) = (before.width(), before.to_owned());
+    let (mut indent, mut page) = (before.width(), before.to_owned());
+    if indent + MIN_WIDTH > width {
+        let flags = before.trim_end();
+        let end = if flags.is_empty() { "" } else { "\n" };
+        indent = INDENT;
+        page = format!("{flags}{end}{}", " ".repeat(indent));
+    }
     let mut column = indent;
     for part in parts(text) {
-        if column > indent && column + part.trim_end().width() > width.max(indent + MIN_WIDTH) {
+        if column > indent && column + part.trim_end().width() > width {
             page = format!("{}\n{}", page.trim_end(), " ".repeat(indent));
             column = indent;
         }

@@ -315,7 +315,7 @@ fn version_and_help_are_on_standard_output() {
     assert_eq!(run(&["-V"], &[]).stdout, run(&["--version"], &[]).stdout);
 }
 
-const COMMANDS: [&str; 11] = [
+pub const COMMANDS: [&str; 11] = [
     "serve",
     "chat",
     "say",

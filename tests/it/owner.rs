@@ -11,6 +11,7 @@ use nix::pty::{Winsize, openpty};
 use serde_json::{Value, json};
 
 use crate::{
+    cli::COMMANDS,
     fake::{Fake, answer, ok, reply},
     support::{Bot, TOKEN, Temporary, daoxiao, now},
     tools::{Daemon, free_address},
@@ -668,23 +669,7 @@ fn at_a_terminal_say_and_words_say_what_they_wait_for() {
 #[test]
 fn the_help_is_as_wide_as_the_terminal() {
     let width = |language: &str, columns: u16| {
-        let size = Winsize {
-            ws_row: 24,
-            ws_col: columns,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
-        let terminal = openpty(&size, None).unwrap();
-        let mut command = daoxiao(&["serve", "--help", "--lang", language]);
-        for set in [Command::stdin, Command::stdout, Command::stderr] {
-            set(&mut command, terminal.slave.try_clone().unwrap());
-        }
-        let mut child = command.spawn().unwrap();
-        drop((terminal.slave, command));
-        let mut shown = Vec::new();
-        let _ = File::from(terminal.master).read_to_end(&mut shown);
-        assert!(child.wait().unwrap().success());
-        let shown = String::from_utf8(shown).unwrap();
+        let shown = shown_at_width(&["serve", "--help", "--lang", language], columns);
         // Below the flags stands what is laid out by hand.
         let (flags, _) = shown.split_once("WECHAT_TOKEN_FILE").unwrap();
         flags.lines().map(columns_of).max().unwrap()
@@ -694,6 +679,47 @@ fn the_help_is_as_wide_as_the_terminal() {
         assert!((60..=70).contains(&narrow), "{language} {narrow}");
         assert!((90..=100).contains(&wide), "{language} {wide}");
     }
+}
+
+#[test]
+fn the_help_does_not_run_over_a_narrow_terminal() {
+    for command in COMMANDS {
+        for (language, columns) in [("en", 40), ("zh", 40), ("en", 60), ("zh", 60)] {
+            let shown = shown_at_width(&[command, "--help", "--lang", language], columns);
+            for line in shown.lines() {
+                // What cannot be broken may.
+                let is_whole = line.trim().split(' ').count() == 1 || line.starts_with("Usage: ");
+                let is_within = columns_of(line) <= columns.into();
+                assert!(is_within || columns == 40 && is_whole, "{columns} {line:?}");
+            }
+        }
+    }
+    let narrow = shown_at_width(&["doctor", "--help", "--lang", "zh"], 30);
+    assert!(
+        narrow.contains("\r\n  -q, --quiet\r\n          只打印有问题的\r\n"),
+        "{narrow}"
+    );
+}
+
+/// What a command shows at a terminal of so many columns.
+fn shown_at_width(arguments: &[&str], columns: u16) -> String {
+    let size = Winsize {
+        ws_row: 24,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    let terminal = openpty(&size, None).unwrap();
+    let mut command = daoxiao(arguments);
+    for set in [Command::stdin, Command::stdout, Command::stderr] {
+        set(&mut command, terminal.slave.try_clone().unwrap());
+    }
+    let mut child = command.spawn().unwrap();
+    drop((terminal.slave, command));
+    let mut shown = Vec::new();
+    let _ = File::from(terminal.master).read_to_end(&mut shown);
+    assert!(child.wait().unwrap().success());
+    String::from_utf8(shown).unwrap()
 }
 
 /// How many columns a line takes; Hanzi and their punctuation take two.
