@@ -50,43 +50,18 @@ const STICKERS: [&str; 4] = [
 ];
 
 /// What negates a joke word after it; [`FILLERS`] may stand between the two.
-const NEGATIONS: [&str; 30] = [
-    "不要",
-    "不想",
-    "不用",
-    "不听",
-    "不聽",
-    "不看",
-    "不讲",
-    "不講",
-    "不说",
-    "不說",
-    "不许",
-    "不許",
-    "不准",
-    "不能",
-    "不必",
-    "不爱",
-    "不愛",
-    "不喜欢",
-    "不喜歡",
-    "不需要",
-    "别",
-    "別",
-    "勿",
-    "莫",
-    "甭",
-    "don't",
-    "don’t",
-    "do not",
-    "not",
-    "no",
+const NEGATIONS: [&str; 29] = [
+    "不要", "不想", "不用", "不听", "不聽", "不看", "不讲", "不講", "不说", "不說", "不许", "不許",
+    "不准", "不能", "不必", "不爱", "不愛", "不喜", "不需", "别", "別", "勿", "莫", "甭", "don't",
+    "don’t", "do not", "not", "no",
 ];
-const FILLERS: [&str; 39] = [
-    " ", "再", "老是", "总是", "總是", "老", "总", "總", "给", "給", "跟", "对", "對", "和", "我",
-    "你的", "你", "讲", "講", "说", "說", "听", "聽", "到", "看", "发", "發", "什么", "什麼",
-    "任何", "个", "個", "一", " a", " any", " more", " tell", " me", " want",
+const FILLERS: [&str; 42] = [
+    "要", "欢", "歡", " ", "再", "老是", "总是", "總是", "老", "总", "總", "给", "給", "跟", "对",
+    "對", "和", "我", "你的", "你", "讲", "講", "说", "說", "听", "聽", "到", "看", "发", "發",
+    "什么", "什麼", "任何", "个", "個", "一", " a", " any", " more", " tell", " me", " want",
 ];
+/// What makes a question of a joke word before it, whatever negates that: 不能讲个笑话吗.
+const ASKING: [char; 4] = ['吗', '嗎', '么', '麼'];
 /// What makes a complaint, that is a wish, of a negation after it: 怎么不讲笑话.
 const COMPLAINTS: [&str; 7] = ["怎么", "怎麼", "为什么", "為什麼", "为啥", "咋", "why "];
 
@@ -236,7 +211,10 @@ impl Words {
         let mut decided = usize::MAX;
         let found = self.words.find(folded).filter(|(at, place)| {
             let before = folded.get(..*at).unwrap_or_default();
-            *place < self.replies.len() || is_wish(before, &mut decided)
+            let asked = bare.get(*at..).and_then(|last| last.strip_suffix(ASKING));
+            *place < self.replies.len()
+                || asked.is_some_and(|word| self.words.find_whole(word) == Some(*place))
+                || is_wish(before, &mut decided)
         });
         // Speech is also compared without the punctuation that nobody spoke.
         let spoken = (input == Input::Speech).then_some(bare);

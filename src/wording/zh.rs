@@ -108,9 +108,22 @@ fn toml(reason: &str) -> String {
             Some((_, missing)) if !missing.contains(',') || missing == ",`" => {
                 format!("这里缺少 {}", missing.trim_end_matches('`'))
             }
-            _ if reason.ends_with("expected newline, `#`") => "这一行末尾有多余的内容".to_owned(),
-            _ => format!("TOML 写得不对（{reason}）"),
+            _ => syntax(reason).to_owned(),
         },
+    }
+}
+
+fn syntax(reason: &str) -> &'static str {
+    if reason.ends_with("expected newline, `#`") {
+        "这一行末尾有多余的内容"
+    } else if reason.contains("unquoted key") {
+        "等号左边应为英文的名字，例如 help"
+    } else if reason.contains("escaped value") || reason.contains("unicode value") {
+        r"\ 后面的字符不对；文字里的 \ 要写成 \\"
+    } else if reason.starts_with("extra ") {
+        "多了一个逗号或等号"
+    } else {
+        "不符合 TOML 的写法，应写成 help = \"…\" 这样"
     }
 }
 

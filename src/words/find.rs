@@ -46,8 +46,11 @@ fn is_mark(char: char) -> bool {
     matches!(char, '\u{300}'..='\u{36f}' | '\u{3099}' | '\u{309a}')
 }
 
-/// The full-width forms of half-width katakana and their punctuation, in their order.
-const FULL_WIDTH: &str = "。「」、・ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン\u{3099}\u{309a}";
+/// The usual forms of half-width katakana and Hangul, and of what is at the end of their block, in
+/// their order. NFKC has others: for Hangul, letters that make syllables.
+const USUAL: &str = "\
+    。「」、・ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン\u{3099}\u{309a}\
+    \u{3164}ㄱㄲㄳㄴㄵㄶㄷㄸㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅃㅄㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ\u{ffbf}\u{ffc0}\u{ffc1}ㅏㅐㅑㅒㅓㅔ\u{ffc8}\u{ffc9}ㅕㅖㅗㅘㅙㅚ\u{ffd0}\u{ffd1}ㅛㅜㅝㅞㅟㅠ\u{ffd8}\u{ffd9}ㅡㅢㅣ\u{ffdd}\u{ffde}\u{ffdf}¢£¬¯¦¥₩\u{ffe7}│←↑→↓■○";
 
 fn fold_char(char: char) -> char {
     match char {
@@ -57,13 +60,9 @@ fn fold_char(char: char) -> char {
         '\u{3000}' => ' ',
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(char) - 0xfee0)
             .map_or(char, |half_width| half_width.to_ascii_lowercase()),
-        '￠' => '¢',
-        '￡' => '£',
-        '￥' => '¥',
-        '￦' => '₩',
-        '｡'..='ﾟ' => usize::try_from(u32::from(char) - 0xff61)
+        '｡'..='￮' => usize::try_from(u32::from(char) - 0xff61)
             .ok()
-            .and_then(|place| FULL_WIDTH.chars().nth(place))
+            .and_then(|place| USUAL.chars().nth(place))
             .unwrap_or(char),
         _ => char.to_lowercase().next().unwrap_or(char),
     }
@@ -217,7 +216,12 @@ mod tests {
         );
         assert_eq!(fold("İ￥１￦"), "i¥1₩");
         assert_eq!(fold("｡ｦｱﾝﾟ"), "。ヲアン\u{309a}");
-        assert_eq!(FULL_WIDTH.chars().count(), 0xffa0 - 0xff61);
+        assert_eq!(fold("ﾡ￦ￂￜ ￢￣￤￨￮"), "ㄱ₩ㅏㅣ ¬¯¦│○");
+        assert_eq!(USUAL.chars().count(), 0xffef - 0xff61);
+        // Each one is what Unicode says, too.
+        for char in ('｡'..='￮').filter(|char| fold_char(*char) != *char) {
+            assert!(char.nfkc().eq(fold_char(char).nfkc()), "{char}");
+        }
         assert_eq!(squeeze(" 某 \u{200b}\n词Ａ b"), "某词ab");
     }
 

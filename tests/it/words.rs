@@ -203,6 +203,11 @@ fn what_is_banned_is_said_in_no_way() {
 #[test]
 fn the_default_words_are_what_people_write() {
     let bot = Bot::start();
+    let (hangul, _file) = bot_with(
+        "half-width",
+        "[[reply]]\nexactly = [\"ㅋㅋ¬¯¦│\"]\nsay = \"一样\"\n",
+    );
+    check(&hangul, &[("ﾻﾻ￢￣￤￨", "一样"), ("ﾻﾻ", "ﾻﾻ")]);
     for help in ["怎么用", "怎么用？", "菜单", "帮助。", "help!", "ＨＥＬＰ"] {
         assert_eq!(bot.answer_to(help), HELP, "{help}");
     }
@@ -213,13 +218,17 @@ fn the_default_words_are_what_people_write() {
             ("不要总笑话我", "我话笑总要不"),
             ("別講笑話", "話笑講別"),
             ("别笑话我了", "了我话笑别"),
+            ("别笑话我好吗", "吗好我话笑别"),
             ("我不想听笑话", "话笑听想不我"),
             ("Don't joke", "ekoj t'noD"),
             ("怎么用微信", "信微用么怎"),
         ],
     );
-    bot.answer_to("要不要讲个笑话");
-    bot.wait_for_log("POST /wechat text joke 200");
+    for wish in ["要不要讲个笑话", "不能讲个笑话吗"] {
+        let bot = Bot::start();
+        bot.answer_to(wish);
+        bot.wait_for_log("POST /wechat text joke 200");
+    }
 }
 
 #[test]
@@ -340,20 +349,44 @@ fn what_is_wrong_with_a_file_is_said_in_chinese_too() {
     for (number, (text, reason)) in [
         ("help=1", "第 1 行：应写成 help = \"…\"\n"),
         ("welcome = 你好", "第 1 行：应写成 welcome = \"…\"\n"),
-        ("[[reply]]\nwords=[\"a\"]\ndo=\"Joke\"", "第 3 行：应写成 do = \"joke\" 或 do = \"nothing\"\n"),
-        ("[[reply]]\nwords=[\"a\"]\nsay=[\n\"x\",\n5]", "第 5 行：应写成 say = \"…\" 或 say = [\"…\", \"…\"]\n"),
-        ("welcome=\"a\"\nwelcome=\"b\"", "第 2 行：welcome 写了两次，只能写一次\n"),
+        (
+            "[[reply]]\nwords=[\"a\"]\ndo=\"Joke\"",
+            "第 3 行：应写成 do = \"joke\" 或 do = \"nothing\"\n",
+        ),
+        (
+            "[[reply]]\nwords=[\"a\"]\nsay=[\n\"x\",\n5]",
+            "第 5 行：应写成 say = \"…\" 或 say = [\"…\", \"…\"]\n",
+        ),
+        (
+            "welcome=\"a\"\nwelcome=\"b\"",
+            "第 2 行：welcome 写了两次，只能写一次\n",
+        ),
         ("help=“y”", "第 1 行：“ 是中文标点，应为英文的 \"\n"),
         ("help = \"a\" b", "第 1 行：这一行末尾有多余的内容\n"),
-        ("= 1", "第 1 行：TOML 写得不对（unquoted keys cannot be empty, expected letters, numbers, `-`, `_`）\n"),
+        ("= 1", "第 1 行：等号左边应为英文的名字，例如 help\n"),
+        (
+            "帮助 = \"a\"",
+            "第 1 行：等号左边应为英文的名字，例如 help\n",
+        ),
+        (
+            "help = \"C:\\users\"",
+            "第 1 行：\\ 后面的字符不对；文字里的 \\ 要写成 \\\\\n",
+        ),
+        (
+            "help = \"\\q\"",
+            "第 1 行：\\ 后面的字符不对；文字里的 \\ 要写成 \\\\\n",
+        ),
+        ("help == \"a\"", "第 1 行：多了一个逗号或等号\n"),
+        ("banned = [\"a\",,\"b\"]", "第 1 行：多了一个逗号或等号\n"),
+        (
+            "help = 2024-99-99",
+            "第 1 行：不符合 TOML 的写法，应写成 help = \"…\" 这样\n",
+        ),
         (
             "[[reply]]\nwords = [\"a\"]\nsays = \"b\"\n",
             "第 3 行：没有 says 这一项，可用的有 words、exactly、say、do\n",
         ),
-        (
-            "[[reply]]\nwords = [\"a\"\n",
-            "第 2 行：这里缺少 ]\n",
-        ),
+        ("[[reply]]\nwords = [\"a\"\n", "第 2 行：这里缺少 ]\n"),
     ]
     .into_iter()
     .enumerate()
