@@ -173,13 +173,13 @@ pub(crate) fn error_in_chinese(error: &Error) -> String {
     let said = match error.kind() {
         ErrorKind::InvalidValue if value.is_empty() => format!("{argument} 后面要有值"),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
-            let reason = std::error::Error::source(error).map(|reason| format!("：{reason}"));
-            let reason = reason.unwrap_or_else(|| match known(ContextKind::ValidValue).as_str() {
-                "" => String::new(),
-                values => format!("，可用的有 {values}"),
-            });
+            let reason = std::error::Error::source(error).map_or_else(
+                || format!("，可用的有 {}", known(ContextKind::ValidValue)),
+                |reason| format!("：{reason}"),
+            );
             format!("{argument} 的值“{value}”不能用{reason}")
         }
+        ErrorKind::UnknownArgument if !argument.starts_with('-') => format!("多写了 {argument}"),
         ErrorKind::UnknownArgument => format!("没有 {argument} 这个参数"),
         ErrorKind::InvalidSubcommand => {
             format!("没有 {} 这个命令", known(ContextKind::InvalidSubcommand))

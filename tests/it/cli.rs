@@ -590,6 +590,7 @@ fn every_error_of_the_command_line_is_in_chinese_too() {
             "错误：没有 docter 这个命令。是不是 doctor？",
         ),
         (&["say", "--bogus"], "错误：没有 --bogus 这个参数"),
+        (&["serve", "now"], "错误：多写了 now"),
         (&["sign", "--lang"], "错误：--lang <LANG> 后面要有值"),
         (
             &["doctor"],
