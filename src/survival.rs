@@ -41,7 +41,6 @@ pub(crate) mod supervisor;
 pub(crate) mod worker;
 
 /// Beyond these a worker is replaced.
-#[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// Connections at a time.
     pub(crate) connections: u32,

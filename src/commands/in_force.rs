@@ -36,23 +36,24 @@ impl Memory {
 
 /// An owner's file, and the copy of it.
 pub(super) struct InForce {
-    is_reload: bool,
+    is_strict: bool,
     copy: PathBuf,
     bytes: Vec<u8>,
 }
 
 impl InForce {
     /// Finds the copy that the supervisor has made memory for.
-    pub(super) fn at(variable: &str, is_reload: bool) -> Self {
+    pub(super) fn at(variable: &str, is_strict: bool) -> Self {
         Self {
-            is_reload,
+            is_strict,
             copy: env::var_os(variable).unwrap_or_default().into(),
             bytes: Vec::new(),
         }
     }
 
     /// Reads the file, or, if it is wrong now, what was in force before, or else goes on without
-    /// it, so that the bot goes on. A reload fails instead: then the old worker goes on.
+    /// it, so that the bot goes on. A strict worker fails instead: then the start is refused, or
+    /// the old worker goes on.
     pub(super) fn read<T: Default>(
         &mut self,
         path: Option<&Path>,
@@ -63,7 +64,7 @@ impl InForce {
             return Ok(T::default());
         };
         let (value, bytes) = match read(path) {
-            Err(error) if !self.is_reload => {
+            Err(error) if !self.is_strict => {
                 let before = read(&self.copy);
                 let instead = before
                     .as_ref()

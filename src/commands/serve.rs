@@ -9,6 +9,7 @@ use std::{
 };
 
 use clap::{ArgAction, Args};
+use nix::sys::resource::{Resource, getrlimit};
 
 use super::{
     CommandError, Notice, StartError, announce,
@@ -40,6 +41,9 @@ const MALLOC: [(&str, &str); 2] = [
     ("MALLOC_TRIM_THRESHOLD_", "131072"),
     ("MALLOC_MMAP_THRESHOLD_", "16384"),
 ];
+
+/// Less memory ends one worker after another.
+const MIN_MEMORY_KIB: u64 = 4096;
 
 /// Threads of a worker with one connection: two that watch, and those of `tiny_http`.
 const FIRST_THREADS: usize = 8;
@@ -99,6 +103,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, CommandError> {
 /// The owner's files are read by the first worker only: what that takes is given back where a
 /// process ends, or as [`MALLOC`] says.
 fn supervise(args: &ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> {
+    check_memory().map_err(CommandError::failure)?;
     let RunToken { token, is_random } = secrets::run_token()?;
     let mut variables = MALLOC
         .map(|(name, bytes)| (name, bytes.to_owned()))
@@ -128,7 +133,7 @@ fn supervise(args: &ServeArgs, limits: Limits) -> Result<ExitCode, CommandError>
 fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
     let health = Arc::clone(&worker.health);
     let token = secrets::required_token()?;
-    let in_force = |variable| InForce::at(variable, worker.is_reload);
+    let in_force = |variable| InForce::at(variable, worker.is_strict);
     let (mut words_file, mut jokes_file) = (in_force(WORDS), in_force(JOKES));
     let words = words_file.read(
         args.words.path().as_deref(),
@@ -158,6 +163,18 @@ fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
         .map_err(|error| CommandError::failure(StartError(error)))?;
     server.run();
     process::exit(health.exit_code().unwrap_or_default())
+}
+
+/// Fails where less memory is allowed than a worker begins with.
+fn check_memory() -> io::Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_DATA)?;
+    if hard / 1024 < MIN_MEMORY_KIB {
+        return Err(io::Error::other(format!(
+            "too little memory is allowed (ulimit -d): {} KiB, expected at least {MIN_MEMORY_KIB}",
+            hard / 1024
+        )));
+    }
+    Ok(())
 }
 
 /// Fails where the threads cannot be had that a worker begins with: `tiny_http` would panic then,

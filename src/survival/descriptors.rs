@@ -49,8 +49,6 @@ pub(super) fn limit(limits: &Limits) {
             }
             setrlimit(resource, wanted.min(hard), hard)
         });
-        if let Err(error) = limited {
-            log::warn!("{resource:?} cannot be set: {error}");
-        }
+        limited.unwrap_or_else(|error| log::warn!("{resource:?} cannot be set: {error}"));
     }
 }

@@ -79,9 +79,8 @@ fn adopt() -> io::Result<Option<TcpListener>> {
         return Ok(None);
     };
     if !SockRef::from(&listener).is_listener()? {
-        return Err(io::Error::other(
-            "the socket that was handed in does not listen",
-        ));
+        let error = "the socket that was handed in does not listen";
+        return Err(io::Error::other(error));
     }
     listener.set_nonblocking(false)?;
     Ok(Some(listener))

@@ -28,7 +28,7 @@ use super::{
     health::{ExitResult, SETTINGS_REFUSED, reason},
     interval_after,
     link::{END, GO, NOT_ACCEPTING, READY, RETIRE, receive, send},
-    worker::{RELOAD, VARIABLE},
+    worker::{STRICT, VARIABLE},
 };
 use crate::{access_log::RateLimit, systemd::notify};
 
@@ -224,7 +224,7 @@ impl Supervisor {
         let process = Command::new(program)
             .arg0(env::args_os().next().unwrap_or_default())
             .args(env::args_os().skip(1))
-            .env(VARIABLE, if is_strict { RELOAD } else { "start" })
+            .env(VARIABLE, if is_strict { STRICT } else { "start" })
             .env("RUST_MIN_STACK", descriptors::STACK_BYTES.to_string())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(OwnedFd::from(self.listener.try_clone()?))
@@ -261,8 +261,7 @@ impl Supervisor {
     /// A worker has ended after serving for so long: when the next one starts.
     fn plan_next(&mut self, life: Duration, reason: &str) {
         let now = Instant::now();
-        let is_quick = life < QUICK_EXIT;
-        self.quick_exits = if is_quick { self.quick_exits + 1 } else { 0 };
+        self.quick_exits = (self.quick_exits + 1) * u32::from(life < QUICK_EXIT);
         self.pause_end = now + pause_after(self.quick_exits);
         match self.exit_lines.admit(now) {
             Some(0) => log::warn!("the worker {reason}"),
@@ -279,22 +278,30 @@ impl Supervisor {
         // Rounded up: too early would be for nothing.
         let timeout = PollTimeout::try_from(time + Duration::from_millis(1));
         let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
-        let children = self.children.iter();
-        let links = children.map(|child| readable(child.link.as_fd()));
-        let mut sources: Vec<_> = links.chain([readable(self.signals.as_fd())]).collect();
+        let links = self.children.iter().map(|child| child.link.as_fd());
+        let mut sources: Vec<_> = links.chain([self.signals.as_fd()]).map(readable).collect();
         // Whatever it returns, everything is looked at.
         let _ = poll(&mut sources, timeout.unwrap_or(PollTimeout::ZERO));
     }
 
     fn on_signal(&mut self, number: u32) {
         match i32::try_from(number).map(Signal::try_from) {
-            Ok(Ok(Signal::SIGHUP)) => self.wants_reload = true,
+            Ok(Ok(Signal::SIGHUP)) => {
+                let waits = mem::replace(&mut self.wants_reload, true);
+                if !waits && self.children.len() >= MAX_WORKERS {
+                    log::warn!("SIGHUP: waiting until one of {MAX_WORKERS} workers has ended");
+                }
+            }
             Ok(Ok(signal)) if !self.is_ending => {
                 log::info!("{signal}: ending");
                 notify("STOPPING=1");
                 self.is_ending = true;
-                let children = self.children.iter_mut();
-                children.for_each(|child| child.tell(END, State::Retiring));
+                // One that is starting has nothing in hand.
+                let children = &mut self.children;
+                let starting = children.extract_if(.., |it| it.state == State::Starting);
+                starting.for_each(|mut child| child.end());
+                let others = children.iter_mut();
+                others.for_each(|child| child.tell(END, State::Retiring));
             }
             _ => {}
         }
@@ -335,9 +342,8 @@ impl Supervisor {
             let memory = descriptors::resident_kib(child.process.id());
             let before = mem::replace(&mut child.memory_kib, memory);
             let used = format!("ended: it used {} MiB of memory", memory / 1024);
-            let time = child.since.elapsed();
-            let is_late = time > PATIENCE;
-            let is_over = time > LONGEST_RETIREMENT || is_late && self.is_ending;
+            let is_late = child.since.elapsed() > PATIENCE;
+            let is_over = child.since.elapsed() > LONGEST_RETIREMENT || is_late && self.is_ending;
             match child.state {
                 _ if memory > limit => child.kill(&used),
                 State::Serving if memory > limit / 4 * 3 => {
@@ -389,13 +395,13 @@ impl Child {
 
     fn on_line(&mut self, line: &str) {
         match (self.state, line.strip_prefix(READY)) {
-            (State::Starting, Some(version)) => {
+            (State::Starting, Some(version)) if version.starts_with(char::is_numeric) => {
                 self.state = State::Ready;
                 if self.is_reload {
                     log::info!("SIGHUP: daoxiao {version} takes over");
                 }
             }
-            (State::Starting, None) => self.kill("is not daoxiao"),
+            (State::Starting, _) => self.kill("is not daoxiao"),
             _ if line == NOT_ACCEPTING => self.state = State::Retired,
             // What a later version says is nothing to this one.
             _ => {}

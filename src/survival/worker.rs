@@ -26,9 +26,9 @@ use crate::logger;
 
 /// Makes a `daoxiao serve` a worker, and says what kind of one.
 pub(crate) const VARIABLE: &str = "DAOXIAO_WORKER";
-/// Its value for a worker that replaces one that serves: where it cannot read a file, it ends
-/// rather than do without.
-pub(super) const RELOAD: &str = "reload";
+/// Its value for the first worker and for one that is to replace another that serves: where it
+/// cannot read a file, it ends rather than do without.
+pub(super) const STRICT: &str = "strict";
 
 /// How long the loop goes on answering what has arrived when it is to end.
 pub(crate) const DRAIN: Duration = Duration::from_millis(100);
@@ -46,7 +46,7 @@ pub(crate) struct Worker {
     link: UnixStream,
     pub(crate) health: Arc<Health>,
     /// Whether it gives up rather than do without something that its owner wants.
-    pub(crate) is_reload: bool,
+    pub(crate) is_strict: bool,
 }
 
 /// The variable of a worker is set, and no supervisor has set it.
@@ -69,7 +69,7 @@ impl Worker {
             listener: copy(&io::stdin())?.into(),
             link: copy(&io::stdout())?.into(),
             health: Arc::default(),
-            is_reload: kind == RELOAD,
+            is_strict: kind == STRICT,
         }))
     }
 
@@ -85,8 +85,7 @@ impl Worker {
             .spawn(move || linked.follow(&go))
             .and_then(|_| thread("watch").spawn(move || watching.watch()))
             .map_err(|error| io::Error::other(format!("no thread can be started: {error}")))?;
-        let version = env!("CARGO_PKG_VERSION");
-        send(&this.link, &format!("{READY}{version}"));
+        send(&this.link, &format!("{READY}{}", env!("CARGO_PKG_VERSION")));
         // Without a supervisor, there is nothing to serve for.
         told_to_go.recv().unwrap_or_else(|_| process::exit(0));
         this.health.count_idle_descriptors();

@@ -144,6 +144,65 @@ fn a_program_that_does_not_get_ready_does_not_take_over() {
 }
 
 #[test]
+fn a_program_without_a_version_does_not_take_over() {
+    let program = Program::copy("no-version");
+    let bot = program.start();
+    let worker = bot.worker_pid();
+    program.replace_by_script("echo ready daoxiao evil; exec sleep 60");
+    bot.signal("HUP");
+    bot.wait_for_log("/no-version is not daoxiao; the running worker goes on");
+    assert_eq!(bot.answer_to("你好"), "好你");
+    assert_eq!(bot.worker_pid(), worker);
+}
+
+#[test]
+fn a_bot_ends_at_once_also_while_the_next_worker_hangs() {
+    let program = Program::copy("hanging");
+    let bot = program.start();
+    program.replace_by_script("exec sleep 60");
+    bot.signal("HUP");
+    let hangs = || (children(bot.pid()).len() == 2).then_some(());
+    assert_eq!(poll(Instant::now() + LIMIT, hangs), Some(()));
+    let begun = Instant::now();
+    let (status, log) = bot.stop();
+    assert_eq!(status.code(), Some(0));
+    // After 5 s, it would be killed in any case.
+    assert!(begun.elapsed() < Duration::from_secs(4));
+    let expected = " INFO  SIGTERM: ending\n";
+    assert!(log.ends_with(expected), "{log}");
+}
+
+#[test]
+fn a_reload_that_waits_for_a_worker_to_end_is_told_and_comes_then() {
+    let waiting = " WARN  SIGHUP: waiting until one of 8 workers has ended\n";
+    let bot = Bot::start();
+    let count = |text: &str| bot.log().matches(text).count();
+    let mut kept = Vec::new();
+    while count(waiting) == 0 {
+        let mut stream = connect(bot.address);
+        let request = post_kept(&signed("/wechat"), text_message("你好").as_bytes());
+        stream.write_all(&request).unwrap();
+        assert_eq!(read_reply(&mut stream).unwrap().content(), "好你");
+        kept.push(stream);
+        // The worker before may have taken it, so that some of them have none.
+        assert!(kept.len() < 30, "{}", bot.log());
+        let before = count("takes over");
+        bot.signal("HUP");
+        let done = || (count("takes over") + count(waiting) > before).then_some(());
+        assert_eq!(poll(Instant::now() + LIMIT, done), Some(()));
+    }
+    assert_eq!(children(bot.pid()).len(), 8);
+    bot.signal("HUP");
+    assert_eq!(bot.answer_to("你好"), "好你");
+    let before = count("takes over");
+    drop(kept);
+    let done = || (count("takes over") > before).then_some(());
+    assert_eq!(poll(Instant::now() + LIMIT, done), Some(()));
+    assert_eq!(bot.answer_to("你好"), "好你");
+    assert_eq!(count(waiting), 1);
+}
+
+#[test]
 fn a_broken_program_that_ends_with_2_does_not_keep_the_bot_from_serving() {
     let program = Program::copy("ends-with-2");
     let bot = program.start();
@@ -436,26 +495,54 @@ fn a_bot_that_may_have_too_few_threads_is_refused_at_the_start() {
         return eprintln!("passed over: only root can run the program as another user");
     }
     for threads in [2, 4, 6, 8] {
-        let mut refused = limited(threads)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let status = poll(Instant::now() + LIMIT, || refused.try_wait().unwrap());
-        let _ = refused.kill();
-        let output = refused.wait_with_output().unwrap();
-        let told = String::from_utf8(output.stderr).unwrap();
-        let code = status.and_then(|status| status.code());
+        let (code, told) = refusal(limited(threads));
         assert_eq!(code, Some(1), "{threads}: {told}");
         assert!(
             told.contains("Resource temporarily unavailable"),
             "{threads}: {told}"
         );
-        assert_eq!(output.stdout, b"", "{threads}");
     }
     let served = Bot::spawn(limited(16));
     assert_eq!(served.answer_to("你好"), "好你");
     fs::remove_file(&program).unwrap();
+}
+
+/// How a bot ends that cannot serve, and what it says.
+fn refusal(mut command: Command) -> (Option<i32>, String) {
+    let mut refused = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let status = poll(Instant::now() + LIMIT, || refused.try_wait().unwrap());
+    let _ = refused.kill();
+    let output = refused.wait_with_output().unwrap();
+    assert_eq!(output.stdout, b"");
+    let told = String::from_utf8(output.stderr).unwrap();
+    (status.expect("it goes on").code(), told)
+}
+
+#[test]
+fn a_bot_that_may_have_too_little_memory_is_refused_at_the_start() {
+    let limited = |kib: u32| {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -d {kib} && exec \"$0\" --listen 127.0.0.1:0");
+        command
+            .args(["-c", &script, env!("CARGO_BIN_EXE_daoxiao")])
+            .env("WECHAT_TOKEN", TOKEN)
+            .env("DAOXIAO_JOKE_SOURCE", "none");
+        command
+    };
+    for kib in [1536, 2048, 4095] {
+        let expected = format!(
+            "error: too little memory is allowed (ulimit -d): {kib} KiB, expected at least 4096\n"
+        );
+        assert_eq!(refusal(limited(kib)), (Some(1), expected));
+    }
+    // Here it may be the system that cannot start the program.
+    assert_ne!(refusal(limited(1024)).0, Some(0));
+    let served = Bot::spawn(limited(8192));
+    assert_eq!(served.answer_to("你好"), "好你");
 }
 
 #[test]
