@@ -181,7 +181,7 @@ impl Doctor {
         let status = match answer {
             Ok(answer) if handshake::is_echoed(answer, echostr) => return None,
             Ok(answer) => answer.status,
-            Err(PostError::Broken(_) | PostError::NotHttp) => 0,
+            Err(PostError::Broken(_) | PostError::Closed | PostError::NotHttp) => 0,
             Err(_) => return None,
         };
         let (as_browser, _) = self.post(Client::Browser, call);

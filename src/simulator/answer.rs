@@ -40,7 +40,7 @@ pub(crate) struct Answer {
     pub(crate) kept_open: bool,
     /// Names and values of all headers.
     pub(crate) headers: Vec<(String, String)>,
-    /// The body, at most 1 MiB of it.
+    /// The body.
     pub(crate) body: Vec<u8>,
 }
 
@@ -61,6 +61,10 @@ pub(crate) enum PostError {
     /// The connection ended too early.
     #[error("the connection broke: {0}")]
     Broken(SystemError),
+    #[error("the connection was closed without a response")]
+    Closed,
+    #[error("the response is over 1 MiB")]
+    TooLarge,
     #[error("the response isn't HTTP, or is cut short")]
     NotHttp,
 }
@@ -69,6 +73,7 @@ impl Answer {
     /// Parses an answer, which ends with the connection if it declares no length. The error is
     /// `UnexpectedEof` if more has to come, `InvalidData` if it is not HTTP.
     pub(super) fn parse(bytes: &[u8], has_ended: bool) -> Result<Self, ErrorKind> {
+        let bytes = final_response(bytes);
         let mut headers = [EMPTY_HEADER; MAX_HEADERS];
         let mut head = Response::new(&mut headers);
         let Status::Complete(length) = head.parse(bytes).map_err(|_| ErrorKind::InvalidData)?
@@ -133,6 +138,20 @@ impl Answer {
         text.starts_with("<!doctype html")
             || text.starts_with("<html")
             || self.has_html_type() && text.starts_with('<') && !text.starts_with("<xml")
+    }
+}
+
+/// Skips what comes before the final response, such as `100 Continue`.
+fn final_response(mut bytes: &[u8]) -> &[u8] {
+    loop {
+        let mut headers = [EMPTY_HEADER; MAX_HEADERS];
+        let mut head = Response::new(&mut headers);
+        match (head.parse(bytes), head.code) {
+            (Ok(Status::Complete(length)), Some(100..200)) => {
+                bytes = bytes.get(length..).unwrap_or_default();
+            }
+            _ => return bytes,
+        }
     }
 }
 
@@ -228,6 +247,10 @@ mod tests {
             Err(ErrorKind::InvalidData)
         );
         assert_eq!(parse(b"HTTP/1.0 204 \r\n\r\n"), Ok(204));
+        let before = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n";
+        assert_eq!(parse(before), Err(ErrorKind::UnexpectedEof));
+        let all = [&before[..], b"HTTP/1.1 200 OK\r\n\r\n"].concat();
+        assert_eq!(parse(&all), Ok(200));
         assert_eq!(parse(b""), Err(ErrorKind::UnexpectedEof));
     }
 }

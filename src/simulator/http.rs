@@ -20,7 +20,8 @@ use crate::network::TlsError;
 /// Time in which a port that did not speak https is to answer over http.
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Bytes read at most of an answer: a reply has some 2 KiB, but the answer may be any web page.
+/// An answer of so many bytes is not read any further: a reply has some 2 KiB, but the answer may
+/// be anything.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
 /// Client that a request seems to come from.
@@ -67,7 +68,9 @@ pub(crate) fn post(client: Client, url: &BotUrl, call: &Call) -> Result<Answer, 
     let exchanged = exchange(client, url, call, PATIENCE);
     exchanged.map_err(|error| match error {
         // An http server takes TLS for a request: it waits for the end of its line, or hangs up.
-        PostError::TooSlow | PostError::NotHttp | PostError::Broken(_) if is_plain(url) => {
+        PostError::TooSlow | PostError::Closed | PostError::NotHttp | PostError::Broken(_)
+            if is_plain(url) =>
+        {
             TlsError::NotTls.into()
         }
         error => error,
@@ -191,13 +194,16 @@ fn talk(stream: &mut (impl Read + Write), client: Client, request: &str) -> io::
         bytes.extend(some.iter().take(read));
         match Answer::parse(&bytes, read == 0) {
             Ok(answer) if read == 0 || client != Client::WeChat10 => return Ok(answer),
+            Err(_) if bytes.is_empty() => {
+                return sent.and(Err(ErrorKind::ConnectionAborted.into()));
+            }
             Err(error) if read == 0 || error == ErrorKind::InvalidData => {
                 return sent.and(Err(error.into()));
             }
             _ => {}
         }
     }
-    Ok(Answer::parse(&bytes, true)?)
+    Err(ErrorKind::FileTooLarge.into())
 }
 
 /// Makes an answer of the bytes before an error, if they are complete. A reset ends an answer as
@@ -234,6 +240,8 @@ pub(crate) fn why(error: &io::Error, url: &BotUrl) -> PostError {
             error: error.into(),
         },
         ErrorKind::TimedOut | ErrorKind::WouldBlock => PostError::TooSlow,
+        ErrorKind::ConnectionAborted => PostError::Closed,
+        ErrorKind::FileTooLarge => PostError::TooLarge,
         ErrorKind::UnexpectedEof | ErrorKind::InvalidData => PostError::NotHttp,
         _ => PostError::Broken(error.into()),
     }

@@ -125,6 +125,7 @@ english! { Fault:
     Self::Milliseconds => "CreateTime is in milliseconds";
     Self::WrongTime(text) => "CreateTime is \"{text}\", not the current time";
     Self::NoMsgType => "the reply has no MsgType";
+    Self::UnknownMsgType(kind) => "the reply's MsgType is \"{kind}\", which WeChat doesn't know";
     Self::NoContent => "the reply has no Content";
     Self::LongContent(bytes) => "Content has {bytes} bytes";
     Self::Forged(text) | Self::Replayed(text) | Self::PlainBody(text) => "replied \"{text}\"";
@@ -149,6 +150,8 @@ english! { Fix<'_>, 0:
     Fault::NoAnswer(PostError::Tls(TlsError::NotTls)) => "write http:// in the URL, or put https in front of the bot (Caddy, nginx or a tunnel)";
     Fault::NoAnswer(PostError::Tls(_)) => "fix the server's TLS, or use http on port 80";
     Fault::NoAnswer(PostError::Broken(_)) => "find out what cuts the connection between here and there";
+    Fault::NoAnswer(PostError::Closed) => "read the server's log: it hangs up, or something before it does";
+    Fault::NoAnswer(PostError::TooLarge) => "make the URL lead to the bot: no reply is so large";
     Fault::NoAnswer(PostError::NotHttp) => "find out what listens on this port";
     Fault::RedirectToSlash(..) => "write the slash in the URL too: WeChat follows no redirects";
     Fault::RedirectToHttps(..) => "write https:// in the URL, or respond over http too: WeChat follows no redirects";
@@ -192,6 +195,7 @@ english! { Fix<'_>, 0:
     Fault::Milliseconds => "give CreateTime in seconds: divide by 1000";
     Fault::WrongTime(_) => "give CreateTime as a Unix timestamp in seconds";
     Fault::NoMsgType => "give the reply a MsgType, such as text";
+    Fault::UnknownMsgType(_) => "reply with a MsgType that WeChat knows: text, image, voice, video, music or news";
     Fault::NoContent => "reply success when there is nothing to say: WeChat refuses an empty Content";
     Fault::LongContent(_) => "cut Content to 2047 bytes: WeChat refuses anything longer";
     Fault::Forged(_) => "check the signature of every POST too: for now, anyone can write in a user's name";

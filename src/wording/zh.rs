@@ -192,6 +192,8 @@ chinese! { PostError:
     Self::Unreachable { host, error } => "连不上 {host}：{}", error.chinese();
     Self::Tls(error) => "{}", error.chinese();
     Self::Broken(error) => "连接中断：{}", error.chinese();
+    Self::Closed => "没有响应，连接就断开了";
+    Self::TooLarge => "响应超过 1 MiB";
     Self::NotHttp => "收到的不是 HTTP 响应，或者响应不完整";
 }
 

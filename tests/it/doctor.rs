@@ -968,6 +968,29 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
             ],
         },
     ),
+    (
+        |_| String::new(),
+        Told {
+            english: [
+                "path: the connection was closed without a response",
+                "read the server's log: it hangs up, or something before it does",
+            ],
+            chinese: [
+                "路径：没有响应，连接就断开了",
+                "查看服务器的日志：是它或它前面的程序断开了连接",
+            ],
+        },
+    ),
+    (
+        |_| ok(&"x".repeat(1_100_000)),
+        Told {
+            english: [
+                "path: the response is over 1 MiB",
+                "make the URL lead to the bot: no reply is so large",
+            ],
+            chinese: ["路径：响应超过 1 MiB", "让 URL 指向机器人：回复不会这么大"],
+        },
+    ),
 ];
 
 #[test]
@@ -1176,11 +1199,11 @@ const NO_HTTP10: &[(Answer, Told)] = &[
         },
         Told {
             english: [
-                "handshake over HTTP/1.0: the response isn't HTTP, or is cut short",
+                "handshake over HTTP/1.0: the connection was closed without a response",
                 "have the server and its proxy accept HTTP/1.0 too: WeChat uses both versions",
             ],
             chinese: [
-                "用 HTTP/1.0 验证 URL：收到的不是 HTTP 响应，或者响应不完整",
+                "用 HTTP/1.0 验证 URL：没有响应，连接就断开了",
                 "让服务器和反向代理也接受 HTTP/1.0：两种版本微信都会用",
             ],
         },
@@ -1329,6 +1352,19 @@ const WRONG_REPLIES: &[(Answer, Told)] = &[
             chinese: [
                 "文本消息：CreateTime 是“now”，不是当前时间",
                 "CreateTime 要用 Unix 时间戳，单位是秒",
+            ],
+        },
+    ),
+    (
+        |call| reply_with(call, "<MsgType>text</MsgType>", "<MsgType>foo</MsgType>"),
+        Told {
+            english: [
+                "text: the reply's MsgType is \"foo\", which WeChat doesn't know",
+                "reply with a MsgType that WeChat knows: text, image, voice, video, music or news",
+            ],
+            chinese: [
+                "文本消息：回复的 MsgType 是“foo”，微信不认识",
+                "MsgType 用微信认识的：text、image、voice、video、music 或 news",
             ],
         },
     ),

@@ -18,7 +18,7 @@ use crate::{
     support::{
         Bot, LIMIT, Reply, TOKEN, Temporary,
         browser::{Browser, DESKTOP, PHONE, View},
-        children, connect, daoxiao, exchange, now, poll, read_reply, status_number,
+        children, connect, daoxiao, element, exchange, now, poll, read_reply, status_number,
     },
     tools::{directory, write_script},
 };
@@ -295,6 +295,38 @@ fn a_server_that_fails_has_refused_nothing() {
         let exchange = send(&page, &format!("do={kind}&of=1"));
         assert_eq!(exchange["outcome"], "failure");
         assert_eq!(exchange["finding"]["seen"]["en"], "the server fails (500)");
+    }
+}
+
+#[test]
+fn why_an_answer_is_no_reply_is_told_for_what_it_is() {
+    let server = Fake::start(|call| {
+        let right = right(call);
+        match element(&call.body, "Content").unwrap().as_str() {
+            "continue" => format!("HTTP/1.1 100 Continue\r\n\r\n{right}"),
+            "large" => ok(&"x".repeat(1_100_000)),
+            "foo" => right.replace("<MsgType>text<", "<MsgType>foo <"),
+            _ => String::new(),
+        }
+    });
+    let page = page_about(&server);
+    for (words, outcome, seen) in [
+        ("continue", "reply", "replied \"continue\""),
+        ("large", "failure", "the response is over 1 MiB"),
+        (
+            "foo",
+            "failure",
+            "the reply's MsgType is \"foo \", which WeChat doesn't know",
+        ),
+        (
+            "nothing",
+            "failure",
+            "the connection was closed without a response",
+        ),
+    ] {
+        let exchange = send(&page, &format!("do=text&words={words}"));
+        assert_eq!(exchange["outcome"], outcome, "{exchange}");
+        assert_eq!(exchange["finding"]["seen"]["en"], seen);
     }
 }
 

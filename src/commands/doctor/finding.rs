@@ -140,6 +140,7 @@ pub(crate) enum Fault {
     Milliseconds,
     WrongTime(String),
     NoMsgType,
+    UnknownMsgType(String),
     NoContent,
     LongContent(usize),
     /// A forged message got this reply.

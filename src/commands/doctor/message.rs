@@ -18,6 +18,17 @@ const MILLISECONDS: u64 = 100_000_000_000;
 /// Seconds by which CreateTime may differ from now.
 const DAY: u64 = 24 * 60 * 60;
 
+/// Types of reply that WeChat knows.
+const TYPES: [&str; 7] = [
+    "text",
+    "image",
+    "voice",
+    "video",
+    "music",
+    "news",
+    "transfer_customer_service",
+];
+
 /// Characters shown at most of a reply.
 const SHOWN_CHARS: usize = 20;
 
@@ -85,6 +96,9 @@ fn content(reply: &PassiveReply) -> Option<Fault> {
         return Some(Fault::NoMsgType);
     };
     match reply.field("Content").unwrap_or_default().len() {
+        _ if !TYPES.contains(&kind) => Some(Fault::UnknownMsgType(
+            printable(kind, SHOWN_CHARS).to_string(),
+        )),
         _ if kind != "text" => None,
         0 => Some(Fault::NoContent),
         1..=MAX_CONTENT_BYTES => None,
@@ -269,6 +283,14 @@ mod tests {
             (xml("oUser", "", rest), Fault::WrongTime(String::new())),
             (xml("oUser", "1", rest), Fault::WrongTime("1".to_owned())),
             (xml("oUser", "1700000000", ""), Fault::NoMsgType),
+            (
+                xml(
+                    "oUser",
+                    "1700000000",
+                    "<MsgType>foo</MsgType><Content>a</Content>",
+                ),
+                Fault::UnknownMsgType("foo".to_owned()),
+            ),
             (text(""), Fault::NoContent),
             (long, Fault::LongContent(2048)),
         ] {

@@ -94,6 +94,7 @@ chinese! { Fault:
     Self::Milliseconds => "CreateTime 用的是毫秒";
     Self::WrongTime(text) => "CreateTime 是“{text}”，不是当前时间";
     Self::NoMsgType => "回复没有 MsgType";
+    Self::UnknownMsgType(kind) => "回复的 MsgType 是“{kind}”，微信不认识";
     Self::NoContent => "回复没有 Content";
     Self::LongContent(bytes) => "Content 有 {bytes} 字节";
     Self::Forged(text) | Self::Replayed(text) | Self::PlainBody(text) => "本该拒绝，却回复了“{text}”";
@@ -118,6 +119,8 @@ chinese! { Fix<'_>, 0:
     Fault::NoAnswer(PostError::Tls(TlsError::NotTls)) => "把 URL 改成 http://，或者在机器人前面配上 https（Caddy、nginx 或内网穿透）";
     Fault::NoAnswer(PostError::Tls(_)) => "改正服务器的 TLS 配置，或者改用 80 端口的 http";
     Fault::NoAnswer(PostError::Broken(_)) => "检查两边之间的网络，看是什么切断了连接";
+    Fault::NoAnswer(PostError::Closed) => "查看服务器的日志：是它或它前面的程序断开了连接";
+    Fault::NoAnswer(PostError::TooLarge) => "让 URL 指向机器人：回复不会这么大";
     Fault::NoAnswer(PostError::NotHttp) => "查一查是什么程序在监听这个端口";
     Fault::RedirectToSlash(..) => "URL 末尾也写上斜杠：微信不跟随跳转";
     Fault::RedirectToHttps(..) => "把 URL 改成 https://，或者让 http 也直接响应：微信不跟随跳转";
@@ -161,6 +164,7 @@ chinese! { Fix<'_>, 0:
     Fault::Milliseconds => "CreateTime 要用秒：除以 1000";
     Fault::WrongTime(_) => "CreateTime 要用 Unix 时间戳，单位是秒";
     Fault::NoMsgType => "给回复加上 MsgType，例如 text";
+    Fault::UnknownMsgType(_) => "MsgType 用微信认识的：text、image、voice、video、music 或 news";
     Fault::NoContent => "没有内容要回时，就返回 success：微信不接受空的 Content";
     Fault::LongContent(_) => "把 Content 截到 2047 字节以内：太长的微信不接受";
     Fault::Forged(_) => "每个 POST 请求也要校验签名：现在谁都可以冒用别人的名义发消息";
