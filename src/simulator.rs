@@ -270,6 +270,11 @@ impl PassiveReply {
         }
     }
 
+    /// Returns whether there is nothing in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
     /// Returns the text of an element.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         field(&self.fields, name)

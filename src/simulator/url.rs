@@ -9,6 +9,14 @@ use ureq::http::{Uri, uri::Authority};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BotUrl(Uri);
 
+/// Punctuation that stands around a URL in a text.
+const AROUND: &str = "<>\"'“”‘’《》「」（）。，、；";
+
+/// Characters that are copied from web pages and cannot be seen.
+const INVISIBLE: [char; 6] = [
+    '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{2060}', '\u{feff}',
+];
+
 /// The text is not the URL of a bot.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -52,18 +60,21 @@ impl BotUrl {
 impl FromStr for BotUrl {
     type Err = UrlError;
 
-    /// Accepts whitespace around the URL and a missing `http://`, as in one copied from a browser.
+    /// Accepts a URL as it is copied from a browser or a text, or typed by a Chinese input method:
+    /// see [`cleaned`].
     fn from_str(text: &str) -> Result<Self, UrlError> {
-        let text = text.trim();
-        let uri = if text.contains("://") {
-            text.parse::<Uri>()
-        } else {
-            format!("http://{text}").parse()
+        let text = cleaned(text);
+        let (scheme, rest) = match text.split_once(":/") {
+            Some((scheme, rest)) if !scheme.contains(['/', '?', '.', ':']) => {
+                (Some(scheme), rest.trim_start_matches('/'))
+            }
+            _ => (None, text.strip_prefix("//").unwrap_or(&text)),
         };
+        let uri = format!("{}://{rest}", scheme.unwrap_or("http")).parse::<Uri>();
         let uri = uri.map_err(|_| UrlError)?;
         let is_right = uri.authority().is_some_and(has_host_and_port) && text.is_ascii();
         // A single word, as in `daoxiao doctor help`, is probably a mistake, not a host.
-        let is_place = text.contains("://")
+        let is_place = scheme.is_some()
             || uri.host() == Some("localhost")
             || uri
                 .authority()
@@ -73,6 +84,20 @@ impl FromStr for BotUrl {
             _ => Err(UrlError),
         }
     }
+}
+
+/// Returns the text without what stands around a URL in other text, and with ASCII for the
+/// punctuation of Chinese input methods.
+fn cleaned(text: &str) -> String {
+    let is_around = |char: char| char.is_whitespace() || AROUND.contains(char);
+    let text = text.replace(INVISIBLE, "");
+    let ascii = text.trim_matches(is_around).chars().map(|char| match char {
+        '：' => ':',
+        '／' => '/',
+        '．' | '。' => '.',
+        char => char,
+    });
+    ascii.collect()
 }
 
 /// Returns whether there is a host, and either no port or one from 1 to 65535.
@@ -115,6 +140,10 @@ mod tests {
             "",
             "a",
             "/wechat",
+            "//",
+            "//wechat",
+            "//a b",
+            "ftp:/a.b",
             "ftp://a/",
             "ftp://a.b/",
             "http://",
@@ -132,13 +161,23 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_understood_without_its_scheme_and_with_whitespace_around_it() {
+    fn a_url_is_understood_as_it_is_copied_or_typed() {
         for (text, meant) in [
             (" http://a/b\n", "http://a/b"),
             ("127.0.0.1:8080/wechat", "http://127.0.0.1:8080/wechat"),
             ("\tbot.example.com/wechat ", "http://bot.example.com/wechat"),
             ("localhost/", "http://localhost/"),
             ("bot:8080", "http://bot:8080/"),
+            ("http：//a.b/c", "http://a.b/c"),
+            ("http：／／a。b：81／c。", "http://a.b:81/c"),
+            ("\u{feff}\u{200b}http://a/b\u{200b}", "http://a/b"),
+            ("//a.b/c", "http://a.b/c"),
+            ("http:/a.b/c", "http://a.b/c"),
+            ("https:/a", "https://a/"),
+            ("HTTP://a.b/c", "http://a.b/c"),
+            ("<https://a.b/c>", "https://a.b/c"),
+            ("“a.b/c”，", "http://a.b/c"),
+            ("a.b/c?d=e:/f", "http://a.b/c?d=e:/f"),
         ] {
             assert_eq!(url(text).to_string(), meant);
         }

@@ -17,11 +17,11 @@ use crate::{
 
 /// Implements `Display` with a text for each case of a type, or of its field.
 macro_rules! english {
-    ($type:ty $(, $field:tt)?: $($case:pat => $words:literal $(, $value:expr)*;)*) => {
+    ($type:ty $(, $field:tt)?: $($case:pat $(if $guard:expr)? => $words:literal $(, $value:expr)*;)*) => {
         impl Display for $type {
             fn fmt(&self, f: &mut Formatter<'_>) -> Result {
                 match self$(.$field)? {
-                    $($case => write!(f, $words $(, $value)*),)*
+                    $($case $(if $guard)? => write!(f, $words $(, $value)*),)*
                 }
             }
         }
@@ -88,11 +88,13 @@ english! { Warning:
 english! { Fault:
     Self::NotPublic(host, address) => "{host} resolves to {address}, which WeChat can't reach (its error code: -107)";
     Self::OnlyIpv6(host) => "{host} has only IPv6 addresses, which WeChat doesn't call (its error code: -107)";
+    Self::Ipv6Address(host) => "{host} is an IPv6 address, which WeChat doesn't call (its error code: -107)";
     Self::Dropped(host, port) => "no response from {host}, port {port} within 5 s";
     Self::NoAnswer(error) | Self::NoAnswer10(error) => "{error}";
     Self::RedirectToSlash(to, status) => "redirects to the same address with a slash at the end: {to} ({status})";
     Self::RedirectToHttps(to, status) => "redirects to https: {to} ({status})";
-    Self::Redirect(to, status) => "redirects to {to} ({status})";
+    Self::RedirectToHttpsAndSlash(to, status) => "redirects to https, with a slash at the end: {to} ({status})";
+    Self::Redirect(to, status) | Self::RedirectToLogin(to, status) => "redirects to {to} ({status})";
     Self::RedirectNowhere(status) => "redirects without saying where to ({status})";
     Self::EmptyRefusal(status) => "refused with an empty {status}";
     Self::WantsHttps(status) => "this port speaks https, not http ({status})";
@@ -104,11 +106,14 @@ english! { Fault:
     Self::NothingHere => "there is nothing at this path (404)";
     Self::NoGet(status) => "GET isn't accepted here ({status})";
     Self::ServerFails(status) => "the server fails ({status})";
+    Self::RefusedHandshake { status, said, .. } | Self::RefusedMessage { status, said, .. } if said.is_empty() => "refused with {status}";
     Self::RefusedHandshake { status, said, .. } | Self::RefusedMessage { status, said, .. } => "refused with {status}: {said}";
+    Self::EchoChanged(said) => "echostr came back changed: \"{said}\"";
+    Self::NoEcho { said, .. } if said.is_empty() => "nothing came back instead of echostr";
     Self::NoEcho { said, .. } => "\"{said}\" came back instead of echostr";
     Self::OtherStatus(status) => "echostr came back with status {status}";
     Self::WebPage => "a web page came back instead of echostr";
-    Self::EchoInPage => "echostr came back inside a web page";
+    Self::EchoInPage => "echostr came back wrapped in HTML";
     Self::EchoAfterBom => "there is a byte order mark (BOM) before echostr";
     Self::EchoInQuotes => "echostr came back in quotes";
     Self::EchoInWhitespace => "there is whitespace around echostr";
@@ -121,6 +126,7 @@ english! { Fault:
     Self::Unreadable(error) => "{error}";
     Self::ReplyInPage => "the reply is inside a web page (text/html)";
     Self::NotEncrypted => "the reply isn't encrypted";
+    Self::EmptyReply => "the reply's <xml> is empty";
     Self::NamesNotSwapped => "the reply isn't addressed from the account to the user";
     Self::Milliseconds => "CreateTime is in milliseconds";
     Self::WrongTime(text) => "CreateTime is \"{text}\", not the current time";
@@ -138,6 +144,7 @@ english! { Fault:
 english! { Fix<'_>, 0:
     Fault::NotPublic(..) => "point the name's A record at the server's public address, or use a tunnel";
     Fault::OnlyIpv6(_) => "give the name an A record: WeChat calls IPv4 only";
+    Fault::Ipv6Address(_) => "put the server's IPv4 address in the URL, or a name with an A record";
     Fault::Dropped(_, port) => "open port {port} in the server's firewall and in its provider's security group";
     Fault::NoAnswer(PostError::UnknownHost(_)) => "fix the host in the URL, or its DNS record";
     Fault::NoAnswer(PostError::Refused { .. }) => "start the bot on that machine, or fix the port in the URL";
@@ -155,6 +162,8 @@ english! { Fix<'_>, 0:
     Fault::NoAnswer(PostError::NotHttp) => "find out what listens on this port";
     Fault::RedirectToSlash(..) => "write the slash in the URL too: WeChat follows no redirects";
     Fault::RedirectToHttps(..) => "write https:// in the URL, or respond over http too: WeChat follows no redirects";
+    Fault::RedirectToHttpsAndSlash(..) => "write https:// and the slash in the URL too: WeChat follows no redirects";
+    Fault::RedirectToLogin(..) => "have the server answer at this path itself, without a login or a form's token (CSRF): WeChat has neither, and follows no redirects";
     Fault::Redirect(..) => "use the address that it redirects to: WeChat follows no redirects";
     Fault::RedirectNowhere(_) => "respond with status 200: WeChat follows no redirects";
     Fault::EmptyRefusal(_) => "have the proxy forward plain HTTP/1.1, without the PROXY protocol; if there is no proxy, read the server's log";
@@ -167,6 +176,7 @@ english! { Fix<'_>, 0:
     Fault::NoGet(_) => "have the server answer GET and POST at this path";
     Fault::RefusedHandshake { stale: None, .. } | Fault::NoEcho { stale: None, .. } => "make the Token the same in three places: WECHAT_TOKEN here, WECHAT_TOKEN of the bot, and the platform's form; and have any proxy keep what follows the ? in the URL";
     Fault::RefusedHandshake { stale: Some(apart), .. } | Fault::NoEcho { stale: Some(apart), .. } => "set the clocks right: the server's and this machine's differ by {apart} s";
+    Fault::EchoChanged(_) => "respond with echostr as the text that it is: as a number it loses digits";
     Fault::OtherStatus(_) => "respond with status 200: WeChat may accept no other";
     Fault::WebPage => "make the URL lead to the bot: this address, path or proxy leads to a website";
     Fault::EchoInPage => "respond with echostr as plain text, without a template around it";
@@ -191,6 +201,7 @@ english! { Fix<'_>, 0:
     Fault::RefusedMessage { status: 400..=499, has_key: false, .. } => "if the server is in secure mode, set WECHAT_ENCODING_AES_KEY and WECHAT_APPID here; if not, read the server's log";
     Fault::RefusedMessage { .. } | Fault::ServerFails(_) => "read the server's log";
     Fault::NotEncrypted => "encrypt the replies: in secure mode WeChat accepts no others";
+    Fault::EmptyReply => "reply with ToUserName, FromUserName, CreateTime, MsgType and Content, or with the word success";
     Fault::NamesNotSwapped => "swap the names: ToUserName is the sender's OpenID, FromUserName the account";
     Fault::Milliseconds => "give CreateTime in seconds: divide by 1000";
     Fault::WrongTime(_) => "give CreateTime as a Unix timestamp in seconds";

@@ -3,6 +3,7 @@
 use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    process::Command,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant, SystemTime},
@@ -16,8 +17,9 @@ use crate::{
         Call, Certificate, Fake, Then, answer, cdata, chunks, content, ok, reply, right, secure,
         with_header,
     },
-    owner::{SECRETS, closed_port, run},
-    support::{Bot, NONCE, TOKEN, daoxiao, now, signature},
+    owner::{Outcome, SECRETS, closed_port, run},
+    support::{Bot, NONCE, TOKEN, Temporary, daoxiao, now, signature},
+    tools::{find, pass_over},
 };
 
 /// So much longer than WeChat waits that a busy machine is in time to tell.
@@ -115,7 +117,10 @@ fn examine_in(language: &str, url: &str, variables: &[(&str, &str)]) -> Verdict 
     command
         .env("WECHAT_TOKEN", TOKEN)
         .envs(variables.iter().copied());
-    let outcome = run(command, "");
+    verdict(&run(command, ""))
+}
+
+fn verdict(outcome: &Outcome) -> Verdict {
     assert_eq!(outcome.err, "", "{outcome:?}");
     Verdict {
         code: outcome.code,
@@ -789,6 +794,32 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
         },
     ),
     (
+        |_| redirect("wechat/"),
+        Told {
+            english: [
+                "path: redirects to the same address with a slash at the end: wechat/ (301)",
+                "write the slash in the URL too: WeChat follows no redirects",
+            ],
+            chinese: [
+                "路径：跳转到了同一个地址，只是末尾多了斜杠：wechat/，状态码 301",
+                "URL 末尾也写上斜杠：微信不跟随跳转",
+            ],
+        },
+    ),
+    (
+        |_| redirect("/user/login?next=/wechat"),
+        Told {
+            english: [
+                "path: redirects to /user/login (301)",
+                "have the server answer at this path itself, without a login or a form's token (CSRF): WeChat has neither, and follows no redirects",
+            ],
+            chinese: [
+                "路径：跳转到了 /user/login，状态码 301",
+                "让服务器在这个路径上直接响应，不要求登录，也不检查 CSRF：微信不会登录，也不跟随跳转",
+            ],
+        },
+    ),
+    (
         |_| redirect("https://a/"),
         Told {
             english: [
@@ -1015,6 +1046,50 @@ fn where_the_same_address_is_wanted_by_https() {
     .assert(&url);
 }
 
+#[test]
+fn where_a_redirect_adds_a_slash_or_https_whatever_it_is_written_like() {
+    for (scheme, english, chinese) in [
+        (
+            "",
+            [
+                "redirects to the same address with a slash at the end: ",
+                "write the slash in the URL too: WeChat follows no redirects",
+            ],
+            [
+                "跳转到了同一个地址，只是末尾多了斜杠：",
+                "URL 末尾也写上斜杠：微信不跟随跳转",
+            ],
+        ),
+        (
+            "https:",
+            [
+                "redirects to https, with a slash at the end: ",
+                "write https:// and the slash in the URL too: WeChat follows no redirects",
+            ],
+            [
+                "跳转到了 https，末尾还多了斜杠：",
+                "把 URL 改成 https://，末尾也写上斜杠：微信不跟随跳转",
+            ],
+        ),
+    ] {
+        let to = move |host: &str| format!("{scheme}//{host}/wechat/");
+        let fake = Fake::start(move |call| redirect(&to(call.header("Host"))));
+        let url = fake.url();
+        let to = to(url
+            .strip_prefix("http://")
+            .unwrap()
+            .trim_end_matches("/wechat"));
+        examine(&url, &[]).assert_wrong(
+            &format!("✗ path: {}{to} (301)", english[0]),
+            &format!("Do this first: {}.", english[1]),
+        );
+        examine_in("zh", &url, &[]).assert_wrong(
+            &format!("✗ 路径：{}{to}，状态码 301", chinese[0]),
+            &format!("先做这一步：{}。", chinese[1]),
+        );
+    }
+}
+
 const OTHER_ECHOSTR: &[(Answer, Told)] = &[
     (
         |call| ok(&format!("\u{feff}{}", call.field("echostr"))),
@@ -1072,13 +1147,43 @@ const OTHER_ECHOSTR: &[(Answer, Told)] = &[
         |call| page("200 OK", call.field("echostr")),
         Told {
             english: [
-                "handshake: echostr came back inside a web page",
+                "handshake: echostr came back wrapped in HTML",
                 "respond with echostr as plain text, without a template around it",
             ],
             chinese: [
-                "验证 URL：返回的 echostr 外面套了网页",
+                "验证 URL：返回的 echostr 外面套了 HTML",
                 "只返回 echostr 的文本，不要套网页模板",
             ],
+        },
+    ),
+    (
+        |call| ok(&format!("<pre>{}</pre>", call.field("echostr"))),
+        Told {
+            english: [
+                "handshake: echostr came back wrapped in HTML",
+                "respond with echostr as plain text, without a template around it",
+            ],
+            chinese: [
+                "验证 URL：返回的 echostr 外面套了 HTML",
+                "只返回 echostr 的文本，不要套网页模板",
+            ],
+        },
+    ),
+    (
+        |_| ok(""),
+        Told {
+            english: [
+                "handshake: nothing came back instead of echostr",
+                SAME_TOKEN[0],
+            ],
+            chinese: ["验证 URL：返回的内容是空的，没有 echostr", SAME_TOKEN[1]],
+        },
+    ),
+    (
+        |_| answer("403 Forbidden", ""),
+        Told {
+            english: ["handshake: refused with 403", SAME_TOKEN[0]],
+            chinese: ["验证 URL：被拒绝，状态码 403", SAME_TOKEN[1]],
         },
     ),
     (
@@ -1144,6 +1249,32 @@ const OTHER_ECHOSTR: &[(Answer, Told)] = &[
 #[test]
 fn where_echostr_does_not_come_back_as_it_was_sent() {
     assert_each(OTHER_ECHOSTR);
+}
+
+/// As where it was read as a number, and lost its zeros or was rounded.
+#[test]
+fn where_only_a_part_of_echostr_comes_back() {
+    let beginning = |echostr: &str| echostr[..15].to_owned() + "00000";
+    let end = |echostr: &str| echostr[1..].to_owned();
+    for part in [beginning as fn(&str) -> String, end] {
+        let fake = Fake::start(move |call| ok(&part(call.field("echostr"))));
+        for (language, line, first) in [
+            (
+                "en",
+                "✗ handshake: echostr came back changed: \"",
+                "Do this first: respond with echostr as the text that it is: as a number it loses digits.",
+            ),
+            (
+                "zh",
+                "✗ 验证 URL：返回的 echostr 跟发出的不一样：“",
+                "先做这一步：把 echostr 当作文本原样返回：转成数字会丢掉几位。",
+            ),
+        ] {
+            let verdict = examine_in(language, &fake.url(), &[]);
+            assert!(verdict.wrong()[0].starts_with(line), "{verdict:#?}");
+            assert_eq!((verdict.code, verdict.last()), (Some(1), first));
+        }
+    }
 }
 
 #[test]
@@ -1307,6 +1438,19 @@ const WRONG_REPLIES: &[(Answer, Told)] = &[
             chinese: [
                 "文本消息：回复外面套了网页（text/html）",
                 "只返回 XML，前后不要有别的内容，Content-Type 用 application/xml",
+            ],
+        },
+    ),
+    (
+        |call| right_but(call, || "<xml></xml>".to_owned()),
+        Told {
+            english: [
+                "text: the reply's <xml> is empty",
+                "reply with ToUserName, FromUserName, CreateTime, MsgType and Content, or with the word success",
+            ],
+            chinese: [
+                "文本消息：回复的 <xml> 里是空的",
+                "回复里要有 ToUserName、FromUserName、CreateTime、MsgType 和 Content，或者只回复 success",
             ],
         },
     ),
@@ -1596,16 +1740,16 @@ const REFUSED_MESSAGES: &[(Answer, Told)] = &[
     (
         |call| match call.method.as_str() {
             "GET" => right(call),
-            _ => redirect("/login"),
+            _ => redirect("/"),
         },
         Told {
             english: [
-                "text: redirects to /login (301)",
-                "use the address that it redirects to: WeChat follows no redirects",
+                "text: redirects to / (301)",
+                "have the server answer at this path itself, without a login or a form's token (CSRF): WeChat has neither, and follows no redirects",
             ],
             chinese: [
-                "文本消息：跳转到了 /login，状态码 301",
-                "直接填跳转后的地址：微信不跟随跳转",
+                "文本消息：跳转到了 /，状态码 301",
+                "让服务器在这个路径上直接响应，不要求登录，也不检查 CSRF：微信不会登录，也不跟随跳转",
             ],
         },
     ),
@@ -1759,35 +1903,81 @@ fn a_name_that_leads_to_this_machine() {
 fn a_url_as_it_is_copied() {
     let fake = Fake::start(right);
     let bare = fake.url().replace("http://", "");
-    for url in [&bare, &format!(" {bare}\n"), &format!("\t{} ", fake.url())] {
+    for url in [
+        &bare,
+        &format!(" {bare}\n"),
+        &format!("\t{} ", fake.url()),
+        &format!("//{bare}"),
+        &format!("http:/{bare}"),
+        &format!("http：／／{bare}。"),
+        &format!("\u{200b}<{}>\u{feff}", fake.url()),
+    ] {
         examine(url, &[]).assert_well(&CHECKS);
     }
 }
 
 /// Of all addresses of IPv6, the one that leads to this machine without being its own.
 #[test]
-fn a_host_with_ipv6_only() {
-    let url = "http://[::]:9/";
+fn a_host_that_is_an_address_of_ipv6() {
     for (language, line, first) in [
         (
             "en",
-            "✗ address: [::] has only IPv6 addresses, which WeChat doesn't call (its error code: -107)",
+            "✗ address: [::] is an IPv6 address, which WeChat doesn't call (its error code: -107)",
+            "Do this first: put the server's IPv4 address in the URL, or a name with an A record.",
+        ),
+        (
+            "zh",
+            "✗ 地址：[::] 是 IPv6 地址，微信不访问（平台的错误码是 -107）",
+            "先做这一步：URL 里改用服务器的 IPv4 地址，或者有 A 记录的域名。",
+        ),
+    ] {
+        assert_first(&examine_in(language, "http://[::]:9/", &[]), line, first);
+    }
+}
+
+/// In a namespace of its own the system knows one more name.
+#[test]
+fn a_name_with_ipv6_only() {
+    let Some(unshare) = find("unshare") else {
+        return;
+    };
+    let hosts = Temporary::write("hosts-with-ipv6", "::1 six.example.com\n");
+    let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+    let examine = |language| {
+        let mut command = Command::new(&unshare);
+        command.args(["-Urm", "sh", "-c", script, hosts.path(), "env"]);
+        command.args([
+            &format!("WECHAT_TOKEN={TOKEN}"),
+            env!("CARGO_BIN_EXE_daoxiao"),
+        ]);
+        command.args(["doctor", "http://six.example.com:9/", "--lang", language]);
+        run(command, "")
+    };
+    let can = Command::new(&unshare).args(["-Urm", "true"]).status();
+    if !can.is_ok_and(|status| status.success()) {
+        return pass_over("unshare is not allowed");
+    }
+    for (language, line, first) in [
+        (
+            "en",
+            "✗ address: six.example.com has only IPv6 addresses, which WeChat doesn't call (its error code: -107)",
             "Do this first: give the name an A record: WeChat calls IPv4 only.",
         ),
         (
             "zh",
-            "✗ 地址：[::] 只有 IPv6 地址，微信不访问（平台的错误码是 -107）",
+            "✗ 地址：six.example.com 只有 IPv6 地址，微信不访问（平台的错误码是 -107）",
             "先做这一步：给域名加一条 A 记录：微信只访问 IPv4。",
         ),
     ] {
-        let verdict = examine_in(language, url, &[]);
-        assert_eq!(
-            (verdict.code, verdict.wrong()[0]),
-            (Some(1), line),
-            "{verdict:#?}"
-        );
-        assert_eq!(verdict.last(), first);
+        assert_first(&verdict(&examine(language)), line, first);
     }
+}
+
+/// Of several faults, this is the first.
+#[track_caller]
+fn assert_first(verdict: &Verdict, line: &str, first: &str) {
+    let told = (verdict.code, verdict.wrong()[0], verdict.last());
+    assert_eq!(told, (Some(1), line, first), "{verdict:#?}");
 }
 
 #[test]

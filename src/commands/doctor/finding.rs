@@ -81,6 +81,8 @@ pub(crate) enum Fault {
     /// The host resolves to this address, which WeChat cannot reach.
     NotPublic(String, IpAddr),
     OnlyIpv6(String),
+    /// The host is an address of IPv6.
+    Ipv6Address(String),
     /// The host and port neither accept a connection nor refuse it.
     Dropped(String, u16),
     NoAnswer(PostError),
@@ -88,6 +90,10 @@ pub(crate) enum Fault {
     RedirectToSlash(String, u16),
     /// Redirects to the same address over https.
     RedirectToHttps(String, u16),
+    /// Redirects to the same address over https with a slash at the end.
+    RedirectToHttpsAndSlash(String, u16),
+    /// Redirects a message, or anything to a page that asks who it is.
+    RedirectToLogin(String, u16),
     Redirect(String, u16),
     RedirectNowhere(u16),
     WantsHttps(u16),
@@ -115,6 +121,8 @@ pub(crate) enum Fault {
     EchoInLines,
     /// `echostr` with other text around it; with the first line.
     EchoAmid(String),
+    /// Part of `echostr`, or `echostr` rounded as a number.
+    EchoChanged(String),
     NoEcho {
         said: String,
         stale: Option<u64>,
@@ -136,6 +144,7 @@ pub(crate) enum Fault {
         has_key: bool,
     },
     NotEncrypted,
+    EmptyReply,
     NamesNotSwapped,
     Milliseconds,
     WrongTime(String),

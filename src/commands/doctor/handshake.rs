@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use url::Url;
+
 use super::finding::{Fault, Finding, Fine, Warning};
 use crate::{
     simulator::{answer::Answer, url::BotUrl},
@@ -10,6 +12,12 @@ use crate::{
 
 /// Clocks that differ by less count as equal: `Date` has whole seconds, and answers take time.
 const EQUAL_CLOCKS: u64 = 30;
+
+/// Parts of the paths of pages that ask who it is.
+const LOGINS: [&str; 3] = ["login", "signin", "sign_in"];
+
+/// Characters of `echostr` that no body begins or ends with by chance.
+const ECHOED_CHARS: usize = 8;
 
 /// Age in seconds at which servers that check it refuse a request; daoxiao's default.
 const STALE: u64 = 300;
@@ -46,20 +54,36 @@ pub(super) fn obstacle(answer: &Answer, url: &BotUrl) -> Option<Fault> {
 
 fn redirect(answer: &Answer, url: &BotUrl) -> Fault {
     let status = answer.status;
-    // Without the query, which has the signature of this call.
-    let bare = |text: &str| text.split(['?', '#']).next().unwrap_or_default().to_owned();
-    let Some(to) = answer.location.as_deref().map(bare) else {
+    let Some(location) = answer.location.as_deref() else {
         return Fault::RedirectNowhere(status);
     };
-    let (here, path) = (bare(&url.to_string()), bare(&url.target("")));
-    let by_https = here.replacen("http://", "https://", 1);
-    if [here.clone() + "/", path + "/"].contains(&to) {
-        Fault::RedirectToSlash(to, status)
-    } else if to == by_https && to != here {
-        Fault::RedirectToHttps(to, status)
-    } else {
-        Fault::Redirect(to, status)
+    // Without the query, which has the signature of this call.
+    let to = location.split(['?', '#']).next().unwrap_or_default();
+    let shown = to.to_owned();
+    match added(&url.to_string(), to) {
+        Some((false, true)) => Fault::RedirectToSlash(shown, status),
+        Some((true, false)) => Fault::RedirectToHttps(shown, status),
+        Some((true, true)) => Fault::RedirectToHttpsAndSlash(shown, status),
+        _ if LOGINS
+            .iter()
+            .any(|login| to.to_ascii_lowercase().contains(login)) =>
+        {
+            Fault::RedirectToLogin(shown, status)
+        }
+        _ => Fault::Redirect(shown, status),
     }
+}
+
+/// Returns whether a redirect adds https, and whether it adds a slash at the end; `None` if it
+/// leads to another address.
+fn added(here: &str, to: &str) -> Option<(bool, bool)> {
+    let here = Url::parse(here).ok()?;
+    let to = here.join(to).ok()?;
+    let has_slash = to.path().strip_suffix('/') == Some(here.path());
+    // Either both ports are written, or each is its scheme's.
+    let is_same = here.host() == to.host() && here.port() == to.port();
+    (is_same && (has_slash || to.path() == here.path()))
+        .then(|| (here.scheme() == "http" && to.scheme() == "https", has_slash))
 }
 
 /// Judges whether `echostr` came back unchanged. `drift`: seconds between the clocks.
@@ -89,9 +113,13 @@ pub(super) fn is_echoed(answer: &Answer, echostr: &str) -> bool {
 fn around(answer: &Answer, echostr: &str) -> Option<Fault> {
     let text = String::from_utf8_lossy(&answer.body);
     let Some((before, after)) = text.split_once(echostr) else {
-        return answer.is_page().then_some(Fault::WebPage);
+        let changed =
+            || is_part(text.trim(), echostr).then(|| Fault::EchoChanged(answer.first_line()));
+        let page = answer.is_page().then_some(Fault::WebPage);
+        return page.or_else(changed);
     };
-    Some(if answer.is_page() {
+    let is_in_tags = before.trim_end().ends_with('>') && after.trim_start().starts_with("</");
+    Some(if answer.is_page() || is_in_tags {
         Fault::EchoInPage
     } else if before.starts_with('\u{feff}') {
         Fault::EchoAfterBom
@@ -107,6 +135,16 @@ fn around(answer: &Answer, echostr: &str) -> Option<Fault> {
     } else {
         Fault::EchoAmid(answer.first_line())
     })
+}
+
+/// Returns whether a text is an end of `echostr`, or begins like it, as a number does that was
+/// rounded.
+fn is_part(text: &str, echostr: &str) -> bool {
+    let same = text
+        .chars()
+        .zip(echostr.chars())
+        .take_while(|(a, b)| a == b);
+    text.len() >= ECHOED_CHARS && (same.count() >= ECHOED_CHARS || echostr.ends_with(text))
 }
 
 /// Returns what keeps WeChat from reading an answer over HTTP/1.0, whatever its body is.
@@ -237,10 +275,25 @@ mod tests {
             let to = to.replace("?signature=1", "");
             assert_eq!(fault, Fault::RedirectToHttps(to, status));
         }
-        for to in ["https://www.bot.cn/wechat", "/login", "wechat/", ""] {
+        for to in ["wechat/", "//bot.cn/wechat/"] {
             let fault = redirected("http://bot.cn/wechat", to);
-            let to = to.to_owned();
-            assert_eq!(fault, Fault::Redirect(to, status));
+            assert_eq!(fault, Fault::RedirectToSlash(to.to_owned(), status));
+        }
+        let to = "https://bot.cn:8443/wechat/";
+        let fault = redirected("http://bot.cn:8443/wechat", to);
+        assert_eq!(fault, Fault::RedirectToHttpsAndSlash(to.to_owned(), status));
+        let fault = redirected("http://bot.cn/wechat", "/User/Login");
+        let to = "/User/Login".to_owned();
+        assert_eq!(fault, Fault::RedirectToLogin(to, status));
+        for to in [
+            "https://www.bot.cn/wechat",
+            "https://bot.cn:8443/wechat",
+            "/wechat//",
+            "http://[/",
+            "",
+        ] {
+            let fault = redirected("http://bot.cn/wechat", to);
+            assert_eq!(fault, Fault::Redirect(to.to_owned(), status));
         }
     }
 
@@ -264,6 +317,11 @@ mod tests {
             ("<!DOCTYPE html>1234567890", Fault::EchoInPage),
             ("<html>\n1234567890", Fault::EchoInPage),
             ("\u{feff}\n<html lang=zh>", Fault::WebPage),
+            ("<pre>1234567890</pre>\n", Fault::EchoInPage),
+            ("12345678", Fault::EchoChanged("12345678".to_owned())),
+            ("34567890\n", Fault::EchoChanged("34567890".to_owned())),
+            ("1234567900", no_echo("1234567900")),
+            ("7890", no_echo("7890")),
             ("", no_echo("")),
             ("error", no_echo("error")),
         ] {

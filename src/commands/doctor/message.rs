@@ -39,13 +39,16 @@ pub(in crate::commands) fn hear(
     url: &BotUrl,
 ) -> Result<Heard, Fault> {
     if answer.status != 200 {
-        return Err(
-            obstacle(answer, url).unwrap_or_else(|| Fault::RefusedMessage {
+        return Err(match obstacle(answer, url) {
+            // Nobody asks WeChat for a login when it verifies the URL; a form's page asks for one.
+            Some(Fault::Redirect(to, status)) => Fault::RedirectToLogin(to, status),
+            Some(fault) => fault,
+            None => Fault::RefusedMessage {
                 status: answer.status,
                 said: answer.first_line(),
                 has_key: wechat.crypt.is_some(),
-            }),
-        );
+            },
+        });
     }
     wechat.read(&answer.body).map_err(|error| match error {
         ReplyError::NotXml(_) if answer.is_page() && answer.contains("<xml>") => Fault::ReplyInPage,
@@ -66,6 +69,7 @@ pub(in crate::commands) fn form(
     };
     let encryption = (wechat.crypt.is_some() && !reply.encrypted).then_some(Fault::NotEncrypted);
     let fault = encryption
+        .or_else(|| reply.is_empty().then_some(Fault::EmptyReply))
         .or_else(|| names(reply, push))
         .or_else(|| create_time(reply, now))
         .or_else(|| content(reply));
@@ -275,6 +279,7 @@ mod tests {
         let rest = "<MsgType>text</MsgType><Content>a</Content>";
         let long = text(&"a".repeat(2048));
         for (body, fault) in [
+            ("<xml></xml>".to_owned(), Fault::EmptyReply),
             (
                 xml("gh_daoxiao", "1700000000", rest),
                 Fault::NamesNotSwapped,

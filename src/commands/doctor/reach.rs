@@ -25,6 +25,7 @@ pub(super) fn addresses(resolved: &Result<Vec<SocketAddr>, PostError>, url: &Bot
             Finding::Wrong(Fault::NotPublic(host, address))
         }
         Some(address @ IpAddr::V4(_)) => Finding::Fine(Fine::Address(address)),
+        Some(IpAddr::V6(_)) if literal(&host).is_some() => Finding::Wrong(Fault::Ipv6Address(host)),
         Some(IpAddr::V6(_)) | None => Finding::Wrong(Fault::OnlyIpv6(host)),
     }
 }
@@ -160,15 +161,17 @@ mod tests {
         );
         let only_ipv6 = |host: &str| Finding::Wrong(Fault::OnlyIpv6(host.to_owned()));
         assert_eq!(found("http://[::1]/", &["::1"]), fine("::1"));
-        assert_eq!(found("http://[::]/", &["::"]), only_ipv6("[::]"));
         assert_eq!(
             found("http://ip6-localhost/", &["::1"]),
             only_ipv6("ip6-localhost")
         );
-        assert_eq!(
-            found("http://[2001:db8::1]/", &["2001:db8::1"]),
-            only_ipv6("[2001:db8::1]")
-        );
+        for (url, host, ip) in [
+            ("http://[::]/", "[::]", "::"),
+            ("http://[2001:db8::1]/", "[2001:db8::1]", "2001:db8::1"),
+        ] {
+            let fault = Fault::Ipv6Address(host.to_owned());
+            assert_eq!(found(url, &[ip]), Finding::Wrong(fault));
+        }
         let of_proxy = |ip: &str| Finding::Warning(Warning::ProxyAddress(ip.parse().unwrap()));
         assert_eq!(found(bot, &["198.18.0.7"]), of_proxy("198.18.0.7"));
         assert_eq!(found(bot, &["198.20.0.7"]), fine("198.20.0.7"));

@@ -57,11 +57,13 @@ chinese! { Warning:
 chinese! { Fault:
     Self::NotPublic(host, address) => "{host} 指向 {address}，微信访问不到（平台的错误码是 -107）";
     Self::OnlyIpv6(host) => "{host} 只有 IPv6 地址，微信不访问（平台的错误码是 -107）";
+    Self::Ipv6Address(host) => "{host} 是 IPv6 地址，微信不访问（平台的错误码是 -107）";
     Self::Dropped(host, port) => "{host} 的 {port} 端口 5 秒内没有响应";
     Self::NoAnswer(error) | Self::NoAnswer10(error) => "{}", error.chinese();
     Self::RedirectToSlash(to, status) => "跳转到了同一个地址，只是末尾多了斜杠：{to}，状态码 {status}";
     Self::RedirectToHttps(to, status) => "跳转到了 https：{to}，状态码 {status}";
-    Self::Redirect(to, status) => "跳转到了 {to}，状态码 {status}";
+    Self::RedirectToHttpsAndSlash(to, status) => "跳转到了 https，末尾还多了斜杠：{to}，状态码 {status}";
+    Self::Redirect(to, status) | Self::RedirectToLogin(to, status) => "跳转到了 {to}，状态码 {status}";
     Self::RedirectNowhere(status) => "要求跳转，却没有说跳到哪里，状态码 {status}";
     Self::EmptyRefusal(status) => "被拒绝，状态码 {status}，没有说原因";
     Self::WantsHttps(status) => "这个端口是 https，不是 http，状态码 {status}";
@@ -73,11 +75,14 @@ chinese! { Fault:
     Self::NothingHere => "这个路径下什么也没有，状态码 404";
     Self::NoGet(status) => "不接受 GET 请求，状态码 {status}";
     Self::ServerFails(status) => "服务器出错，状态码 {status}";
+    Self::RefusedHandshake { status, said, .. } | Self::RefusedMessage { status, said, .. } if said.is_empty() => "被拒绝，状态码 {status}";
     Self::RefusedHandshake { status, said, .. } | Self::RefusedMessage { status, said, .. } => "被拒绝，状态码 {status}：{said}";
+    Self::EchoChanged(said) => "返回的 echostr 跟发出的不一样：“{said}”";
+    Self::NoEcho { said, .. } if said.is_empty() => "返回的内容是空的，没有 echostr";
     Self::NoEcho { said, .. } => "返回的是“{said}”，不是 echostr";
     Self::OtherStatus(status) => "echostr 返回了，但状态码是 {status}";
     Self::WebPage => "返回的是网页，不是 echostr";
-    Self::EchoInPage => "返回的 echostr 外面套了网页";
+    Self::EchoInPage => "返回的 echostr 外面套了 HTML";
     Self::EchoAfterBom => "echostr 前面有 BOM（字节顺序标记）";
     Self::EchoInQuotes => "返回的 echostr 带了引号";
     Self::EchoInWhitespace => "echostr 前后有空格";
@@ -90,6 +95,7 @@ chinese! { Fault:
     Self::Unreadable(error) => "{}", error.chinese();
     Self::ReplyInPage => "回复外面套了网页（text/html）";
     Self::NotEncrypted => "回复没有加密";
+    Self::EmptyReply => "回复的 <xml> 里是空的";
     Self::NamesNotSwapped => "回复的收发双方没有对调";
     Self::Milliseconds => "CreateTime 用的是毫秒";
     Self::WrongTime(text) => "CreateTime 是“{text}”，不是当前时间";
@@ -107,6 +113,7 @@ chinese! { Fault:
 chinese! { Fix<'_>, 0:
     Fault::NotPublic(..) => "把域名的 A 记录指向服务器的公网地址，或者使用内网穿透";
     Fault::OnlyIpv6(_) => "给域名加一条 A 记录：微信只访问 IPv4";
+    Fault::Ipv6Address(_) => "URL 里改用服务器的 IPv4 地址，或者有 A 记录的域名";
     Fault::Dropped(_, port) => "在服务器的防火墙和云服务商的安全组里放行 {port} 端口";
     Fault::NoAnswer(PostError::UnknownHost(_)) => "改正 URL 里的域名，或者域名的 DNS 记录";
     Fault::NoAnswer(PostError::Refused { .. }) => "在那台机器上启动机器人，或者改正 URL 里的端口";
@@ -124,6 +131,8 @@ chinese! { Fix<'_>, 0:
     Fault::NoAnswer(PostError::NotHttp) => "查一查是什么程序在监听这个端口";
     Fault::RedirectToSlash(..) => "URL 末尾也写上斜杠：微信不跟随跳转";
     Fault::RedirectToHttps(..) => "把 URL 改成 https://，或者让 http 也直接响应：微信不跟随跳转";
+    Fault::RedirectToHttpsAndSlash(..) => "把 URL 改成 https://，末尾也写上斜杠：微信不跟随跳转";
+    Fault::RedirectToLogin(..) => "让服务器在这个路径上直接响应，不要求登录，也不检查 CSRF：微信不会登录，也不跟随跳转";
     Fault::Redirect(..) => "直接填跳转后的地址：微信不跟随跳转";
     Fault::RedirectNowhere(_) => "用状态码 200 响应：微信不跟随跳转";
     Fault::EmptyRefusal(_) => "让反向代理用普通的 HTTP/1.1 转发，不要加 PROXY protocol；没有反向代理，就查看服务器的日志";
@@ -136,6 +145,7 @@ chinese! { Fix<'_>, 0:
     Fault::NoGet(_) => "让服务器在这个路径上同时响应 GET 和 POST";
     Fault::RefusedHandshake { stale: None, .. } | Fault::NoEcho { stale: None, .. } => "让三处的 Token 相同：这里的环境变量 WECHAT_TOKEN、机器人的 WECHAT_TOKEN、公众平台表单里填的 Token；有反向代理的，还要让它保留 URL 里 ? 后面的部分";
     Fault::RefusedHandshake { stale: Some(apart), .. } | Fault::NoEcho { stale: Some(apart), .. } => "校准时间：服务器与本机相差 {apart} 秒";
+    Fault::EchoChanged(_) => "把 echostr 当作文本原样返回：转成数字会丢掉几位";
     Fault::OtherStatus(_) => "用状态码 200 响应：别的状态码微信未必接受";
     Fault::WebPage => "让 URL 指向机器人：这个地址、路径或反向代理指向的是网站";
     Fault::EchoInPage => "只返回 echostr 的文本，不要套网页模板";
@@ -160,6 +170,7 @@ chinese! { Fix<'_>, 0:
     Fault::RefusedMessage { status: 400..=499, has_key: false, .. } => "服务器若是安全模式，请在这里设置 WECHAT_ENCODING_AES_KEY 和 WECHAT_APPID；若不是，请查看服务器的日志";
     Fault::RefusedMessage { .. } | Fault::ServerFails(_) => "查看服务器的日志";
     Fault::NotEncrypted => "把回复加密：安全模式下微信只接受加密的回复";
+    Fault::EmptyReply => "回复里要有 ToUserName、FromUserName、CreateTime、MsgType 和 Content，或者只回复 success";
     Fault::NamesNotSwapped => "把收发双方对调：回复里的 ToUserName 填用户的 OpenID，FromUserName 填公众号的原始 ID";
     Fault::Milliseconds => "CreateTime 要用秒：除以 1000";
     Fault::WrongTime(_) => "CreateTime 要用 Unix 时间戳，单位是秒";
