@@ -18,7 +18,7 @@ use self::web::Bot;
 use super::{
     CommandError, FAILED, InputError, Notice, StartError,
     args::{LogArgs, MaxAgeArg, ValueError, address, port_only},
-    complain,
+    complain, doctor,
     joke_args::JokeArgs,
     lines, printed, secrets,
     words_arg::{WordsArg, banned},
@@ -244,11 +244,11 @@ impl Talk {
     }
 
     fn answer(&mut self, text: String, out: &mut impl Write) -> io::Result<()> {
-        match self.caller.talk(USER, Said::Text(text)) {
+        match doctor::talk(&self.caller, USER, Said::Text(text)) {
             Ok(Heard::Acknowledged) => writeln!(out, "{}", say(&Notice::NoAnswer))?,
             Ok(Heard::Reply(reply)) => writeln!(out, "{}", reply.words())?,
             // The next line may succeed.
-            Err(error) => self.complain(&error),
+            Err(refusal) => self.complain(&*refusal),
         }
         out.flush()
     }

@@ -17,7 +17,7 @@ use std::{
 use clap::Args;
 
 use self::{
-    finding::{Check, Fault, Finding, Fine, Line},
+    finding::{Check, Fault, Finding, Fine, Line, Refusal},
     report::{Form, Report},
 };
 use super::{CommandError, FAILED, printed, secrets};
@@ -26,7 +26,7 @@ use crate::{
     simulator::{
         Call, Heard, Push, Said, Stamp, WeChat,
         answer::{Answer, PATIENCE, PostError},
-        caller::{Caller, TalkError, stamp},
+        caller::{Caller, stamp},
         http::{self, Client, post},
         url::BotUrl,
     },
@@ -94,11 +94,22 @@ pub(crate) fn run(args: DoctorArgs) -> Result<ExitCode, CommandError> {
     printed(doctor.report.close(url, reach::praise(url))).map(|_| code.into())
 }
 
-/// Returns what doctor finds wrong if a message was refused with 403, the status with most causes.
-pub(super) fn explain(caller: &Caller, error: &TalkError) -> Option<Fault> {
-    let TalkError::Status { status: 403, said } = error else {
+/// Sends a message now and reads the reply. If there is none, finds out what is to be fixed.
+pub(super) fn talk(caller: &Caller, user: &str, said: Said) -> Result<Heard, Box<Refusal>> {
+    let call = caller.call(&Push::now(user, said));
+    let answer = post(Client::WeChat, &caller.url, &call).map_err(Fault::NoAnswer);
+    let heard = answer.and_then(|answer| message::hear(&caller.wechat, &answer, &caller.url));
+    heard.map_err(|seen| {
+        let cause = cause(caller, &seen).unwrap_or_else(|| seen.clone());
+        Box::new(Refusal { seen, cause })
+    })
+}
+
+/// Returns the fault that the verification of the URL shows, if the server answers at all.
+fn cause(caller: &Caller, seen: &Fault) -> Option<Fault> {
+    if matches!(seen, Fault::NoAnswer(_)) {
         return None;
-    };
+    }
     let (call, echostr) = verification(&caller.wechat);
     let answer = post(Client::WeChat, &caller.url, &call).ok()?;
     let drift = handshake::drift(&answer, SystemTime::now());
@@ -106,15 +117,10 @@ pub(super) fn explain(caller: &Caller, error: &TalkError) -> Option<Fault> {
         handshake::path(&answer, &caller.url),
         handshake::echo(&answer, &echostr, drift),
     ];
-    let fault = findings.into_iter().find_map(|finding| match finding {
+    findings.into_iter().find_map(|finding| match finding {
         Finding::Wrong(fault) => Some(fault),
         _ => None,
-    });
-    Some(fault.unwrap_or_else(|| Fault::RefusedMessage {
-        status: 403,
-        said: said.clone(),
-        has_key: caller.wechat.crypt.is_some(),
-    }))
+    })
 }
 
 struct Doctor {
@@ -155,12 +161,8 @@ impl Doctor {
 
     fn verify(&mut self) -> Option<()> {
         let (call, echostr) = verification(&self.caller.wechat);
-        let (answer, took) = self.post(Client::WeChat, &call);
-        if let Some(status) = self.lets_browsers_pass(&answer, &call, &echostr) {
-            let fault = Fault::BrowsersOnly(status);
-            self.require(Check::Path, took, Finding::Wrong(fault))?;
-        }
-        let answer = self.require_answer(Check::Path, took, answer)?;
+        let is_right = |_: &_, answer: &_| handshake::is_echoed(answer, &echostr);
+        let (answer, took) = self.call(Check::Path, &call, is_right)?;
         let finding = handshake::path(&answer, &self.caller.url);
         self.require(Check::Path, took, finding)?;
         let port = reach::port(&self.caller.url);
@@ -168,25 +170,6 @@ impl Doctor {
         self.drift = handshake::drift(&answer, SystemTime::now());
         let finding = handshake::echo(&answer, &echostr, self.drift);
         self.require(Check::Handshake, took, finding)
-    }
-
-    /// Returns the status that WeChat got, or 0 for a cut connection, if only a browser gets the
-    /// right answer.
-    fn lets_browsers_pass(
-        &self,
-        answer: &Result<Answer, PostError>,
-        call: &Call,
-        echostr: &str,
-    ) -> Option<u16> {
-        let status = match answer {
-            Ok(answer) if handshake::is_echoed(answer, echostr) => return None,
-            Ok(answer) => answer.status,
-            Err(PostError::Broken(_) | PostError::Closed | PostError::NotHttp) => 0,
-            Err(_) => return None,
-        };
-        let (as_browser, _) = self.post(Client::Browser, call);
-        let passes = as_browser.is_ok_and(|answer| handshake::is_echoed(&answer, echostr));
-        passes.then_some(status)
     }
 
     fn verify_by_http10(&mut self) -> Option<()> {
@@ -291,25 +274,37 @@ impl Doctor {
     }
 
     fn ask(&mut self, check: Check, push: &Push) -> Option<(Answer, Duration)> {
-        let (answer, took) = self.post(Client::WeChat, &self.caller.call(push));
-        Some((self.require_answer(check, took, answer)?, took))
+        let call = self.caller.call(push);
+        self.call(check, &call, |doctor, answer| doctor.hear(answer).is_ok())
+    }
+
+    /// Returns the answer to a call; without one, or if only browsers get a right one, adds the
+    /// fault and ends the checks.
+    fn call(
+        &mut self,
+        check: Check,
+        call: &Call,
+        is_right: impl Fn(&Self, &Answer) -> bool,
+    ) -> Option<(Answer, Duration)> {
+        let (answer, took) = self.post(Client::WeChat, call);
+        let is_right = |answer: &Result<Answer, PostError>| {
+            let answer = answer.as_ref();
+            answer.is_ok_and(|answer| is_right(self, answer))
+        };
+        let fault = if !is_right(&answer) && is_right(&self.post(Client::Browser, call).0) {
+            Fault::BrowsersOnly(answer.ok().map(|answer| answer.status))
+        } else {
+            match answer {
+                Ok(answer) => return Some((answer, took)),
+                Err(error) => Fault::NoAnswer(error),
+            }
+        };
+        self.add(check, took, Finding::Wrong(fault))?;
+        None
     }
 
     fn post(&self, client: Client, call: &Call) -> (Result<Answer, PostError>, Duration) {
         timed(|| post(client, &self.caller.url, call))
-    }
-
-    /// Returns the answer; without one, adds the error and ends the checks.
-    fn require_answer(
-        &mut self,
-        check: Check,
-        took: Duration,
-        answer: Result<Answer, PostError>,
-    ) -> Option<Answer> {
-        let unanswered = |error| Finding::Wrong(Fault::NoAnswer(error));
-        answer
-            .map_err(|error| self.add(check, took, unanswered(error)))
-            .ok()
     }
 
     /// Adds a finding, and ends the checks if it is a fault.

@@ -4,13 +4,12 @@ use std::{net::SocketAddr, process::ExitCode};
 
 use clap::Args;
 
-use super::{CommandError, args::address};
+use super::{CommandError, args::address, doctor::finding::Fault};
 use crate::{
     language::spoken,
     server::HEALTH_PATH,
     simulator::{
         Call,
-        caller::TalkError,
         http::{Client, post},
         url::BotUrl,
     },
@@ -42,9 +41,10 @@ pub(crate) fn run(args: &HealthcheckArgs) -> Result<ExitCode, CommandError> {
     let answer = answer.map_err(CommandError::failure)?;
     match answer.status {
         200 => Ok(ExitCode::SUCCESS),
-        status => Err(CommandError::failure(TalkError::Status {
+        status => Err(CommandError::failure(Fault::RefusedMessage {
             status,
             said: answer.first_line(),
+            has_key: false,
         })),
     }
 }

@@ -10,17 +10,16 @@ use serde_json::json;
 
 use super::{
     CommandError, FAILED, InputError, NO_ANSWER, Notice, USAGE, complain,
-    doctor::{self, finding::Fault, finding::Fix},
+    doctor::{
+        self,
+        finding::{Fix, Refusal},
+    },
     printed,
     secrets::{self, EnvironmentError},
 };
 use crate::{
     language::{say, spoken},
-    simulator::{
-        Heard, Said,
-        caller::{Caller, TalkError},
-        url::BotUrl,
-    },
+    simulator::{Heard, Said, caller::Caller, url::BotUrl},
 };
 
 pub(super) const HELP: &str = "\
@@ -77,10 +76,7 @@ pub(crate) enum SayError {
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
     #[error(transparent)]
-    Talk(#[from] TalkError),
-    /// Refusal, with the fault to fix.
-    #[error("{error}\nDo this first: {}.", Fix(fault))]
-    Refused { error: TalkError, fault: Fault },
+    Refused(#[from] Box<Refusal>),
 }
 
 impl SayError {
@@ -131,11 +127,7 @@ fn talk(args: &SayArgs) -> Result<Heard, SayError> {
         url: args.url.clone(),
         wechat: secrets::wechat()?,
     };
-    let heard = caller.talk(&args.user, said);
-    heard.map_err(|error| match doctor::explain(&caller, &error) {
-        Some(fault) => SayError::Refused { error, fault },
-        None => error.into(),
-    })
+    Ok(doctor::talk(&caller, &args.user, said)?)
 }
 
 /// Returns the words of the command line, or those on standard input without the last line break.
@@ -179,7 +171,7 @@ fn print_json(heard: &Result<Heard, SayError>) -> Result<ExitCode, CommandError>
         Ok(Heard::Acknowledged) => (json!({ "answered": false }), NO_ANSWER),
         Err(error) => {
             let (text, fix) = match error {
-                SayError::Refused { error, fault } => (say(error), Some(say(&Fix(fault)))),
+                SayError::Refused(refusal) => (say(&refusal.seen), Some(say(&Fix(&refusal.cause)))),
                 error => (say(error), None),
             };
             let object = json!({ "answered": false, "error": text, "fix": fix });

@@ -1,13 +1,8 @@
-//! Sends messages to a server and reads its replies, as WeChat's server would.
+//! The requests of WeChat's server for one account, signed now.
 
 use std::{array, time::SystemTime};
 
-use super::{
-    Call, Heard, Push, ReplyError, Said, Stamp, WeChat,
-    answer::PostError,
-    http::{Client, post},
-    url::BotUrl,
-};
+use super::{Call, Push, Said, Stamp, WeChat, url::BotUrl};
 use crate::wechat::unix_seconds;
 
 /// WeChat's server, for one account at one address.
@@ -19,32 +14,7 @@ pub(crate) struct Caller {
     pub(crate) wechat: WeChat,
 }
 
-/// Reason that a message got no answer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum TalkError {
-    #[error(transparent)]
-    Post(#[from] PostError),
-    /// The server refused the message.
-    #[error("refused with {status}: {said}")]
-    Status { status: u16, said: String },
-    #[error(transparent)]
-    Reply(#[from] ReplyError),
-}
-
 impl Caller {
-    /// Sends a message now, and reads the reply.
-    pub(crate) fn talk(&self, user: &str, said: Said) -> Result<Heard, TalkError> {
-        let call = self.call(&Push::now(user, said));
-        let answer = post(Client::WeChat, &self.url, &call)?;
-        if answer.status == 200 {
-            return Ok(self.wechat.read(&answer.body)?);
-        }
-        Err(TalkError::Status {
-            status: answer.status,
-            said: answer.first_line(),
-        })
-    }
-
     /// Builds the request that delivers a message, signed now.
     pub(crate) fn call(&self, push: &Push) -> Call {
         let random = array::from_fn(|_| fastrand::u8(..));

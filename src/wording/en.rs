@@ -101,8 +101,8 @@ english! { Fault:
     Self::WantsPassword(status) => "asks for a password ({status})";
     Self::ProxyWithoutBot(status) => "the proxy can't reach the bot ({status})";
     Self::WebServer(status) => "the response is from a web server or a firewall, not from the bot ({status})";
-    Self::BrowsersOnly(0) => "a web firewall lets browsers through and cuts WeChat off";
-    Self::BrowsersOnly(status) => "a web firewall lets browsers through and blocks WeChat ({status})";
+    Self::BrowsersOnly(None) => "a web firewall lets browsers through and gives WeChat no response";
+    Self::BrowsersOnly(Some(status)) => "a web firewall lets browsers through and blocks WeChat ({status})";
     Self::NothingHere => "there is nothing at this path (404)";
     Self::NoGet(status) => "GET isn't accepted here ({status})";
     Self::ServerFails(status) => "the server fails ({status})";
@@ -196,6 +196,7 @@ english! { Fix<'_>, 0:
     Fault::Unreadable(ReplyError::MsgSignature) => "compute MsgSignature from Token, TimeStamp, Nonce and Encrypt";
     Fault::ReplyInPage => "reply with the XML and nothing around it, as application/xml";
     Fault::RefusedMessage { status: 404 | 405 | 501, .. } => "have the server answer POST at this path, not only GET";
+    Fault::RefusedMessage { status: 413, .. } => "send a shorter message: no user can write one that long";
     Fault::RefusedMessage { status: 400, has_key: true, .. } => "set WECHAT_ENCODING_AES_KEY and WECHAT_APPID on the server: it has no key";
     Fault::RefusedMessage { status: 400..=499, has_key: true, .. } | Fault::Unreadable(ReplyError::Crypt(_)) => "use the same EncodingAESKey and AppID here, for the bot and on the platform; in plaintext mode, set neither";
     Fault::RefusedMessage { status: 400..=499, has_key: false, .. } => "if the server is in secure mode, set WECHAT_ENCODING_AES_KEY and WECHAT_APPID here; if not, read the server's log";

@@ -22,12 +22,11 @@ use std::io::{self, ErrorKind};
 use crate::{
     commands::{
         CommandError, InputError, Notice, OutputError, StartError, args::ValueError,
-        chat::web::WebError, doctor::finding::Fix, say::SayError, secrets::EnvironmentError,
-        words_arg::WordsFileError,
+        chat::web::WebError, say::SayError, secrets::EnvironmentError, words_arg::WordsFileError,
     },
     language::{LanguageError, Say},
     network::{SystemError, TlsError},
-    simulator::{ReplyError, answer::PostError, caller::TalkError, url::UrlError},
+    simulator::{ReplyError, answer::PostError, url::UrlError},
     survival::{
         socket::ListenError,
         supervisor::SupervisorError,
@@ -181,8 +180,7 @@ chinese! { SayError:
     Self::Dash => "- 表示从标准输入读，后面不能再写别的";
     Self::Input(error) => "{}", error.chinese();
     Self::Environment(error) => "{}", error.chinese();
-    Self::Talk(error) => "{}", error.chinese();
-    Self::Refused { error, fault } => "{}\n先做这一步：{}。", error.chinese(), Fix(fault).chinese();
+    Self::Refused(error) => "{}", error.chinese();
 }
 
 chinese! { PostError:
@@ -205,12 +203,6 @@ chinese! { TlsError:
     Self::NotTls => "这个端口是 http，不是 https";
     Self::Alert(alert) => "服务器拒绝了 TLS 连接（{alert}）";
     Self::Other(error) => "TLS 连接失败（{error}）";
-}
-
-chinese! { TalkError:
-    Self::Post(error) => "{}", error.chinese();
-    Self::Status { status, said } => "被拒绝，状态码 {status}：{said}";
-    Self::Reply(error) => "{}", error.chinese();
 }
 
 chinese! { ReplyError:

@@ -804,7 +804,10 @@ fn what_commands_say_is_in_chinese_too() {
     let token = [("WECHAT_TOKEN", TOKEN)];
     let port = closed.rsplit_once(':').unwrap().1.replace("/wechat", "");
     let unheard = said(chinese(&["say", "--url", &closed, "a"], &token), "");
-    let expected = format!("错误：127.0.0.1 的 {port} 端口没有程序在监听\n");
+    let expected = format!(
+        "错误：127.0.0.1 的 {port} 端口没有程序在监听\n\
+         先做这一步：在那台机器上启动机器人，或者改正 URL 里的端口。\n"
+    );
     assert_eq!((unheard.code, unheard.err), (Some(1), expected));
     let bot = Bot::start();
     let url = format!("http://{}/wechat", bot.address);

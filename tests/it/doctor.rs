@@ -22,8 +22,8 @@ use crate::{
     tools::{find, pass_over},
 };
 
-/// So much longer than WeChat waits that a busy machine is in time to tell.
-const TOO_LONG: Duration = Duration::from_secs(20);
+/// So much longer than WeChat and a browser wait that a busy machine is in time to tell.
+const TOO_LONG: Duration = Duration::from_secs(30);
 
 /// What the doctor printed, without the times.
 #[derive(Debug)]
@@ -273,12 +273,11 @@ fn an_unknown_host() {
 #[test]
 fn a_server_that_answers_messages_too_late() {
     let begun = Instant::now();
-    let fake = Fake::start(|call| {
-        if call.method == "POST" {
-            thread::sleep(TOO_LONG);
-        }
-        right(call)
-    });
+    let get_only = |call: &Call| match call.method.as_str() {
+        "GET" => right(call),
+        _ => String::new(),
+    };
+    let fake = Fake::listen(get_only, Then::WaitUnanswered);
     Told {
         english: ["text: no response within 5 s", IN_TIME[0]],
         chinese: ["文本消息：5 秒内没有响应", IN_TIME[1]],
@@ -290,10 +289,7 @@ fn a_server_that_answers_messages_too_late() {
 #[test]
 fn a_server_that_answers_everything_too_late() {
     let begun = Instant::now();
-    let fake = Fake::start(|call| {
-        thread::sleep(TOO_LONG);
-        right(call)
-    });
+    let fake = Fake::listen(|_| "", Then::Wait);
     Told {
         english: ["path: no response within 5 s", IN_TIME[0]],
         chinese: ["路径：5 秒内没有响应", IN_TIME[1]],
@@ -931,11 +927,11 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
         },
         Told {
             english: [
-                "path: a web firewall lets browsers through and cuts WeChat off",
+                "path: a web firewall lets browsers through and gives WeChat no response",
                 "have the firewall let everyone through on this path: WeChat isn't a browser and calls itself Mozilla/4.0",
             ],
             chinese: [
-                "路径：Web 防火墙（WAF）放行浏览器，却切断微信的连接",
+                "路径：Web 防火墙（WAF）放行浏览器，却不响应微信",
                 "让防火墙对这个路径一律放行：微信不是浏览器，它的 User-Agent 是 Mozilla/4.0",
             ],
         },
@@ -1027,6 +1023,74 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
 #[test]
 fn where_something_else_answers() {
     assert_each(SOMETHING_ELSE);
+}
+
+const FIREWALL: [&str; 2] = [
+    "have the firewall let everyone through on this path: WeChat isn't a browser and calls itself Mozilla/4.0",
+    "让防火墙对这个路径一律放行：微信不是浏览器，它的 User-Agent 是 Mozilla/4.0",
+];
+
+#[test]
+fn a_firewall_that_leaves_wechat_without_a_response() {
+    let browsers_only = |call: &Call| {
+        if call.is_of_browser() {
+            right(call)
+        } else {
+            String::new()
+        }
+    };
+    Told {
+        english: [
+            "path: a web firewall lets browsers through and gives WeChat no response",
+            FIREWALL[0],
+        ],
+        chinese: [
+            "路径：Web 防火墙（WAF）放行浏览器，却不响应微信",
+            FIREWALL[1],
+        ],
+    }
+    .assert(&Fake::listen(browsers_only, Then::WaitUnanswered).url());
+}
+
+#[test]
+fn a_firewall_that_blocks_only_messages() {
+    let blocks = |call: &Call| call.method == "POST" && !call.is_of_browser();
+    let refuses = move |call: &Call| {
+        if blocks(call) {
+            page("403 Forbidden", "blocked")
+        } else {
+            right(call)
+        }
+    };
+    let drops = move |call: &Call| {
+        if blocks(call) {
+            String::new()
+        } else {
+            right(call)
+        }
+    };
+    Told {
+        english: [
+            "text: a web firewall lets browsers through and blocks WeChat (403)",
+            FIREWALL[0],
+        ],
+        chinese: [
+            "文本消息：Web 防火墙（WAF）放行浏览器，却拦下微信，状态码 403",
+            FIREWALL[1],
+        ],
+    }
+    .assert(&Fake::start(refuses).url());
+    Told {
+        english: [
+            "text: a web firewall lets browsers through and gives WeChat no response",
+            FIREWALL[0],
+        ],
+        chinese: [
+            "文本消息：Web 防火墙（WAF）放行浏览器，却不响应微信",
+            FIREWALL[1],
+        ],
+    }
+    .assert(&Fake::start(drops).url());
 }
 
 #[test]

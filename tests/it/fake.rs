@@ -82,6 +82,8 @@ pub enum Then {
     Close,
     /// Waits until the other side closes.
     Wait,
+    /// Waits if its answer was empty.
+    WaitUnanswered,
 }
 
 /// What is wrong with a certificate beside that nobody knows who signed it.
@@ -192,9 +194,10 @@ fn serve<A: AsRef<[u8]>>(
     let Some(call) = read(stream) else {
         return Ok(());
     };
-    stream.write_all(answer(&call).as_ref())?;
+    let answer = answer(&call);
+    stream.write_all(answer.as_ref())?;
     stream.flush()?;
-    if then == Then::Wait {
+    if then == Then::Wait || then == Then::WaitUnanswered && answer.as_ref().is_empty() {
         stream.read_to_end(&mut Vec::new())?;
     }
     Ok(())

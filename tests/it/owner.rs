@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::COMMANDS,
-    fake::{Fake, answer, ok, reply},
+    fake::{Call, Fake, answer, ok, reply, right, with_header},
     support::{Bot, TOKEN, Temporary, daoxiao, now},
     tools::{Daemon, free_address},
 };
@@ -144,17 +144,28 @@ fn say_tells_why_it_was_refused_or_not_heard() {
     let nowhere = format!("http://{}/nowhere", bot.address);
     let refused = run(with_token(&["say", "--url", &nowhere, "a"]), "");
     assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""));
-    assert_eq!(refused.err, "error: refused with 404: not found\n");
+    assert_eq!(
+        refused.err,
+        "error: refused with 404: not found\nDo this first: fix the path in the URL: daoxiao answers at / and \
+         /wechat unless --path says otherwise.\n"
+    );
     let closed = closed_port();
     let unheard = run(with_token(&["say", "--url", &closed, "a"]), "");
     assert_eq!((unheard.code, unheard.out.as_str()), (Some(1), ""));
     let port = closed.rsplit_once(':').unwrap().1.replace("/wechat", "");
-    let expected = format!("error: nothing is listening on 127.0.0.1, port {port}\n");
+    let expected = format!(
+        "error: nothing is listening on 127.0.0.1, port {port}\nDo this first: start the bot on that \
+         machine, or fix the port in the URL.\n"
+    );
     assert_eq!(unheard.err, expected);
     let https = format!("https://{}/", bot.address);
     let unheard = run(with_token(&["say", "--url", &https, "a"]), "");
     assert_eq!((unheard.code, unheard.out.as_str()), (Some(1), ""));
-    assert_eq!(unheard.err, "error: this port speaks http, not https\n");
+    assert_eq!(
+        unheard.err,
+        "error: this port speaks http, not https\nDo this first: write http:// in the URL, or put https in \
+         front of the bot (Caddy, nginx or a tunnel).\n"
+    );
 }
 
 /// The URL of a port that nothing listens on.
@@ -260,8 +271,11 @@ fn a_line_that_gets_no_answer_does_not_end_the_talk() {
         format!("{long}\nab\n"),
     );
     assert_eq!((talk.code, talk.out.as_str()), (Some(1), "ba\n"));
-    assert!(talk.err.starts_with("error: "), "{talk:?}");
-    assert_eq!(talk.err.lines().count(), 1, "{talk:?}");
+    assert_eq!(
+        talk.err,
+        "error: refused with 413: body too large\nDo this first: send a shorter message: no user can \
+         write one that long.\n"
+    );
 }
 
 #[test]
@@ -416,6 +430,80 @@ fn say_refused_by_a_web_server_says_that() {
     }
 }
 
+/// A fault that `say` and `chat` meet, and what they say of it in English and in Chinese.
+type Met = (fn(&Call) -> String, &'static str, &'static str);
+
+const MET: [Met; 6] = [
+    (
+        |_| with_header("Location: /wechat/", &answer("301 Moved Permanently", "")),
+        "error: redirects to the same address with a slash at the end: /wechat/ (301)\n\
+         Do this first: write the slash in the URL too: WeChat follows no redirects.\n",
+        "错误：跳转到了同一个地址，只是末尾多了斜杠：/wechat/，状态码 301\n\
+         先做这一步：URL 末尾也写上斜杠：微信不跟随跳转。\n",
+    ),
+    (
+        |_| with_header("Location: http://a/?b", &answer("302 Found", "")),
+        "error: redirects to http://a/ (302)\n\
+         Do this first: use the address that it redirects to: WeChat follows no redirects.\n",
+        "错误：跳转到了 http://a/，状态码 302\n先做这一步：直接填跳转后的地址：微信不跟随跳转。\n",
+    ),
+    (
+        |_| answer("500 Internal Server Error", ""),
+        "error: refused with 500\nDo this first: read the server's log.\n",
+        "错误：被拒绝，状态码 500\n先做这一步：查看服务器的日志。\n",
+    ),
+    (
+        |call| match call.method.as_str() {
+            "GET" => right(call),
+            _ => answer("405 Method Not Allowed", "GET only"),
+        },
+        "error: refused with 405: GET only\n\
+         Do this first: have the server answer POST at this path, not only GET.\n",
+        "错误：被拒绝，状态码 405：GET only\n\
+         先做这一步：让服务器在这个路径上也响应 POST，不能只有 GET。\n",
+    ),
+    (
+        |_| answer("403 Forbidden", "no"),
+        "error: refused with 403: no\n\
+         Do this first: make the Token the same in three places: WECHAT_TOKEN here, WECHAT_TOKEN of \
+         the bot, and the platform's form; and have any proxy keep what follows the ? in the URL.\n",
+        "错误：被拒绝，状态码 403：no\n\
+         先做这一步：让三处的 Token 相同：这里的环境变量 WECHAT_TOKEN、机器人的 WECHAT_TOKEN、\
+         公众平台表单里填的 Token；有反向代理的，还要让它保留 URL 里 ? 后面的部分。\n",
+    ),
+    (
+        |_| ok("<html><body>Welcome</body></html>"),
+        "error: the reply isn't valid XML: the body's root is not <xml>\n\
+         Do this first: make the URL lead to the bot: this address, path or proxy leads to a \
+         website.\n",
+        "错误：回复不是格式正确的 XML（最外层不是 <xml>）\n\
+         先做这一步：让 URL 指向机器人：这个地址、路径或反向代理指向的是网站。\n",
+    ),
+];
+
+#[test]
+fn say_and_chat_say_what_to_do_as_doctor_does() {
+    for (answer, english, chinese) in MET {
+        let url = Fake::start(answer).url();
+        for (language, said) in [("en", english), ("zh", chinese)] {
+            let expected = Outcome {
+                code: Some(1),
+                out: String::new(),
+                err: said.to_owned(),
+            };
+            let url = ["--url", &url, "--lang", language];
+            assert_eq!(
+                run(with_token(&[&["say", "a"], &url[..]].concat()), ""),
+                expected
+            );
+            assert_eq!(
+                run(with_token(&[&["chat"], &url[..]].concat()), "a\n"),
+                expected
+            );
+        }
+    }
+}
+
 #[test]
 fn say_reads_standard_input() {
     let bot = Bot::start();
@@ -479,11 +567,16 @@ fn say_prints_json_or_nothing_if_asked_to() {
     let nowhere = format!("http://{}/nowhere", bot.address);
     let (code, refused) = say(&["--url", &nowhere, "a"]);
     let expected = json!({
-        "answered": false, "error": "refused with 404: not found", "fix": null,
+        "answered": false, "error": "refused with 404: not found",
+        "fix": "fix the path in the URL: daoxiao answers at / and /wechat unless --path says otherwise",
     });
     assert_eq!((code, refused), (Some(1), expected));
     let (code, refused) = say(&["--lang", "zh", "--url", &closed_port(), "a"]);
     assert_eq!((code, &refused["answered"]), (Some(1), &json!(false)));
+    assert_eq!(
+        refused["fix"],
+        "在那台机器上启动机器人，或者改正 URL 里的端口"
+    );
     assert!(
         refused["error"]
             .as_str()

@@ -102,7 +102,8 @@ pub(crate) enum Fault {
     WantsPassword(u16),
     ProxyWithoutBot(u16),
     WebServer(u16),
-    BrowsersOnly(u16),
+    /// Only browsers get the right answer; with the status that WeChat gets, if any.
+    BrowsersOnly(Option<u16>),
     NothingHere,
     NoGet(u16),
     ServerFails(u16),
@@ -166,6 +167,16 @@ pub(crate) enum Fault {
 /// Instruction for fixing a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fix<'a>(pub(crate) &'a Fault);
+
+/// A message got no reply that can be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{seen}\nDo this first: {}.", Fix(cause))]
+pub(crate) struct Refusal {
+    /// What came back.
+    pub(crate) seen: Fault,
+    /// What is to be fixed.
+    pub(crate) cause: Fault,
+}
 
 /// Line at the end of the report.
 #[derive(Debug, Clone, PartialEq, Eq)]

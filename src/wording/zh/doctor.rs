@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    commands::doctor::finding::{Check, Ending, Fault, Finding, Fine, Fix, Line, Warning},
+    commands::doctor::finding::{Check, Ending, Fault, Finding, Fine, Fix, Line, Refusal, Warning},
     language::Say,
     network::TlsError,
     simulator::{ReplyError, answer::PostError},
@@ -70,8 +70,8 @@ chinese! { Fault:
     Self::WantsPassword(status) => "要求输入密码，状态码 {status}";
     Self::ProxyWithoutBot(status) => "反向代理连不上机器人，状态码 {status}";
     Self::WebServer(status) => "响应的是 Web 服务器或防火墙，不是机器人，状态码 {status}";
-    Self::BrowsersOnly(0) => "Web 防火墙（WAF）放行浏览器，却切断微信的连接";
-    Self::BrowsersOnly(status) => "Web 防火墙（WAF）放行浏览器，却拦下微信，状态码 {status}";
+    Self::BrowsersOnly(None) => "Web 防火墙（WAF）放行浏览器，却不响应微信";
+    Self::BrowsersOnly(Some(status)) => "Web 防火墙（WAF）放行浏览器，却拦下微信，状态码 {status}";
     Self::NothingHere => "这个路径下什么也没有，状态码 404";
     Self::NoGet(status) => "不接受 GET 请求，状态码 {status}";
     Self::ServerFails(status) => "服务器出错，状态码 {status}";
@@ -165,6 +165,7 @@ chinese! { Fix<'_>, 0:
     Fault::Unreadable(ReplyError::MsgSignature) => "用 Token、TimeStamp、Nonce 和 Encrypt 四项计算 MsgSignature";
     Fault::ReplyInPage => "只返回 XML，前后不要有别的内容，Content-Type 用 application/xml";
     Fault::RefusedMessage { status: 404 | 405 | 501, .. } => "让服务器在这个路径上也响应 POST，不能只有 GET";
+    Fault::RefusedMessage { status: 413, .. } => "消息再短一些：用户发不出这么长的消息";
     Fault::RefusedMessage { status: 400, has_key: true, .. } => "服务器没有密钥：请给它设置 WECHAT_ENCODING_AES_KEY 和 WECHAT_APPID";
     Fault::RefusedMessage { status: 400..=499, has_key: true, .. } | Fault::Unreadable(ReplyError::Crypt(_)) => "让三处的 EncodingAESKey 和 AppID 相同：这里、机器人、公众平台；明文模式下都不要设";
     Fault::RefusedMessage { status: 400..=499, has_key: false, .. } => "服务器若是安全模式，请在这里设置 WECHAT_ENCODING_AES_KEY 和 WECHAT_APPID；若不是，请查看服务器的日志";
@@ -185,6 +186,8 @@ chinese! { Fix<'_>, 0:
     Fault::RepeatDiffers => "按 FromUserName 和 MsgId 把回复保留一分钟，重发时给同一个回复";
     Fault::ClocksApart(_) => "把时间不准的那台机器校准，并开启自动同步（timedatectl set-ntp true）";
 }
+
+chinese! { Refusal: Self { seen, cause } => "{}\n先做这一步：{}。", seen.chinese(), Fix(cause).chinese(); }
 
 chinese! { Ending:
     Self::DoFirst(fault) => "先做这一步：{}。", Fix(fault).chinese();
