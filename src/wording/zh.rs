@@ -170,7 +170,7 @@ chinese! { WebError:
 
 chinese! { SupervisorError:
     Self::Signals(error) => "无法接收信号：{}", io::Error::from(*error).chinese();
-    Self::Worker(reason) => "工作进程启动失败：{reason}";
+    Self::Worker(reason) => "工作进程启动失败（{reason}）";
 }
 
 chinese! { NoSupervisor: Self => "{VARIABLE} 是程序自己用的变量，不能设置"; }

@@ -251,20 +251,44 @@ fn sources_named_twice_are_exit_2() {
 
 #[test]
 fn urls_that_cannot_work_are_exit_2() {
-    for (url, said) in [
-        ("x.cn/{1-50}", "a URL begins with http:// or https://"),
-        ("http://x.cn:99999/", "invalid port number"),
-        ("http://[::1/", "invalid IPv6 address"),
+    for (url, english, chinese) in [
+        (
+            "x.cn/{1-50}",
+            "a URL begins with http:// or https://",
+            "URL 要以 http:// 或 https:// 开头",
+        ),
+        ("http:///", "empty host", "URL 里没有主机名"),
+        (
+            "http://x.cn:99999/",
+            "invalid port number",
+            "URL 里的端口不对，应为 1 到 65535",
+        ),
+        (
+            "http://[::1/",
+            "invalid IPv6 address",
+            "URL 里的 IP 地址不对",
+        ),
         (
             "http://x.cn/{50-1}",
             "braces hold one range of pages, first to last, as in {1-50} or {01-50}",
+            "大括号里只能写一个页码范围，从小到大，例如 {1-50} 或 {01-50}",
         ),
     ] {
-        let output = joke(&["--joke-url", url]);
-        let (code, jokes, error) = texts(&output);
-        assert_eq!((code, jokes), (Some(2), ""), "{error}");
-        let said = format!("error: invalid value '{url}' for '--joke-url <URL>': {said}\n");
-        assert!(error.starts_with(&said), "{error}");
+        for (language, said) in [
+            (
+                "en",
+                format!("error: invalid value '{url}' for '--joke-url <URL>': {english}\n"),
+            ),
+            (
+                "zh",
+                format!("错误：--joke-url <URL> 的值“{url}”不能用：{chinese}\n"),
+            ),
+        ] {
+            let output = joke(&["--lang", language, "--joke-url", url]);
+            let (code, jokes, error) = texts(&output);
+            assert_eq!((code, jokes), (Some(2), ""), "{error}");
+            assert!(error.starts_with(&said), "{error}");
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is said about sources of jokes.
 
+use url::ParseError;
+
 use crate::{
     commands::{
         joke::{FileReport, JokeError, Report},
@@ -101,8 +103,8 @@ chinese! { PageError:
     Self::NoSelector(format) => "网页是 {}，需要用 --joke-item 选出每条笑话，例如 li.joke", format.replace("XML, and no feed", "XML，但不是订阅源");
     Self::NoContentSelector => "链接指向的网页是 HTML，需要用 --joke-content 选出笑话";
     Self::NoMarkup => "网页是纯文本，没有元素可选；纯文本不需要选择器";
-    Self::BrokenJson(error) => "网页像是 JSON，但读不了：{error}";
-    Self::BrokenXml(error) => "网页是 XML，但读不了：{error}";
+    Self::BrokenJson(error) => "网页像是 JSON，但读不了（{error}）";
+    Self::BrokenXml(error) => "网页是 XML，但读不了（{error}）";
     Self::ApiError(message) => "接口返回的是错误：{}", printable(message, MAX_SHOWN);
     Self::NoPath(path) => "网页是 JSON，按 {path} 什么也找不到：--joke-item 是路径，例如 data.list，--joke-content 是它里面的路径";
     Self::NoUsualPath => "网页是 JSON，里面没有常见的笑话字段：--joke-item 是路径，例如 data.list，--joke-content 是它里面的路径";
@@ -147,6 +149,9 @@ chinese! { Reason:
 chinese! { UrlError:
     Self::Scheme => "URL 要以 http:// 或 https:// 开头";
     Self::Pages => "大括号里只能写一个页码范围，从小到大，例如 {{1-50}} 或 {{01-50}}";
+    Self::Parse(ParseError::EmptyHost) => "URL 里没有主机名";
+    Self::Parse(ParseError::InvalidPort) => "URL 里的端口不对，应为 1 到 65535";
+    Self::Parse(ParseError::InvalidIpv4Address | ParseError::InvalidIpv6Address) => "URL 里的 IP 地址不对";
     Self::Parse(error) => "不是正确的 URL（{error}）";
 }
 
