@@ -860,6 +860,24 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
         },
     ),
     (
+        |_| {
+            answer(
+                "400 Bad Request",
+                "Client sent an HTTP request to an HTTPS server.\n",
+            )
+        },
+        Told {
+            english: [
+                "path: this port speaks https, not http (400)",
+                "write https:// in the URL",
+            ],
+            chinese: [
+                "路径：这个端口是 https，不是 http，状态码 400",
+                "把 URL 改成 https://",
+            ],
+        },
+    ),
+    (
         |_| answer("401 Unauthorized", ""),
         Told {
             english: [

@@ -13,6 +13,13 @@ use crate::{
 /// Clocks that differ by less count as equal: `Date` has whole seconds, and answers take time.
 const EQUAL_CLOCKS: u64 = 30;
 
+/// How nginx, Apache and Caddy answer plain HTTP on a port with TLS.
+const HTTPS_WANTED: [&str; 3] = [
+    "plain http request was sent to https port",
+    "speaking plain http to an ssl-enabled server port",
+    "client sent an http request to an https server",
+];
+
 /// Parts of the paths of pages that ask who it is.
 const LOGINS: [&str; 3] = ["login", "signin", "sign_in"];
 
@@ -40,9 +47,7 @@ pub(super) fn obstacle(answer: &Answer, url: &BotUrl) -> Option<Fault> {
     let status = answer.status;
     Some(match status {
         300..400 => redirect(answer, url),
-        400 if answer.contains("plain http request was sent to https port") => {
-            Fault::WantsHttps(status)
-        }
+        400 if HTTPS_WANTED.iter().any(|words| answer.contains(words)) => Fault::WantsHttps(status),
         400 if answer.body.is_empty() => Fault::EmptyRefusal(status),
         401 | 407 => Fault::WantsPassword(status),
         502..=504 => Fault::ProxyWithoutBot(status),
@@ -248,6 +253,8 @@ mod tests {
         assert_eq!(told(502, page), Some(Fault::ProxyWithoutBot(502)));
         let nginx = "<html><title>400 The plain HTTP request was sent to HTTPS port</title>";
         assert_eq!(told(400, nginx), Some(Fault::WantsHttps(400)));
+        let apache = "<p>Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />";
+        assert_eq!(told(400, apache), Some(Fault::WantsHttps(400)));
         assert_eq!(told(400, ""), Some(Fault::EmptyRefusal(400)));
         assert_eq!(told(400, "bad request"), None);
     }
