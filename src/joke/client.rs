@@ -186,7 +186,9 @@ fn unpack(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, FetchError> {
     let packed = body.as_slice();
     let mut reader: Box<dyn Read + '_> = match encoding.trim().to_ascii_lowercase().as_str() {
         _ if packed.starts_with(GZIP) => Box::new(MultiGzDecoder::new(packed)),
-        "" | "identity" | "none" | "gzip" | "x-gzip" | "br" => return Ok(body),
+        "" | "identity" | "none" | "gzip" | "x-gzip" => return Ok(body),
+        // Not `BR`, which ureq leaves packed.
+        _ if encoding == "br" => return Ok(body),
         // Some scripts name the charset here.
         name if Encoding::for_label(name.as_bytes()).is_some() => return Ok(body),
         // In a zlib wrapper, as the standard says, or without, as some servers send it.

@@ -15,6 +15,7 @@ use self::{
 use crate::printable::printable;
 
 pub(super) mod charset;
+mod data;
 mod element;
 mod html;
 mod item;
@@ -37,19 +38,28 @@ const MAX_JOKES: usize = 500;
 const MAX_PAGE_BYTES: usize = 1 << 20;
 
 /// Characters of an error at most; a longer text is a joke.
-const MAX_ERROR_CHARACTERS: usize = 60;
+const MAX_ERROR_CHARACTERS: usize = 40;
 
 /// Bytes at most of an answer with an error status that is searched for a message.
 const MAX_ERROR_BYTES: usize = 1 << 14;
 
-/// Parts of errors that APIs send as if they were jokes; the English ones are their beginnings.
-const ERRORS: &str = "\
-    过于频繁 请稍后再试 请稍后重试 参数错误 参数不能为空 密钥错误 密钥无效 接口维护 接口不存在 \
-    接口已 次数已用完 次数不足 余额不足 系统繁忙 服务器繁忙 服务器错误 请求失败 非法请求";
+/// What errors that APIs send as if they were jokes are about, and what is wrong with it.
+const ERROR_SUBJECTS: &str = "\
+    接口 密钥 key api 参数 签名 请求 访问 额度 次数 余额 权限 授权 token ip 白名单 登录 服务器 服务 系统 \
+    数据 网络 域名 验证";
+const FAULTS: &str = "\
+    错误 失败 无效 失效 过期 到期 不足 不存在 缺少 不能为空 非法 异常 超时 超限 超过 上限 用完 频繁 太快 \
+    出错 繁忙 开小差 维护 封禁 禁止访问 拒绝访问 被拒绝 无权 没有权限 没有数据 没有更多 没有找到 没有笑话 \
+    暂无 未加入 未授权 请先 请稍后 已关闭 已停 下线";
+
+/// Beginnings of such errors in English.
 const ENGLISH_ERRORS: &str = "\
     too many requests|rate limit exceeded|api rate limit exceeded|invalid api key|invalid key|\
-    unauthorized|forbidden|403 forbidden|access denied|bad request|internal server error|\
-    service unavailable|404 not found";
+    unauthorized|forbidden|access denied|bad request|bad gateway|gateway time|not found|\
+    internal server error|service unavailable|service temporarily unavailable|file not found|\
+    no input file specified|the requested url|no healthy upstream|upstream connect error|\
+    application error|database connection|database error|sqlstate|fatal error|error code|\
+    connection refused|connection timed out|maintenance mode";
 
 /// Characters of an API's message that an error shows at most.
 const MAX_SHOWN: usize = 200;
@@ -115,6 +125,12 @@ pub enum PageError {
          text needs none"
     )]
     NoMarkup,
+    /// The page is a table, a program or YAML.
+    #[error(
+        "the page is a table or a program, in which no jokes are looked for; JSON, feeds, HTML and \
+         plain text are read"
+    )]
+    Data,
     /// The page could cost the parser too much time or memory.
     #[error("the page has {0}")]
     TooComplex(#[from] TooComplex),
@@ -277,12 +293,14 @@ impl PageText {
             Format::Json(Ok(value)) => json::items(value, rules)?,
             Format::Json(Err(error)) => return Err(PageError::BrokenJson(error.clone())),
             Format::Text if rules.item.is_some() => return Err(PageError::NoMarkup),
+            Format::Text if data::is_data(text) => return Err(PageError::Data),
             Format::Text => text::items(text),
         };
         let items: Vec<Item> = items.into_iter().map(read_again).collect();
-        if let [Item { content, .. }] = items.as_slice()
+        if let [Item { content, .. }, others @ ..] = items.as_slice()
             && rules.content.is_none()
-            && is_error(content)
+            && (others.is_empty() || content.starts_with("Error "))
+            && (is_english_error(content) || is_chinese_error(content))
         {
             return Err(PageError::ApiError(content.trim().to_owned()));
         }
@@ -312,21 +330,40 @@ fn media_type(content_type: &str) -> String {
     media_type.unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// Returns true for a short text that is an API's error: `请求过于频繁，请稍后再试`.
-fn is_error(text: &str) -> bool {
+/// Returns true for a short text of what is wrong with a key, a server and the like, and of nobody's
+/// speech: `请求过于频繁，请稍后再试`, unlike `ATM说余额不足`.
+fn is_chinese_error(text: &str) -> bool {
     let text = text.trim().to_lowercase();
-    let text = text.trim_start_matches("error:").trim_start();
-    let is_short =
-        characters(text) <= MAX_ERROR_CHARACTERS && !text.contains(['\n', '“', '：', ':']);
-    // Jokes speak of errors, too: `ATM说余额不足`, `Forbidden fruit is …`.
-    let is_story = text.contains(['我', '他', '她', '说', '问']);
-    let first = text.split(['，', ',', '。']).next().unwrap_or_default();
-    let mut english = ENGLISH_ERRORS.split('|');
-    let is_english = english.any(|error| {
-        let rest = text.strip_prefix(error);
-        rest.is_some_and(|rest| !rest.starts_with(|c: char| c == ' ' || c.is_alphanumeric()))
-    });
-    is_short && (is_english || !is_story && ERRORS.split(' ').any(|error| first.contains(error)))
+    let first = text.split(['：', ':']).next().unwrap_or_default();
+    let is_story = text.contains(['我', '他', '她', '说', '“', '”', '？', '?', '\n']);
+    let has = |list: &str, text: &str| list.split(' ').any(|word| text.contains(word));
+    characters(&text) <= MAX_ERROR_CHARACTERS
+        && !text.is_ascii()
+        && !is_story
+        && has(ERROR_SUBJECTS, first)
+        && has(FAULTS, first)
+}
+
+/// Returns true for a text that begins with an error of a server, perhaps after its number: `502 Bad
+/// Gateway`, unlike `Forbidden fruit is …`.
+fn is_english_error(text: &str) -> bool {
+    let is_blank = |c: char| c.is_control() || c.is_whitespace();
+    let text = text.trim_matches(is_blank).to_lowercase();
+    let line = text.lines().next().unwrap_or_default();
+    let is_mark = |c: char| c.is_ascii_digit() || ": ".contains(c);
+    let named = line.strip_prefix("error");
+    let error = named.unwrap_or(line).trim_start_matches(is_mark);
+    let has_number = |text: &str| text.contains(|c: char| c.is_ascii_digit());
+    let is_numbered = line.strip_suffix(error).is_some_and(has_number);
+    let ends = |rest: &str| !rest.starts_with(|c: char| c == ' ' || c.is_alphanumeric());
+    let begins = |begin: &str| {
+        let mut rests = [line, error]
+            .into_iter()
+            .filter_map(|text| text.strip_prefix(begin));
+        // Several words are not those of a joke.
+        rests.any(|rest| ends(rest) || is_numbered || begin.contains(' '))
+    };
+    named.is_some() && is_numbered || ENGLISH_ERRORS.split('|').any(begins)
 }
 
 /// Returns true for a media type without text to read, such as `image/png` or `text/css`.

@@ -2,7 +2,7 @@
 
 use std::{iter, str::FromStr};
 
-use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{BIG5, Encoding, GB18030, GBK, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use thiserror::Error;
 
 /// Bytes in which HTML wants the charset declared.
@@ -10,6 +10,10 @@ const HEAD_BYTES: usize = 1_024;
 
 /// At most one character in this many may be garbled, as by being cut in half.
 const MAX_GARBLED: usize = 20;
+
+/// Characters from which on a text whose characters are all in the half of GB2312 that those of
+/// Korean fall into is Korean.
+const MIN_KOREAN: usize = 8;
 
 /// A charset by one of its names in the WHATWG list; `gb2312` means GBK, as in every browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,13 +82,21 @@ pub(super) fn decode(body: &[u8], content_type: &str, set: Option<Charset>) -> D
     let header = declared(content_type).map(|charset| (charset, CharsetReason::Header));
     let page = in_page(body).map(|charset| (charset, CharsetReason::Page));
     // Servers call pages Latin whatever they are, so the page goes first.
-    let (declared, reason) = header
-        .filter(|(charset, _)| *charset != WINDOWS_1252)
+    let named = header.filter(|(charset, _)| *charset != WINDOWS_1252);
+    let (declared, reason) = [named, page]
+        .into_iter()
+        .flatten()
+        .find(|(charset, _)| *charset != WINDOWS_1252 && is_in(charset, body))
+        .or(named)
         .or(page)
         .or(header)
         .unwrap_or((UTF_8, CharsetReason::Default));
     if declared != UTF_8 && is_mostly_utf8(body) {
         return lossily(body, UTF_8, CharsetReason::IsUtf8);
+    }
+    let is_gb = declared == GBK || declared == GB18030;
+    if (is_gb || declared == UTF_8) && is_mostly_big5(body) && !is_mostly_utf8(body) {
+        return lossily(body, BIG5, CharsetReason::Fits);
     }
     // Any bytes fit Latin, which proves nothing.
     let fits = declared != WINDOWS_1252 && is_in(declared, body);
@@ -112,19 +124,40 @@ fn lossily(body: &[u8], charset: &'static Encoding, reason: CharsetReason) -> De
 }
 
 /// Returns true if most characters of two bytes are those of GB2312, as in any text of today's
-/// Chinese, and only a few are cut in half. The bytes of Big5 and others often fit GB18030, too,
-/// but as characters that nobody uses.
+/// Chinese, and only a few are cut in half. The bytes of others often fit GB18030, too, but as
+/// characters that nobody uses; those of Korean are all in one half of it, and of Japanese, kana.
 fn is_mostly_gb2312(body: &[u8]) -> bool {
     let text = GB18030.decode_without_bom_handling(body).0;
     let garbled = text.matches(char::REPLACEMENT_CHARACTER).count();
-    let mut bytes = body.iter();
-    let (mut usual, mut all) = (0, 0);
-    while let Some(lead) = bytes.find(|byte| !byte.is_ascii()) {
-        let trail = bytes.next().copied().unwrap_or_default();
-        usual += usize::from(*lead >= 0xa1 && trail >= 0xa1);
-        all += 1;
-    }
-    all > 0 && usual * 10 >= all * 9 && garbled * MAX_GARBLED < all
+    let count = |is: fn(u8, u8) -> bool| {
+        pairs(body)
+            .filter(|(lead, trail)| is(*lead, *trail))
+            .count()
+    };
+    let usual = count(|lead, trail| lead >= 0xa1 && trail >= 0xa1);
+    let korean = count(|lead, _| (0xb0..=0xc8).contains(&lead));
+    let kana = count(|lead, _| lead == 0xa4 || lead == 0xa5);
+    let all = pairs(body).count();
+    let is_foreign = korean == all && all >= MIN_KOREAN || kana * 4 > all;
+    all > 0 && usual * 10 >= all * 9 && garbled * MAX_GARBLED < all && !is_foreign
+}
+
+/// Returns true if all characters of two bytes are signs or those of the first level of Big5, not
+/// those of GB2312, and some have a second byte of ASCII, as only Big5 among its likes has.
+fn is_mostly_big5(body: &[u8]) -> bool {
+    is_in(BIG5, body)
+        && !is_mostly_gb2312(body)
+        && pairs(body).all(|(lead, _)| (0xa1..=0xc6).contains(&lead))
+        && pairs(body).any(|(_, trail)| trail.is_ascii())
+}
+
+/// Yields the bytes of two that begin with one beyond ASCII.
+fn pairs(body: &[u8]) -> impl Iterator<Item = (u8, u8)> {
+    let mut bytes = body.iter().copied();
+    iter::from_fn(move || {
+        let lead = bytes.find(|byte| !byte.is_ascii())?;
+        Some((lead, bytes.next().unwrap_or_default()))
+    })
 }
 
 /// Returns true if a body is in UTF-8, perhaps with a mistake in it. Its bytes may fit other
@@ -247,9 +280,34 @@ mod tests {
     }
 
     #[test]
-    fn big5_that_nobody_declares_is_not_taken_for_gb18030() {
+    fn big5_that_nobody_declares_or_that_is_called_gbk_is_read() {
         let big5 = encoding_rs::BIG5.encode("笑話一則在這裡呢").0;
-        assert!(text(&big5, "text/html", None).contains('\u{fffd}'));
+        for declared in ["text/html", "text/html; charset=gbk"] {
+            assert_eq!(text(&big5, declared, None), "笑話一則在這裡呢");
+        }
+        let rare = encoding_rs::BIG5.encode("笑話一則在這裡呢乂").0;
+        assert!(text(&rare, "text/html", None).contains('\u{fffd}'));
+    }
+
+    #[test]
+    fn the_pages_own_charset_counts_where_that_of_the_header_does_not_fit() {
+        let page = "<meta charset=big5>電梯壞了，我走樓梯上班乂";
+        let big5 = encoding_rs::BIG5.encode(page).0;
+        assert_eq!(text(&big5, "text/html; charset=utf-8", None), page);
+        let page = "<?xml version='1.0' encoding='windows-1251'?><a>Доктор</a>";
+        let cyrillic = encoding_rs::WINDOWS_1251.encode(page).0;
+        assert_eq!(text(&cyrillic, "text/xml; charset=utf-8", None), page);
+    }
+
+    #[test]
+    fn korean_and_japanese_are_not_taken_for_gb2312() {
+        let korean = encoding_rs::EUC_KR
+            .encode("엘리베이터가 고장나서 계단으로")
+            .0;
+        let japanese = encoding_rs::EUC_JP.encode("エレベーターが壊れたので").0;
+        for body in [korean, japanese] {
+            assert!(text(&body, "text/html", None).contains('\u{fffd}'));
+        }
     }
 
     #[test]

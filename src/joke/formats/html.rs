@@ -12,19 +12,21 @@ use super::{
     Links, PageError, Rules,
     element::{Element, is_too_deep, outermost},
     item::{
-        BREAK, HEADING, Item, LONG_MARK_BYTES, MIN_JOKE_CHARACTERS, characters, ends_sentence,
-        is_cut_mark, is_one_of, means_rest, names_rest, trails_off,
+        BREAK, HEADING, Item, LONG_MARK_BYTES, MIN_JOKE_CHARACTERS, Rest, characters,
+        ends_sentence, is_cut_mark, is_one_of, means_rest, names_rest, trails_off,
     },
     limits::{self, original_name},
     selector::Selector,
 };
 
 /// Elements whose text is not for readers.
-const UNSEEN: &str = "script style noscript template textarea select svg iframe audio video";
+const UNSEEN: &str = "\
+    script style title noscript template textarea select svg iframe audio video object canvas";
 
 /// Classes of elements with advertising or tools.
 const UNSEEN_CLASSES: &str = "\
-    ad ads advert advertisement adsbygoogle guanggao share bdsharebuttonbox";
+    ad ads advert advertisement adsbygoogle guanggao share bdsharebuttonbox pagination pager \
+    breadcrumb";
 
 /// Elements that begin and end a line.
 const BLOCKS: &str = "\
@@ -56,19 +58,21 @@ const MAX_LINK_CHARACTERS: usize = 30;
 /// Rules of a page's style sheets followed at most; each is tried on every element.
 const MAX_STYLE_RULES: usize = 20;
 
-/// Returns the items on a page. If only one list is selected, its lines are the items.
+/// Returns the items on a page. If only one list or table is selected, its lines are the items.
 pub(super) fn items(html: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
     let item = rules.item.as_ref().ok_or(PageError::NoSelector("HTML"))?;
     let document = parse(html)?;
     let preformatted = preformatted(&document);
     let mut nodes: Vec<Node<'_>> = outermost(document.find(item.on_page())).collect();
+    let lists = |node: &Node<'_>| match node.name() {
+        Some("ol" | "ul") => Some("li"),
+        Some("table") => Some("tr"),
+        _ => None,
+    };
     if let [list] = nodes.as_slice()
-        && (list.is_called("ol") || list.is_called("ul"))
+        && let Some(name) = lists(list)
     {
-        nodes = list
-            .children()
-            .filter(|node| node.is_called("li"))
-            .collect();
+        nodes = outermost(list.find(Name(name))).collect();
     }
     let is_block = nodes.len() == 1;
     // Classes that all items have are the site's names for jokes.
@@ -174,6 +178,22 @@ pub(super) fn has_known_tag(text: &str) -> bool {
     text.contains('>') && pieces.any(|piece| is_other(piece) || is_known(piece))
 }
 
+/// Returns true if the tags in a text are its words, as in `The <div> was lonely`: it does not begin
+/// with one, none is closed, and none stands alone as `<br>` does or has attributes.
+pub(super) fn speaks_of_tags(text: &str) -> bool {
+    let is_word = |piece: &str| {
+        let name = tag_name(piece);
+        let is_alone = is_one_of(&name, "br p li hr img td th tr dt dd b i");
+        !is_alone
+            && piece
+                .get(name.len()..)
+                .is_some_and(|rest| rest.starts_with('>'))
+    };
+    has_known_tag(text)
+        && !text.trim_start().starts_with('<')
+        && text.split('<').skip(1).all(is_word)
+}
+
 /// Returns the name of the tag that begins after a `<`, in lower case.
 fn tag_name(piece: &str) -> String {
     let name = piece.trim_start_matches('/').chars();
@@ -181,8 +201,8 @@ fn tag_name(piece: &str) -> String {
     name.to_ascii_lowercase()
 }
 
-pub(super) fn is_block(name: &str) -> bool {
-    is_one_of(name, BLOCKS)
+pub(super) fn is_inline(name: &str) -> bool {
+    is_one_of(name, INLINE)
 }
 
 fn parse(html: &str) -> Result<Document, PageError> {
@@ -283,10 +303,10 @@ fn read_item(
     let mut found = reader.item();
     found.title = title_reader.text;
     // On a page that a link has led to, such a link leads elsewhere.
-    found.has_link_to_rest |= rules.link.is_none() && {
-        let contents = contents.iter().map(Node::index).collect();
-        has_mark_beside(item, &contents)
-    };
+    let contents = contents.iter().map(Node::index).collect();
+    if rules.link.is_none() && has_mark_beside(item, &contents) {
+        found.rest = found.rest.max(Rest::Linked);
+    }
     found
 }
 
@@ -319,6 +339,12 @@ fn is_unseen(node: &Node<'_>) -> bool {
         .split_ascii_whitespace();
     is_one_of(original_name(node.name().unwrap_or_default()), UNSEEN)
         || classes.any(|class| is_one_of(class, UNSEEN_CLASSES))
+}
+
+/// Returns true for the reading of a character, unless it is in brackets of its own (`rp`).
+fn is_bare_ruby(node: &Node<'_>) -> bool {
+    let has_brackets = |ruby: Node<'_>| ruby.children().any(|child| child.is_called("rp"));
+    node.is_called("rt") && !node.parent().is_some_and(has_brackets)
 }
 
 /// Returns true for an element that a page hides.
@@ -395,7 +421,7 @@ impl Reader<'_> {
         let around = match name {
             // Cells of a row share a line.
             "td" | "th" => " ",
-            name if is_block(name) || self.headings.contains(&node.index()) => "\n",
+            name if is_one_of(name, BLOCKS) || self.headings.contains(&node.index()) => "\n",
             _ => "",
         };
         self.text.push_str(around);
@@ -405,7 +431,8 @@ impl Reader<'_> {
             self.text.push(HEADING);
         }
         for child in node.children() {
-            let is_left_out = is_unseen(&child) || Some(child.index()) == self.without;
+            let is_left_out =
+                is_unseen(&child) || is_bare_ruby(&child) || Some(child.index()) == self.without;
             if !is_left_out && (!is_hidden(&child) || self.asks()) {
                 self.read(&child);
             }
@@ -447,7 +474,7 @@ impl Reader<'_> {
     /// A link that is a part of a sentence stays: `他说的是：<a>你好</a>`.
     fn item(mut self) -> Item {
         let is_link = self.is_link();
-        let (mut has_link_to_rest, mut is_cut) = (false, false);
+        let mut rest = Rest::None;
         while let Some(mark) = self.marks.pop() {
             // It was inside a link that is removed.
             if mark.range.start >= self.text.len() {
@@ -456,14 +483,16 @@ impl Reader<'_> {
             let Some((end, leads_to_rest)) = self.removed(&mark) else {
                 break;
             };
-            has_link_to_rest |= leads_to_rest;
             let link = self.text.get(mark.range.clone()).unwrap_or_default();
-            is_cut |= leads_to_rest && mark.is_link && names_rest(link);
+            rest = rest.max(match leads_to_rest {
+                true if mark.is_link && names_rest(link) => Rest::Named,
+                true => Rest::Linked,
+                false => Rest::None,
+            });
             self.text.truncate(end);
         }
         Item {
-            has_link_to_rest,
-            is_cut,
+            rest,
             is_link,
             ..Item::of(self.text)
         }

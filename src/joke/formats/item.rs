@@ -14,13 +14,14 @@ pub(super) const MAX_LINES: usize = 30;
 
 /// Words of which a link to the rest of a joke has at least one.
 const REST_WORDS: &str = "\
-    查看 阅读 浏览 显示 展开 继续 更多 全部 全文 完整 剩余 余下 详情 详细 原文 下文 未完待续 \
+    查看 阅读 浏览 显示 展开 继续 更多 全部 全文 全文c 完整 剩余 余下 详情 详细 原文 下文 未完待续 \
     閱讀 瀏覽 顯示 展開 繼續 詳情 詳細 reading read more continue full rest entire complete see";
 
 /// Other words that such a link may have.
 const OTHER_WORDS: &str = "\
-    点击 点此 点我 这里 此处 内容 笑话 段子 看 版 點擊 點此 內容 剩餘 餘下 笑話 story show view \
-    all the keep click tap here to of this joke post article on go";
+    点击 点此 点我 这里 此处 内容 部分 笑话 段子 看 版 点 請 请 登录 登錄 登陆 后 後 打开 下载 app 客户端 \
+    點擊 點此 內容 剩餘 餘下 笑話 story show view all the keep click tap here to of this joke post \
+    article on go";
 
 /// Beginnings of such links, without spaces, after which the title of the joke may follow.
 const LINK_BEGINNINGS: &str = "continuereading readmore 继续阅读 阅读全文 查看全文 繼續閱讀";
@@ -39,12 +40,21 @@ pub(super) const LONG_MARK_BYTES: usize = 8;
 pub(super) struct Item {
     pub(super) title: String,
     pub(super) content: String,
-    /// Set if there is a link to the rest of it.
-    pub(super) has_link_to_rest: bool,
-    /// There is a link behind it that says so.
-    pub(super) is_cut: bool,
+    pub(super) rest: Rest,
     /// Set if it is nothing but links.
     pub(super) is_link: bool,
+}
+
+/// What a page says of the rest of a joke.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rest {
+    /// Nothing.
+    #[default]
+    None,
+    /// A link may lead to it, as `更多` does, or to other jokes.
+    Linked,
+    /// A link behind the joke names it, as `全文` does: the joke is cut there.
+    Named,
 }
 
 impl Item {
@@ -79,10 +89,25 @@ pub(super) fn is_cut_mark(link: &str) -> bool {
     names_it || is_symbol || means_rest(link)
 }
 
-/// Returns true if a link to the rest says that there is one, as `全文` does and `更多` may not.
+/// Returns true if a link to the rest says that there is one, as `全文` and `更多…` do and `更多` may not.
 pub(super) fn names_rest(link: &str) -> bool {
     let words = words(link);
-    CUT_WORDS.split(' ').any(|word| words.contains(word))
+    let is_word = CUT_WORDS.split(' ').any(|word| words.contains(word));
+    is_word || !words.is_empty() && link.contains(['…', '.'])
+}
+
+/// Returns true if all letters of a text are those of words in a list, in which a word stands
+/// before those that it ends in.
+pub(super) fn is_made_of(text: &str, list: &str) -> bool {
+    let words = words(text);
+    let mut rest = words.as_str();
+    while let Some(left) = list
+        .split_whitespace()
+        .find_map(|word| rest.strip_suffix(word))
+    {
+        rest = left;
+    }
+    !words.is_empty() && rest.is_empty()
 }
 
 /// Returns true if a text has no other words than a link to the rest: `点击阅读全文`, but not `点击这里`,
@@ -117,7 +142,7 @@ fn without_mark(text: &str) -> &str {
 /// Returns true for a text that ends in dots, as a joke that is cut short does.
 #[inline(never)]
 pub(super) fn trails_off(joke: &str) -> bool {
-    joke.ends_with('…') || joke.ends_with("...")
+    joke.ends_with('…') || joke.ends_with("..")
 }
 
 /// Returns true for a text that ends as a sentence does, and not in dots.
@@ -130,8 +155,9 @@ pub(super) fn ends_sentence(text: &str) -> bool {
 }
 
 /// Returns true if a joke ends in a mark without a link: a long one after dots, punctuation or a
-/// space (`说到一半，查看更多`), a short Chinese one after dots (`……全文`), dots in brackets, or Reddit's
-/// `[removed]`. In a sentence they are its words: `他想继续阅读`.
+/// space (`说到一半，查看更多`), a short one after dots, in Chinese (`……全文`) or brackets (`...(more)`),
+/// dots in brackets, a count (`[+99 chars]`), or Reddit's `[removed]`; or if it is only a mark. In a
+/// sentence they are its words: `他想继续阅读`.
 pub(super) fn ends_in_cut_mark(joke: &str) -> bool {
     let is_symbol = |c: char| c.is_whitespace() || ">»›→[]【】()（）".contains(c);
     let joke = joke.to_lowercase();
@@ -144,11 +170,16 @@ pub(super) fn ends_in_cut_mark(joke: &str) -> bool {
     let is_removed = ["[removed]", "[deleted]"]
         .iter()
         .any(|mark| joke.ends_with(mark));
+    let is_counted = joke.ends_with(" chars]") && joke.contains("[+");
+    let is_marked =
+        is_long || !marked.ends_with(|c: char| c.is_ascii()) || joke.ends_with([')', ']']);
+    let page = joke.strip_suffix("下一页");
     is_removed
+        || is_counted
+        || page.is_some_and(trails_off)
         || trails_off(marked) && joke.ends_with([']', '】'])
         || mark_bytes > 0
-            && (is_long && is_apart
-                || trails_off(text) && (is_long || !marked.ends_with(|c: char| c.is_ascii())))
+            && (is_long && (is_apart || text.is_empty()) || trails_off(text) && is_marked)
 }
 
 /// Counts the characters of a text that are no whitespace.

@@ -14,8 +14,10 @@ const JOKE_KEYS: &str = "\
     joke_text joketext content_html content_text 笑话 内容 段子";
 
 /// Keys of the two parts of a joke.
-const FIRST_KEYS: &str = "setup question quest riddle joke content text title";
-const SECOND_KEYS: &str = "punchline delivery answer selftext";
+const FIRST_KEYS: &str = "\
+    setup question quest riddle timu 问题 谜面 text_head joke content text title";
+const SECOND_KEYS: &str = "\
+    punchline delivery answer selftext reveal response daan 答案 谜底 text_hidden";
 
 /// Keys whose texts are jokes, alone or in a list.
 const LIST_KEYS: &str = "\
@@ -30,10 +32,17 @@ const MESSAGE_KEYS: &str = "\
     msg message reason errmsg error_msg error errors info description detail showapi_res_error";
 
 /// Keys of numbers that are 0 if all is well.
-const ERROR_KEYS: &str = "error_code errno errcode errorcode retcode ret_code showapi_res_code";
+const ERROR_KEYS: &str = "\
+    error_code errno err errcode errorcode retcode ret_code showapi_res_code";
 
-/// Values of `code` or `status` if all is well, as seen in the wild.
-const GOOD_CODES: [i64; 5] = [0, 1, 100, 200, 10_000];
+/// Keys of numbers that [`is_good`] judges.
+const CODE_KEYS: &str = "code status statuscode status_code ret resultcode result_code state";
+
+/// Keys of flags that are true if all is well.
+const FLAG_KEYS: &str = "success ok status issuccess is_success flag result state";
+
+/// Values of `error` if there is none, one of them empty.
+const GOOD_ERRORS: &str = " 0 false none null ok success";
 
 /// Parses a body of JSON, or of several values, as an array; `None` if it does not look like it.
 pub(super) fn parse(text: &str, is_called_json: bool) -> Option<Result<Value, serde_json::Error>> {
@@ -244,6 +253,10 @@ fn usual(value: &Value, is_joke: bool) -> Vec<Item> {
             Some(Ok(value)) if !value.is_string() => usual(&value, true),
             _ => Vec::new(),
         },
+        // A list of the two lines of a joke.
+        (_, Value::Array(parts)) if let Some((asked, said)) = question(parts) => {
+            vec![Item::of(format!("{asked}\n{said}"))]
+        }
         (Some(values), _) => {
             let is_joke = is_joke || values.iter().all(|value| value.is_string());
             values
@@ -251,6 +264,7 @@ fn usual(value: &Value, is_joke: bool) -> Vec<Item> {
                 .flat_map(|value| usual(value, is_joke))
                 .collect()
         }
+        (None, Value::Object(map)) if says_error(map) => Vec::new(),
         (None, Value::Object(map)) => in_object(map),
         _ => Vec::new(),
     }
@@ -302,39 +316,89 @@ fn joke(map: &Map<String, Value>) -> Option<Item> {
     })
 }
 
+/// Returns a question and its answer, if a list has nothing else.
+fn question(parts: &[Value]) -> Option<(&str, &str)> {
+    let [asked, said] = parts else {
+        return None;
+    };
+    let (asked, said) = (asked.as_str()?, said.as_str()?);
+    let is_asked = |text: &str| text.trim_end().ends_with(['?', '？']);
+    (is_asked(asked) && !is_asked(said)).then_some((asked, said))
+}
+
 /// Returns the message of an answer that reports an error.
 fn error(root: &Value) -> Option<String> {
-    let map = root.as_object()?;
-    let flag = |key: &str| get(map, key).and_then(Value::as_bool);
-    let number = |key: &str| match get(map, key)? {
-        Value::String(text) => text.trim().parse().ok(),
-        value => value.as_i64(),
+    let is_error = reports_error(root.as_object()?);
+    is_error.then(|| message(root).unwrap_or_else(|| "no reason given".to_owned()))
+}
+
+/// Returns true for an answer that reports an error, as APIs do in many ways.
+fn reports_error(map: &Map<String, Value>) -> bool {
+    let is_false = |value: &Value| match value {
+        Value::Bool(is_good) => !is_good,
+        value => value
+            .as_str()
+            .is_some_and(|text| is_one_of(text, "false no")),
     };
-    let says_error = match get(map, "error") {
+    // A code that is not known means nothing beside a list of data.
+    let has_list = map.iter().any(|(key, value)| {
+        let is_list = |value: &Value| value.as_array().is_some_and(|values| !values.is_empty());
+        is_one_of(key, LIST_KEYS)
+            && (is_list(value)
+                || value
+                    .as_object()
+                    .is_some_and(|map| map.values().any(is_list)))
+    });
+    let is_unknown = numbers(map, ERROR_KEYS).any(|code| code != 0)
+        || numbers(map, CODE_KEYS).any(|code| !is_good(code));
+    says_error(map)
+        || at(map, FLAG_KEYS).any(is_false)
+        || numbers(map, "success ok issuccess is_success").any(|flag| flag == 0)
+        || is_unknown && !has_list
+}
+
+/// Returns true for an object, perhaps one of several, that leaves no doubt of an error.
+fn says_error(map: &Map<String, Value>) -> bool {
+    let has_error = match get(map, "error") {
         Some(Value::Bool(is_error)) => *is_error,
-        Some(Value::String(error)) => !error.is_empty(),
+        Some(Value::String(error)) => !is_one_of(error.trim(), GOOD_ERRORS),
         Some(Value::Object(error)) => !error.is_empty(),
         _ => matches!(get(map, "errors"), Some(Value::Array(errors)) if !errors.is_empty()),
     };
-    let status = ["status", "code"].map(|key| get(map, key).and_then(Value::as_str));
-    let mut status = status.into_iter().flatten().map(str::to_lowercase);
-    // A code that is not known means nothing if there are data.
-    let has_data = map.iter().any(|(key, value)| {
-        is_one_of(key, LIST_KEYS)
-            && match value {
-                Value::Array(values) => !values.is_empty(),
-                Value::Object(values) => !values.is_empty(),
-                _ => false,
-            }
-    });
-    let mut errors = ERROR_KEYS.split(' ').filter_map(number);
-    let mut codes = "code status statuscode".split(' ').filter_map(number);
-    let is_error = says_error
-        || [flag("success"), flag("ok"), flag("status")].contains(&Some(false))
-        || status.any(|status| status.contains("err") || status.contains("fail"))
-        || !has_data
-            && (errors.any(|code| code != 0) || codes.any(|code| !GOOD_CODES.contains(&code)));
-    is_error.then(|| message(root).unwrap_or_else(|| "no reason given".to_owned()))
+    let mut states = at(map, "status code").filter_map(Value::as_str);
+    let fails = |state: &str| {
+        let state = state.to_lowercase();
+        state.contains("err") || state.contains("fail")
+    };
+    let mut types = at(map, "type state result").filter_map(Value::as_str);
+    let is_error =
+        |name: &str| is_one_of(name, "error fail failure") || name.ends_with("Exception");
+    let mut codes = numbers(map, CODE_KEYS);
+    has_error
+        || states.any(fails)
+        || types.any(is_error)
+        || codes.any(|code| code < 0 || (400..600).contains(&code))
+}
+
+/// Returns the values of keys, those that there are.
+fn at<'v>(map: &'v Map<String, Value>, keys: &'v str) -> impl Iterator<Item = &'v Value> {
+    keys.split(' ').filter_map(|key| get(map, key))
+}
+
+/// Returns the numbers of keys, which may be in texts.
+fn numbers<'v>(map: &'v Map<String, Value>, keys: &'v str) -> impl Iterator<Item = i64> + 'v {
+    at(map, keys).filter_map(|value| match value {
+        Value::String(text) => text.trim().parse().ok(),
+        value => value.as_i64(),
+    })
+}
+
+/// Returns true for a code that reports success, as seen in the wild: 0, 1, 100, 2xx, or a 1 or 2
+/// before zeros.
+fn is_good(code: i64) -> bool {
+    let digits = code.to_string();
+    let is_round = digits.starts_with(['1', '2']) && digits.bytes().skip(1).all(|c| c == b'0');
+    code == 0 || (200..300).contains(&code) || is_round
 }
 
 /// Returns the message in an answer, whatever it reports.

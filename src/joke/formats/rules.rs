@@ -9,7 +9,8 @@ use super::{
     charset::decoded_again,
     html,
     item::{
-        BREAK, Item, MAX_LINES, MIN_JOKE_CHARACTERS, characters, ends_in_cut_mark, ends_sentence,
+        BREAK, Item, MAX_LINES, MIN_JOKE_CHARACTERS, Rest, characters, ends_in_cut_mark,
+        ends_sentence, is_made_of,
     },
     json,
     text::without_number,
@@ -22,14 +23,27 @@ const MAX_MARKS: usize = 2;
 /// Times that a text is read as HTML at most; some sites escape twice.
 const MAX_READINGS: usize = 3;
 
-/// Beginnings of lines that are about a joke and no part of it.
+/// Beginnings of lines that are about a joke and no part of it, before a number or colon.
 const ASIDES: &str = "\
-    上一篇 下一篇 上一条 下一条 标签 分类 栏目 来源 出处 发布 浏览 阅读 点击 人气 分享到 顶 踩 赞";
+    上一篇 下一篇 上一条 下一条 上一则 下一则 标签 分类 栏目 来源 出处 作者 责任编辑 本文地址 声明 \
+    发布 浏览 阅读 点击 人气 分享到 顶 踩 赞 tags rating";
+
+/// Words of lines with nothing but navigation, tools and counts: `上一页 1 2 下一页`, `12 好笑 · 3 评论`.
+const TOOL_WORDS: &str = "\
+    首页 上一页 下一页 尾页 末页 上页 下页 共 页 第 上一篇 下一篇 上一条 下一条 返回 列表 关闭 窗口 \
+    打印 收藏 举报 点赞 不好笑 好笑 评论 分享 转发 回复 复制 小时前 分钟前 天前 points comments votes \
+    likes share";
 
 /// Beginnings of lines that are advertising.
 const ADVERTISING: &str = "\
-    关注公众号 关注微信公众号 欢迎关注 公众号： 公众号: 微信公众号： 扫码关注 更多笑话 更多段子 更多精彩 \
-    转载请注明 版权所有";
+    关注公众号 关注微信公众号 欢迎关注 公众号： 公众号: 微信公众号： 微信搜索公众号 扫码关注 扫一扫 长按 \
+    更多笑话 更多段子 更多精彩 转载请注明 版权所有 猜你喜欢 相关推荐 以上就是 tips: ©";
+
+/// The same in English, where a beginning has a space in it.
+const ENGLISH_ASIDES: [&str; 4] = ["share this", "posted by ", "submitted by ", "powered by "];
+
+/// Letters of a text that stands where jokes are still to be loaded.
+const LOADING: &str = "正在 加载 载入 中 请 稍候 稍等 稍后 loading please wait";
 
 /// Digits of the number of a QQ group at least.
 const MIN_QQ_DIGITS: usize = 5;
@@ -123,7 +137,7 @@ pub(super) fn judge(
     let content = clean(&item.content);
     let content = without_number(without_asides(&content));
     let title = clean(&item.title).replace('\n', " ");
-    if content.is_empty() {
+    if content.is_empty() || is_made_of(content, LOADING) {
         return Err(Reason::Empty);
     }
     if item.is_link {
@@ -136,8 +150,12 @@ pub(super) fn judge(
     if joke.len() > MAX_CONTENT_BYTES {
         return Err(Reason::Long);
     }
-    let has_no_end = item.has_link_to_rest && !ends_sentence(&joke);
-    if item.is_cut || has_no_end || ends_in_cut_mark(&joke) {
+    let is_cut = match item.rest {
+        Rest::None => false,
+        Rest::Linked => !ends_sentence(&joke),
+        Rest::Named => true,
+    };
+    if is_cut || ends_in_cut_mark(&joke) {
         return Err(Reason::Cut);
     }
     check(&joke)?;
@@ -146,16 +164,26 @@ pub(super) fn judge(
 
 /// Refuses a joke that is garbled, has links or markup in it, or has too many lines.
 fn check(joke: &str) -> Result<(), Reason> {
-    if joke.contains(char::REPLACEMENT_CHARACTER) {
+    // The second is of HZ, an old way to write GB2312.
+    if joke.contains(char::REPLACEMENT_CHARACTER) || joke.contains("~{") && joke.contains("~}") {
         return Err(Reason::Garbled);
     }
     if has_link(joke) {
         return Err(Reason::Link);
     }
+    let is_template = joke.contains("{{") && joke.contains("}}");
+    // Ends of BBCode, `[/b]`, unlike faces.
+    let mut codes = joke.split("[/").skip(1);
+    let is_code = codes.any(|code| code.starts_with(|c: char| c.is_ascii_lowercase()));
     let is_escaped = ["&lt;", "&amp;", "&#", "&nbsp", "&quot"]
         .iter()
         .any(|entity| joke.contains(entity));
-    if is_escaped || html::has_known_tag(joke) || joke.lines().any(is_data) {
+    if is_template
+        || is_code
+        || is_escaped
+        || html::has_known_tag(joke)
+        || joke.lines().any(is_data)
+    {
         return Err(Reason::Markup);
     }
     if joke.lines().count() > MAX_LINES {
@@ -174,8 +202,10 @@ fn without_asides(joke: &str) -> &str {
 }
 
 fn is_aside(line: &str) -> bool {
-    let line = line.to_lowercase();
-    let about = ASIDES.split(' ').find_map(|word| line.strip_prefix(word));
+    let line = line.trim_start_matches(['(', '（', '【']).to_lowercase();
+    let about = ASIDES
+        .split_whitespace()
+        .find_map(|word| line.strip_prefix(word));
     let value = about
         .map(|about| about.trim_start_matches(['时', '间', '日', '期', '于', '次', '数', '量']));
     // Unlike `阅读3小时`.
@@ -191,7 +221,16 @@ fn is_aside(line: &str) -> bool {
             value.trim_start().starts_with(is_value)
                 && !ends_sentence(value.trim_end_matches([')', '）']))
         }) || characters(&line) > MIN_JOKE_CHARACTERS && is_date
+            || are_tools(&line)
             || is_advertising(&line))
+}
+
+/// Returns true for a line of navigation, tools, counts or hash tags.
+fn are_tools(line: &str) -> bool {
+    let has_letters = line.contains(char::is_alphabetic);
+    !ends_sentence(line.trim_end_matches([')', '）'])) && is_made_of(line, TOOL_WORDS)
+        || !has_letters && line.contains(['👍', '👎', '❤'])
+        || has_letters && line.split(' ').all(|word| word.starts_with('#'))
 }
 
 /// Returns true if all of a line is advertising: `更多笑话请关注…`, `QQ群：123456`, or what blogs add,
@@ -202,9 +241,11 @@ fn is_advertising(line: &str) -> bool {
     let begins = ADVERTISING
         .split_whitespace()
         .any(|word| line.starts_with(word));
+    let begins = begins || ENGLISH_ASIDES.iter().any(|aside| line.starts_with(aside));
     begins && !ends_sentence(line)
+        || line.contains("请关注")
         || group.is_some_and(|group| {
-            group.len() >= MIN_QQ_DIGITS && group.bytes().all(|byte| byte.is_ascii_digit())
+            group.bytes().take_while(u8::is_ascii_digit).count() >= MIN_QQ_DIGITS
         })
         || line.starts_with("the post ") && line.contains(" appeared first on ")
 }
@@ -231,9 +272,18 @@ fn titled(title: &str, content: &str) -> String {
 /// Returns true if WeChat would show a part of a joke as a link, or take it for a command, however
 /// wide it is written and whatever else decodes it once more.
 fn has_link(joke: &str) -> bool {
-    let mut joke = fold(joke).into_owned();
-    for (entity, character) in [("&amp;", "&"), ("&amp", "&"), ("&lt;", "<"), ("&lt", "<")] {
-        joke = joke.replace(entity, character);
+    let folded = fold(joke);
+    let mut pieces = folded.split('&');
+    let mut joke = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let mut rest = piece;
+        while let Some(more) = rest.strip_prefix("amp") {
+            rest = more.strip_prefix(';').unwrap_or(more);
+        }
+        match rest.strip_prefix("lt") {
+            Some(tag) => joke.extend(["<", tag.strip_prefix(';').unwrap_or(tag)]),
+            None => joke.extend(["&", piece]),
+        }
     }
     let mut tags = joke.split('<').skip(1).map(str::trim_start);
     let mut sites = joke.split("www.").skip(1);
@@ -254,17 +304,20 @@ pub(super) fn read_again(mut item: Item) -> Item {
         let read = [decoded_again, unescaped]
             .into_iter()
             .find_map(|read| read(text));
-        *text = read.unwrap_or_else(|| std::mem::take(text));
+        // Of scripts that print jokes into a chat.
+        *text = read
+            .unwrap_or_else(|| std::mem::take(text))
+            .replace("{br}", "\n");
     }
     for _ in 0..MAX_READINGS {
-        if !html::has_markup(&item.content) && !html::has_markup(&item.title) {
+        let has_markup = html::has_markup(&item.content) || html::has_markup(&item.title);
+        if !has_markup || html::speaks_of_tags(&item.content) {
             break;
         }
         let content = html::fragment(&item.content);
         item = Item {
             title: html::fragment(&item.title).content,
-            has_link_to_rest: item.has_link_to_rest || content.has_link_to_rest,
-            is_cut: item.is_cut || content.is_cut,
+            rest: item.rest.max(content.rest),
             is_link: item.is_link || content.is_link,
             ..content
         };
@@ -296,10 +349,20 @@ fn unescaped(text: &str) -> Option<String> {
 }
 
 /// Cleans a raw text: without empty lines or whitespace around lines, with single spaces inside,
-/// and without characters that cannot be seen, or more than two combining marks on one.
+/// and without the colors of a terminal, characters that cannot be seen, or more than two combining marks on one.
 #[inline(never)]
 fn clean(raw: &str) -> String {
-    raw.split(['\n', '\r', BREAK])
+    let mut pieces = raw.split("\u{1b}[");
+    let mut seen = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        // Colors of a terminal: numbers, and the letter of the command.
+        let code = piece.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
+        seen.push_str(
+            code.strip_prefix(|c: char| c.is_ascii_alphabetic())
+                .unwrap_or(code),
+        );
+    }
+    seen.split(['\n', '\r', BREAK])
         .map(clean_line)
         .filter(|line| !line.is_empty())
         .collect::<Vec<_>>()
@@ -499,6 +562,8 @@ mod tests {
             "&LTa href=\"//x.cn\">点我一二三&LT/a>",
             "&amp;LTa href=&quot;x.cn/x&quot;&gt;点我一二三",
             "&ampLTa href=//x.cn>点我一二三",
+            "&ampampLTa href=//x.cn>点我一二三",
+            "&amp;amp;AMPlt;a href=//x.cn>点我一二三",
             "< a href=\"x.cn\">点我一二三",
             "&lt;\ta href=x.cn>点我一二三",
             "＜a href=x.cn＞点我一二三",

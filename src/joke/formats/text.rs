@@ -3,7 +3,7 @@
 use std::{collections::HashSet, ops::RangeInclusive};
 
 use super::item::{
-    BREAK, HEADING, Item, MAX_LINES, MIN_JOKE_CHARACTERS, characters, ends_sentence,
+    BREAK, HEADING, Item, MAX_LINES, MIN_JOKE_CHARACTERS, characters, ends_sentence, is_one_of,
 };
 use crate::joke::fortune::{fortune, is_divider};
 
@@ -18,6 +18,9 @@ const MIN_LINE_CHARACTERS: usize = 10;
 
 /// Lines from which on most of them, not all, must be sentences for each to be a joke.
 const MANY_LINES: usize = 8;
+
+/// One line in this many at most is a question without its answer in the next.
+const MAX_QUESTIONS: usize = 4;
 
 /// Largest step between numbers that count up, of which some may be left out.
 const MAX_STEP: u32 = 3;
@@ -49,21 +52,45 @@ const ENCLOSED_NUMBERS: [RangeInclusive<char>; 8] = [
 
 const BULLETS: [char; 9] = ['•', '·', '●', '◆', '■', '▪', '★', '☆', '►'];
 
+/// Who asks in a joke of question and answer, and who answers.
+const ASKERS: &str = "q question 问 問 问题 提问 谜面 谜语";
+const ANSWERERS: &str = "a answer 答 答案 回答 谜底";
+
 /// Symbols in rows between jokes.
 const ROW_SYMBOLS: &str = "-=*_—─━═~～#+☆★◆◇■□●○※·•＝－＊＿＃";
 
 /// Returns the jokes of a plain text. The first that fits decides:
 ///
 /// - Lines `%`, rows of symbols, numbers that count up, or bullets divide the jokes.
+/// - So do headings as in Markdown, `## 医生`, and questions that are named so, `问：`.
 /// - A question and its answer in two paragraphs: one joke.
 /// - One paragraph, perhaps below a title: one joke, or one in each line.
 /// - A title and several other paragraphs: a joke in each but the title.
 /// - Titles and other paragraphs in turn: a joke in each pair.
 /// - Else a joke in each paragraph.
 pub(super) fn items(text: &str) -> Vec<Item> {
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    if let Some(parts) = divided(&lines) {
+    let text = text.replace("\r\n", "\n");
+    let mut lines: Vec<&str> = text.split(['\n', '\r']).map(str::trim).collect();
+    if lines
+        .iter()
+        .all(|line| line.is_empty() || line.starts_with('>'))
+    {
+        for line in &mut lines {
+            *line = line.trim_start_matches(['>', ' ']);
+        }
+    }
+    if lines.len() >= MANY_LINES
+        && lines
+            .iter()
+            .all(|line| line.is_empty() || quoted(line).is_some())
+    {
+        lines = lines.into_iter().filter_map(quoted).collect();
+    }
+    if let Some(parts) = divided(&lines).or_else(|| questions(&lines)) {
         return items_of(parts);
+    }
+    if lines.iter().any(|line| heading(line).is_some()) {
+        return sections(&lines);
     }
     let paragraphs: Vec<&[&str]> = lines
         .split(|line| line.is_empty())
@@ -89,6 +116,83 @@ pub(super) fn items(text: &str) -> Vec<Item> {
         }
         all => all.iter().map(|joke| Item::of(joke.join("\n"))).collect(),
     }
+}
+
+fn quoted(line: &str) -> Option<&str> {
+    line.strip_prefix('"')?.strip_suffix('"')
+}
+
+/// Returns the level and the text of a heading as in Markdown.
+fn heading(line: &str) -> Option<(usize, &str)> {
+    let text = line.trim_start_matches('#');
+    let level = line.len() - text.len();
+    let is_heading = (1..=6).contains(&level) && text.starts_with(' ');
+    is_heading.then(|| (level, text.trim()))
+}
+
+/// Returns the jokes below headings: one that is below its title, or a list of several. The text
+/// below a heading of others is about them.
+fn sections(lines: &[&str]) -> Vec<Item> {
+    let mut sections: Vec<(usize, &str, Vec<&str>)> = Vec::new();
+    for line in lines {
+        match (heading(line), sections.last_mut()) {
+            (Some((level, title)), _) => sections.push((level, title, Vec::new())),
+            (None, Some((_, _, lines))) => lines.push(line),
+            (None, None) => {}
+        }
+    }
+    let next_levels = sections.iter().skip(1).map(|(level, ..)| *level);
+    let next_levels: Vec<usize> = next_levels.chain([0]).collect();
+    let own = sections
+        .into_iter()
+        .zip(next_levels)
+        .filter(|((level, ..), next)| next <= level);
+    own.flat_map(|((_, title, lines), _)| section(title, &lines))
+        .collect()
+}
+
+fn section(title: &str, lines: &[&str]) -> Vec<Item> {
+    let bullet = |line: &&str| {
+        let bullets = ["- ", "* ", "+ "];
+        bullets
+            .iter()
+            .find_map(|bullet| line.strip_prefix(bullet))
+            .map(str::to_owned)
+    };
+    let listed: Vec<String> = lines.iter().filter_map(bullet).collect();
+    if !listed.is_empty() {
+        return items_of(listed);
+    }
+    let mut jokes = items(&lines.join("\n"));
+    if let [only] = jokes.as_mut_slice() {
+        title.clone_into(&mut only.title);
+    }
+    jokes
+}
+
+/// Splits lines before each question that is named so, `问：`, if there are answers.
+fn questions(lines: &[&str]) -> Option<Vec<String>> {
+    let is_named = |line: &str, names: &str| {
+        let name = line
+            .split(['：', ':', '.', '、'])
+            .next()
+            .unwrap_or_default();
+        let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        name.len() < line.len() && is_one_of(name, names)
+    };
+    let mut filled = lines.iter().copied().filter(|line| !line.is_empty());
+    let begins = filled.next().is_some_and(|line| is_named(line, ASKERS));
+    if !begins || !filled.any(|line| is_named(line, ANSWERERS)) {
+        return None;
+    }
+    let mut parts: Vec<String> = Vec::new();
+    for line in lines {
+        match parts.last_mut() {
+            Some(part) if !is_named(line, ASKERS) => part.extend(["\n", line]),
+            _ => parts.push((*line).to_owned()),
+        }
+    }
+    Some(parts)
 }
 
 /// Returns the jokes in the owner's file: between lines `%`, else after numbers that count up, else
@@ -150,7 +254,14 @@ pub(super) fn parts(block: Item) -> Vec<Item> {
         Ok([block]) => block,
         Err(parts) => return parts,
     };
-    let paragraphs = between_empty_lines(&block.content);
+    let mut paragraphs = between_empty_lines(&block.content);
+    // A title of all is that of none.
+    if let [first, _, ..] = paragraphs.as_mut_slice()
+        && let Some((title, joke)) = first.trim_start().split_once('\n')
+        && is_title_of_jokes(title)
+    {
+        *first = joke.to_owned();
+    }
     let are_jokes = match paragraphs.as_slice() {
         [first, second] if is_question(&[first], &[second]) => false,
         all => all.len() > 1 && all.iter().all(|part| is_long_enough(part)),
@@ -234,7 +345,15 @@ fn numbered(lines: &[&str]) -> Option<Vec<String>> {
             let step = |last| number.checked_sub(last).unwrap_or_default();
             last.is_none_or(|last| (1..=MAX_STEP).contains(&step(last)))
         };
-        let counted = number(line).or_else(|| loose_number(line)).filter(is_next);
+        let any = number(line).or_else(|| loose_number(line));
+        // Speakers of one joke: `1：`, `2：`, `1：`.
+        let has_colon = line.split(['：', ':']).next().is_some_and(|name| {
+            name.len() < line.len() && name.chars().all(|c| c.is_ascii_digit())
+        });
+        if has_colon && any.is_some_and(|any| !is_next(&any)) {
+            return None;
+        }
+        let counted = any.filter(is_next);
         if let Some((number, rest)) = counted {
             parts.push(rest.to_owned());
             last = Some(number);
@@ -275,13 +394,28 @@ fn at_numbers(line: &str) -> Vec<&str> {
     parts
 }
 
-/// Returns the lines of a list without bullets. Dashes are none: they often begin speech.
+/// Returns the lines of a list without bullets. Dashes often begin speech: they are bullets only
+/// before lines that are jokes.
 fn bulleted(lines: &[&str]) -> Option<Vec<String>> {
-    let lines = lines.iter().filter(|line| !line.is_empty());
-    let parts: Option<Vec<String>> = lines
-        .map(|line| Some(line.strip_prefix(BULLETS)?.trim_start().to_owned()))
+    let lines: Vec<&str> = lines
+        .iter()
+        .copied()
+        .filter(|line| !line.is_empty())
         .collect();
-    parts.filter(|parts| parts.len() > 1 && parts.iter().all(|part| is_long_enough(part)))
+    let without = |bullet: fn(&str) -> Option<&str>| -> Option<Vec<&str>> {
+        lines
+            .iter()
+            .map(|line| bullet(line).map(str::trim_start))
+            .collect()
+    };
+    let listed = without(|line| {
+        line.strip_prefix(BULLETS)
+            .or_else(|| line.strip_prefix("* "))
+    });
+    let dashed = || without(|line| line.strip_prefix("- ")).filter(|lines| are_jokes(lines));
+    let parts = listed.or_else(dashed)?;
+    let are_long = parts.len() > 1 && parts.iter().all(|part| is_long_enough(part));
+    are_long.then(|| parts.into_iter().map(str::to_owned).collect())
 }
 
 /// Splits a joke from the number before it: `1、` `1.` `1)` `(1)` `【1】` `①` `一、` `第1则：` `笑话1：`.
@@ -308,7 +442,7 @@ fn number(line: &str) -> Option<(u32, &str)> {
     let mark = rest.chars().next()?;
     let rest = rest.get(mark.len_utf8()..)?;
     let is_mark = match mark {
-        ')' | '）' | ']' | '】' | '\u{20e3}' => true,
+        ')' | '）' | ']' | '】' | '\u{20e3}' | '\t' => true,
         '、' | '.' | '．' => inside.len() == line.len(),
         ':' | '：' => inside.len() == line.len() && number <= MAX_NUMBER_WITH_COLON,
         // Not in `1, 2 and 3`.
@@ -369,23 +503,41 @@ pub(super) fn without_number(joke: &str) -> &str {
 }
 
 /// Returns a paragraph as one joke, or as several: each question with its answer, or each line if
-/// [`are_jokes`] says so.
+/// [`are_jokes`] says so. In many lines, one that does not end, and a question if there are many,
+/// is the beginning of the next.
 fn one_or_one_a_line(lines: &[&str]) -> Vec<Item> {
     let is_question = |line: &str| line.ends_with(['?', '？']);
+    let questions = lines.iter().filter(|line| is_question(line)).count();
     let mut pairs = lines.chunks(2);
     let are_answered = lines.len() > 2
         && !lines.iter().any(|line| is_speech(line))
         && pairs
             .all(|pair| matches!(pair, [asked, said] if is_question(asked) && !is_question(said)));
-    let lines_of_each = if are_answered {
-        2
-    } else if are_jokes(lines) {
-        1
-    } else {
-        lines.len().max(1)
+    let are_asked = are_answered || questions * MAX_QUESTIONS > lines.len();
+    let goes_on = |line: &str| {
+        line.ends_with(['，', ',', '、', '；', '：', ':']) || are_asked && is_question(line)
     };
-    let jokes = lines.chunks(lines_of_each);
-    jokes.map(|joke| Item::of(joke.join("\n"))).collect()
+    let joined = || {
+        let mut jokes: Vec<String> = Vec::new();
+        let mut is_open = false;
+        for line in lines {
+            match jokes.last_mut() {
+                Some(joke) if is_open => joke.extend(["\n", line]),
+                _ => jokes.push((*line).to_owned()),
+            }
+            is_open = goes_on(line);
+        }
+        jokes
+    };
+    items_of(
+        if are_answered || lines.len() >= MANY_LINES && are_jokes(lines) {
+            joined()
+        } else if are_jokes(lines) {
+            lines.iter().map(|line| (*line).to_owned()).collect()
+        } else {
+            vec![lines.join("\n")]
+        },
+    )
 }
 
 /// Returns true if each line is a joke: 3 to 7 lines that are all sentences, without speech and

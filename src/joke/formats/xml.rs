@@ -20,8 +20,8 @@ const MAX_READINGS: usize = 6;
 /// Prefixes that feeds use; all are declared as soon as one is missing.
 const PREFIXES: &str = "content wfw dc atom sy slash media itunes georss thr";
 
-/// Elements of a feed that may hold a joke, best first.
-const CONTENTS: [&str; 4] = ["encoded", "content", "description", "summary"];
+/// Elements of a feed that may hold a joke, best first, if there is no `content:encoded`.
+const CONTENTS: [&str; 3] = ["content", "description", "summary"];
 
 /// Returns true if a text is XML, but not XHTML.
 pub(super) fn is_xml(text: &str, media_type: &str) -> bool {
@@ -139,9 +139,13 @@ fn repair(xml: &str) -> String {
 }
 
 fn read_item(item: Node<'_, '_>, rules: &Rules) -> Item {
-    let first = |name: &str| {
+    // Names with a prefix, as `media:title`, are mostly of something else.
+    let namespace = item.tag_name().namespace();
+    let is_own = |child: &Node<'_, '_>| child.tag_name().namespace() == namespace;
+    let first = |name: &str, is_any: bool| {
         let children = item.children().filter(|child| child.is_called(name));
-        children.map(text).find(|text| !text.trim().is_empty())
+        let mut texts = children.filter(|child| is_any || is_own(child)).map(text);
+        texts.find(|text| !text.trim().is_empty())
     };
     let chosen = |selector: &Selector| {
         let within = selector.inside(&item);
@@ -154,12 +158,15 @@ fn read_item(item: Node<'_, '_>, rules: &Rules) -> Item {
     };
     let title = match &rules.title {
         Some(title) => Some(chosen(title)),
-        None if rules.content.is_none() => first("title"),
+        None if rules.content.is_none() => first("title", false),
         None => None,
     };
     let content = match &rules.content {
         Some(content) => Some(chosen(content)),
-        None => CONTENTS.iter().find_map(|name| first(name)),
+        None => first("encoded", true)
+            .or_else(|| CONTENTS.iter().find_map(|name| first(name, false)))
+            .or_else(|| first("description", true))
+            .or_else(|| first("summary", true)),
     };
     match (title, content) {
         (Some(title), None) if rules.item.is_none() => Item::of(title),
@@ -184,10 +191,10 @@ fn push_text(node: Node<'_, '_>, found: &mut String) {
         } else if child.is_called("br") {
             found.push(BREAK);
         } else if child.is_element() {
-            let around = if html::is_block(child.tag_name().name()) {
-                "\n"
-            } else {
+            let around = if html::is_inline(child.tag_name().name()) {
                 ""
+            } else {
+                "\n"
             };
             found.push_str(around);
             push_text(child, found);

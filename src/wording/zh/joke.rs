@@ -103,6 +103,7 @@ chinese! { PageError:
     Self::NoSelector(format) => "网页是 {}，需要用 --joke-item 选出每条笑话，例如 li.joke", format.replace("XML, and no feed", "XML，但不是订阅源");
     Self::NoContentSelector => "链接指向的网页是 HTML，需要用 --joke-content 选出笑话";
     Self::NoMarkup => "网页是纯文本，没有元素可选；纯文本不需要选择器";
+    Self::Data => "网页是表格或程序代码，不在里面找笑话；能读的是 JSON、订阅源、HTML 和纯文本";
     Self::BrokenJson(error) => "网页像是 JSON，但读不了（{error}）";
     Self::BrokenXml(error) => "网页是 XML，但读不了（{error}）";
     Self::ApiError(message) => "接口返回的是错误：{}", printable(message, MAX_SHOWN);

@@ -1,0 +1,47 @@
+//! Tables and programs, which are plain texts without jokes as they stand.
+
+use super::item::is_one_of;
+
+/// Names of fields in tables and programs, of which some hold jokes.
+const FIELDS: &str = "\
+    id question joke jokes content text body title setup punchline delivery category type tags \
+    score error safe lang rating 笑话 内容 标题";
+
+/// Beginnings of lines, and ends, that are those of a program or of YAML.
+const CODE_BEGINS: [&str; 7] = [
+    "- \"",
+    "- '",
+    "insert into ",
+    "var ",
+    "const ",
+    "module.",
+    "export ",
+];
+const CODE_ENDS: [&str; 12] = [
+    "\",", "',", "\"),", "'),", "\");", "');", "},", "],", "{", "[", "};", "];",
+];
+
+/// Bytes of the name of a field at most.
+const MAX_NAME_BYTES: usize = 30;
+
+/// Returns true for a table below a row of its fields, in which commas or tabs divide the columns,
+/// and for a program or YAML.
+pub(super) fn is_data(text: &str) -> bool {
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let is_code = |line: &str| {
+        let line = line.to_lowercase();
+        let field = line.trim_start_matches(['-', ' ']).split_once(':');
+        let is_field = field.is_some_and(|(name, _)| is_one_of(name, FIELDS));
+        is_field
+            || CODE_BEGINS.iter().any(|begin| line.starts_with(begin))
+            || CODE_ENDS.iter().any(|end| line.ends_with(end))
+    };
+    let first = lines().next().unwrap_or_default();
+    let mut fields = first
+        .split([',', '\t'])
+        .map(|field| field.trim_matches(['"', ' ']));
+    let has_name = fields.clone().any(|field| is_one_of(field, FIELDS));
+    let is_field = |field: &str| (1..=MAX_NAME_BYTES).contains(&field.len());
+    let is_table = first.contains([',', '\t']) && has_name && fields.all(is_field);
+    is_table || lines().filter(|line| is_code(line)).count() * 2 > lines().count()
+}
