@@ -330,8 +330,8 @@ fn media_type(content_type: &str) -> String {
     media_type.unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// Returns true for a short text of what is wrong with a key, a server and the like, and of nobody's
-/// speech: `请求过于频繁，请稍后再试`, unlike `ATM说余额不足`.
+/// Returns true for a short text of what is wrong with a key, a server or the like, without speech:
+/// `请求过于频繁，请稍后再试`, unlike `ATM说余额不足`.
 fn is_chinese_error(text: &str) -> bool {
     let text = text.trim().to_lowercase();
     let first = text.split(['：', ':']).next().unwrap_or_default();
@@ -344,8 +344,8 @@ fn is_chinese_error(text: &str) -> bool {
         && has(FAULTS, first)
 }
 
-/// Returns true for a text that begins with an error of a server, perhaps after its number: `502 Bad
-/// Gateway`, unlike `Forbidden fruit is …`.
+/// Returns true for a text that begins with an error of a server, perhaps after its number:
+/// `502 Bad Gateway`, unlike `Forbidden fruit is …`.
 fn is_english_error(text: &str) -> bool {
     let is_blank = |c: char| c.is_control() || c.is_whitespace();
     let text = text.trim_matches(is_blank).to_lowercase();

@@ -178,8 +178,8 @@ pub(super) fn has_known_tag(text: &str) -> bool {
     text.contains('>') && pieces.any(|piece| is_other(piece) || is_known(piece))
 }
 
-/// Returns true if the tags in a text are its words, as in `The <div> was lonely`: it does not begin
-/// with one, none is closed, and none stands alone as `<br>` does or has attributes.
+/// Returns true if the tags in a text are its words, as in `The <div> was lonely`: it does not
+/// begin with one, none is closed, and none stands alone as `<br>` does or has attributes.
 pub(super) fn speaks_of_tags(text: &str) -> bool {
     let is_word = |piece: &str| {
         let name = tag_name(piece);

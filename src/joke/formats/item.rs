@@ -89,7 +89,8 @@ pub(super) fn is_cut_mark(link: &str) -> bool {
     names_it || is_symbol || means_rest(link)
 }
 
-/// Returns true if a link to the rest says that there is one, as `全文` and `更多…` do and `更多` may not.
+/// Returns true if a link to the rest says that there is one, as `全文` and `更多…` do and `更多` may
+/// not.
 pub(super) fn names_rest(link: &str) -> bool {
     let words = words(link);
     let is_word = CUT_WORDS.split(' ').any(|word| words.contains(word));
@@ -156,8 +157,8 @@ pub(super) fn ends_sentence(text: &str) -> bool {
 
 /// Returns true if a joke ends in a mark without a link: a long one after dots, punctuation or a
 /// space (`说到一半，查看更多`), a short one after dots, in Chinese (`……全文`) or brackets (`...(more)`),
-/// dots in brackets, a count (`[+99 chars]`), or Reddit's `[removed]`; or if it is only a mark. In a
-/// sentence they are its words: `他想继续阅读`.
+/// dots in brackets, a count (`[+99 chars]`), or Reddit's `[removed]`; or if it is only a mark.
+/// In a sentence they are its words: `他想继续阅读`.
 pub(super) fn ends_in_cut_mark(joke: &str) -> bool {
     let is_symbol = |c: char| c.is_whitespace() || ">»›→[]【】()（）".contains(c);
     let joke = joke.to_lowercase();

@@ -349,7 +349,8 @@ fn unescaped(text: &str) -> Option<String> {
 }
 
 /// Cleans a raw text: without empty lines or whitespace around lines, with single spaces inside,
-/// and without the colors of a terminal, characters that cannot be seen, or more than two combining marks on one.
+/// and without the colors of a terminal, characters that cannot be seen, or more than two combining
+/// marks on one.
 #[inline(never)]
 fn clean(raw: &str) -> String {
     let mut pieces = raw.split("\u{1b}[");

@@ -70,22 +70,7 @@ const ROW_SYMBOLS: &str = "-=*_—─━═~～#+☆★◆◇■□●○※·�
 /// - Else a joke in each paragraph.
 pub(super) fn items(text: &str) -> Vec<Item> {
     let text = text.replace("\r\n", "\n");
-    let mut lines: Vec<&str> = text.split(['\n', '\r']).map(str::trim).collect();
-    if lines
-        .iter()
-        .all(|line| line.is_empty() || line.starts_with('>'))
-    {
-        for line in &mut lines {
-            *line = line.trim_start_matches(['>', ' ']);
-        }
-    }
-    if lines.len() >= MANY_LINES
-        && lines
-            .iter()
-            .all(|line| line.is_empty() || quoted(line).is_some())
-    {
-        lines = lines.into_iter().filter_map(quoted).collect();
-    }
+    let lines = without_marks(text.split(['\n', '\r']).map(str::trim).collect());
     if let Some(parts) = divided(&lines).or_else(|| questions(&lines)) {
         return items_of(parts);
     }
@@ -118,8 +103,28 @@ pub(super) fn items(text: &str) -> Vec<Item> {
     }
 }
 
-fn quoted(line: &str) -> Option<&str> {
-    line.strip_prefix('"')?.strip_suffix('"')
+/// Strips the marks of a quotation from lines that all have one, or, from many, the quotes.
+fn without_marks(lines: Vec<&str>) -> Vec<&str> {
+    fn marked(line: &str) -> Option<&str> {
+        line.strip_prefix('>').map(str::trim_start)
+    }
+    fn quoted(line: &str) -> Option<&str> {
+        line.strip_prefix('"')?.strip_suffix('"')
+    }
+    let all = |bare: fn(&str) -> Option<&str>| {
+        let filled = lines.iter().filter(|line| !line.is_empty());
+        // Empty lines stay between those that are not.
+        let are_all = filled.clone().all(|line| bare(line).is_some());
+        are_all.then(|| {
+            lines
+                .iter()
+                .map(|line| bare(line).unwrap_or(line))
+                .collect()
+        })
+    };
+    let are_many = lines.len() >= MANY_LINES;
+    let without = all(marked).or_else(|| are_many.then(|| all(quoted)).flatten());
+    without.unwrap_or(lines)
 }
 
 /// Returns the level and the text of a heading as in Markdown.
