@@ -465,6 +465,26 @@ fn where_all_of_the_owners_jokes_are_banned_the_built_in_ones_are_told() {
 }
 
 #[test]
+fn with_no_source_a_url_is_not_asked_and_own_jokes_are_told() {
+    let site = Site::page("text/plain", "这是网站上的一个笑话。");
+    let own = Temporary::write("jokes-beside-a-url", "这是自己的一个笑话。");
+    let url = site.url("/");
+    let flags = [
+        "--joke-source",
+        "none",
+        "--joke-url",
+        &url,
+        "--jokes",
+        own.path(),
+    ];
+    let bot = Bot::with(&flags, &[]);
+    for _ in 0..5 {
+        assert_eq!(bot.answer_to("笑话"), "这是自己的一个笑话。");
+    }
+    assert_eq!(site.hits(), 0);
+}
+
+#[test]
 fn a_source_that_gives_nothing_for_a_day_is_told_once_with_what_to_do() {
     let Some(clock) = tools::faked_clock() else {
         return;
