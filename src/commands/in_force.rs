@@ -38,7 +38,8 @@ impl Memory {
 pub(super) struct InForce {
     is_strict: bool,
     copy: PathBuf,
-    bytes: Vec<u8>,
+    /// What is to be copied; nothing if it was read from there.
+    bytes: Option<Vec<u8>>,
 }
 
 impl InForce {
@@ -47,7 +48,7 @@ impl InForce {
         Self {
             is_strict,
             copy: env::var_os(variable).unwrap_or_default().into(),
-            bytes: Vec::new(),
+            bytes: None,
         }
     }
 
@@ -63,24 +64,28 @@ impl InForce {
         let Some(path) = path else {
             return Ok(T::default());
         };
-        let (value, bytes) = match read(path) {
+        match read(path) {
             Err(error) if !self.is_strict => {
                 let before = read(&self.copy);
                 let instead = before
                     .as_ref()
                     .map_or(without, |_| "what was in force before");
                 log::error!("{error}; going on with {instead}");
-                before.unwrap_or_default()
+                Ok(before.unwrap_or_default().0)
             }
-            read => read?,
-        };
-        self.bytes = bytes;
-        Ok(value)
+            read => {
+                let (value, bytes) = read?;
+                self.bytes = Some(bytes);
+                Ok(value)
+            }
+        }
     }
 
     /// Copies what was read, which is about to be in force.
     pub(super) fn keep(self) {
-        // Without a copy, the next worker does without the file.
-        let _ = fs::write(&self.copy, self.bytes);
+        if let Some(bytes) = self.bytes {
+            // Without a copy, the next worker does without the file.
+            let _ = fs::write(&self.copy, bytes);
+        }
     }
 }
