@@ -43,23 +43,29 @@ const MAX_ERROR_CHARACTERS: usize = 40;
 /// Bytes at most of an answer with an error status that is searched for a message.
 const MAX_ERROR_BYTES: usize = 1 << 14;
 
-/// What errors that APIs send as if they were jokes are about, and what is wrong with it.
+/// What API errors that are sent as jokes are about; [`FAULTS`] says what is wrong with it.
 const ERROR_SUBJECTS: &str = "\
-    接口 密钥 key api 参数 签名 请求 访问 额度 次数 余额 权限 授权 token ip 白名单 登录 服务器 服务 系统 \
-    数据 网络 域名 验证";
+    接口 密钥 key api 参数 签名 请求 访问 额度 次数 余额 权限 授权 token ip 白名单 登录 服务器 系统 数据 网络 \
+    域名 验证 会员";
 const FAULTS: &str = "\
     错误 失败 无效 失效 过期 到期 不足 不存在 缺少 不能为空 非法 异常 超时 超限 超过 上限 用完 频繁 太快 \
     出错 繁忙 开小差 维护 封禁 禁止访问 拒绝访问 被拒绝 无权 没有权限 没有数据 没有更多 没有找到 没有笑话 \
     暂无 未加入 未授权 请先 请稍后 已关闭 已停 下线";
 
-/// Beginnings of such errors in English.
+/// Signs of a story.
+const STORY: &str = "我 他 她 说 不是 爸 妈 老 最怕 “ ” ？";
+
+/// Beginnings of such errors in English. Anything may follow those with a star.
 const ENGLISH_ERRORS: &str = "\
-    too many requests|rate limit exceeded|api rate limit exceeded|invalid api key|invalid key|\
-    unauthorized|forbidden|access denied|bad request|bad gateway|gateway time|not found|\
-    internal server error|service unavailable|service temporarily unavailable|file not found|\
-    no input file specified|the requested url|no healthy upstream|upstream connect error|\
-    application error|database connection|database error|sqlstate|fatal error|error code|\
-    connection refused|connection timed out|maintenance mode";
+    too many requests|rate limit exceeded*|api rate limit exceeded*|invalid api key*|invalid key|\
+    unauthorized|forbidden|access denied|bad request|bad gateway|gateway time*|not found|\
+    internal server error*|service unavailable|service temporarily unavailable|file not found|\
+    no input file specified|the requested url*|no healthy upstream|upstream connect error*|\
+    application error*|database connection failed|database error*|sqlstate*|fatal error*|\
+    error code*|connection refused|connection timed out|maintenance mode";
+
+/// Characters of an error in English at most.
+const MAX_ENGLISH_ERROR: usize = 200;
 
 /// Characters of an API's message that an error shows at most.
 const MAX_SHOWN: usize = 200;
@@ -299,8 +305,7 @@ impl PageText {
         let items: Vec<Item> = items.into_iter().map(read_again).collect();
         if let [Item { content, .. }, others @ ..] = items.as_slice()
             && rules.content.is_none()
-            && (others.is_empty() || content.starts_with("Error "))
-            && (is_english_error(content) || is_chinese_error(content))
+            && is_api_error(content, others.len(), matches!(self.format, Format::Text))
         {
             return Err(PageError::ApiError(content.trim().to_owned()));
         }
@@ -330,40 +335,61 @@ fn media_type(content_type: &str) -> String {
     media_type.unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// Returns true for a short text of what is wrong with a key, a server or the like, without speech:
-/// `请求过于频繁，请稍后再试`, unlike `ATM说余额不足`.
-fn is_chinese_error(text: &str) -> bool {
-    let text = text.trim().to_lowercase();
-    let first = text.split(['：', ':']).next().unwrap_or_default();
-    let is_story = text.contains(['我', '他', '她', '说', '“', '”', '？', '?', '\n']);
-    let has = |list: &str, text: &str| list.split(' ').any(|word| text.contains(word));
-    characters(&text) <= MAX_ERROR_CHARACTERS
-        && !text.is_ascii()
-        && !is_story
-        && has(ERROR_SUBJECTS, first)
-        && has(FAULTS, first)
-}
-
-/// Returns true for a text that begins with an error of a server, perhaps after its number:
-/// `502 Bad Gateway`, unlike `Forbidden fruit is …`.
-fn is_english_error(text: &str) -> bool {
+/// Returns true for a text, and how many others after it, that is the error of an API or a server.
+fn is_api_error(text: &str, others: usize, is_plain: bool) -> bool {
     let is_blank = |c: char| c.is_control() || c.is_whitespace();
     let text = text.trim_matches(is_blank).to_lowercase();
     let line = text.lines().next().unwrap_or_default();
-    let is_mark = |c: char| c.is_ascii_digit() || ": ".contains(c);
-    let named = line.strip_prefix("error");
-    let error = named.unwrap_or(line).trim_start_matches(is_mark);
-    let has_number = |text: &str| text.contains(|c: char| c.is_ascii_digit());
-    let is_numbered = line.strip_suffix(error).is_some_and(has_number);
+    match others {
+        0 => is_chinese_error(&text) || is_english_error(line),
+        // As `Error 106: No matching joke found`, with its cause in the next paragraph.
+        1 | 2 => is_plain && line.strip_prefix("error ").is_some_and(begins_with_code),
+        _ => false,
+    }
+}
+
+fn begins_with_code(line: &str) -> bool {
+    let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    line.len() - rest.len() == 3
+}
+
+/// Returns true for a short text of what is wrong with a key, a server or the like, without speech:
+/// `请求过于频繁，请稍后再试`, unlike `ATM说余额不足`.
+fn is_chinese_error(text: &str) -> bool {
+    let is_in = |word: &str, clause: &str| {
+        let mut parts = clause.split(|c: char| !c.is_ascii_alphanumeric());
+        clause.contains(word) && (!word.is_ascii() || parts.any(|part| part == word))
+    };
+    let has = |list: &str, clause: &str| list.split(' ').any(|word| is_in(word, clause));
+    let mut clauses = text.split(['，', ',', '。', '：', ':']);
+    characters(text) <= MAX_ERROR_CHARACTERS
+        && !text.is_ascii()
+        && !text.contains('\n')
+        && !has(STORY, text)
+        && clauses.any(|clause| has(ERROR_SUBJECTS, clause) && has(FAULTS, clause))
+}
+
+/// Returns true for a line that is an error of a server, perhaps after its number:
+/// `502 Bad Gateway`, unlike `Forbidden fruit is …`.
+fn is_english_error(line: &str) -> bool {
+    let named = line
+        .strip_prefix("error")
+        .unwrap_or(line)
+        .trim_start_matches([':', ' ']);
+    let is_numbered = begins_with_code(named);
+    let error = named.trim_start_matches(|c: char| is_numbered && (c.is_ascii_digit() || c == ' '));
     let ends = |rest: &str| !rest.starts_with(|c: char| c == ' ' || c.is_alphanumeric());
     let begins = |begin: &str| {
+        let (begin, is_open) = match begin.strip_suffix('*') {
+            Some(begin) => (begin, true),
+            None => (begin, is_numbered),
+        };
         let mut rests = [line, error]
             .into_iter()
             .filter_map(|text| text.strip_prefix(begin));
-        // Several words are not those of a joke.
-        rests.any(|rest| ends(rest) || is_numbered || begin.contains(' '))
+        rests.any(|rest| is_open || ends(rest))
     };
-    named.is_some() && is_numbered || ENGLISH_ERRORS.split('|').any(begins)
+    characters(line) <= MAX_ENGLISH_ERROR && ENGLISH_ERRORS.split('|').any(begins)
 }
 
 /// Returns true for a media type without text to read, such as `image/png` or `text/css`.

@@ -11,9 +11,9 @@ const HEAD_BYTES: usize = 1_024;
 /// At most one character in this many may be garbled, as by being cut in half.
 const MAX_GARBLED: usize = 20;
 
-/// Characters from which on a text whose characters are all in the half of GB2312 that those of
-/// Korean fall into is Korean.
-const MIN_KOREAN: usize = 8;
+/// Two-byte characters needed before a text that uses only the Hangul rows (0xb0–0xc8) is taken for
+/// Korean, or one for Big5.
+const MIN_PAIRS: usize = 8;
 
 /// A charset by one of its names in the WHATWG list; `gb2312` means GBK, as in every browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +125,7 @@ fn lossily(body: &[u8], charset: &'static Encoding, reason: CharsetReason) -> De
 
 /// Returns true if most characters of two bytes are those of GB2312, as in any text of today's
 /// Chinese, and only a few are cut in half. The bytes of others often fit GB18030, too, but as
-/// characters that nobody uses; those of Korean are all in one half of it, and of Japanese, kana.
+/// characters that nobody uses; Korean uses only rows 0xb0–0xc8, Japanese mostly kana.
 fn is_mostly_gb2312(body: &[u8]) -> bool {
     let text = GB18030.decode_without_bom_handling(body).0;
     let garbled = text.matches(char::REPLACEMENT_CHARACTER).count();
@@ -138,20 +138,23 @@ fn is_mostly_gb2312(body: &[u8]) -> bool {
     let korean = count(|lead, _| (0xb0..=0xc8).contains(&lead));
     let kana = count(|lead, _| lead == 0xa4 || lead == 0xa5);
     let all = pairs(body).count();
-    let is_foreign = korean == all && all >= MIN_KOREAN || kana * 4 > all;
+    let is_foreign = korean == all && all >= MIN_PAIRS || kana * 4 > all;
     all > 0 && usual * 10 >= all * 9 && garbled * MAX_GARBLED < all && !is_foreign
 }
 
-/// Returns true if all characters of two bytes are signs or those of the first level of Big5, not
-/// those of GB2312, and some have a second byte of ASCII, as only Big5 among its likes has.
+/// Returns true if all two-byte characters are signs or those of the first level of Big5, not those
+/// of GB2312, and some of each kind, with ASCII for a second byte or not.
 fn is_mostly_big5(body: &[u8]) -> bool {
+    let all = pairs(body).count();
+    let ascii = pairs(body).filter(|(_, trail)| trail.is_ascii()).count();
     is_in(BIG5, body)
         && !is_mostly_gb2312(body)
+        && all >= MIN_PAIRS
+        && (1..=all * 3 / 4).contains(&ascii)
         && pairs(body).all(|(lead, _)| (0xa1..=0xc6).contains(&lead))
-        && pairs(body).any(|(_, trail)| trail.is_ascii())
 }
 
-/// Yields the bytes of two that begin with one beyond ASCII.
+/// Yields each non-ASCII byte with the byte after it.
 fn pairs(body: &[u8]) -> impl Iterator<Item = (u8, u8)> {
     let mut bytes = body.iter().copied();
     iter::from_fn(move || {

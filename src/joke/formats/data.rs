@@ -1,4 +1,4 @@
-//! Tables and programs, which are plain texts without jokes as they stand.
+//! Detects tables and programs, which are not read for jokes.
 
 use super::item::is_one_of;
 
@@ -8,15 +8,7 @@ const FIELDS: &str = "\
     score error safe lang rating 笑话 内容 标题";
 
 /// Beginnings of lines, and ends, that are those of a program or of YAML.
-const CODE_BEGINS: [&str; 7] = [
-    "- \"",
-    "- '",
-    "insert into ",
-    "var ",
-    "const ",
-    "module.",
-    "export ",
-];
+const CODE_BEGINS: [&str; 5] = ["insert into ", "var ", "const ", "module.", "export "];
 const CODE_ENDS: [&str; 12] = [
     "\",", "',", "\"),", "'),", "\");", "');", "},", "],", "{", "[", "};", "];",
 ];
@@ -30,18 +22,25 @@ pub(super) fn is_data(text: &str) -> bool {
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     let is_code = |line: &str| {
         let line = line.to_lowercase();
-        let field = line.trim_start_matches(['-', ' ']).split_once(':');
-        let is_field = field.is_some_and(|(name, _)| is_one_of(name, FIELDS));
+        let field = line.strip_prefix("- ").unwrap_or(&line).split_once(':');
+        // Unlike `joke: Why did …`.
+        let is_field = field.is_some_and(|(name, value)| {
+            let value = value.trim_start();
+            let is_value = value.starts_with('"') || is_one_of(value, "true false");
+            is_one_of(name, FIELDS) && (line.starts_with("- ") || is_value)
+        });
         is_field
             || CODE_BEGINS.iter().any(|begin| line.starts_with(begin))
             || CODE_ENDS.iter().any(|end| line.ends_with(end))
     };
     let first = lines().next().unwrap_or_default();
+    let second = lines().nth(1).unwrap_or_default();
+    let is_divided = |sign: char| first.contains(sign) && second.contains(sign);
     let mut fields = first
         .split([',', '\t'])
         .map(|field| field.trim_matches(['"', ' ']));
     let has_name = fields.clone().any(|field| is_one_of(field, FIELDS));
     let is_field = |field: &str| (1..=MAX_NAME_BYTES).contains(&field.len());
-    let is_table = first.contains([',', '\t']) && has_name && fields.all(is_field);
-    is_table || lines().filter(|line| is_code(line)).count() * 2 > lines().count()
+    let is_table = (is_divided(',') || is_divided('\t')) && has_name && fields.all(is_field);
+    is_table || lines().filter(|line| is_code(line)).count() * 2 >= lines().count()
 }

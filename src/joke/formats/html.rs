@@ -55,6 +55,9 @@ const MAX_FACE_CHARACTERS: usize = 10;
 /// Characters of a title at most, in a link or in bold; a longer text is a joke.
 const MAX_LINK_CHARACTERS: usize = 30;
 
+/// Rows of a table from which on each is an item.
+const MIN_ROWS: usize = 3;
+
 /// Rules of a page's style sheets followed at most; each is tried on every element.
 const MAX_STYLE_RULES: usize = 20;
 
@@ -64,15 +67,19 @@ pub(super) fn items(html: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
     let document = parse(html)?;
     let preformatted = preformatted(&document);
     let mut nodes: Vec<Node<'_>> = outermost(document.find(item.on_page())).collect();
-    let lists = |node: &Node<'_>| match node.name() {
-        Some("ol" | "ul") => Some("li"),
-        Some("table") => Some("tr"),
-        _ => None,
-    };
-    if let [list] = nodes.as_slice()
-        && let Some(name) = lists(list)
-    {
-        nodes = outermost(list.find(Name(name))).collect();
+    if let [list] = nodes.as_slice() {
+        let lines = match list.name() {
+            Some("ol" | "ul") => list
+                .children()
+                .filter(|node| node.is_called("li"))
+                .collect(),
+            Some("table") => list.find(Name("tr")).collect(),
+            _ => Vec::new(),
+        };
+        // Two rows may be a title and its joke.
+        if lines.len() >= MIN_ROWS || !lines.is_empty() && !list.is_called("table") {
+            nodes = lines;
+        }
     }
     let is_block = nodes.len() == 1;
     // Classes that all items have are the site's names for jokes.
@@ -178,20 +185,16 @@ pub(super) fn has_known_tag(text: &str) -> bool {
     text.contains('>') && pieces.any(|piece| is_other(piece) || is_known(piece))
 }
 
-/// Returns true if the tags in a text are its words, as in `The <div> was lonely`: it does not
-/// begin with one, none is closed, and none stands alone as `<br>` does or has attributes.
+/// Returns true if the tags in a text are its words, as in `The <div> was lonely.`: each is between
+/// a space and another one or punctuation, and none is closed.
 pub(super) fn speaks_of_tags(text: &str) -> bool {
-    let is_word = |piece: &str| {
-        let name = tag_name(piece);
-        let is_alone = is_one_of(&name, "br p li hr img td th tr dt dd b i");
-        !is_alone
-            && piece
-                .get(name.len()..)
-                .is_some_and(|rest| rest.starts_with('>'))
+    let is_word = |(at, _): (usize, &str)| {
+        let (before, tag) = text.split_at(at);
+        let rest = tag.split_once('>').map(|(_, rest)| rest);
+        let goes_on = |rest: &str| rest.starts_with([' ', '.', ',', '?', '!']);
+        before.ends_with(' ') && !tag.starts_with("</") && rest.is_some_and(goes_on)
     };
-    has_known_tag(text)
-        && !text.trim_start().starts_with('<')
-        && text.split('<').skip(1).all(is_word)
+    has_known_tag(text) && text.match_indices('<').all(is_word)
 }
 
 /// Returns the name of the tag that begins after a `<`, in lower case.
@@ -199,6 +202,10 @@ fn tag_name(piece: &str) -> String {
     let name = piece.trim_start_matches('/').chars();
     let name: String = name.take_while(char::is_ascii_alphanumeric).collect();
     name.to_ascii_lowercase()
+}
+
+pub(super) fn is_block(name: &str) -> bool {
+    is_one_of(name, BLOCKS)
 }
 
 pub(super) fn is_inline(name: &str) -> bool {
@@ -341,12 +348,6 @@ fn is_unseen(node: &Node<'_>) -> bool {
         || classes.any(|class| is_one_of(class, UNSEEN_CLASSES))
 }
 
-/// Returns true for the reading of a character, unless it is in brackets of its own (`rp`).
-fn is_bare_ruby(node: &Node<'_>) -> bool {
-    let has_brackets = |ruby: Node<'_>| ruby.children().any(|child| child.is_called("rp"));
-    node.is_called("rt") && !node.parent().is_some_and(has_brackets)
-}
-
 /// Returns true for an element that a page hides.
 fn is_hidden(node: &Node<'_>) -> bool {
     let style = node.attr("style").unwrap_or_default().replace(' ', "");
@@ -357,6 +358,8 @@ fn is_hidden(node: &Node<'_>) -> bool {
 struct Mark {
     range: Range<usize>,
     is_link: bool,
+    /// Set for a link that a blog puts behind an excerpt.
+    is_more: bool,
 }
 
 /// Collects the text that a reader of the page sees.
@@ -398,16 +401,20 @@ impl Reader<'_> {
                 self.text
                     .push_str(&lines.replace(['\n', '\r'], &line_end.to_string()));
                 if means_rest(data) {
-                    self.mark(begin, false);
+                    self.mark(begin, false, false);
                 }
             }
             Data::Element(..) => self.read_element(node),
         }
     }
 
-    fn mark(&mut self, begin: usize, is_link: bool) {
+    fn mark(&mut self, begin: usize, is_link: bool, is_more: bool) {
         let range = begin..self.text.len();
-        self.marks.push(Mark { range, is_link });
+        self.marks.push(Mark {
+            range,
+            is_link,
+            is_more,
+        });
     }
 
     fn read_element(&mut self, node: &Node<'_>) {
@@ -421,7 +428,7 @@ impl Reader<'_> {
         let around = match name {
             // Cells of a row share a line.
             "td" | "th" => " ",
-            name if is_one_of(name, BLOCKS) || self.headings.contains(&node.index()) => "\n",
+            name if is_block(name) || self.headings.contains(&node.index()) => "\n",
             _ => "",
         };
         self.text.push_str(around);
@@ -430,15 +437,19 @@ impl Reader<'_> {
         if is_named || is_bold_line(node, name) {
             self.text.push(HEADING);
         }
+        // The readings of characters, without brackets (`rp`) of their own.
+        let is_bare_ruby = name == "ruby" && !node.children().any(|child| child.is_called("rp"));
         for child in node.children() {
-            let is_left_out =
-                is_unseen(&child) || is_bare_ruby(&child) || Some(child.index()) == self.without;
+            let is_left_out = is_unseen(&child)
+                || is_bare_ruby && child.is_called("rt")
+                || Some(child.index()) == self.without;
             if !is_left_out && (!is_hidden(&child) || self.asks()) {
                 self.read(&child);
             }
         }
         if is_one_of(name, "a button") {
-            self.mark(begin, true);
+            let leads_on = |href: &str| href.contains("#more-");
+            self.mark(begin, true, node.attr("href").is_some_and(leads_on));
         }
         let content = self.text.get(begin..).unwrap_or_default();
         // Editors make `<p>&nbsp;</p>` or `<p><br></p>` of an empty line.
@@ -485,7 +496,7 @@ impl Reader<'_> {
             };
             let link = self.text.get(mark.range.clone()).unwrap_or_default();
             rest = rest.max(match leads_to_rest {
-                true if mark.is_link && names_rest(link) => Rest::Named,
+                true if mark.is_more || mark.is_link && names_rest(link) => Rest::Named,
                 true => Rest::Linked,
                 false => Rest::None,
             });

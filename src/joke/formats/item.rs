@@ -12,16 +12,15 @@ pub(super) const MIN_JOKE_CHARACTERS: usize = 6;
 /// Lines of a joke at most; more fill several screens.
 pub(super) const MAX_LINES: usize = 30;
 
-/// Words of which a link to the rest of a joke has at least one.
+/// Words of which a link to the rest of a joke has at least one. The `c` is a site's arrow.
 const REST_WORDS: &str = "\
-    查看 阅读 浏览 显示 展开 继续 更多 全部 全文 全文c 完整 剩余 余下 详情 详细 原文 下文 未完待续 \
+    查看 阅读 浏览 显示 展开 继续 更多 全部 全文 全文c 展开c 完整 剩余 余下 详情 详细 原文 下文 未完待续 \
     閱讀 瀏覽 顯示 展開 繼續 詳情 詳細 reading read more continue full rest entire complete see";
 
 /// Other words that such a link may have.
 const OTHER_WORDS: &str = "\
-    点击 点此 点我 这里 此处 内容 部分 笑话 段子 看 版 点 請 请 登录 登錄 登陆 后 後 打开 下载 app 客户端 \
-    點擊 點此 內容 剩餘 餘下 笑話 story show view all the keep click tap here to of this joke post \
-    article on go";
+    点击 点此 点我 这里 此处 内容 部分 笑话 段子 看 版 请登录后 登录后 登陆后 打开app 點擊 點此 內容 剩餘 餘下 \
+    笑話 story show view all the keep click tap here to of this joke post article on go";
 
 /// Beginnings of such links, without spaces, after which the title of the joke may follow.
 const LINK_BEGINNINGS: &str = "continuereading readmore 继续阅读 阅读全文 查看全文 繼續閱讀";
@@ -89,26 +88,25 @@ pub(super) fn is_cut_mark(link: &str) -> bool {
     names_it || is_symbol || means_rest(link)
 }
 
-/// Returns true if a link to the rest says that there is one, as `全文` and `更多…` do and `更多` may
-/// not.
+/// Returns true if a link to the rest says that there is one, as `全文` does and `更多` may not.
 pub(super) fn names_rest(link: &str) -> bool {
     let words = words(link);
-    let is_word = CUT_WORDS.split(' ').any(|word| words.contains(word));
-    is_word || !words.is_empty() && link.contains(['…', '.'])
+    CUT_WORDS.split(' ').any(|word| words.contains(word))
 }
 
-/// Returns true if all letters of a text are those of words in a list, in which a word stands
-/// before those that it ends in.
-pub(super) fn is_made_of(text: &str, list: &str) -> bool {
+/// Counts the words of a list that a text is made of, without regard to what is no letter; `None`
+/// if it has other words. In the list, a word must come before any word that it ends with.
+pub(super) fn words_of(text: &str, list: &str) -> Option<usize> {
     let words = words(text);
-    let mut rest = words.as_str();
+    let (mut rest, mut count) = (words.as_str(), 0);
     while let Some(left) = list
         .split_whitespace()
         .find_map(|word| rest.strip_suffix(word))
     {
         rest = left;
+        count += 1;
     }
-    !words.is_empty() && rest.is_empty()
+    (count > 0 && rest.is_empty()).then_some(count)
 }
 
 /// Returns true if a text has no other words than a link to the rest: `点击阅读全文`, but not `点击这里`,
@@ -177,7 +175,7 @@ pub(super) fn ends_in_cut_mark(joke: &str) -> bool {
     let page = joke.strip_suffix("下一页");
     is_removed
         || is_counted
-        || page.is_some_and(trails_off)
+        || page.is_some_and(|page| trails_off(page.trim_end()))
         || trails_off(marked) && joke.ends_with([']', '】'])
         || mark_bytes > 0
             && (is_long && (is_apart || text.is_empty()) || trails_off(text) && is_marked)

@@ -17,7 +17,7 @@ const JOKE_KEYS: &str = "\
 const FIRST_KEYS: &str = "\
     setup question quest riddle timu 问题 谜面 text_head joke content text title";
 const SECOND_KEYS: &str = "\
-    punchline delivery answer selftext reveal response daan 答案 谜底 text_hidden";
+    punchline delivery answer selftext reveal daan 答案 谜底 text_hidden";
 
 /// Keys whose texts are jokes, alone or in a list.
 const LIST_KEYS: &str = "\
@@ -31,15 +31,16 @@ const OTHER_KEYS: &str = "\
 const MESSAGE_KEYS: &str = "\
     msg message reason errmsg error_msg error errors info description detail showapi_res_error";
 
-/// Keys of numbers that are 0 if all is well.
+/// Keys of numbers that are 0 if all is well, or 200.
 const ERROR_KEYS: &str = "\
     error_code errno err errcode errorcode retcode ret_code showapi_res_code";
 
 /// Keys of numbers that [`is_good`] judges.
-const CODE_KEYS: &str = "code status statuscode status_code ret resultcode result_code state";
+const CODE_KEYS: &str = "code status statuscode status_code ret resultcode result_code";
 
-/// Keys of flags that are true if all is well.
-const FLAG_KEYS: &str = "success ok status issuccess is_success flag result state";
+/// Keys of flags that are true if all is well; of some, the flag may be a number.
+const FLAG_KEYS: &str = "success ok issuccess is_success status result";
+const NUMBER_FLAG_KEYS: &str = "success ok issuccess is_success";
 
 /// Values of `error` if there is none, one of them empty.
 const GOOD_ERRORS: &str = " 0 false none null ok success";
@@ -253,18 +254,13 @@ fn usual(value: &Value, is_joke: bool) -> Vec<Item> {
             Some(Ok(value)) if !value.is_string() => usual(&value, true),
             _ => Vec::new(),
         },
-        // A list of the two lines of a joke.
-        (_, Value::Array(parts)) if let Some((asked, said)) = question(parts) => {
-            vec![Item::of(format!("{asked}\n{said}"))]
-        }
         (Some(values), _) => {
             let is_joke = is_joke || values.iter().all(|value| value.is_string());
             values
                 .into_iter()
-                .flat_map(|value| usual(value, is_joke))
+                .flat_map(|value| pair(value).map_or_else(|| usual(value, is_joke), |it| vec![it]))
                 .collect()
         }
-        (None, Value::Object(map)) if says_error(map) => Vec::new(),
         (None, Value::Object(map)) => in_object(map),
         _ => Vec::new(),
     }
@@ -305,6 +301,9 @@ fn joke(map: &Map<String, Value>) -> Option<Item> {
         });
         texts.find(|text| !text.trim().is_empty())
     };
+    if let Some(joke) = at(map, JOKE_KEYS).find_map(pair) {
+        return Some(joke);
+    }
     let answer = find(SECOND_KEYS).or_else(|| find("quest").and(find("result")));
     if let (Some(first), Some(second)) = (find(FIRST_KEYS), answer) {
         return Some(Item::of(format!("{first}\n{second}")));
@@ -316,14 +315,14 @@ fn joke(map: &Map<String, Value>) -> Option<Item> {
     })
 }
 
-/// Returns a question and its answer, if a list has nothing else.
-fn question(parts: &[Value]) -> Option<(&str, &str)> {
-    let [asked, said] = parts else {
+/// Reads a list of a question and its answer as a joke.
+fn pair(value: &Value) -> Option<Item> {
+    let [asked, said] = value.as_array()?.as_slice() else {
         return None;
     };
     let (asked, said) = (asked.as_str()?, said.as_str()?);
     let is_asked = |text: &str| text.trim_end().ends_with(['?', '？']);
-    (is_asked(asked) && !is_asked(said)).then_some((asked, said))
+    (is_asked(asked) && !is_asked(said)).then(|| Item::of(format!("{asked}\n{said}")))
 }
 
 /// Returns the message of an answer that reports an error.
@@ -340,24 +339,24 @@ fn reports_error(map: &Map<String, Value>) -> bool {
             .as_str()
             .is_some_and(|text| is_one_of(text, "false no")),
     };
-    // A code that is not known means nothing beside a list of data.
-    let has_list = map.iter().any(|(key, value)| {
-        let is_list = |value: &Value| value.as_array().is_some_and(|values| !values.is_empty());
+    // A code that is not known means nothing beside data.
+    let has_data = map.iter().any(|(key, value)| {
         is_one_of(key, LIST_KEYS)
-            && (is_list(value)
-                || value
-                    .as_object()
-                    .is_some_and(|map| map.values().any(is_list)))
+            && match value {
+                Value::Array(values) => !values.is_empty(),
+                Value::Object(values) => !values.is_empty(),
+                _ => false,
+            }
     });
-    let is_unknown = numbers(map, ERROR_KEYS).any(|code| code != 0)
+    let is_unknown = numbers(map, ERROR_KEYS).any(|code| code != 0 && code != 200)
         || numbers(map, CODE_KEYS).any(|code| !is_good(code));
     says_error(map)
         || at(map, FLAG_KEYS).any(is_false)
-        || numbers(map, "success ok issuccess is_success").any(|flag| flag == 0)
-        || is_unknown && !has_list
+        || numbers(map, NUMBER_FLAG_KEYS).any(|flag| flag == 0)
+        || is_unknown && !has_data
 }
 
-/// Returns true for an object, perhaps one of several, that leaves no doubt of an error.
+/// Returns true for an answer that leaves no doubt of an error, whatever else is in it.
 fn says_error(map: &Map<String, Value>) -> bool {
     let has_error = match get(map, "error") {
         Some(Value::Bool(is_error)) => *is_error,
@@ -368,7 +367,7 @@ fn says_error(map: &Map<String, Value>) -> bool {
     let mut states = at(map, "status code").filter_map(Value::as_str);
     let fails = |state: &str| {
         let state = state.to_lowercase();
-        state.contains("err") || state.contains("fail")
+        state.starts_with("err") || state.ends_with("error") || state.contains("fail")
     };
     let mut types = at(map, "type state result").filter_map(Value::as_str);
     let is_error =

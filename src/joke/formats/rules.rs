@@ -10,7 +10,7 @@ use super::{
     html,
     item::{
         BREAK, Item, MAX_LINES, MIN_JOKE_CHARACTERS, Rest, characters, ends_in_cut_mark,
-        ends_sentence, is_made_of,
+        ends_sentence, words_of,
     },
     json,
     text::without_number,
@@ -25,22 +25,23 @@ const MAX_READINGS: usize = 3;
 
 /// Beginnings of lines that are about a joke and no part of it, before a number or colon.
 const ASIDES: &str = "\
-    上一篇 下一篇 上一条 下一条 上一则 下一则 标签 分类 栏目 来源 出处 作者 责任编辑 本文地址 声明 \
+    上一篇 下一篇 上一条 下一条 上一则 下一则 标签 分类 栏目 来源 出处 责任编辑 本文地址 \
     发布 浏览 阅读 点击 人气 分享到 顶 踩 赞 tags rating";
 
 /// Words of lines with nothing but navigation, tools and counts: `上一页 1 2 下一页`, `12 好笑 · 3 评论`.
 const TOOL_WORDS: &str = "\
-    首页 上一页 下一页 尾页 末页 上页 下页 共 页 第 上一篇 下一篇 上一条 下一条 返回 列表 关闭 窗口 \
-    打印 收藏 举报 点赞 不好笑 好笑 评论 分享 转发 回复 复制 小时前 分钟前 天前 points comments votes \
+    返回首页 首页 上一页 下一页 尾页 末页 上页 下页 共 页 第 上一篇 下一篇 上一条 下一条 返回 列表 关闭窗口 \
+    关闭 打印 收藏 举报 点赞 不好笑 好笑 评论 分享 转发 回复 复制 小时前 分钟前 天前 points comments votes \
     likes share";
 
-/// Beginnings of lines that are advertising.
+/// Beginnings of lines that are advertising, unless they are sentences.
 const ADVERTISING: &str = "\
-    关注公众号 关注微信公众号 欢迎关注 公众号： 公众号: 微信公众号： 微信搜索公众号 扫码关注 扫一扫 长按 \
-    更多笑话 更多段子 更多精彩 转载请注明 版权所有 猜你喜欢 相关推荐 以上就是 tips: ©";
+    关注公众号|关注微信公众号|欢迎关注|公众号：|公众号:|微信公众号：|微信搜索公众号|扫码关注|长按二维码|\
+    扫一扫关注|更多笑话|更多段子|更多精彩|转载请注明|版权所有|声明：本站|猜你喜欢|相关推荐|tips:|©|share this|\
+    posted by |submitted by |powered by ";
 
-/// The same in English, where a beginning has a space in it.
-const ENGLISH_ASIDES: [&str; 4] = ["share this", "posted by ", "submitted by ", "powered by "];
+/// What a line asks to follow, if it is advertising.
+const FOLLOWED: [&str; 5] = ["公众号", "微信", "微博", "本站", "我们"];
 
 /// Letters of a text that stands where jokes are still to be loaded.
 const LOADING: &str = "正在 加载 载入 中 请 稍候 稍等 稍后 loading please wait";
@@ -137,7 +138,7 @@ pub(super) fn judge(
     let content = clean(&item.content);
     let content = without_number(without_asides(&content));
     let title = clean(&item.title).replace('\n', " ");
-    if content.is_empty() || is_made_of(content, LOADING) {
+    if content.is_empty() || words_of(content, LOADING).is_some() {
         return Err(Reason::Empty);
     }
     if item.is_link {
@@ -164,7 +165,7 @@ pub(super) fn judge(
 
 /// Refuses a joke that is garbled, has links or markup in it, or has too many lines.
 fn check(joke: &str) -> Result<(), Reason> {
-    // The second is of HZ, an old way to write GB2312.
+    // `~{…~}` is HZ, a 7-bit encoding of GB2312.
     if joke.contains(char::REPLACEMENT_CHARACTER) || joke.contains("~{") && joke.contains("~}") {
         return Err(Reason::Garbled);
     }
@@ -174,15 +175,15 @@ fn check(joke: &str) -> Result<(), Reason> {
     let is_template = joke.contains("{{") && joke.contains("}}");
     // Ends of BBCode, `[/b]`, unlike faces.
     let mut codes = joke.split("[/").skip(1);
-    let is_code = codes.any(|code| code.starts_with(|c: char| c.is_ascii_lowercase()));
+    let is_code = codes.any(|code| code.starts_with(|c: char| c.is_ascii_alphabetic()));
     let is_escaped = ["&lt;", "&amp;", "&#", "&nbsp", "&quot"]
         .iter()
         .any(|entity| joke.contains(entity));
     if is_template
         || is_code
         || is_escaped
-        || html::has_known_tag(joke)
-        || joke.lines().any(is_data)
+        || html::has_known_tag(joke) && !html::speaks_of_tags(joke)
+        || joke.lines().any(has_json)
     {
         return Err(Reason::Markup);
     }
@@ -221,6 +222,7 @@ fn is_aside(line: &str) -> bool {
             value.trim_start().starts_with(is_value)
                 && !ends_sentence(value.trim_end_matches([')', '）']))
         }) || characters(&line) > MIN_JOKE_CHARACTERS && is_date
+            || characters(&line) <= MIN_JOKE_CHARACTERS && line.starts_with("作者：")
             || are_tools(&line)
             || is_advertising(&line))
 }
@@ -228,30 +230,39 @@ fn is_aside(line: &str) -> bool {
 /// Returns true for a line of navigation, tools, counts or hash tags.
 fn are_tools(line: &str) -> bool {
     let has_letters = line.contains(char::is_alphabetic);
-    !ends_sentence(line.trim_end_matches([')', '）'])) && is_made_of(line, TOOL_WORDS)
-        || !has_letters && line.contains(['👍', '👎', '❤'])
-        || has_letters && line.split(' ').all(|word| word.starts_with('#'))
+    let has_digits = line.contains(|c: char| c.is_ascii_digit());
+    let are_words = words_of(line, TOOL_WORDS)
+        .is_some_and(|count| count > 1 || has_digits || line.ends_with('页'));
+    // Unlike `#真事#他说……`.
+    let is_tag = |word: &str| word.trim_end_matches('#').rfind('#') == Some(0);
+    if has_letters {
+        !ends_sentence(line.trim_end_matches([')', '）']))
+            && (are_words || line.split(' ').all(is_tag))
+    } else {
+        has_digits && line.contains(['👍', '👎', '❤'])
+    }
 }
 
-/// Returns true if all of a line is advertising: `更多笑话请关注…`, `QQ群：123456`, or what blogs add,
-/// but not `小明：都在QQ群里。`
+/// Returns true for a line of advertising: `更多笑话请关注…`, `QQ群：123456`, or what blogs add, but not
+/// `小明：都在QQ群里。`
 fn is_advertising(line: &str) -> bool {
     let group = line.rsplit_once("qq群").map(|(_, group)| group);
     let group = group.map(|group| group.trim_start_matches(['：', ':', '号', ' ']));
-    let begins = ADVERTISING
-        .split_whitespace()
-        .any(|word| line.starts_with(word));
-    let begins = begins || ENGLISH_ASIDES.iter().any(|aside| line.starts_with(aside));
+    let is_group = group.is_some_and(|group| {
+        let rest = group.trim_start_matches(|c: char| c.is_ascii_digit());
+        let is_all = rest.trim_end_matches([')', '）']).is_empty() || line.starts_with('加');
+        group.len() - rest.len() >= MIN_QQ_DIGITS && is_all
+    });
+    let begins = ADVERTISING.split('|').any(|word| line.starts_with(word));
+    let followed = line.split_once("请关注").map(|(_, followed)| followed);
     begins && !ends_sentence(line)
-        || line.contains("请关注")
-        || group.is_some_and(|group| {
-            group.bytes().take_while(u8::is_ascii_digit).count() >= MIN_QQ_DIGITS
-        })
+        || followed.is_some_and(|it| FOLLOWED.iter().any(|word| it.contains(word)))
+        || is_group
         || line.starts_with("the post ") && line.contains(" appeared first on ")
 }
 
 /// Returns true if a line has JSON in it, or what scripts print of an array (`[0] => `).
-fn is_data(line: &str) -> bool {
+fn has_json(line: &str) -> bool {
     let signs = ["{\"", "{'", "[\"", "[{", "\":\"", "\": \"", "] => "];
     signs.iter().any(|sign| line.contains(sign))
 }
@@ -304,7 +315,7 @@ pub(super) fn read_again(mut item: Item) -> Item {
         let read = [decoded_again, unescaped]
             .into_iter()
             .find_map(|read| read(text));
-        // Of scripts that print jokes into a chat.
+        // Chat scripts write `{br}` for a line break.
         *text = read
             .unwrap_or_else(|| std::mem::take(text))
             .replace("{br}", "\n");
@@ -357,7 +368,7 @@ fn clean(raw: &str) -> String {
     let mut seen = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
         // Colors of a terminal: numbers, and the letter of the command.
-        let code = piece.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
+        let code = piece.trim_start_matches(|c: char| c.is_ascii_digit() || ";:?".contains(c));
         seen.push_str(
             code.strip_prefix(|c: char| c.is_ascii_alphabetic())
                 .unwrap_or(code),

@@ -19,8 +19,8 @@ const MIN_LINE_CHARACTERS: usize = 10;
 /// Lines from which on most of them, not all, must be sentences for each to be a joke.
 const MANY_LINES: usize = 8;
 
-/// One line in this many at most is a question without its answer in the next.
-const MAX_QUESTIONS: usize = 4;
+/// Lines for each question at least, where the answers are in the same lines.
+const LINES_PER_QUESTION: usize = 4;
 
 /// Largest step between numbers that count up, of which some may be left out.
 const MAX_STEP: u32 = 3;
@@ -53,8 +53,12 @@ const ENCLOSED_NUMBERS: [RangeInclusive<char>; 8] = [
 const BULLETS: [char; 9] = ['•', '·', '●', '◆', '■', '▪', '★', '☆', '►'];
 
 /// Who asks in a joke of question and answer, and who answers.
-const ASKERS: &str = "q question 问 問 问题 提问 谜面 谜语";
-const ANSWERERS: &str = "a answer 答 答案 回答 谜底";
+const ASKERS: &str = "q question 问 問 问题 問題 提问 提問 谜面 謎面 谜语 謎語";
+const ANSWERERS: &str = "a answer 答 答案 回答 谜底 謎底";
+
+/// Words of a riddle; questions without them are those of one dialogue.
+const RIDDLES: &str = "\
+    what why how where who when which 什么 什麼 为什 為什 为何 怎么 怎麼 哪 谁 誰 几 幾 多少";
 
 /// Symbols in rows between jokes.
 const ROW_SYMBOLS: &str = "-=*_—─━═~～#+☆★◆◇■□●○※·•＝－＊＿＃";
@@ -77,6 +81,11 @@ pub(super) fn items(text: &str) -> Vec<Item> {
     if lines.iter().any(|line| heading(line).is_some()) {
         return sections(&lines);
     }
+    paragraphs(&lines)
+}
+
+/// Returns the jokes of a text that nothing else divides than its empty lines.
+fn paragraphs(lines: &[&str]) -> Vec<Item> {
     let paragraphs: Vec<&[&str]> = lines
         .split(|line| line.is_empty())
         .filter(|paragraph| !paragraph.is_empty())
@@ -106,7 +115,8 @@ pub(super) fn items(text: &str) -> Vec<Item> {
 /// Strips the marks of a quotation from lines that all have one, or, from many, the quotes.
 fn without_marks(lines: Vec<&str>) -> Vec<&str> {
     fn marked(line: &str) -> Option<&str> {
-        line.strip_prefix('>').map(str::trim_start)
+        line.strip_prefix("> ")
+            .or(line.strip_prefix('>').filter(|rest| rest.is_empty()))
     }
     fn quoted(line: &str) -> Option<&str> {
         line.strip_prefix('"')?.strip_suffix('"')
@@ -138,7 +148,8 @@ fn heading(line: &str) -> Option<(usize, &str)> {
 /// Returns the jokes below headings: one that is below its title, or a list of several. The text
 /// below a heading of others is about them.
 fn sections(lines: &[&str]) -> Vec<Item> {
-    let mut sections: Vec<(usize, &str, Vec<&str>)> = Vec::new();
+    // What stands before the first heading is a section of its own.
+    let mut sections: Vec<(usize, &str, Vec<&str>)> = vec![(usize::MAX, "", Vec::new())];
     for line in lines {
         match (heading(line), sections.last_mut()) {
             (Some((level, title)), _) => sections.push((level, title, Vec::new())),
@@ -157,25 +168,29 @@ fn sections(lines: &[&str]) -> Vec<Item> {
 }
 
 fn section(title: &str, lines: &[&str]) -> Vec<Item> {
-    let bullet = |line: &&str| {
-        let bullets = ["- ", "* ", "+ "];
-        bullets
-            .iter()
-            .find_map(|bullet| line.strip_prefix(bullet))
-            .map(str::to_owned)
-    };
-    let listed: Vec<String> = lines.iter().filter_map(bullet).collect();
-    if !listed.is_empty() {
+    let mut listed: Vec<String> = Vec::new();
+    for line in lines.iter().filter(|line| !line.is_empty()) {
+        match (line.split_once(' '), listed.last_mut()) {
+            (Some(("-" | "*" | "+", joke)), _) => listed.push(joke.to_owned()),
+            (_, Some(joke)) => joke.extend(["\n", line]),
+            (_, None) => {}
+        }
+    }
+    if !listed.is_empty() && !listed.iter().any(|joke| is_speech(joke)) {
         return items_of(listed);
     }
-    let mut jokes = items(&lines.join("\n"));
+    let mut jokes = match divided(lines).or_else(|| questions(lines)) {
+        Some(parts) => items_of(parts),
+        None => paragraphs(lines),
+    };
     if let [only] = jokes.as_mut_slice() {
         title.clone_into(&mut only.title);
     }
     jokes
 }
 
-/// Splits lines before each question that is named so, `问：`, if there are answers.
+/// Splits lines before each question that is named so, `问：`, if there are answers, and the
+/// questions are riddles or stand behind empty lines.
 fn questions(lines: &[&str]) -> Option<Vec<String>> {
     let is_named = |line: &str, names: &str| {
         let name = line
@@ -185,19 +200,26 @@ fn questions(lines: &[&str]) -> Option<Vec<String>> {
         let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
         name.len() < line.len() && is_one_of(name, names)
     };
-    let mut filled = lines.iter().copied().filter(|line| !line.is_empty());
-    let begins = filled.next().is_some_and(|line| is_named(line, ASKERS));
-    if !begins || !filled.any(|line| is_named(line, ANSWERERS)) {
-        return None;
-    }
-    let mut parts: Vec<String> = Vec::new();
+    let is_riddle = |line: &str| {
+        let line = line.to_lowercase();
+        RIDDLES.split(' ').any(|word| line.contains(word))
+    };
+    let (mut parts, mut is_answered, mut is_after_empty_line) = (Vec::new(), false, true);
     for line in lines {
-        match parts.last_mut() {
-            Some(part) if !is_named(line, ASKERS) => part.extend(["\n", line]),
-            _ => parts.push((*line).to_owned()),
+        is_answered |= is_named(line, ANSWERERS);
+        if is_named(line, ASKERS) {
+            if !is_after_empty_line && !is_riddle(line) {
+                return None;
+            }
+            parts.push((*line).to_owned());
+        } else if let Some(part) = parts.last_mut() {
+            String::extend(part, ["\n", line]);
+        } else if !line.is_empty() {
+            return None;
         }
+        is_after_empty_line = line.is_empty();
     }
-    Some(parts)
+    is_answered.then_some(parts)
 }
 
 /// Returns the jokes in the owner's file: between lines `%`, else after numbers that count up, else
@@ -260,10 +282,11 @@ pub(super) fn parts(block: Item) -> Vec<Item> {
         Err(parts) => return parts,
     };
     let mut paragraphs = between_empty_lines(&block.content);
-    // A title of all is that of none.
+    // A title of the whole page (`笑话三则`) belongs to no joke.
     if let [first, _, ..] = paragraphs.as_mut_slice()
         && let Some((title, joke)) = first.trim_start().split_once('\n')
         && is_title_of_jokes(title)
+        && is_title(&[title.trim()])
     {
         *first = joke.to_owned();
     }
@@ -345,21 +368,22 @@ fn numbered(lines: &[&str]) -> Option<Vec<String>> {
     let mut last = None;
     let mut before = Vec::new();
     let mut is_after_empty_line = false;
+    // Perhaps of one joke: `1：`, `2：`, `1：`.
+    let mut names_speakers = false;
     for line in lines.iter().flat_map(|line| at_numbers(line)) {
         let is_next = |(number, _): &(u32, &str)| {
             let step = |last| number.checked_sub(last).unwrap_or_default();
             last.is_none_or(|last| (1..=MAX_STEP).contains(&step(last)))
         };
+        let is_alike = parts.is_empty() || has_colon(line) == names_speakers;
         let any = number(line).or_else(|| loose_number(line));
-        // Speakers of one joke: `1：`, `2：`, `1：`.
-        let has_colon = line.split(['：', ':']).next().is_some_and(|name| {
-            name.len() < line.len() && name.chars().all(|c| c.is_ascii_digit())
-        });
-        if has_colon && any.is_some_and(|any| !is_next(&any)) {
+        let any = any.filter(|_| is_alike);
+        if names_speakers && any.is_some_and(|any| !is_next(&any)) {
             return None;
         }
         let counted = any.filter(is_next);
         if let Some((number, rest)) = counted {
+            names_speakers = has_colon(line);
             parts.push(rest.to_owned());
             last = Some(number);
         } else if let Some(part) = parts.last_mut() {
@@ -372,14 +396,15 @@ fn numbered(lines: &[&str]) -> Option<Vec<String>> {
         }
         is_after_empty_line = line.is_empty();
     }
-    let is_headed = match before.as_slice() {
-        [] => true,
-        // Unlike `男人的三大谎言`, whose points are one joke.
-        [title] => is_title_of_jokes(title),
-        _ => false,
-    };
+    // Unlike `男人的三大谎言`, whose points are one joke.
+    let is_headed = before.len() < 2 && before.iter().all(|title| is_title_of_jokes(title));
     let jokes = parts.iter().filter(|part| is_long_enough(part)).count();
     (jokes > 1 && is_headed && jokes * 2 > parts.len()).then_some(parts)
+}
+
+fn has_colon(line: &str) -> bool {
+    let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    rest.len() < line.len() && rest.starts_with(['：', ':'])
 }
 
 /// Splits a line where the next number follows the end of a sentence: `1、甲。2、乙。`
@@ -508,8 +533,8 @@ pub(super) fn without_number(joke: &str) -> &str {
 }
 
 /// Returns a paragraph as one joke, or as several: each question with its answer, or each line if
-/// [`are_jokes`] says so. In many lines, one that does not end, and a question if there are many,
-/// is the beginning of the next.
+/// [`are_jokes`] says so. Where there are many lines, one that ends openly, or a question where
+/// there are many, is joined to the next.
 fn one_or_one_a_line(lines: &[&str]) -> Vec<Item> {
     let is_question = |line: &str| line.ends_with(['?', '？']);
     let questions = lines.iter().filter(|line| is_question(line)).count();
@@ -518,31 +543,23 @@ fn one_or_one_a_line(lines: &[&str]) -> Vec<Item> {
         && !lines.iter().any(|line| is_speech(line))
         && pairs
             .all(|pair| matches!(pair, [asked, said] if is_question(asked) && !is_question(said)));
-    let are_asked = are_answered || questions * MAX_QUESTIONS > lines.len();
-    let goes_on = |line: &str| {
+    if !are_answered && !are_jokes(lines) {
+        return vec![Item::of(lines.join("\n"))];
+    }
+    let are_asked = are_answered || questions * LINES_PER_QUESTION > lines.len();
+    let is_open = |line: &str| {
         line.ends_with(['，', ',', '、', '；', '：', ':']) || are_asked && is_question(line)
     };
-    let joined = || {
-        let mut jokes: Vec<String> = Vec::new();
-        let mut is_open = false;
-        for line in lines {
-            match jokes.last_mut() {
-                Some(joke) if is_open => joke.extend(["\n", line]),
-                _ => jokes.push((*line).to_owned()),
-            }
-            is_open = goes_on(line);
+    let mut jokes: Vec<String> = Vec::new();
+    let mut goes_on = false;
+    for line in lines {
+        match jokes.last_mut() {
+            Some(joke) if goes_on => joke.extend(["\n", line]),
+            _ => jokes.push((*line).to_owned()),
         }
-        jokes
-    };
-    items_of(
-        if are_answered || lines.len() >= MANY_LINES && are_jokes(lines) {
-            joined()
-        } else if are_jokes(lines) {
-            lines.iter().map(|line| (*line).to_owned()).collect()
-        } else {
-            vec![lines.join("\n")]
-        },
-    )
+        goes_on = is_open(line);
+    }
+    items_of(jokes)
 }
 
 /// Returns true if each line is a joke: 3 to 7 lines that are all sentences, without speech and

@@ -185,17 +185,20 @@ fn text(node: Node<'_, '_>) -> String {
 }
 
 fn push_text(node: Node<'_, '_>, found: &mut String) {
+    // Elements with no text between them are fields.
+    let is_filled = |text: &str| !text.trim().is_empty();
+    let has_text = node
+        .children()
+        .any(|child| child.is_text() && child.text().is_some_and(is_filled));
     for child in node.children() {
         if child.is_text() {
             found.push_str(child.text().unwrap_or_default());
         } else if child.is_called("br") {
             found.push(BREAK);
         } else if child.is_element() {
-            let around = if html::is_inline(child.tag_name().name()) {
-                ""
-            } else {
-                "\n"
-            };
+            let name = child.tag_name().name();
+            let is_apart = html::is_block(name) || !has_text && !html::is_inline(name);
+            let around = if is_apart { "\n" } else { "" };
             found.push_str(around);
             push_text(child, found);
             found.push_str(around);
