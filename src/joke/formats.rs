@@ -45,12 +45,18 @@ const MAX_ERROR_BYTES: usize = 1 << 14;
 
 /// What API errors that are sent as jokes are about; [`FAULTS`] says what is wrong with it.
 const ERROR_SUBJECTS: &str = "\
-    接口 密钥 key api 参数 签名 请求 访问 额度 次数 余额 权限 授权 token ip 白名单 登录 服务器 系统 数据 网络 \
-    域名 验证 会员";
+    接口 密钥 key apikey api 参数 签名 sign 请求 访问 额度 次数 余额 权限 token ip 白名单 登录 服务器 系统 \
+    数据 网络 域名 验证 验证码 会员 获取 时间戳 套餐 账户 账号 实名 内容 站点";
 const FAULTS: &str = "\
     错误 失败 无效 失效 过期 到期 不足 不存在 缺少 不能为空 非法 异常 超时 超限 超过 上限 用完 频繁 太快 \
     出错 繁忙 开小差 维护 封禁 禁止访问 拒绝访问 被拒绝 无权 没有权限 没有数据 没有更多 没有找到 没有笑话 \
-    暂无 未加入 未授权 请先 请稍后 已关闭 已停 下线";
+    暂无 未加入 未授权 请先 请稍后 已关闭 已停 下线 用尽 过多 拦截 欠费 拉黑 不在白名单 请输入 请传入 请使用 \
+    请完成 需要实名 已被删除 已下架 审核中 不合法 暂停 停用 未备案 正在升级 没有找到站点";
+
+/// Beginnings of the titles of pages that are shown instead of a site's own.
+const ERROR_PAGES: &str = "\
+    没有找到站点|恭喜，站点创建成功|网站防火墙|提示信息|安全验证|访问被拒绝|环境异常|attention required|\
+    just a moment|web server is down|apache2 |iis windows|please wait";
 
 /// Signs of a story.
 const STORY: &str = "我 他 她 说 不是 爸 妈 老 最怕 “ ” ？";
@@ -62,7 +68,19 @@ const ENGLISH_ERRORS: &str = "\
     internal server error*|service unavailable|service temporarily unavailable|file not found|\
     no input file specified|the requested url*|no healthy upstream|upstream connect error*|\
     application error*|database connection failed|database error*|sqlstate*|fatal error*|\
-    error code*|connection refused|connection timed out|maintenance mode";
+    error code*|connection refused|connection timed out|maintenance mode|traceback*|typeerror*|\
+    referenceerror*|syntaxerror*|java.lang.*|panic: *|connect econnrefused*|cannot get /*|ora-*|\
+    you have an error in your sql syntax*|php warning*|php notice*|parse error*|page not found|\
+    no jokes found*|no more jokes*|you have exceeded your*|quota exceeded*|no api key*|\
+    please provide a valid*|your account has been suspended*|this endpoint is*|welcome to nginx*|\
+    this serverless function has crashed*|hello world|\
+    error establishing a database*|could not connect to*|the page could not be found|\
+    an error occurred*|a server error has occurred|no available server|default backend*|\
+    backend not found|function not found|the service is unavailable|\
+    the server encountered an internal error*|dns resolution error|blocked due to abuse";
+
+/// Signs of a joke in English.
+const ENGLISH_STORY: [&str; 3] = [" said", " my ", " i "];
 
 /// Characters of an error in English at most.
 const MAX_ENGLISH_ERROR: usize = 200;
@@ -303,11 +321,8 @@ impl PageText {
             Format::Text => text::items(text),
         };
         let items: Vec<Item> = items.into_iter().map(read_again).collect();
-        if let [Item { content, .. }, others @ ..] = items.as_slice()
-            && rules.content.is_none()
-            && is_api_error(content, others.len(), matches!(self.format, Format::Text))
-        {
-            return Err(PageError::ApiError(content.trim().to_owned()));
+        if let Some(error) = self.error(&items, rules) {
+            return Err(PageError::ApiError(error));
         }
         let is_block = items.len() == 1;
         let parts = |item: Item| match self.format {
@@ -320,6 +335,25 @@ impl PageText {
         };
         let items: Vec<Item> = items.into_iter().flat_map(parts).collect();
         gather(&items, unwanted)
+    }
+
+    /// Returns the error of an API, a server, a firewall or a forum that is there instead of jokes.
+    fn error(&self, items: &[Item], rules: &Rules) -> Option<String> {
+        let title = match self.format {
+            Format::Html => html::title(&self.decoded.text),
+            _ => "",
+        };
+        if is_error_page(title) {
+            return Some(title.to_owned());
+        }
+        let [first, others @ ..] = items else {
+            return None;
+        };
+        let is_plain = matches!(self.format, Format::Text);
+        let is_error = rules.content.is_none()
+            && is_api_error(&first.content, others.len(), is_plain)
+            || others.is_empty() && is_error_page(first.title.trim_matches(is_blank));
+        is_error.then(|| first.content.trim().to_owned())
     }
 }
 
@@ -335,17 +369,30 @@ fn media_type(content_type: &str) -> String {
     media_type.unwrap_or_default().trim().to_ascii_lowercase()
 }
 
+/// Returns true for whitespace and the signs that stand for headings and breaks.
+fn is_blank(c: char) -> bool {
+    c.is_control() || c.is_whitespace()
+}
+
 /// Returns true for a text, and how many others after it, that is the error of an API or a server.
 fn is_api_error(text: &str, others: usize, is_plain: bool) -> bool {
-    let is_blank = |c: char| c.is_control() || c.is_whitespace();
     let text = text.trim_matches(is_blank).to_lowercase();
     let line = text.lines().next().unwrap_or_default();
     match others {
-        0 => is_chinese_error(&text) || is_english_error(line),
+        0 if is_chinese_error(&text) || is_english_error(line) => true,
         // As `Error 106: No matching joke found`, with its cause in the next paragraph.
-        1 | 2 => is_plain && line.strip_prefix("error ").is_some_and(begins_with_code),
+        0..=2 if is_plain && (others > 0 || text.contains('\n')) => {
+            line.strip_prefix("error ").is_some_and(begins_with_code)
+        }
         _ => false,
     }
+}
+
+/// Returns true for the title of a page that a firewall, a server or a forum shows instead of its
+/// own.
+fn is_error_page(title: &str) -> bool {
+    let title = title.to_lowercase();
+    ERROR_PAGES.split('|').any(|begin| title.starts_with(begin)) || is_english_error(&title)
 }
 
 fn begins_with_code(line: &str) -> bool {
@@ -389,7 +436,10 @@ fn is_english_error(line: &str) -> bool {
             .filter_map(|text| text.strip_prefix(begin));
         rests.any(|rest| is_open || ends(rest))
     };
-    characters(line) <= MAX_ENGLISH_ERROR && ENGLISH_ERRORS.split('|').any(begins)
+    characters(line) <= MAX_ENGLISH_ERROR
+        && line.is_ascii()
+        && !ENGLISH_STORY.iter().any(|word| line.contains(word))
+        && ENGLISH_ERRORS.split('|').any(begins)
 }
 
 /// Returns true for a media type without text to read, such as `image/png` or `text/css`.

@@ -173,7 +173,8 @@ fn is_mostly_utf8(body: &[u8]) -> bool {
     good.len() > garbled.len()
 }
 
-/// Undoes a double encoding: UTF-8 that was taken for Latin and encoded again, `ç¬‘` for `笑`.
+/// Undoes a double encoding: UTF-8 or GB2312 that was taken for Latin and encoded again, `ç¬‘` for
+/// `笑`.
 pub(super) fn decoded_again(text: &str) -> Option<String> {
     let is_byte_of = |c: char| {
         move |byte: &u8| {
@@ -192,7 +193,26 @@ pub(super) fn decoded_again(text: &str) -> Option<String> {
         return None;
     }
     let bytes: Vec<u8> = text.chars().map(byte).collect::<Option<_>>()?;
-    String::from_utf8(bytes).ok()
+    match String::from_utf8(bytes) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            let is_gb = is_mostly_gb2312(error.as_bytes());
+            let text = GB18030.decode_without_bom_handling(error.as_bytes()).0;
+            is_gb.then(|| text.into_owned())
+        }
+    }
+}
+
+/// Returns true for UTF-8 that was taken for GBK: `鑰佸笀` for `老师`, or what is left of it.
+pub(super) fn is_garbled(text: &str) -> bool {
+    let bytes = GB18030.encode(text).0;
+    let read = String::from_utf8_lossy(&bytes);
+    let count = |is: fn(char) -> bool| read.chars().filter(|c| is(*c)).count();
+    let bad = count(|c| c == char::REPLACEMENT_CHARACTER);
+    // GBK reads as characters of two bytes by chance.
+    let short = count(|c| c.len_utf8() == 2);
+    let good = count(|c| c.len_utf8() > 2) - bad;
+    text.contains("锟斤拷") || good > 2 * (bad + short)
 }
 
 /// Returns the first known charset that a page declares near its beginning, outside comments: as

@@ -42,5 +42,6 @@ pub(super) fn is_data(text: &str) -> bool {
     let has_name = fields.clone().any(|field| is_one_of(field, FIELDS));
     let is_field = |field: &str| (1..=MAX_NAME_BYTES).contains(&field.len());
     let is_table = (is_divided(',') || is_divided('\t')) && has_name && fields.all(is_field);
-    is_table || lines().filter(|line| is_code(line)).count() * 2 >= lines().count()
+    let is_column = is_one_of(first, FIELDS) && second.starts_with('"');
+    is_table || is_column || lines().filter(|line| is_code(line)).count() * 2 >= lines().count()
 }

@@ -95,6 +95,13 @@ pub(super) fn items(html: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
     Ok(nodes.iter().map(read).collect())
 }
 
+/// Returns the title of a page in its head.
+pub(super) fn title(html: &str) -> &str {
+    let title = html.split_once("<title>").map(|(_, title)| title);
+    let title = title.and_then(|title| title.split_once("</title>"));
+    title.map_or("", |(title, _)| title.trim())
+}
+
 /// Returns the page as one item, for a page that a link has led to.
 pub(super) fn whole(html: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
     if rules.content.is_none() {
@@ -192,7 +199,9 @@ pub(super) fn speaks_of_tags(text: &str) -> bool {
         let (before, tag) = text.split_at(at);
         let rest = tag.split_once('>').map(|(_, rest)| rest);
         let goes_on = |rest: &str| rest.starts_with([' ', '.', ',', '?', '!']);
-        before.ends_with(' ') && !tag.starts_with("</") && rest.is_some_and(goes_on)
+        before.ends_with([' ', '，', '、', '。'])
+            && !tag.starts_with("</")
+            && rest.is_some_and(goes_on)
     };
     has_known_tag(text) && text.match_indices('<').all(is_word)
 }
@@ -358,7 +367,7 @@ fn is_hidden(node: &Node<'_>) -> bool {
 struct Mark {
     range: Range<usize>,
     is_link: bool,
-    /// Set for a link that a blog puts behind an excerpt.
+    /// Set for a link that a blog puts behind an excerpt, or that shows an answer.
     is_more: bool,
 }
 
@@ -449,7 +458,9 @@ impl Reader<'_> {
         }
         if is_one_of(name, "a button") {
             let leads_on = |href: &str| href.contains("#more-");
-            self.mark(begin, true, node.attr("href").is_some_and(leads_on));
+            let is_answer = self.text.get(begin..).is_some_and(names_hidden_answer);
+            let is_more = is_answer || node.attr("href").is_some_and(leads_on);
+            self.mark(begin, true, is_more);
         }
         let content = self.text.get(begin..).unwrap_or_default();
         // Editors make `<p>&nbsp;</p>` or `<p><br></p>` of an empty line.
@@ -485,7 +496,11 @@ impl Reader<'_> {
     /// A link that is a part of a sentence stays: `他说的是：<a>你好</a>`.
     fn item(mut self) -> Item {
         let is_link = self.is_link();
-        let mut rest = Rest::None;
+        let mut rest = if self.is_excerpt() {
+            Rest::Named
+        } else {
+            Rest::None
+        };
         while let Some(mark) = self.marks.pop() {
             // It was inside a link that is removed.
             if mark.range.start >= self.text.len() {
@@ -509,6 +524,16 @@ impl Reader<'_> {
         }
     }
 
+    /// Returns true if all of the text is a link and trails off: `<a>从前有座山...</a>`.
+    fn is_excerpt(&self) -> bool {
+        let text = self.text.trim();
+        let is_all = |mark: &Mark| {
+            let link = self.text.get(mark.range.clone());
+            mark.is_link && link.is_some_and(|link| link.trim() == text)
+        };
+        trails_off(text) && self.marks.iter().any(is_all)
+    }
+
     /// Returns where the text ends without a mark, and whether it is cut there; `None` if the mark
     /// stays.
     fn removed(&self, mark: &Mark) -> Option<(usize, bool)> {
@@ -526,7 +551,7 @@ impl Reader<'_> {
         let is_mark = mark.is_link
             || trails_off(before)
             || text.len() >= LONG_MARK_BYTES && !before.ends_with(['？', '?']);
-        if is_mark && is_cut_mark(&text) {
+        if mark.is_more || is_mark && is_cut_mark(&text) {
             return Some((before.len(), true));
         }
         let name = text.trim_matches(|c: char| !c.is_alphabetic());
@@ -540,7 +565,8 @@ impl Reader<'_> {
         let is_joke = seen.nth(MIN_JOKE_CHARACTERS - 1).is_some();
         let is_tool = TOOLS.split(' ').any(|tool| text.contains(tool));
         // Authors write `……`, sites `...` or `…`.
-        let is_cut = trails_off(before) && !before.ends_with("……") && !is_tool;
+        let is_cut =
+            trails_off(before) && !before.ends_with("……") && !is_tool || text.contains("下一页");
         (mark.is_link && is_apart && (is_all || is_joke)).then_some((before.len(), is_cut))
     }
 
@@ -577,6 +603,14 @@ fn names_answer(label: &str) -> bool {
     ["答", "谜底", "nswer"]
         .iter()
         .any(|word| label.contains(word))
+}
+
+/// Returns true for the words of a link to an answer.
+fn names_hidden_answer(link: &str) -> bool {
+    let link = link.to_lowercase();
+    ["答案", "谜底", "answer", "punchline"]
+        .iter()
+        .any(|word| link.contains(word))
 }
 
 /// Returns true for a heading made by hand, a short text in bold alone: `<p><b>第一则</b></p>`.

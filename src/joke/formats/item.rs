@@ -22,6 +22,11 @@ const OTHER_WORDS: &str = "\
     点击 点此 点我 这里 此处 内容 部分 笑话 段子 看 版 请登录后 登录后 登陆后 打开app 點擊 點此 內容 剩餘 餘下 \
     笑話 story show view all the keep click tap here to of this joke post article on go";
 
+/// Ends of a joke whose rest is elsewhere, if anywhere.
+const END_MARKS: &str = "\
+    [removed]|[deleted]|[truncated]|(continued)|to be continued|（待续）|(待续)|未完待续|未完，请看下一页）|查看答案|显示答案|\
+    \n答案：|\n谜底：|？答案：|\n答：|\na:|\nanswer:|答案见评论）";
+
 /// Beginnings of such links, without spaces, after which the title of the joke may follow.
 const LINK_BEGINNINGS: &str = "continuereading readmore 继续阅读 阅读全文 查看全文 繼續閱讀";
 
@@ -166,10 +171,9 @@ pub(super) fn ends_in_cut_mark(joke: &str) -> bool {
     let text = rest.trim_end_matches(is_symbol);
     let is_apart = text.len() < rest.len() || text.ends_with(['，', ',', '。', '！', '？']);
     let is_long = mark_bytes >= LONG_MARK_BYTES;
-    let is_removed = ["[removed]", "[deleted]"]
-        .iter()
-        .any(|mark| joke.ends_with(mark));
-    let is_counted = joke.ends_with(" chars]") && joke.contains("[+");
+    let is_removed = END_MARKS.split('|').any(|mark| joke.ends_with(mark));
+    let is_counted = joke.ends_with(" chars]") && joke.contains("[+")
+        || joke.ends_with("字）") && joke.contains("（共");
     let is_marked =
         is_long || !marked.ends_with(|c: char| c.is_ascii()) || joke.ends_with([')', ']']);
     let page = joke.strip_suffix("下一页");

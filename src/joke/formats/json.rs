@@ -4,13 +4,13 @@ use serde_json::{Deserializer, Map, Value};
 
 use super::{
     PageError, Rules,
-    item::{Item, is_one_of},
+    item::{Item, Rest, is_one_of},
     selector::Selector,
 };
 
 /// Keys of a joke in the answers of APIs.
 const JOKE_KEYS: &str = "\
-    joke content text duanzi value body selftext xiaohua neirong joke_content jokecontent \
+    full_text fulltext fullcontent joke content text duanzi value body selftext xiaohua neirong joke_content jokecontent \
     joke_text joketext content_html content_text 笑话 内容 段子";
 
 /// Keys of the two parts of a joke.
@@ -33,13 +33,15 @@ const MESSAGE_KEYS: &str = "\
 
 /// Keys of numbers that are 0 if all is well, or 200.
 const ERROR_KEYS: &str = "\
-    error_code errno err errcode errorcode retcode ret_code showapi_res_code";
+    error_code errno err_no err errcode errorcode retcode ret_code showapi_res_code";
 
 /// Keys of numbers that [`is_good`] judges.
-const CODE_KEYS: &str = "code status statuscode status_code ret resultcode result_code";
+const CODE_KEYS: &str = "\
+    code status statuscode status_code ret resultcode result_code \
+    rescode returncode http_code httpstatus";
 
 /// Keys of flags that are true if all is well; of some, the flag may be a number.
-const FLAG_KEYS: &str = "success ok issuccess is_success status result";
+const FLAG_KEYS: &str = "success ok issuccess is_success isok succeed succ status result";
 const NUMBER_FLAG_KEYS: &str = "success ok issuccess is_success";
 
 /// Values of `error` if there is none, one of them empty.
@@ -138,7 +140,8 @@ pub(super) fn links(root: &Value, selector: &Selector) -> Vec<String> {
 
 /// Reads an item by the rules for content and title.
 fn chosen(value: &Value, rules: &Rules) -> Vec<Item> {
-    let field = |selector: &Selector| texts(value, &selector.paths(), 0).join("\n");
+    let field =
+        |selector: &Selector| joined(&texts(value, &selector.paths(), 0), &selector.paths());
     let mut items = match &rules.content {
         Some(content) => vec![Item::of(field(content))],
         None => usual(value, true),
@@ -149,6 +152,14 @@ fn chosen(value: &Value, rules: &Rules) -> Vec<Item> {
         }
     }
     items
+}
+
+/// Joins the texts of fields; none if the only one is a question whose answer is missing.
+fn joined(texts: &[String], paths: &[Vec<&str>]) -> String {
+    match texts {
+        [asked] if paths.len() > 1 && asked.trim_end().ends_with(['?', '？']) => String::new(),
+        texts => texts.join("\n"),
+    }
 }
 
 /// Returns the texts at the ends of paths, without the first `left_out` keys of each.
@@ -236,7 +247,7 @@ fn at_paths(root: &Value, content: &Selector, title: Option<&Selector>) -> Vec<I
         let texts = objects.flat_map(|object| texts(object, &content, depth));
         return texts.map(Item::of).collect();
     }
-    let text = |object, paths| texts(object, paths, depth).join("\n");
+    let text = |object, paths: &[Vec<&str>]| joined(&texts(object, paths, depth), paths);
     let item = |object| Item {
         title: text(object, &title),
         ..Item::of(text(object, &content))
@@ -309,7 +320,9 @@ fn joke(map: &Map<String, Value>) -> Option<Item> {
         return Some(Item::of(format!("{first}\n{second}")));
     }
     let content = find(JOKE_KEYS)?;
+    let is_cut = at(map, "truncated islongtext").any(|value| value.as_bool() == Some(true));
     Some(Item {
+        rest: if is_cut { Rest::Named } else { Rest::None },
         title: find("title").unwrap_or_default().to_owned(),
         ..Item::of(content.to_owned())
     })
@@ -361,7 +374,10 @@ fn says_error(map: &Map<String, Value>) -> bool {
     let has_error = match get(map, "error") {
         Some(Value::Bool(is_error)) => *is_error,
         Some(Value::String(error)) => !is_one_of(error.trim(), GOOD_ERRORS),
-        Some(Value::Object(error)) => !error.is_empty(),
+        Some(Value::Object(error)) => {
+            !error.is_empty() && numbers(error, "code").all(|code| code != 0)
+        }
+        Some(Value::Number(error)) => error.as_i64().is_some_and(|error| error != 0),
         _ => matches!(get(map, "errors"), Some(Value::Array(errors)) if !errors.is_empty()),
     };
     let mut states = at(map, "status code").filter_map(Value::as_str);

@@ -6,7 +6,7 @@ use thiserror::Error;
 use unicode_normalization::char::is_combining_mark;
 
 use super::{
-    charset::decoded_again,
+    charset::{decoded_again, is_garbled},
     html,
     item::{
         BREAK, Item, MAX_LINES, MIN_JOKE_CHARACTERS, Rest, characters, ends_in_cut_mark,
@@ -37,7 +37,7 @@ const TOOL_WORDS: &str = "\
 /// Beginnings of lines that are advertising, unless they are sentences.
 const ADVERTISING: &str = "\
     关注公众号|关注微信公众号|欢迎关注|公众号：|公众号:|微信公众号：|微信搜索公众号|扫码关注|长按二维码|\
-    扫一扫关注|更多笑话|更多段子|更多精彩|转载请注明|版权所有|声明：本站|猜你喜欢|相关推荐|tips:|©|share this|\
+    扫一扫关注|更多笑话|更多段子|更多精彩|转载请注明|版权所有|声明：本站|猜你喜欢|相关推荐|相关文章|相关笑话|扫描上方|扫描下方|filed under|related posts|tips:|©|share this|\
     posted by |submitted by |powered by ";
 
 /// What a line asks to follow, if it is advertising.
@@ -144,8 +144,12 @@ pub(super) fn judge(
     if item.is_link {
         return Err(Reason::OnlyLink);
     }
-    if characters(content) < MIN_JOKE_CHARACTERS {
+    let is_asked = title.ends_with(['?', '？']);
+    if characters(content) < MIN_JOKE_CHARACTERS && !is_asked {
         return Err(Reason::Short);
+    }
+    if !has_words(content) && !is_asked {
+        return Err(Reason::Empty);
     }
     let joke = titled(without_number(&title), content);
     if joke.len() > MAX_CONTENT_BYTES {
@@ -163,10 +167,19 @@ pub(super) fn judge(
     unwanted(&joke).map_or(Ok(joke), Err)
 }
 
+/// Returns false for signs only, and for a single word of ASCII, such as a number or a path.
+fn has_words(content: &str) -> bool {
+    let is_word = content.is_ascii() && !content.contains([' ', '\n']);
+    !is_word && content.contains(char::is_alphanumeric)
+}
+
 /// Refuses a joke that is garbled, has links or markup in it, or has too many lines.
 fn check(joke: &str) -> Result<(), Reason> {
     // `~{…~}` is HZ, a 7-bit encoding of GB2312.
-    if joke.contains(char::REPLACEMENT_CHARACTER) || joke.contains("~{") && joke.contains("~}") {
+    if joke.contains(char::REPLACEMENT_CHARACTER)
+        || is_garbled(joke)
+        || joke.contains("~{") && joke.contains("~}")
+    {
         return Err(Reason::Garbled);
     }
     if has_link(joke) {
@@ -183,7 +196,7 @@ fn check(joke: &str) -> Result<(), Reason> {
         || is_code
         || is_escaped
         || html::has_known_tag(joke) && !html::speaks_of_tags(joke)
-        || joke.lines().any(has_json)
+        || joke.lines().any(has_output)
     {
         return Err(Reason::Markup);
     }
@@ -197,7 +210,12 @@ fn check(joke: &str) -> Result<(), Reason> {
 fn without_asides(joke: &str) -> &str {
     let mut rest = joke;
     while let Some(line) = rest.lines().next_back().filter(|line| is_aside(line)) {
-        rest = rest.strip_suffix(line).unwrap_or_default().trim_end();
+        let before = rest.strip_suffix(line).unwrap_or_default().trim_end();
+        // What somebody says.
+        if before.ends_with(['：', ':', '，', ',']) {
+            break;
+        }
+        rest = before;
     }
     rest
 }
@@ -261,10 +279,14 @@ fn is_advertising(line: &str) -> bool {
         || line.starts_with("the post ") && line.contains(" appeared first on ")
 }
 
-/// Returns true if a line has JSON in it, or what scripts print of an array (`[0] => `).
-fn has_json(line: &str) -> bool {
-    let signs = ["{\"", "{'", "[\"", "[{", "\":\"", "\": \"", "] => "];
-    signs.iter().any(|sign| line.contains(sign))
+/// Returns true if a line has JSON in it, what scripts print of an array (`[0] => `), or a warning
+/// of PHP.
+fn has_output(line: &str) -> bool {
+    let signs = [
+        "<%=", "{$", "#{", "['", "{\"", "{'", "[\"", "[{", "\":\"", "\": \"", "] => ",
+    ];
+    let is_warning = line.contains(" in /") && line.contains(" on line ");
+    is_warning || signs.iter().any(|sign| line.contains(sign))
 }
 
 /// Puts the title above a joke, unless it only repeats the beginning: `一二三...` of `一二三四五六`.
@@ -312,9 +334,11 @@ fn has_link(joke: &str) -> bool {
 /// and feeds send HTML in a text, and some sites escape twice.
 pub(super) fn read_again(mut item: Item) -> Item {
     for text in [&mut item.title, &mut item.content] {
-        let read = [decoded_again, unescaped]
-            .into_iter()
-            .find_map(|read| read(text));
+        let twice = |text: &str| {
+            let once = decoded_again(text)?;
+            decoded_again(&once).or(Some(once))
+        };
+        let read = twice(text).or_else(|| unescaped(text));
         // Chat scripts write `{br}` for a line break.
         *text = read
             .unwrap_or_else(|| std::mem::take(text))

@@ -13,6 +13,12 @@ const MAX_TITLE_CHARACTERS: usize = 20;
 /// Words for a joke, in a title of several (`笑话三则`) or before a number (`笑话1：`).
 const WORDS_FOR_JOKES: [&str; 5] = ["笑话", "笑話", "段子", "joke", "Joke"];
 
+/// Paragraphs of a story at most, of which only half are speech.
+const MAX_STORY: usize = 6;
+
+/// Characters of the name of a speaker in ASCII at most.
+const MAX_NAME: usize = 10;
+
 /// Characters at least of a line that may be a joke by itself; a shorter one may be talk.
 const MIN_LINE_CHARACTERS: usize = 10;
 
@@ -84,8 +90,15 @@ pub(super) fn items(text: &str) -> Vec<Item> {
     paragraphs(&lines)
 }
 
-/// Returns the jokes of a text that nothing else divides than its empty lines.
+/// Returns the jokes of a text that nothing else divides than its empty lines: two in a row, where
+/// jokes have single ones in them.
 fn paragraphs(lines: &[&str]) -> Vec<Item> {
+    let mut runs = lines
+        .split(|line| !line.is_empty())
+        .filter(|run| !run.is_empty());
+    if runs.clone().any(|run| run.len() > 1) && runs.any(|run| run.len() == 1) {
+        return between_wide_gaps(lines);
+    }
     let paragraphs: Vec<&[&str]> = lines
         .split(|line| line.is_empty())
         .filter(|paragraph| !paragraph.is_empty())
@@ -94,6 +107,14 @@ fn paragraphs(lines: &[&str]) -> Vec<Item> {
         [only] => one_or_one_a_line(only),
         [first, second] if is_question(first, second) => {
             vec![Item::of([*first, *second].concat().join("\n"))]
+        }
+        all if are_speech(all) => vec![Item::of(all.concat().join("\n"))],
+        [title, lines]
+            if is_title(title)
+                && title.iter().any(|line| is_title_of_jokes(line))
+                && lines.len() > 2 =>
+        {
+            items_of(joined(lines, false))
         }
         [title, joke] if is_title(title) && !is_title(joke) => match one_or_one_a_line(joke) {
             jokes if jokes.len() > 1 => jokes,
@@ -110,6 +131,30 @@ fn paragraphs(lines: &[&str]) -> Vec<Item> {
         }
         all => all.iter().map(|joke| Item::of(joke.join("\n"))).collect(),
     }
+}
+
+/// Joins the lines between two or more empty lines.
+fn between_wide_gaps(lines: &[&str]) -> Vec<Item> {
+    let mut jokes: Vec<String> = vec![String::new()];
+    let mut gap = 0;
+    for line in lines {
+        gap = if line.is_empty() { gap + 1 } else { 0 };
+        match jokes.last_mut() {
+            Some(joke) if gap < 2 => joke.extend(["\n", line]),
+            _ => jokes.push(String::new()),
+        }
+    }
+    jokes.retain(|joke| !joke.trim().is_empty());
+    items_of(jokes)
+}
+
+/// Returns true for several paragraphs that are the lines of a dialogue, or a few of which at least
+/// half are.
+fn are_speech(paragraphs: &[&[&str]]) -> bool {
+    let is_spoken = |lines: &&&[&str]| lines.iter().all(|line| is_speech(line));
+    let spoken = paragraphs.iter().filter(is_spoken).count();
+    let is_story = paragraphs.len() <= MAX_STORY && spoken * 2 >= paragraphs.len();
+    paragraphs.len() > 2 && (spoken == paragraphs.len() || is_story)
 }
 
 /// Strips the marks of a quotation from lines that all have one, or, from many, the quotes.
@@ -163,11 +208,13 @@ fn sections(lines: &[&str]) -> Vec<Item> {
         .into_iter()
         .zip(next_levels)
         .filter(|((level, ..), next)| next <= level);
-    own.flat_map(|((_, title, lines), _)| section(title, &lines))
+    own.flat_map(|((_, title, lines), _)| section(title, lines))
         .collect()
 }
 
-fn section(title: &str, lines: &[&str]) -> Vec<Item> {
+fn section(title: &str, lines: Vec<&str>) -> Vec<Item> {
+    let lines = without_marks(lines);
+    let lines = lines.as_slice();
     let mut listed: Vec<String> = Vec::new();
     for line in lines.iter().filter(|line| !line.is_empty()) {
         match (line.split_once(' '), listed.last_mut()) {
@@ -181,6 +228,10 @@ fn section(title: &str, lines: &[&str]) -> Vec<Item> {
     }
     let mut jokes = match divided(lines).or_else(|| questions(lines)) {
         Some(parts) => items_of(parts),
+        // A story below its title.
+        None if !title.is_empty() && lines.iter().any(|line| is_speech(line)) => {
+            vec![Item::of(lines.join("\n"))]
+        }
         None => paragraphs(lines),
     };
     if let [only] = jokes.as_mut_slice() {
@@ -244,7 +295,13 @@ pub(super) fn own_jokes(text: &str) -> Vec<String> {
 /// Divides an item of an API or a feed at numbers that count up.
 pub(super) fn counted(item: Item) -> Vec<Item> {
     divided_by(item, |lines| {
-        numbered(lines).filter(|parts| parts.len() >= MIN_PARTS)
+        // Points of one joke that has an end: the last one goes on, and no other.
+        let goes_on = |part: &String| part.contains('\n');
+        let has_end = |parts: &[String]| {
+            parts.last().is_some_and(goes_on)
+                && parts.iter().filter(|part| goes_on(part)).count() == 1
+        };
+        numbered(lines).filter(|parts| parts.len() >= MIN_PARTS && !has_end(parts))
     })
 }
 
@@ -290,7 +347,13 @@ pub(super) fn parts(block: Item) -> Vec<Item> {
     {
         *first = joke.to_owned();
     }
+    let speech = paragraphs
+        .iter()
+        .skip(1)
+        .filter(|part| is_speech(part.trim()));
+    let is_story = speech.count() * 2 >= paragraphs.len();
     let are_jokes = match paragraphs.as_slice() {
+        _ if is_story => false,
         [first, second] if is_question(&[first], &[second]) => false,
         all => all.len() > 1 && all.iter().all(|part| is_long_enough(part)),
     };
@@ -361,45 +424,92 @@ fn rows_divide(lines: &[&str]) -> bool {
             && (follows_sentence || are_alike && !lines.iter().any(leads_over))
 }
 
-/// Splits lines at numbers that count up, which are removed. A title of jokes may come before, and
-/// behind empty lines only the next number.
+/// Splits lines at numbers that count up, which are removed. A title of jokes may come before; see
+/// [`Numbered::end`] for empty lines.
 fn numbered(lines: &[&str]) -> Option<Vec<String>> {
-    let mut parts: Vec<String> = Vec::new();
-    let mut last = None;
+    let mut found = Numbered::default();
     let mut before = Vec::new();
     let mut is_after_empty_line = false;
+    let mut is_apart = false;
     // Perhaps of one joke: `1：`, `2：`, `1：`.
     let mut names_speakers = false;
     for line in lines.iter().flat_map(|line| at_numbers(line)) {
-        let is_next = |(number, _): &(u32, &str)| {
-            let step = |last| number.checked_sub(last).unwrap_or_default();
-            last.is_none_or(|last| (1..=MAX_STEP).contains(&step(last)))
-        };
-        let is_alike = parts.is_empty() || has_colon(line) == names_speakers;
+        let is_alike = found.parts.is_empty() || has_colon(line) == names_speakers;
         let any = number(line).or_else(|| loose_number(line));
         let any = any.filter(|_| is_alike);
-        if names_speakers && any.is_some_and(|any| !is_next(&any)) {
+        if names_speakers && any.is_some_and(|(number, _)| !found.is_next(number)) {
             return None;
         }
-        let counted = any.filter(is_next);
-        if let Some((number, rest)) = counted {
+        if let Some((number, rest)) = any.filter(|(number, _)| found.is_next(*number)) {
+            is_apart |= found.parts.is_empty() && is_after_empty_line;
             names_speakers = has_colon(line);
-            parts.push(rest.to_owned());
-            last = Some(number);
-        } else if let Some(part) = parts.last_mut() {
-            if is_after_empty_line && !line.is_empty() {
-                return None;
-            }
-            part.extend(["\n", line]);
+            found.begin(number, rest);
+        } else if !found.parts.is_empty() {
+            found.go_on(line, is_after_empty_line);
         } else if !line.is_empty() {
             before.push(line);
         }
         is_after_empty_line = line.is_empty();
     }
     // Unlike `男人的三大谎言`, whose points are one joke.
-    let is_headed = before.len() < 2 && before.iter().all(|title| is_title_of_jokes(title));
+    let mut titles = before.iter().map(|title| is_title_of_jokes(title));
+    let is_headed = before.is_empty() || titles.any(|is| is) && (before.len() == 1 || is_apart);
+    let parts = found.end()?;
     let jokes = parts.iter().filter(|part| is_long_enough(part)).count();
     (jokes > 1 && is_headed && jokes * 2 > parts.len()).then_some(parts)
+}
+
+/// Jokes behind numbers that count up, as they are found.
+#[derive(Default)]
+struct Numbered {
+    parts: Vec<String>,
+    first: u32,
+    last: u32,
+    /// Bytes of the last part before an empty line in it.
+    paragraph: Option<usize>,
+    /// Set if another part has an empty line in it.
+    has_paragraphs: bool,
+}
+
+impl Numbered {
+    fn is_next(&self, number: u32) -> bool {
+        let step = number.saturating_sub(self.last);
+        self.parts.is_empty() || (1..=MAX_STEP).contains(&step)
+    }
+
+    fn begin(&mut self, number: u32, joke: &str) {
+        if self.parts.is_empty() {
+            self.first = number;
+        }
+        self.has_paragraphs |= self.paragraph.take().is_some();
+        self.parts.push(joke.to_owned());
+        self.last = number;
+    }
+
+    fn go_on(&mut self, line: &str, is_after_empty_line: bool) {
+        if let Some(part) = self.parts.last_mut() {
+            if is_after_empty_line && !line.is_empty() {
+                self.paragraph.get_or_insert(part.len());
+            }
+            part.extend(["\n", line]);
+        }
+    }
+
+    /// Returns the parts. Only those of a whole list may have empty lines in them; where none but
+    /// the last has one, what stands behind it is no part of the list.
+    fn end(mut self) -> Option<Vec<String>> {
+        let is_counted = usize::try_from(self.last).is_ok_and(|last| last == self.parts.len());
+        let is_whole = self.first == 1 && is_counted && self.parts.len() >= MIN_PARTS;
+        if (self.has_paragraphs || self.paragraph.is_some()) && !is_whole {
+            return None;
+        }
+        if let (Some(end), Some(last)) = (self.paragraph, self.parts.last_mut())
+            && !self.has_paragraphs
+        {
+            last.truncate(end);
+        }
+        Some(self.parts)
+    }
 }
 
 fn has_colon(line: &str) -> bool {
@@ -442,7 +552,8 @@ fn bulleted(lines: &[&str]) -> Option<Vec<String>> {
         line.strip_prefix(BULLETS)
             .or_else(|| line.strip_prefix("* "))
     });
-    let dashed = || without(|line| line.strip_prefix("- ")).filter(|lines| are_jokes(lines));
+    let dashed = || without(|line| line.strip_prefix("- ")).map(without_marks);
+    let dashed = || dashed().filter(|lines| are_jokes(lines));
     let parts = listed.or_else(dashed)?;
     let are_long = parts.len() > 1 && parts.iter().all(|part| is_long_enough(part));
     are_long.then(|| parts.into_iter().map(str::to_owned).collect())
@@ -472,17 +583,26 @@ fn number(line: &str) -> Option<(u32, &str)> {
     let mark = rest.chars().next()?;
     let rest = rest.get(mark.len_utf8()..)?;
     let is_mark = match mark {
-        ')' | '）' | ']' | '】' | '\u{20e3}' | '\t' => true,
-        '、' | '.' | '．' => inside.len() == line.len(),
+        ')' | '）' => !counts_on(rest),
+        ']' | '】' | '\u{20e3}' | '\t' => true,
+        '、' | '．' => inside.len() == line.len() && !counts_on(rest),
+        '.' => inside.len() == line.len(),
         ':' | '：' => inside.len() == line.len() && number <= MAX_NUMBER_WITH_COLON,
         // Not in `1, 2 and 3`.
         ',' | '，' => !rest.trim_start().starts_with(|c| digit(c).is_some()),
         ' ' => counted.is_some(),
         _ => false,
     };
-    // Not in `1.5` and `3、2、1`.
-    let is_number = is_mark && !rest.starts_with(|c: char| c.is_ascii_digit());
+    // Not in `1.5`, but in `2、80后` and `2）80后`.
+    let is_number =
+        is_mark && ("、．)）".contains(mark) || !rest.starts_with(|c: char| c.is_ascii_digit()));
     is_number.then_some((number, rest.trim_start()))
+}
+
+/// Returns true if another number is all that stands before the next sign, as in `3、2、1`.
+fn counts_on(rest: &str) -> bool {
+    let behind = rest.trim_start_matches(|c| digit(c).is_some());
+    behind.len() < rest.len() && behind.starts_with(['、', '，', ',', '.', '。', '！'])
 }
 
 /// Parses a number that counts only if others follow it: `#1` `No.1`, or in a line of its own.
@@ -525,7 +645,13 @@ pub(super) fn without_number(joke: &str) -> &str {
         return joke;
     };
     let mut others = joke.lines().skip(1).filter_map(number);
-    if others.any(|(other, _)| Some(other) == first.checked_add(1)) {
+    let mark = joke
+        .get(..joke.len() - rest.len())
+        .unwrap_or_default()
+        .trim_end();
+    // Unlike `404，…`; `笑话1：` is a number all the same.
+    let is_word = mark.ends_with([',', '，', ':', '：']) && !is_title_of_jokes(mark);
+    if is_word || others.any(|(other, _)| Some(other) == first.checked_add(1)) {
         joke
     } else {
         rest
@@ -547,8 +673,14 @@ fn one_or_one_a_line(lines: &[&str]) -> Vec<Item> {
         return vec![Item::of(lines.join("\n"))];
     }
     let are_asked = are_answered || questions * LINES_PER_QUESTION > lines.len();
+    items_of(joined(lines, are_asked))
+}
+
+/// Joins each line that ends openly, or, if questions are answered, with one, to the next.
+fn joined(lines: &[&str], are_asked: bool) -> Vec<String> {
     let is_open = |line: &str| {
-        line.ends_with(['，', ',', '、', '；', '：', ':']) || are_asked && is_question(line)
+        line.ends_with(['，', ',', '、', '；', '：', ':'])
+            || are_asked && line.ends_with(['?', '？'])
     };
     let mut jokes: Vec<String> = Vec::new();
     let mut goes_on = false;
@@ -559,7 +691,7 @@ fn one_or_one_a_line(lines: &[&str]) -> Vec<Item> {
         }
         goes_on = is_open(line);
     }
-    items_of(jokes)
+    jokes
 }
 
 /// Returns true if each line is a joke: 3 to 7 lines that are all sentences, without speech and
@@ -607,11 +739,19 @@ fn share_words(lines: &[&str]) -> bool {
     !words.all(|word| seen.insert(word))
 }
 
-/// Returns true for a line of speech, which begins with a quote, a dash, or a name and a colon.
+/// Returns true for a line of one's speech, which begins with a quote, a dash, or a name in
+/// brackets or before a colon.
 fn is_speech(line: &str) -> bool {
     let speaker = line.split_once(['：', ':']).map(|(speaker, _)| speaker);
-    line.starts_with(['“', '"', '「', '-', '—', '–'])
-        || speaker.is_some_and(|speaker| characters(speaker) <= MIN_JOKE_CHARACTERS)
+    let is_name = |speaker: &str| {
+        let characters = characters(speaker);
+        characters <= MIN_JOKE_CHARACTERS || characters <= MAX_NAME && speaker.is_ascii()
+    };
+    // A line of several speakers is a whole dialogue.
+    let speakers = line.matches(['：', ':', '“', '「']).count();
+    speakers < 3
+        && (line.starts_with(['“', '"', '「', '-', '—', '–', '【', '[', '@'])
+            || speaker.is_some_and(is_name) && line.matches(['：', ':']).count() < 2)
 }
 
 fn is_title_of_jokes(title: &str) -> bool {
