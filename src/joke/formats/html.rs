@@ -12,8 +12,8 @@ use super::{
     Links, PageError, Rules,
     element::{Element, is_too_deep, outermost},
     item::{
-        BREAK, HEADING, Item, LONG_MARK_BYTES, MIN_JOKE_CHARACTERS, Rest, characters,
-        ends_sentence, is_cut_mark, is_one_of, means_rest, names_rest, trails_off,
+        BREAK, HEADING, Item, LONG_MARK_BYTES, MAX_MARK_BYTES, MIN_JOKE_CHARACTERS, Rest,
+        characters, ends_sentence, is_cut_mark, is_one_of, means_rest, names_rest, trails_off,
     },
     limits::{self, original_name},
     selector::Selector,
@@ -605,12 +605,10 @@ fn names_answer(label: &str) -> bool {
         .any(|word| label.contains(word))
 }
 
-/// Returns true for the words of a link to an answer.
+/// Returns true for the few words of a link to an answer.
 fn names_hidden_answer(link: &str) -> bool {
-    let link = link.to_lowercase();
-    ["答案", "谜底", "answer", "punchline"]
-        .iter()
-        .any(|word| link.contains(word))
+    let words = ["答案", "谜底", "nswer", "unchline"];
+    link.len() <= MAX_MARK_BYTES && words.iter().any(|word| link.contains(word))
 }
 
 /// Returns true for a heading made by hand, a short text in bold alone: `<p><b>第一则</b></p>`.

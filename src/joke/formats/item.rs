@@ -34,7 +34,7 @@ const LINK_BEGINNINGS: &str = "continuereading readmore 继续阅读 阅读全�
 const CUT_WORDS: &str = "全文 展开 展開 继续 繼續 完整 readmore continue full rest";
 
 /// Bytes of the words in such a link at most.
-const MAX_MARK_BYTES: usize = 120;
+pub(super) const MAX_MARK_BYTES: usize = 120;
 
 /// Bytes of a mark from which on it counts after punctuation, too, and not only after dots.
 pub(super) const LONG_MARK_BYTES: usize = 8;
