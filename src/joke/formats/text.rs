@@ -93,10 +93,11 @@ pub(super) fn items(text: &str) -> Vec<Item> {
 /// Returns the jokes of a text that nothing else divides than its empty lines: two in a row, where
 /// jokes have single ones in them.
 fn paragraphs(lines: &[&str]) -> Vec<Item> {
-    let mut runs = lines
-        .split(|line| !line.is_empty())
-        .filter(|run| !run.is_empty());
-    if runs.clone().any(|run| run.len() > 1) && runs.any(|run| run.len() == 1) {
+    let gaps = lines.split(|line| !line.is_empty()).map(<[&str]>::len);
+    let wide = gaps.clone().filter(|len| *len > 1).count();
+    let narrow = gaps.filter(|len| *len == 1).count();
+    // Unlike a single one that is wide by chance.
+    if narrow > 0 && wide > 1 && wide * 2 >= narrow {
         return between_wide_gaps(lines);
     }
     let paragraphs: Vec<&[&str]> = lines
