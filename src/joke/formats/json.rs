@@ -15,7 +15,7 @@ const JOKE_KEYS: &str = "\
 
 /// Keys of the two parts of a joke.
 const FIRST_KEYS: &str = "\
-    setup question quest riddle timu 问题 谜面 text_head joke content text title";
+    setup buildup question quest riddle timu 问题 谜面 text_head joke content text title";
 const SECOND_KEYS: &str = "\
     punchline delivery answer selftext reveal daan 答案 谜底 text_hidden";
 

@@ -242,7 +242,7 @@ fn section(title: &str, lines: Vec<&str>) -> Vec<Item> {
 }
 
 /// Splits lines before each question that is named so, `问：`, if there are answers, and the
-/// questions are riddles or stand behind empty lines.
+/// questions are riddles, stand behind empty lines, or have their answers in the same line.
 fn questions(lines: &[&str]) -> Option<Vec<String>> {
     let is_named = |line: &str, names: &str| {
         let name = line
@@ -252,15 +252,16 @@ fn questions(lines: &[&str]) -> Option<Vec<String>> {
         let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
         name.len() < line.len() && is_one_of(name, names)
     };
-    let is_riddle = |line: &str| {
-        let line = line.to_lowercase();
-        RIDDLES.split(' ').any(|word| line.contains(word))
-    };
+    let is_riddle = |line: &str| RIDDLES.split(' ').any(|word| line.contains(word));
     let (mut parts, mut is_answered, mut is_after_empty_line) = (Vec::new(), false, true);
     for line in lines {
-        is_answered |= is_named(line, ANSWERERS);
+        let lower = line.to_lowercase();
+        let is_whole = [" a:", " answer:", "答：", "答:"]
+            .iter()
+            .any(|answer| lower.contains(answer));
+        is_answered |= is_named(line, ANSWERERS) || is_whole;
         if is_named(line, ASKERS) {
-            if !is_after_empty_line && !is_riddle(line) {
+            if !is_after_empty_line && !is_whole && !is_riddle(&lower) {
                 return None;
             }
             parts.push((*line).to_owned());
