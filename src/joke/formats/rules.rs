@@ -9,8 +9,8 @@ use super::{
     charset::{decoded_again, is_garbled},
     html,
     item::{
-        BREAK, Item, MAX_LINES, MIN_JOKE_CHARACTERS, Rest, characters, ends_in_cut_mark,
-        ends_sentence, words_of,
+        BREAK, Item, LONG_MARK_BYTES, MAX_LINES, MIN_JOKE_CHARACTERS, Rest, characters,
+        ends_in_cut_mark, ends_sentence, means_rest, words_of,
     },
     json,
     text::without_number,
@@ -160,7 +160,8 @@ pub(super) fn judge(
         Rest::Linked => !ends_sentence(&joke),
         Rest::Named => true,
     };
-    if is_cut || ends_in_cut_mark(&joke) {
+    let is_mark = |line: &str| line.len() >= LONG_MARK_BYTES && means_rest(line);
+    if is_cut || ends_in_cut_mark(&joke) || joke.lines().any(is_mark) {
         return Err(Reason::Cut);
     }
     check(&joke)?;

@@ -183,8 +183,12 @@ fn without_marks(lines: Vec<&str>) -> Vec<&str> {
     without.unwrap_or(lines)
 }
 
-/// Returns the level and the text of a heading as in Markdown.
+/// Returns the level and the text of a heading as in Markdown, or behind `标题：`.
 fn heading(line: &str) -> Option<(usize, &str)> {
+    let named = line.strip_prefix("标题");
+    if let Some(title) = named.and_then(|rest| rest.strip_prefix(['：', ':'])) {
+        return Some((1, title.trim()));
+    }
     let text = line.trim_start_matches('#');
     let level = line.len() - text.len();
     let is_heading = (1..=6).contains(&level) && text.starts_with(' ');
