@@ -85,9 +85,15 @@ pub fn run() -> ExitCode {
     let flag = take_language(&mut arguments);
     // Chosen before the command line is parsed, since its errors are in that language, too.
     Language::choose(flag.as_deref(), |name| env::var(name).ok()).set();
-    let arguments = in_order(arguments, flag);
+    let mut arguments = in_order(arguments);
     let named = |name| arguments.get(1) == Some(&OsString::from(name));
     let (is_cgi, is_bot) = (named("cgi"), named("cgi") || named("serve"));
+    // On both levels: a variable that is wrong would be refused where the flag isn't.
+    for place in [2, 1] {
+        let flag = flag.as_ref().map(|flag| format!("--lang={flag}").into());
+        let place = arguments.len().min(place);
+        arguments.splice(place..place, flag);
+    }
     let matches = command().try_get_matches_from(arguments);
     let code = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Err(page) if !page.use_stderr() => print(&page.to_string()),
@@ -167,8 +173,8 @@ fn take_language(arguments: &mut Vec<OsString>) -> Option<String> {
 
 /// Puts the arguments as clap is to read them: flags without a command are those of `serve`, since
 /// a bad variable for one of them would stop every other command if they belonged to the top level;
-/// `help serve` is `serve --help`; and the language comes before a flag that asks for help.
-fn in_order(mut arguments: Vec<OsString>, language: Option<String>) -> Vec<OsString> {
+/// and `help serve` is `serve --help`.
+fn in_order(mut arguments: Vec<OsString>) -> Vec<OsString> {
     while arguments.get(1).is_some_and(|first| first == "help") {
         arguments.remove(1);
         arguments.insert(arguments.len().min(2), "--help".into());
@@ -180,9 +186,6 @@ fn in_order(mut arguments: Vec<OsString>, language: Option<String>) -> Vec<OsStr
     if is_flag && !is_about_all {
         arguments.insert(arguments.len().min(1), "serve".into());
     }
-    let place = arguments.len().min(if is_about_all { 1 } else { 2 });
-    let language = language.map(|language| format!("--lang={language}").into());
-    arguments.splice(place..place, language);
     arguments
 }
 
@@ -213,7 +216,7 @@ fn refuse(mut error: Error) -> ExitCode {
                 let tips = ContextValue::StyledStrs(vec![tip.into()]);
                 error.insert(ContextKind::Suggested, tips);
             }
-            error.to_string()
+            help::without_language(&error.to_string())
         }
         Language::Chinese => {
             let tip = variable.map(|name| {

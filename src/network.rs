@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
-use rustls::{CertificateError, Error, InvalidMessage};
+use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 
 /// Error of the system.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,9 +26,13 @@ pub(crate) enum TlsError {
     /// The port of an https URL speaks http.
     #[error("this port speaks http, not https")]
     NotTls,
-    /// The server ended the handshake with this alert.
-    #[error("the server refused the TLS connection: {0}")]
-    Alert(String),
+    #[error("the TLS connection failed: the server speaks only an old TLS")]
+    Old,
+    #[error("the server refused the TLS connection: it takes none of the ciphers offered")]
+    NoCipher,
+    /// The server ended the handshake with another alert.
+    #[error("the server refused the TLS connection")]
+    Refused,
     #[error("the TLS connection failed: {0}")]
     Other(String),
 }
@@ -47,7 +51,12 @@ impl From<&Error> for TlsError {
         let Error::InvalidCertificate(fault) = error else {
             return match error {
                 Error::InvalidMessage(InvalidMessage::InvalidContentType) => Self::NotTls,
-                Error::AlertReceived(alert) => Self::Alert(format!("{alert:?}")),
+                Error::AlertReceived(AlertDescription::ProtocolVersion)
+                | Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
+                    Self::Old
+                }
+                Error::AlertReceived(AlertDescription::HandshakeFailure) => Self::NoCipher,
+                Error::AlertReceived(_) => Self::Refused,
                 error => Self::Other(error.to_string()),
             };
         };

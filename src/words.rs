@@ -50,17 +50,48 @@ const STICKERS: [&str; 4] = [
 ];
 
 /// What negates a joke word after it; [`FILLERS`] may stand between the two.
-const NEGATIONS: [&str; 29] = [
-    "不要", "不想", "不用", "不听", "不聽", "不看", "不讲", "不講", "不说", "不說", "不许", "不許",
-    "不准", "不能", "不必", "不爱", "不愛", "不喜", "不需", "别", "別", "勿", "莫", "甭", "don't",
-    "don’t", "do not", "not", "no",
+const NEGATIONS: [&str; 33] = [
+    "不想要",
+    "不需要",
+    "不喜欢",
+    "不喜歡",
+    "不要",
+    "不想",
+    "不用",
+    "不听",
+    "不聽",
+    "不看",
+    "不讲",
+    "不講",
+    "不说",
+    "不說",
+    "不许",
+    "不許",
+    "不准",
+    "不能",
+    "不必",
+    "不爱",
+    "不愛",
+    "不喜",
+    "不需",
+    "别",
+    "別",
+    "勿",
+    "莫",
+    "甭",
+    "don't",
+    "don’t",
+    "do not",
+    "not",
+    "no",
 ];
-const FILLERS: [&str; 42] = [
-    "要", "欢", "歡", " ", "再", "老是", "总是", "總是", "老", "总", "總", "给", "給", "跟", "对",
-    "對", "和", "我", "你的", "你", "讲", "講", "说", "說", "听", "聽", "到", "看", "发", "發",
-    "什么", "什麼", "任何", "个", "個", "一", " a", " any", " more", " tell", " me", " want",
+const FILLERS: [&str; 39] = [
+    " ", "再", "老是", "总是", "總是", "老", "总", "總", "给", "給", "跟", "对", "對", "和", "我",
+    "你的", "你", "讲", "講", "说", "說", "听", "聽", "到", "看", "发", "發", "什么", "什麼",
+    "任何", "个", "個", "一", " a", " any", " more", " tell", " me", " want",
 ];
-/// What makes a question of a joke word before it, whatever negates that: 不能讲个笑话吗.
+/// What makes a question of a joke word before it, if what negates that begins with 不: 不能讲个笑话吗,
+/// 不讲笑话了吗. `别笑话么` stays a refusal.
 const ASKING: [char; 4] = ['吗', '嗎', '么', '麼'];
 /// What makes a complaint, that is a wish, of a negation after it: 怎么不讲笑话.
 const COMPLAINTS: [&str; 7] = ["怎么", "怎麼", "为什么", "為什麼", "为啥", "咋", "why "];
@@ -212,9 +243,9 @@ impl Words {
         let found = self.words.find(folded).filter(|(at, place)| {
             let before = folded.get(..*at).unwrap_or_default();
             let asked = bare.get(*at..).and_then(|last| last.strip_suffix(ASKING));
-            *place < self.replies.len()
-                || asked.is_some_and(|word| self.words.find_whole(word) == Some(*place))
-                || is_wish(before, &mut decided)
+            let asked = asked.map(|word| word.strip_suffix('了').unwrap_or(word));
+            let is_asked = || asked.is_some_and(|word| self.words.find_whole(word) == Some(*place));
+            *place < self.replies.len() || is_wish(before, is_asked, &mut decided)
         });
         // Speech is also compared without the punctuation that nobody spoke.
         let spoken = (input == Input::Speech).then_some(bare);
@@ -307,23 +338,24 @@ fn is_direction_mark(char: char) -> bool {
 /// Whether a joke word after this is a wish for a joke. The last one in a text comes first: one
 /// that is negated decides on all that stand between it and the negation, and a wish on all the
 /// others, so that no part of a text is looked at twice. Those from `decided` on are no wishes.
-fn is_wish(before: &str, decided: &mut usize) -> bool {
+fn is_wish(before: &str, is_asked: impl FnOnce() -> bool, decided: &mut usize) -> bool {
     if before.len() >= *decided {
         return false;
     }
-    let negation_end = negation_end(before);
-    *decided = negation_end.unwrap_or(0);
-    negation_end.is_none()
+    let negation = negation(before);
+    let negation = negation.filter(|(word, _)| !word.starts_with('不') || !is_asked());
+    *decided = negation.map_or(0, |(_, end)| end);
+    negation.is_none()
 }
 
-/// Where a negation ends that makes a joke word after this no wish for a joke: `不要笑话我`.
-fn negation_end(mut before: &str) -> Option<usize> {
+/// The negation that makes a joke word after this no wish for a joke, and its end: `不要笑话我`.
+fn negation(mut before: &str) -> Option<(&'static str, usize)> {
     loop {
         let negation = NEGATIONS.iter().find(|word| before.ends_with(**word));
         if let Some(negation) = negation {
             let end = before.len();
             let before = before.strip_suffix(negation).unwrap_or_default();
-            return (!is_other_word(before, negation)).then_some(end);
+            return (!is_other_word(before, negation)).then_some((negation, end));
         }
         let shorter = FILLERS
             .iter()

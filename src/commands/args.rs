@@ -124,8 +124,8 @@ pub(crate) fn seconds<const MIN: u64, const MAX: u64>(text: &str) -> Result<Dura
 /// Parses what turns a flag without a value on or off by its variable.
 pub(super) fn switch(text: &str) -> Result<bool, ValueError> {
     match text.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "on" | "1" => Ok(true),
-        "false" | "no" | "off" | "0" => Ok(false),
+        "true" | "t" | "yes" | "y" | "on" | "1" => Ok(true),
+        "false" | "f" | "no" | "n" | "off" | "0" => Ok(false),
         _ => Err(ValueError::Switch),
     }
 }

@@ -18,7 +18,8 @@ use self::web::Bot;
 use super::{
     CommandError, FAILED, InputError, Notice, StartError,
     args::{LogArgs, MaxAgeArg, ValueError, address, port_only},
-    complain, doctor,
+    complain,
+    doctor::{self, finding::Fault},
     joke_args::JokeArgs,
     lines, printed, secrets,
     words_arg::{WordsArg, banned},
@@ -114,6 +115,7 @@ pub(crate) fn run(args: ChatArgs, language: Option<Language>) -> Result<ExitCode
         caller: Caller { url, wechat },
         is_quiet: args.log.quiet,
         failed: false,
+        last_fault: None,
     };
     if let Some(url) = args.url {
         return talk(url, secrets::wechat()?).run();
@@ -191,6 +193,8 @@ struct Talk {
     is_quiet: bool,
     /// True if a line was refused or not delivered.
     failed: bool,
+    /// The fault that was explained last; the same one again is only named.
+    last_fault: Option<Fault>,
 }
 
 impl Talk {
@@ -248,7 +252,11 @@ impl Talk {
             Ok(Heard::Acknowledged) => writeln!(out, "{}", say(&Notice::NoAnswer))?,
             Ok(Heard::Reply(reply)) => writeln!(out, "{}", reply.words())?,
             // The next line may succeed.
-            Err(refusal) => self.complain(&*refusal),
+            Err(fault) if self.last_fault.as_ref() == Some(&fault) => self.complain(&fault),
+            Err(fault) => {
+                self.last_fault = Some(fault.clone());
+                self.complain(&doctor::refusal(&self.caller, fault));
+            }
         }
         out.flush()
     }

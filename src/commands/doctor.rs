@@ -94,15 +94,17 @@ pub(crate) fn run(args: DoctorArgs) -> Result<ExitCode, CommandError> {
     printed(doctor.report.close(url, reach::praise(url))).map(|_| code.into())
 }
 
-/// Sends a message now and reads the reply. If there is none, finds out what is to be fixed.
-pub(super) fn talk(caller: &Caller, user: &str, said: Said) -> Result<Heard, Box<Refusal>> {
+/// Sends a message now and reads the reply.
+pub(super) fn talk(caller: &Caller, user: &str, said: Said) -> Result<Heard, Fault> {
     let call = caller.call(&Push::now(user, said));
     let answer = post(Client::WeChat, &caller.url, &call).map_err(Fault::NoAnswer);
-    let heard = answer.and_then(|answer| message::hear(&caller.wechat, &answer, &caller.url));
-    heard.map_err(|seen| {
-        let cause = cause(caller, &seen).unwrap_or_else(|| seen.clone());
-        Box::new(Refusal { seen, cause })
-    })
+    answer.and_then(|answer| message::hear(&caller.wechat, &answer, &caller.url))
+}
+
+/// Finds out what is to be fixed where this was seen, with one more call.
+pub(super) fn refusal(caller: &Caller, seen: Fault) -> Refusal {
+    let cause = cause(caller, &seen).unwrap_or_else(|| seen.clone());
+    Refusal { seen, cause }
 }
 
 /// Returns the fault that the verification of the URL shows, if the server answers at all.
@@ -162,7 +164,8 @@ impl Doctor {
     fn verify(&mut self) -> Option<()> {
         let (call, echostr) = verification(&self.caller.wechat);
         let is_right = |_: &_, answer: &_| handshake::is_echoed(answer, &echostr);
-        let (answer, took) = self.call(Check::Path, &call, is_right)?;
+        let again = |_: &_| call.clone();
+        let (answer, took) = self.call(Check::Path, &call, again, is_right)?;
         let finding = handshake::path(&answer, &self.caller.url);
         self.require(Check::Path, took, finding)?;
         let port = reach::port(&self.caller.url);
@@ -275,23 +278,33 @@ impl Doctor {
 
     fn ask(&mut self, check: Check, push: &Push) -> Option<(Answer, Duration)> {
         let call = self.caller.call(push);
-        self.call(check, &call, |doctor, answer| doctor.hear(answer).is_ok())
+        // A message that came already is answered in another way than one that did not.
+        let again = |doctor: &Self| doctor.caller.call(&Push::now(USER, push.said.clone()));
+        self.call(check, &call, again, |doctor, answer| {
+            doctor.hear(answer).is_ok()
+        })
     }
 
     /// Returns the answer to a call; without one, or if only browsers get a right one, adds the
-    /// fault and ends the checks.
+    /// fault and ends the checks. `again` makes such a call once more.
     fn call(
         &mut self,
         check: Check,
         call: &Call,
+        again: impl Fn(&Self) -> Call,
         is_right: impl Fn(&Self, &Answer) -> bool,
     ) -> Option<(Answer, Duration)> {
         let (answer, took) = self.post(Client::WeChat, call);
-        let is_right = |answer: &Result<Answer, PostError>| {
-            let answer = answer.as_ref();
-            answer.is_ok_and(|answer| is_right(self, answer))
+        // What sends a text with 200 lets WeChat through.
+        let is_blocked = answer.as_ref().map_or(true, |answer| {
+            !is_right(self, answer) && (answer.status != 200 || answer.is_page())
+        });
+        let passes = |client| {
+            let (answer, _) = self.post(client, &again(self));
+            answer.is_ok_and(|answer| is_right(self, &answer))
         };
-        let fault = if !is_right(&answer) && is_right(&self.post(Client::Browser, call).0) {
+        // A server that was only slow answers WeChat, too, the next time.
+        let fault = if is_blocked && passes(Client::Browser) && !passes(Client::WeChat) {
             Fault::BrowsersOnly(answer.ok().map(|answer| answer.status))
         } else {
             match answer {

@@ -127,7 +127,17 @@ fn talk(args: &SayArgs) -> Result<Heard, SayError> {
         url: args.url.clone(),
         wechat: secrets::wechat()?,
     };
-    Ok(doctor::talk(&caller, &args.user, said)?)
+    let heard = doctor::talk(&caller, &args.user, said);
+    let heard = heard.map_err(|seen| {
+        if args.quiet {
+            // Nobody is told the cause.
+            let cause = seen.clone();
+            Refusal { seen, cause }
+        } else {
+            doctor::refusal(&caller, seen)
+        }
+    });
+    Ok(heard.map_err(Box::new)?)
 }
 
 /// Returns the words of the command line, or those on standard input without the last line break.

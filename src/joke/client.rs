@@ -354,8 +354,8 @@ pub(crate) enum FetchError {
     Connection(SystemError),
     #[error(transparent)]
     Tls(TlsError),
-    #[error("the answer isn't valid HTTP: {0}")]
-    NotHttp(String),
+    #[error("the answer isn't valid HTTP")]
+    NotHttp,
     #[error("the answer can't be unpacked: {0}")]
     Unpack(String),
     #[error("{0}")]
@@ -376,7 +376,7 @@ impl From<ureq::Error> for FetchError {
             ureq::Error::Io(error) => TlsError::carried_by(&error)
                 .map_or_else(|| FetchError::Connection((&error).into()), FetchError::Tls),
             ureq::Error::Rustls(error) => FetchError::Tls((&error).into()),
-            ureq::Error::Protocol(error) => FetchError::NotHttp(error.to_string()),
+            ureq::Error::Protocol(_) => FetchError::NotHttp,
             ureq::Error::Decompress(_, error) => FetchError::Unpack(error.to_string()),
             // Of `CheckedResolver`.
             ureq::Error::Other(error) if error.is::<FetchError>() => FetchError::NotPublic,
@@ -644,7 +644,7 @@ mod tests {
         assert!(matches!(error, FetchError::Connection(_)), "{error:?}");
         let url = site(|stream, _| stream.write_all(b"\0\xff\x01 nonsense\r\n\r\n"));
         let error = get_directly(&url, LONG).unwrap_err();
-        assert!(matches!(error, FetchError::NotHttp(_)), "{error:?}");
+        assert!(matches!(error, FetchError::NotHttp), "{error:?}");
         let url =
             site(|stream, _| stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nxy"));
         let error = get_directly(&url, LONG).unwrap_err();

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     time::{Instant, SystemTime},
 };
 
@@ -177,8 +177,13 @@ fn forwarded_for(request: &Request) -> Option<IpAddr> {
     let last = addresses.find(|address| !address.is_empty())?;
     // Some proxies write the port, too, or the brackets of an IPv6 address.
     let with_port = || last.parse().map(|address: SocketAddr| address.ip());
-    let bare = last.trim_start_matches('[').trim_end_matches(']');
-    bare.parse().or_else(|_| with_port()).ok()
+    let bracketed = last
+        .strip_prefix('[')
+        .and_then(|last| last.strip_suffix(']'));
+    match bracketed {
+        Some(bare) => bare.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        None => last.parse().or_else(|_| with_port()).ok(),
+    }
 }
 
 /// The path and the query of a request's target, which may name scheme and host before them.

@@ -4,18 +4,15 @@ use std::{fmt, num::NonZeroU16, str::FromStr};
 
 use ureq::http::{Uri, uri::Authority};
 
+use crate::wechat::reply::is_invisible;
+
 /// URL of a bot: `http` or `https`, with a host. Not a `url::Url`, which changes path and host, so
 /// that they would not be those that WeChat calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BotUrl(Uri);
 
 /// Punctuation that stands around a URL in a text.
-const AROUND: &str = "<>\"'“”‘’《》「」（）。，、；";
-
-/// Characters that are copied from web pages and cannot be seen.
-const INVISIBLE: [char; 6] = [
-    '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{2060}', '\u{feff}',
-];
+const AROUND: &str = "<>\"'“”‘’《》「」【】（）。，、；";
 
 /// The text is not the URL of a bot.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -90,7 +87,8 @@ impl FromStr for BotUrl {
 /// punctuation of Chinese input methods.
 fn cleaned(text: &str) -> String {
     let is_around = |char: char| char.is_whitespace() || AROUND.contains(char);
-    let text = text.replace(INVISIBLE, "");
+    // What cannot be seen comes with a copy from a web page; a space inside is a mistake, though.
+    let text = text.replace(|char: char| is_invisible(char) && !char.is_whitespace(), "");
     let ascii = text.trim_matches(is_around).chars().map(|char| match char {
         '：' => ':',
         '／' => '/',
@@ -177,6 +175,7 @@ mod tests {
             ("HTTP://a.b/c", "http://a.b/c"),
             ("<https://a.b/c>", "https://a.b/c"),
             ("“a.b/c”，", "http://a.b/c"),
+            ("【\u{202a}a.b/c\u{ad}\u{2069}】", "http://a.b/c"),
             ("a.b/c?d=e:/f", "http://a.b/c?d=e:/f"),
         ] {
             assert_eq!(url(text).to_string(), meant);

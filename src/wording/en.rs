@@ -91,6 +91,7 @@ english! { Fault:
     Self::Ipv6Address(host) => "{host} is an IPv6 address, which WeChat doesn't call (its error code: -107)";
     Self::Dropped(host, port) => "no response from {host}, port {port} within 5 s";
     Self::NoAnswer(error) | Self::NoAnswer10(error) => "{error}";
+    Self::RedirectToSame(to, status) => "redirects to the same address: {to} ({status})";
     Self::RedirectToSlash(to, status) => "redirects to the same address with a slash at the end: {to} ({status})";
     Self::RedirectToHttps(to, status) => "redirects to https: {to} ({status})";
     Self::RedirectToHttpsAndSlash(to, status) => "redirects to https, with a slash at the end: {to} ({status})";
@@ -114,6 +115,7 @@ english! { Fault:
     Self::OtherStatus(status) => "echostr came back with status {status}";
     Self::WebPage => "a web page came back instead of echostr";
     Self::EchoInPage => "echostr came back wrapped in HTML";
+    Self::EchoInTags => "echostr came back wrapped in tags";
     Self::EchoAfterBom => "there is a byte order mark (BOM) before echostr";
     Self::EchoInQuotes => "echostr came back in quotes";
     Self::EchoInWhitespace => "there is whitespace around echostr";
@@ -160,6 +162,7 @@ english! { Fix<'_>, 0:
     Fault::NoAnswer(PostError::Closed) => "read the server's log: it hangs up, or something before it does";
     Fault::NoAnswer(PostError::TooLarge) => "make the URL lead to the bot: no reply is so large";
     Fault::NoAnswer(PostError::NotHttp) => "find out what listens on this port";
+    Fault::RedirectToSame(..) => "let this path through whatever is in front of the bot, such as a firewall: it wants a cookie or a script, and WeChat has neither";
     Fault::RedirectToSlash(..) => "write the slash in the URL too: WeChat follows no redirects";
     Fault::RedirectToHttps(..) => "write https:// in the URL, or respond over http too: WeChat follows no redirects";
     Fault::RedirectToHttpsAndSlash(..) => "write https:// and the slash in the URL too: WeChat follows no redirects";
@@ -180,6 +183,7 @@ english! { Fix<'_>, 0:
     Fault::OtherStatus(_) => "respond with status 200: WeChat may accept no other";
     Fault::WebPage => "make the URL lead to the bot: this address, path or proxy leads to a website";
     Fault::EchoInPage => "respond with echostr as plain text, without a template around it";
+    Fault::EchoInTags => "respond with echostr as plain text, without a template or XML around it";
     Fault::EchoAfterBom => "save the server's source files as UTF-8 without a BOM";
     Fault::EchoInQuotes => "respond with echostr as plain text, not as JSON";
     Fault::EchoInWhitespace => "write echostr and nothing else";

@@ -101,22 +101,36 @@ pub(crate) fn man_pages(pages: &str) -> String {
 /// few spaces that Chinese has.
 fn man_pages_in_chinese(pages: &str) -> String {
     let pages = usage_in_chinese(pages);
-    let lines = pages.split_inclusive('\n').map(|line| {
-        let heading = line.strip_prefix(".SH ").map(str::trim_end);
-        match heading.and_then(help::man_heading) {
+    let next = pages.lines().skip(1).chain([""]);
+    let lines = pages.lines().zip(next).map(|(line, next)| {
+        let heading = line.strip_prefix(".SH ").and_then(help::man_heading);
+        match heading {
             Some(heading) => format!(".SH {heading}\n"),
-            None if line.starts_with(".TH ") => format!("{line}.ad l\n.nh\n"),
+            None if line.starts_with(".TH ") => format!("{line}\n.ad l\n.nh\n"),
             // The line that whatis shows.
-            None if line.contains(" \\- ") => line.to_owned(),
+            None if line.contains(" \\- ") => format!("{line}\n"),
             None => {
-                let parts: Vec<_> = line
-                    .split_inclusive(|char| CLOSING.contains(char))
-                    .collect();
-                parts.join("\\:")
+                let parts = line.split_inclusive(|char| CLOSING.contains(char));
+                let line = parts.collect::<Vec<_>>().join("\\:");
+                let end = if is_one_sentence(&line, next) {
+                    "\\:"
+                } else {
+                    "\n"
+                };
+                line + end
             }
         }
     });
     lines.collect()
+}
+
+/// Whether two lines become one sentence, in which a space for the line break would be wrong.
+fn is_one_sentence(line: &str, next: &str) -> bool {
+    let Some((last, first)) = line.chars().next_back().zip(next.chars().next()) else {
+        return false;
+    };
+    let is_text = !first.is_whitespace() && first != '.';
+    is_text && (CLOSING.contains(last) || is_wide(last) && is_wide(first))
 }
 
 fn usage_in_chinese(text: &str) -> String {
@@ -147,10 +161,13 @@ fn wrapped(line: &str, width: usize) -> String {
     page
 }
 
+fn is_wide(char: char) -> bool {
+    char.width() == Some(2)
+}
+
 /// Splits text where a line may end: at spaces and Hanzi, not after [`OPENING`] or before
 /// [`CLOSING`].
 fn parts(text: &str) -> Vec<String> {
-    let is_wide = |char: char| char.width() == Some(2);
     let mut parts: Vec<String> = Vec::new();
     let mut last = ' ';
     for char in text.chars() {
@@ -189,7 +206,7 @@ pub(crate) fn error_in_chinese(error: &Error) -> String {
             prior => format!("{argument} 不能和 {prior} 一起用"),
         },
         ErrorKind::MissingRequiredArgument => {
-            let usage = known(ContextKind::Usage).replace("Usage: ", "");
+            let usage = without_language(&known(ContextKind::Usage).replace("Usage: ", ""));
             format!("缺少 {argument}，应写成 {usage}")
         }
         ErrorKind::TooManyValues => format!("{argument} 不能带值"),
@@ -205,6 +222,11 @@ pub(crate) fn error_in_chinese(error: &Error) -> String {
         "" => said,
         similar => format!("{said}。是不是 {similar}？"),
     }
+}
+
+/// Returns a usage without the flag that is there only because it was given.
+pub(crate) fn without_language(usage: &str) -> String {
+    usage.replace(" --lang <LANG>", "")
 }
 
 /// Returns the error's context of these kinds, of which clap sets at most one.

@@ -84,6 +84,7 @@ chinese! { WordsError: Self { line, reason } => "第 {line} 行：{}", reason.ch
 
 chinese! { Reason:
     Self::Toml(reason) => "{}", toml(reason);
+    Self::NoValue => "这里缺少 =；文字要换行，请写 \\n 或用 \"\"\"";
     Self::Form(form) => "应写成 {}", form.replace(" or ", " 或 ");
     Self::Twice(name) => "{name} 写了两次，只能写一次";
     Self::FullWidth(full, half) => "{full} 是中文标点，应为英文的 {half}";
@@ -119,8 +120,10 @@ fn syntax(reason: &str) -> &'static str {
         "等号左边应为英文的名字，例如 help"
     } else if reason.contains("escaped value") || reason.contains("unicode value") {
         r"\ 后面的字符不对；文字里的 \ 要写成 \\"
-    } else if reason.starts_with("extra ") {
-        "多了一个逗号或等号"
+    } else if reason.starts_with("extra comma") {
+        "多了一个逗号"
+    } else if reason.starts_with("extra `=`") || reason.starts_with("extra =") {
+        "多了一个等号"
     } else {
         "不符合 TOML 的写法，应写成 help = \"…\" 这样"
     }
@@ -201,7 +204,9 @@ chinese! { TlsError:
     Self::NotYetValid => "证书还没有生效";
     Self::OtherName => "证书不是发给这个域名的";
     Self::NotTls => "这个端口是 http，不是 https";
-    Self::Alert(alert) => "服务器拒绝了 TLS 连接（{alert}）";
+    Self::Old => "TLS 连接失败：对方只支持旧版 TLS";
+    Self::NoCipher => "服务器拒绝了 TLS 连接：双方没有都支持的加密算法";
+    Self::Refused => "服务器拒绝了 TLS 连接";
     Self::Other(error) => "TLS 连接失败（{error}）";
 }
 

@@ -282,6 +282,8 @@ fn reason(text: &str, at: usize, said: &str) -> Reason {
     .any(|kind| said.starts_with(kind));
     if let Some((full, half)) = full_width(before, after, said) {
         Reason::FullWidth(full, half)
+    } else if said.starts_with("key with no value") && is_in_text(before) {
+        Reason::NoValue
     } else if said == "duplicate key" {
         Reason::Twice(name(after).to_owned())
     } else if let Some(form) = form(before, after).filter(|_| is_form) {
@@ -289,6 +291,12 @@ fn reason(text: &str, at: usize, said: &str) -> Reason {
     } else {
         Reason::Toml(said.to_owned())
     }
+}
+
+/// Whether the line before the place begins a text that it does not end.
+fn is_in_text(before: &str) -> bool {
+    let line = before.lines().rev().nth(1).unwrap_or_default();
+    line.matches('"').count() % 2 == 1
 }
 
 /// Chinese punctuation at the place, or before it where a `=` is missing.
@@ -337,6 +345,8 @@ pub struct WordsError {
 pub(crate) enum Reason {
     #[error("{0}")]
     Toml(String),
+    #[error("key with no value, expected `=`; for a line break in a text, write \\n or use \"\"\"")]
+    NoValue,
     #[error("expected {0}")]
     Form(&'static str),
     #[error("`{0}` is set twice; expected it once")]

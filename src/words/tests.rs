@@ -98,14 +98,14 @@ fn accents_and_voice_marks_count_however_they_are_written() {
 fn refusals_and_complaints_are_told_from_each_other() {
     let words = Words::default();
     let refusals = "別講笑話 不要講笑話 我不想聽笑話了 別再講笑話 别老笑话我 不要总笑话我 不要老是讲笑话 不能笑话我 莫笑话我 \
-        不要再发笑话 不必讲笑话 不需要笑话 甭讲笑话 不喜欢笑话 不爱听笑话 我不想要笑话 别笑话我好吗 \
+        不要再发笑话 不必讲笑话 不需要笑话 甭讲笑话 不喜欢笑话 不爱听笑话 我不想要笑话 不喜歡笑話 别讲笑话么 别笑话么 别笑话我好吗 \
         不要再讲笑话了好吗 你不要笑话我吗 我不想听你的笑话 我不想再听到任何笑话";
     for refusal in refusals.split_whitespace() {
         let said = says(&reverse(refusal));
         assert_eq!(hear(&words, refusal).0, said, "{refusal}");
     }
     let wishes = "为什么不讲笑话 怎么还不讲笑话 怎麼不講笑話了 不得不听笑话 别不讲笑话 \
-        不能讲个笑话吗 不能讲个笑话吗？ 不讲笑话了吗？不讲个笑话嗎 不是要你讲笑话么 能不能讲个笑话 需不需要笑话 喜不喜欢听笑话 爱不爱听笑话";
+        不能讲个笑话吗 不能讲个笑话吗？ 不讲笑话了吗？ 不讲个笑话嗎 不讲笑话了吗 不能给我讲笑话了吗 不能再讲个笑话了吗 不用我要听笑话 不是要你讲笑话么 能不能讲个笑话 需不需要笑话 喜不喜欢听笑话 爱不爱听笑话";
     for wish in wishes.split_whitespace() {
         assert_eq!(hear(&words, wish).0, Action::TellJoke, "{wish}");
     }
@@ -143,6 +143,11 @@ fn a_refusal_is_no_wish_for_a_joke() {
         "别说了，讲笑话",
         "casino jokes",
         "不要笑话我，讲个笑话",
+        "音乐不听 要听笑话",
+        "不用 我要听笑话",
+        "不要 我要听笑话",
+        "别 要听笑话",
+        "我不看 我要听笑话",
         "I want a joke",
         "why not tell me a joke",
     ] {
@@ -330,6 +335,7 @@ fn an_error_says_the_line_and_what_is_expected() {
     for (text, expected) in [
         ("a = 1", "line 1: unknown field `a`, expected one of `welcome`, `help`, `no_words`, `otherwise`, `joke_words`, `help_words`, `banned`, `refusal`, `reply`".to_owned()),
         ("\nhelp = 3", "line 2: expected help = \"…\"".to_owned()),
+        ("help = \"a\nb\"", "line 2: key with no value, expected `=`; for a line break in a text, write \\n or use \"\"\"".to_owned()),
         ("help = \"", "line 1: invalid basic string, expected `\"`".to_owned()),
         ("\n\nwelcome = \" \"", "line 3: the text is empty; expected one that can be seen".to_owned()),
         (&format!("help = \"{long}\""), "line 1: the text has 2049 bytes; expected at most 2047, which WeChat takes".to_owned()),

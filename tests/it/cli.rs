@@ -501,6 +501,11 @@ fn the_language_is_that_of_the_flag_the_variable_or_the_locale() {
             "{arguments:?} {variables:?} {error}"
         );
     }
+    // A flag that is right wins over a variable that is wrong, wherever it is.
+    for arguments in [&["--lang", "en", "sign"][..], &["sign", "--lang=en"]] {
+        let error = refused(arguments, &[("DAOXIAO_LANG", "fr"), ("LANG", "zh_CN")]);
+        assert!(error.starts_with(english), "{arguments:?} {error}");
+    }
     let unknown = "error: invalid value 'fr' for '--lang <LANG>': expected zh or en\n";
     let error = refused(&["sign"], &[("DAOXIAO_LANG", "fr")]);
     assert!(error.starts_with(unknown), "{error}");
@@ -576,6 +581,13 @@ fn a_url_that_is_missing_may_come_from_its_variable() {
         "error: the following required arguments were not provided:\n  <URL>\n\n  \
          tip: the variable DAOXIAO_URL can be set instead\n\nUsage: daoxiao doctor <URL>\n\n\
          For more information, try '--help'.\n"
+    );
+    let english = refused(&["doctor", "--lang", "en"], &[("WECHAT_TOKEN", TOKEN)]);
+    assert_eq!(english, error);
+    let chinese = refused(&["--lang", "zh", "doctor"], &[("WECHAT_TOKEN", TOKEN)]);
+    assert_eq!(
+        chinese,
+        "错误：缺少 <URL>，应写成 daoxiao doctor <URL>，或设置环境变量 DAOXIAO_URL\n用法见 --help。\n"
     );
     let error = refused(&["words"], &[]);
     assert!(!error.contains("variable"), "{error}");
@@ -987,6 +999,11 @@ fn an_empty_variable_is_none_and_a_doubtful_switch_is_refused() {
         .collect();
     let bot = Bot::with(&["--joke-source", "none"], &variables);
     assert_eq!(bot.answer_to("你好"), "好你");
+    for switch in ["y", "T", "n", "F"] {
+        let variables = [("DAOXIAO_TRUST_PROXY", switch)];
+        let bot = Bot::with(&["--joke-source", "none"], &variables);
+        assert_eq!(bot.answer_to("你好"), "好你", "{switch}");
+    }
     let error = refused(&["serve"], &[("DAOXIAO_TRUST_PROXY", "maybe")]);
     assert_eq!(
         error,
@@ -1128,6 +1145,21 @@ fn headings(pages: &str) -> Vec<String> {
         }
     }
     headings
+}
+
+/// A line break becomes a space, which Chinese does not have between sentences and words.
+#[test]
+fn the_man_page_has_no_spaces_where_lines_of_chinese_end() {
+    let pages = run(&["man", "--lang", "zh"], &[]).stdout;
+    let pages = String::from_utf8(pages).unwrap();
+    for (joined, lines) in [
+        ("按 Ctrl\\-D 结束。\\:WECHAT_TOKEN 是机器人的 Token", 1),
+        ("签名几分钟内有效\\:（见 daoxiao serve", 1),
+        ("那个机器人的\nToken（", 1),
+        ("3 到 32 个字母或数字；\n", 1),
+    ] {
+        assert_eq!(pages.matches(joined).count(), lines, "{joined} in {pages}");
+    }
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! `doctor` against servers that are well, and against each illness it knows.
 
 use std::{
+    collections::HashSet,
     io::{self, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     process::Command,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -18,7 +22,7 @@ use crate::{
         with_header,
     },
     owner::{Outcome, SECRETS, closed_port, run},
-    support::{Bot, NONCE, TOKEN, Temporary, daoxiao, now, signature},
+    support::{Bot, NONCE, TOKEN, Temporary, daoxiao, element, now, signature},
     tools::{find, pass_over},
 };
 
@@ -296,6 +300,73 @@ fn a_server_that_answers_everything_too_late() {
     }
     .assert(&fake.url());
     assert!(begun.elapsed() < TOO_LONG);
+}
+
+/// The first call takes too long, all others are quick: that is no firewall.
+#[test]
+fn a_server_whose_first_answer_comes_too_late() {
+    for (language, line, first) in [
+        (
+            "en",
+            "✗ path: no response within 5 s",
+            format!("Do this first: {}.", IN_TIME[0]),
+        ),
+        (
+            "zh",
+            "✗ 路径：5 秒内没有响应",
+            format!("先做这一步：{}。", IN_TIME[1]),
+        ),
+    ] {
+        let calls = AtomicUsize::new(0);
+        let late = move |call: &Call| match calls.fetch_add(1, Ordering::SeqCst) {
+            0 => String::new(),
+            _ => right(call),
+        };
+        let fake = Fake::listen(late, Then::WaitUnanswered);
+        examine_in(language, &fake.url(), &[]).assert_wrong(line, &first);
+    }
+}
+
+/// A server that answers a message as `first` does when it comes, and with `success` when it comes
+/// again.
+fn only_once(first: fn() -> String) -> Fake {
+    let seen = Mutex::new(HashSet::new());
+    let answer = move |call: &Call| {
+        if call.method == "GET" || !call.is_signed() {
+            return right(call);
+        }
+        let id = element(&call.body, "MsgId").unwrap();
+        if seen.lock().unwrap().insert(id) {
+            first()
+        } else {
+            ok("success")
+        }
+    };
+    Fake::listen(answer, Then::WaitUnanswered)
+}
+
+#[test]
+fn a_slow_bot_that_acknowledges_repeats() {
+    Told {
+        english: ["text: no response within 5 s", IN_TIME[0]],
+        chinese: ["文本消息：5 秒内没有响应", IN_TIME[1]],
+    }
+    .assert(&only_once(String::new).url());
+}
+
+#[test]
+fn a_bot_that_replies_no_xml_and_acknowledges_repeats() {
+    Told {
+        english: [
+            "text: the reply isn't valid XML: the body is not XML at line 1, character 1",
+            "reply with well-formed XML, or with the word success: in text, split every ]]> between two CDATA sections",
+        ],
+        chinese: [
+            "文本消息：回复不是格式正确的 XML（第 1 行第 1 个字符起写得不对）",
+            "回复格式正确的 XML，或者只回复 success；文本里的 ]]> 要拆到两个 CDATA 里",
+        ],
+    }
+    .assert(&only_once(|| ok("{\"reply\":\"hi\"}")).url());
 }
 
 #[test]
@@ -803,6 +874,32 @@ const SOMETHING_ELSE: &[(Answer, Told)] = &[
         },
     ),
     (
+        |_| redirect("/wechat?cookie=1"),
+        Told {
+            english: [
+                "path: redirects to the same address: /wechat (301)",
+                "let this path through whatever is in front of the bot, such as a firewall: it wants a cookie or a script, and WeChat has neither",
+            ],
+            chinese: [
+                "路径：跳转到了同一个地址：/wechat，状态码 301",
+                "机器人前面有防火墙之类的程序要求 Cookie 或执行脚本，让它放行这个路径：微信两样都没有",
+            ],
+        },
+    ),
+    (
+        |_| redirect("https://login.designinc.com/"),
+        Told {
+            english: [
+                "path: redirects to https://login.designinc.com/ (301)",
+                "use the address that it redirects to: WeChat follows no redirects",
+            ],
+            chinese: [
+                "路径：跳转到了 https://login.designinc.com/，状态码 301",
+                "直接填跳转后的地址：微信不跟随跳转",
+            ],
+        },
+    ),
+    (
         |_| redirect("/user/login?next=/wechat"),
         Told {
             english: [
@@ -1239,15 +1336,15 @@ const OTHER_ECHOSTR: &[(Answer, Told)] = &[
         },
     ),
     (
-        |call| ok(&format!("<pre>{}</pre>", call.field("echostr"))),
+        |call| ok(&format!("<string>{}</string>", call.field("echostr"))),
         Told {
             english: [
-                "handshake: echostr came back wrapped in HTML",
-                "respond with echostr as plain text, without a template around it",
+                "handshake: echostr came back wrapped in tags",
+                "respond with echostr as plain text, without a template or XML around it",
             ],
             chinese: [
-                "验证 URL：返回的 echostr 外面套了 HTML",
-                "只返回 echostr 的文本，不要套网页模板",
+                "验证 URL：返回的 echostr 外面套了标签",
+                "只返回 echostr 的文本，不要套模板或 XML",
             ],
         },
     ),
@@ -1338,7 +1435,16 @@ fn where_echostr_does_not_come_back_as_it_was_sent() {
 fn where_only_a_part_of_echostr_comes_back() {
     let beginning = |echostr: &str| echostr[..15].to_owned() + "00000";
     let end = |echostr: &str| echostr[1..].to_owned();
-    for part in [beginning as fn(&str) -> String, end] {
+    // As Python and PHP write a number of that many digits.
+    let of_python = |echostr: &str| {
+        let number: f64 = echostr.parse().unwrap();
+        format!("{number:e}").replace('e', "e+")
+    };
+    let of_php = |echostr: &str| {
+        let number: f64 = echostr.parse().unwrap();
+        format!("{number:.13E}").replace('E', "E+")
+    };
+    for part in [beginning as fn(&str) -> String, end, of_python, of_php] {
         let fake = Fake::start(move |call| ok(&part(call.field("echostr"))));
         for (language, line, first) in [
             (
@@ -1390,11 +1496,11 @@ fn a_connection_that_breaks() {
     .assert(&Fake::resetting().url());
     Told {
         english: [
-            "path: the server refused the TLS connection: HandshakeFailure",
+            "path: the server refused the TLS connection: it takes none of the ciphers offered",
             "fix the server's TLS, or use http on port 80",
         ],
         chinese: [
-            "路径：服务器拒绝了 TLS 连接（HandshakeFailure）",
+            "路径：服务器拒绝了 TLS 连接：双方没有都支持的加密算法",
             "改正服务器的 TLS 配置，或者改用 80 端口的 http",
         ],
     }

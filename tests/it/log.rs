@@ -214,6 +214,9 @@ fn the_address_in_the_log_is_the_peers_or_whom_a_trusted_proxy_names() {
         ("[2001:db8::1]:443", "2001:db8::1"),
         ("[2001:db8::1]", "2001:db8::1"),
         ("203.0.113.7, ", "203.0.113.7"),
+        ("[[2001:db8::1", "127.0.0.1"),
+        ("::1]", "127.0.0.1"),
+        ("[1.2.3.4]", "127.0.0.1"),
     ] {
         let header = format!("X-Forwarded-For: {written}");
         assert_eq!(forwarded(&trusting(), &header), logged);

@@ -5,6 +5,10 @@ use std::{
     io::{self, BufRead, BufReader, Read, Write},
     net::TcpListener,
     process::{Command, Output, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use nix::pty::{Winsize, openpty};
@@ -12,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::COMMANDS,
-    fake::{Call, Fake, answer, ok, reply, right, with_header},
+    fake::{Call, Fake, answer, content, ok, reply, right, with_header},
     support::{Bot, TOKEN, Temporary, daoxiao, now},
     tools::{Daemon, free_address},
 };
@@ -433,7 +437,7 @@ fn say_refused_by_a_web_server_says_that() {
 /// A fault that `say` and `chat` meet, and what they say of it in English and in Chinese.
 type Met = (fn(&Call) -> String, &'static str, &'static str);
 
-const MET: [Met; 6] = [
+const MET: [Met; 7] = [
     (
         |_| with_header("Location: /wechat/", &answer("301 Moved Permanently", "")),
         "error: redirects to the same address with a slash at the end: /wechat/ (301)\n\
@@ -461,6 +465,17 @@ const MET: [Met; 6] = [
          Do this first: have the server answer POST at this path, not only GET.\n",
         "错误：被拒绝，状态码 405：GET only\n\
          先做这一步：让服务器在这个路径上也响应 POST，不能只有 GET。\n",
+    ),
+    (
+        |call| match call.method.as_str() {
+            "GET" => right(call),
+            _ => ok("<xml></xml>"),
+        },
+        "error: the reply's <xml> is empty\n\
+         Do this first: reply with ToUserName, FromUserName, CreateTime, MsgType and Content, or \
+         with the word success.\n",
+        "错误：回复的 <xml> 里是空的\n先做这一步：回复里要有 ToUserName、FromUserName、CreateTime、\
+         MsgType 和 Content，或者只回复 success。\n",
     ),
     (
         |_| answer("403 Forbidden", "no"),
@@ -502,6 +517,33 @@ fn say_and_chat_say_what_to_do_as_doctor_does() {
             );
         }
     }
+}
+
+/// The cause takes another call, which only who reads of it waits for.
+#[test]
+fn the_cause_of_a_fault_is_asked_for_once_and_only_where_it_is_printed() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let fake = Fake::start(move |call| match call.method.as_str() {
+        "GET" => {
+            count.fetch_add(1, Ordering::SeqCst);
+            answer("404 Not Found", "")
+        }
+        _ => answer("403 Forbidden", &content(call)),
+    });
+    let url = fake.url();
+    let quiet = run(with_token(&["say", "-q", "--url", &url, "a"]), "");
+    let told = (quiet.code, quiet.out + &quiet.err);
+    assert_eq!(told, (Some(1), String::new()));
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    let talk = run(with_token(&["chat", "--url", &url]), "a\na\nb\n");
+    let fix = "Do this first: fix the path in the URL: daoxiao answers at / and /wechat unless --path \
+               says otherwise.\n";
+    let expected = format!(
+        "error: refused with 403: a\n{fix}error: refused with 403: a\nerror: refused with 403: b\n{fix}"
+    );
+    assert_eq!((talk.code, talk.err), (Some(1), expected));
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
 }
 
 #[test]

@@ -86,6 +86,8 @@ pub(crate) enum Fault {
     /// The host and port neither accept a connection nor refuse it.
     Dropped(String, u16),
     NoAnswer(PostError),
+    /// Redirects to the same address, as a firewall does that wants a cookie.
+    RedirectToSame(String, u16),
     /// Redirects to the same address with a slash at the end; with the status.
     RedirectToSlash(String, u16),
     /// Redirects to the same address over https.
@@ -116,6 +118,7 @@ pub(crate) enum Fault {
     OtherStatus(u16),
     WebPage,
     EchoInPage,
+    EchoInTags,
     EchoAfterBom,
     EchoInQuotes,
     EchoInWhitespace,

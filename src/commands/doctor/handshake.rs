@@ -20,8 +20,8 @@ const HTTPS_WANTED: [&str; 3] = [
     "client sent an http request to an https server",
 ];
 
-/// Parts of the paths of pages that ask who it is.
-const LOGINS: [&str; 3] = ["login", "signin", "sign_in"];
+/// Names of pages that ask who it is, without `.html` or `.php`.
+const LOGINS: [&str; 5] = ["login", "signin", "sign_in", "sign-in", "wp-login"];
 
 /// Characters of `echostr` that no body begins or ends with by chance.
 const ECHOED_CHARS: usize = 8;
@@ -59,24 +59,31 @@ pub(super) fn obstacle(answer: &Answer, url: &BotUrl) -> Option<Fault> {
 
 fn redirect(answer: &Answer, url: &BotUrl) -> Fault {
     let status = answer.status;
-    let Some(location) = answer.location.as_deref() else {
+    let Some(location) = answer.location.as_deref().filter(|to| !to.is_empty()) else {
         return Fault::RedirectNowhere(status);
     };
+    let here = url.to_string();
     // Without the query, which has the signature of this call.
-    let to = location.split(['?', '#']).next().unwrap_or_default();
+    let to = match location.split(['?', '#']).next() {
+        None | Some("") => here.as_str(),
+        Some(to) => to,
+    };
     let shown = to.to_owned();
-    match added(&url.to_string(), to) {
+    match added(&here, to) {
+        Some((false, false)) => Fault::RedirectToSame(shown, status),
         Some((false, true)) => Fault::RedirectToSlash(shown, status),
         Some((true, false)) => Fault::RedirectToHttps(shown, status),
         Some((true, true)) => Fault::RedirectToHttpsAndSlash(shown, status),
-        _ if LOGINS
-            .iter()
-            .any(|login| to.to_ascii_lowercase().contains(login)) =>
-        {
-            Fault::RedirectToLogin(shown, status)
-        }
+        _ if is_login(&here, to) => Fault::RedirectToLogin(shown, status),
         _ => Fault::Redirect(shown, status),
     }
+}
+
+fn is_login(here: &str, to: &str) -> bool {
+    let to = Url::parse(here).and_then(|here| here.join(to));
+    let path = to.map_or_else(|_| String::new(), |to| to.path().to_ascii_lowercase());
+    let mut names = path.split('/').filter_map(|name| name.split('.').next());
+    names.any(|name| LOGINS.contains(&name))
 }
 
 /// Returns whether a redirect adds https, and whether it adds a slash at the end; `None` if it
@@ -87,6 +94,7 @@ fn added(here: &str, to: &str) -> Option<(bool, bool)> {
     let has_slash = to.path().strip_suffix('/') == Some(here.path());
     // Either both ports are written, or each is its scheme's.
     let is_same = here.host() == to.host() && here.port() == to.port();
+    let is_same = is_same && (here.scheme() == to.scheme() || to.scheme() == "https");
     (is_same && (has_slash || to.path() == here.path()))
         .then(|| (here.scheme() == "http" && to.scheme() == "https", has_slash))
 }
@@ -124,8 +132,10 @@ fn around(answer: &Answer, echostr: &str) -> Option<Fault> {
         return page.or_else(changed);
     };
     let is_in_tags = before.trim_end().ends_with('>') && after.trim_start().starts_with("</");
-    Some(if answer.is_page() || is_in_tags {
+    Some(if answer.is_page() {
         Fault::EchoInPage
+    } else if is_in_tags {
+        Fault::EchoInTags
     } else if before.starts_with('\u{feff}') {
         Fault::EchoAfterBom
     } else if before.ends_with(['"', '\'']) && after.starts_with(['"', '\'']) {
@@ -143,12 +153,14 @@ fn around(answer: &Answer, echostr: &str) -> Option<Fault> {
 }
 
 /// Returns whether a text is an end of `echostr`, or begins like it, as a number does that was
-/// rounded.
+/// rounded, even one with an exponent: `1.2345678901234567e+18`.
 fn is_part(text: &str, echostr: &str) -> bool {
-    let same = text
-        .chars()
-        .zip(echostr.chars())
-        .take_while(|(a, b)| a == b);
+    let digits = text.split(['e', 'E']).next().unwrap_or_default();
+    let digits = digits.replace('.', "");
+    let without_zeros = |number: &'_ str| number.trim_start_matches('0').to_owned();
+    let (number, sent) = (without_zeros(&digits), without_zeros(echostr));
+    let same = number.chars().zip(sent.chars());
+    let same = same.take_while(|(a, b)| a == b);
     text.len() >= ECHOED_CHARS && (same.count() >= ECHOED_CHARS || echostr.ends_with(text))
 }
 
@@ -289,18 +301,34 @@ mod tests {
         let to = "https://bot.cn:8443/wechat/";
         let fault = redirected("http://bot.cn:8443/wechat", to);
         assert_eq!(fault, Fault::RedirectToHttpsAndSlash(to.to_owned(), status));
-        let fault = redirected("http://bot.cn/wechat", "/User/Login");
-        let to = "/User/Login".to_owned();
-        assert_eq!(fault, Fault::RedirectToLogin(to, status));
+        for to in [
+            "/User/Login",
+            "wp-login.php",
+            "https://sso.cn/signin/wechat",
+        ] {
+            let fault = redirected("http://bot.cn/wechat", to);
+            assert_eq!(fault, Fault::RedirectToLogin(to.to_owned(), status));
+        }
         for to in [
             "https://www.bot.cn/wechat",
             "https://bot.cn:8443/wechat",
+            "https://login.designinc.com/wechat/loginhelp?next=/login",
             "/wechat//",
             "http://[/",
-            "",
         ] {
             let fault = redirected("http://bot.cn/wechat", to);
-            assert_eq!(fault, Fault::Redirect(to.to_owned(), status));
+            let to = to.replace("?next=/login", "");
+            assert_eq!(fault, Fault::Redirect(to, status));
+        }
+        let to = "http://bot.cn/wechat".to_owned();
+        let fault = redirected("https://bot.cn/wechat", &to);
+        assert_eq!(fault, Fault::Redirect(to.clone(), status));
+        assert_eq!(redirected(&to, ""), Fault::RedirectNowhere(status));
+        let fault = redirected(&to, "?cookie=1");
+        assert_eq!(fault, Fault::RedirectToSame(to.clone(), status));
+        for to in [to.as_str(), "/wechat", "wechat"] {
+            let fault = redirected("http://bot.cn/wechat", to);
+            assert_eq!(fault, Fault::RedirectToSame(to.to_owned(), status));
         }
     }
 
@@ -324,7 +352,13 @@ mod tests {
             ("<!DOCTYPE html>1234567890", Fault::EchoInPage),
             ("<html>\n1234567890", Fault::EchoInPage),
             ("\u{feff}\n<html lang=zh>", Fault::WebPage),
-            ("<pre>1234567890</pre>\n", Fault::EchoInPage),
+            ("<pre>1234567890</pre>\n", Fault::EchoInTags),
+            (
+                "1.23456789e+9",
+                Fault::EchoChanged("1.23456789e+9".to_owned()),
+            ),
+            ("1.2345678E9", Fault::EchoChanged("1.2345678E9".to_owned())),
+            ("1.234567E9", no_echo("1.234567E9")),
             ("12345678", Fault::EchoChanged("12345678".to_owned())),
             ("34567890\n", Fault::EchoChanged("34567890".to_owned())),
             ("1234567900", no_echo("1234567900")),

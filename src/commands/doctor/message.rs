@@ -50,10 +50,13 @@ pub(in crate::commands) fn hear(
             },
         });
     }
-    wechat.read(&answer.body).map_err(|error| match error {
-        ReplyError::NotXml(_) if answer.is_page() && answer.contains("<xml>") => Fault::ReplyInPage,
-        error => Fault::Unreadable(error),
-    })
+    match wechat.read(&answer.body) {
+        Ok(Heard::Reply(reply)) if reply.is_empty() => Err(Fault::EmptyReply),
+        Err(ReplyError::NotXml(_)) if answer.is_page() && answer.contains("<xml>") => {
+            Err(Fault::ReplyInPage)
+        }
+        heard => heard.map_err(Fault::Unreadable),
+    }
 }
 
 /// Judges whether a reply has the form that WeChat accepts. `now` in Unix seconds.
@@ -69,7 +72,6 @@ pub(in crate::commands) fn form(
     };
     let encryption = (wechat.crypt.is_some() && !reply.encrypted).then_some(Fault::NotEncrypted);
     let fault = encryption
-        .or_else(|| reply.is_empty().then_some(Fault::EmptyReply))
         .or_else(|| names(reply, push))
         .or_else(|| create_time(reply, now))
         .or_else(|| content(reply));
@@ -252,6 +254,7 @@ mod tests {
         assert_eq!(unreadable(secure(), encrypted), missing);
         let page = format!("<html><body>{}</body></html>", text("a"));
         assert_eq!(hear(&plain(), 200, &page), Fault::ReplyInPage);
+        assert_eq!(hear(&plain(), 200, "<xml></xml>"), Fault::EmptyReply);
     }
 
     #[test]
@@ -279,7 +282,6 @@ mod tests {
         let rest = "<MsgType>text</MsgType><Content>a</Content>";
         let long = text(&"a".repeat(2048));
         for (body, fault) in [
-            ("<xml></xml>".to_owned(), Fault::EmptyReply),
             (
                 xml("gh_daoxiao", "1700000000", rest),
                 Fault::NamesNotSwapped,

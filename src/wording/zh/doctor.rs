@@ -60,6 +60,7 @@ chinese! { Fault:
     Self::Ipv6Address(host) => "{host} 是 IPv6 地址，微信不访问（平台的错误码是 -107）";
     Self::Dropped(host, port) => "{host} 的 {port} 端口 5 秒内没有响应";
     Self::NoAnswer(error) | Self::NoAnswer10(error) => "{}", error.chinese();
+    Self::RedirectToSame(to, status) => "跳转到了同一个地址：{to}，状态码 {status}";
     Self::RedirectToSlash(to, status) => "跳转到了同一个地址，只是末尾多了斜杠：{to}，状态码 {status}";
     Self::RedirectToHttps(to, status) => "跳转到了 https：{to}，状态码 {status}";
     Self::RedirectToHttpsAndSlash(to, status) => "跳转到了 https，末尾还多了斜杠：{to}，状态码 {status}";
@@ -83,6 +84,7 @@ chinese! { Fault:
     Self::OtherStatus(status) => "echostr 返回了，但状态码是 {status}";
     Self::WebPage => "返回的是网页，不是 echostr";
     Self::EchoInPage => "返回的 echostr 外面套了 HTML";
+    Self::EchoInTags => "返回的 echostr 外面套了标签";
     Self::EchoAfterBom => "echostr 前面有 BOM（字节顺序标记）";
     Self::EchoInQuotes => "返回的 echostr 带了引号";
     Self::EchoInWhitespace => "echostr 前后有空格";
@@ -129,6 +131,7 @@ chinese! { Fix<'_>, 0:
     Fault::NoAnswer(PostError::Closed) => "查看服务器的日志：是它或它前面的程序断开了连接";
     Fault::NoAnswer(PostError::TooLarge) => "让 URL 指向机器人：回复不会这么大";
     Fault::NoAnswer(PostError::NotHttp) => "查一查是什么程序在监听这个端口";
+    Fault::RedirectToSame(..) => "机器人前面有防火墙之类的程序要求 Cookie 或执行脚本，让它放行这个路径：微信两样都没有";
     Fault::RedirectToSlash(..) => "URL 末尾也写上斜杠：微信不跟随跳转";
     Fault::RedirectToHttps(..) => "把 URL 改成 https://，或者让 http 也直接响应：微信不跟随跳转";
     Fault::RedirectToHttpsAndSlash(..) => "把 URL 改成 https://，末尾也写上斜杠：微信不跟随跳转";
@@ -149,6 +152,7 @@ chinese! { Fix<'_>, 0:
     Fault::OtherStatus(_) => "用状态码 200 响应：别的状态码微信未必接受";
     Fault::WebPage => "让 URL 指向机器人：这个地址、路径或反向代理指向的是网站";
     Fault::EchoInPage => "只返回 echostr 的文本，不要套网页模板";
+    Fault::EchoInTags => "只返回 echostr 的文本，不要套模板或 XML";
     Fault::EchoAfterBom => "把服务器的代码文件存成不带 BOM 的 UTF-8";
     Fault::EchoInQuotes => "直接返回 echostr 的文本，不要转成 JSON";
     Fault::EchoInWhitespace => "只输出 echostr，前后不要加空格";
@@ -165,7 +169,7 @@ chinese! { Fix<'_>, 0:
     Fault::Unreadable(ReplyError::MsgSignature) => "用 Token、TimeStamp、Nonce 和 Encrypt 四项计算 MsgSignature";
     Fault::ReplyInPage => "只返回 XML，前后不要有别的内容，Content-Type 用 application/xml";
     Fault::RefusedMessage { status: 404 | 405 | 501, .. } => "让服务器在这个路径上也响应 POST，不能只有 GET";
-    Fault::RefusedMessage { status: 413, .. } => "消息再短一些：用户发不出这么长的消息";
+    Fault::RefusedMessage { status: 413, .. } => "把消息缩短一些，用户发不出这么长的消息";
     Fault::RefusedMessage { status: 400, has_key: true, .. } => "服务器没有密钥：请给它设置 WECHAT_ENCODING_AES_KEY 和 WECHAT_APPID";
     Fault::RefusedMessage { status: 400..=499, has_key: true, .. } | Fault::Unreadable(ReplyError::Crypt(_)) => "让三处的 EncodingAESKey 和 AppID 相同：这里、机器人、公众平台；明文模式下都不要设";
     Fault::RefusedMessage { status: 400..=499, has_key: false, .. } => "服务器若是安全模式，请在这里设置 WECHAT_ENCODING_AES_KEY 和 WECHAT_APPID；若不是，请查看服务器的日志";

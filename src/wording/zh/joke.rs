@@ -90,7 +90,7 @@ chinese! { FetchError:
     Self::Url(error) => "{}", error.chinese();
     Self::Connection(error) => "连接失败：{}", error.chinese();
     Self::Tls(error) => "{}", error.chinese();
-    Self::NotHttp(_) => "收到的不是正确的 HTTP 响应";
+    Self::NotHttp => "收到的不是正确的 HTTP 响应";
     Self::Unpack(_) => "响应解压失败";
     Self::BadUrl => "这个 URL 不能用";
     Self::Other(error) => "抓取失败（{error}）";
@@ -153,6 +153,7 @@ chinese! { UrlError:
     Self::Parse(ParseError::EmptyHost) => "URL 里没有主机名";
     Self::Parse(ParseError::InvalidPort) => "URL 里的端口不对，应为 1 到 65535";
     Self::Parse(ParseError::InvalidIpv4Address | ParseError::InvalidIpv6Address) => "URL 里的 IP 地址不对";
+    Self::Parse(ParseError::IdnaError | ParseError::InvalidDomainCharacter) => "URL 里的主机名不对";
     Self::Parse(error) => "不是正确的 URL（{error}）";
 }
 
