@@ -28,10 +28,10 @@ use tiny_http::{Method, Request};
 
 use self::{
     askers::Askers,
-    request::{Body, Call, RequestInfo, send},
+    request::{Call, RequestInfo, send},
 };
 pub(crate) use self::{
-    connection::{Connection, answer_and_close, values},
+    connection::{Body, answer_and_end, shut_down, values},
     request::origin_form,
 };
 use crate::{
@@ -81,8 +81,6 @@ pub(crate) struct Server {
     health: Arc<Health>,
     /// Peers that have left answers unread, and since when.
     ignored: HashMap<SocketAddr, Instant>,
-    /// Requests that are never dropped, because that would take for ever or end the process.
-    kept: Vec<Call>,
     refused_lines: RateLimit,
     /// Of those who ask whether the bot is there.
     health_lines: RateLimit,
@@ -110,7 +108,6 @@ impl Server {
             callback: service.callback,
             jokes: Jokes::new(service.jokes, wake),
             ignored: HashMap::new(),
-            kept: Vec::new(),
             health,
             refused_lines: RateLimit::new(REFUSED_LINES),
             health_lines: RateLimit::new(REFUSED_LINES),
@@ -272,14 +269,17 @@ impl Server {
     /// Reads a body that is still on the socket, in a thread of its own.
     fn await_body(&mut self, call: Call, length: usize) {
         let (bodies, http) = (self.bodies.clone(), Arc::clone(&self.http));
-        self.spawn(call, move |mut call| {
+        let work = move |mut call: Call| {
             let body = read_body(call.request.as_reader(), length);
             // There is no more of it to wait for.
             call.body = Body::Read;
             // The loop holds the other end for as long as the process lives.
             let _ = bodies.send((call, body));
             http.unblock();
-        });
+        };
+        if let Some(call) = spawn(call, work) {
+            self.respond(call, Err(Rejection::NoThread));
+        }
     }
 
     /// Sends a response and writes the line into the log.
@@ -298,12 +298,15 @@ impl Server {
         }
         self.log(&call.info, &response);
         if call.body == Body::Oversized {
-            return self.keep(call);
+            self.health.add_oversized();
         }
-        self.spawn(call, move |call| {
-            // A peer that is gone needs no answer.
+        // A peer that is gone needs no answer, and has its connection looked for everywhere.
+        let work = move |(call, response): (Call, Response)| {
             let _ = send(call.request, &call.info, &response, connection);
-        });
+        };
+        if let Some(unsent) = spawn((call, response), work) {
+            work(unsent);
+        }
     }
 
     /// Has the requests of a peer dropped that has left answers unread.
@@ -318,28 +321,6 @@ impl Server {
         let since = peer.and_then(|peer| self.ignored.get(peer));
         // A body that is still on its socket would be waited for.
         since.is_some_and(|since| since.elapsed() < IGNORED_FOR) && Body::of(request) == Body::Read
-    }
-
-    /// Has something done with a request by a thread of its own. Where no thread can be had, its
-    /// closure is dropped, which must not happen to a request: the thread is sent it when it runs.
-    fn spawn(&mut self, call: Call, work: impl FnOnce(Call) + Send + 'static) {
-        let (give, given) = channel();
-        let thread = thread::Builder::new()
-            .name("body".to_owned())
-            .stack_size(STACK_BYTES)
-            .spawn(move || given.recv().map(work));
-        let left = match thread {
-            Ok(_) => give.send(call).err().map(|SendError(call)| call),
-            Err(_) => Some(call),
-        };
-        if let Some(call) = left {
-            self.keep(call);
-        }
-    }
-
-    fn keep(&mut self, call: Call) {
-        self.kept.push(call);
-        self.health.add_oversized();
     }
 
     fn log(&mut self, info: &RequestInfo, response: &Response) {
@@ -366,6 +347,24 @@ impl Server {
             }
         }
         access_log::write(response.level, info.line(response));
+    }
+}
+
+/// Has something done with a request by a thread of its own, or returns the request. Where no
+/// thread can be had, its closure is dropped, which must not happen to a request: the thread is
+/// sent it when it runs.
+pub(crate) fn spawn<T: Send + 'static>(
+    request: T,
+    work: impl FnOnce(T) + Send + 'static,
+) -> Option<T> {
+    let (give, given) = channel();
+    let thread = thread::Builder::new()
+        .name("body".to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(move || given.recv().map(work));
+    match thread {
+        Ok(_) => give.send(request).err().map(|SendError(request)| request),
+        Err(_) => Some(request),
     }
 }
 

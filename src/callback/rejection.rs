@@ -67,6 +67,9 @@ pub enum Rejection {
     /// The system gives no random bytes, and an encrypted reply needs some.
     #[error("the system gives no random bytes")]
     NoRandomness,
+    /// The system gives no thread, and the body must be waited for.
+    #[error("the system gives no thread to read the body")]
+    NoThread,
 }
 
 impl Rejection {
@@ -79,7 +82,7 @@ impl Rejection {
             Self::LengthRequired => 411,
             Self::TooLarge(_) => 413,
             Self::NoEchostr | Self::BodyEndsEarly | Self::Message(_) => 400,
-            Self::NoRandomness => 500,
+            Self::NoRandomness | Self::NoThread => 500,
             Self::Query(_)
             | Self::Signature
             | Self::Timestamp
@@ -100,6 +103,7 @@ impl Rejection {
                 | Self::Envelope(_)
                 | Self::Message(_)
                 | Self::NoRandomness
+                | Self::NoThread
         )
     }
 

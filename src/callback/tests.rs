@@ -603,6 +603,7 @@ fn each_status_has_one_phrase() {
         (Rejection::LengthRequired, 411, "length required"),
         (Rejection::TooLarge(24_577), 413, "body too large"),
         (Rejection::NoRandomness, 500, "internal error"),
+        (Rejection::NoThread, 500, "internal error"),
     ];
     for (rejection, status, phrase) in rejections {
         assert_eq!((rejection.status(), rejection.phrase()), (status, phrase));

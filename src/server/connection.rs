@@ -1,8 +1,7 @@
-//! What becomes of a connection after an answer.
+//! What there is of a request on its connection, and what becomes of that after an answer.
 
 use std::{
-    collections::BTreeSet,
-    io, mem,
+    fs, io, iter, mem,
     net::SocketAddr,
     os::fd::{AsFd, AsRawFd, RawFd},
 };
@@ -10,14 +9,37 @@ use std::{
 use nix::{
     sys::{
         resource::{Resource, getrlimit},
-        socket::{MsgFlags, Shutdown, SockaddrStorage, getpeername, send, shutdown},
+        socket::{MsgFlags, Shutdown, SockaddrStorage, getpeername, recv, send, shutdown},
     },
     unistd::close,
 };
 use tiny_http::Request;
 
+/// Bodies up to this many bytes are in memory before `tiny_http` hands a request over.
+const READ_AHEAD_BYTES: usize = 1024;
+
+/// A request that declares more than this is never dropped: `tiny_http` would allocate all that
+/// was declared, and a failing allocation aborts the process.
+const DROPPABLE_BYTES: usize = 1024 * 1024;
+
 /// Descriptors that are looked at first, on either side.
 const NEAR: i32 = 64;
+
+/// What has come is thrown away so much at a time …
+const UNREAD_BYTES: usize = 64 * 1024;
+/// … and so often at most: more than the system keeps of what has come.
+const MAX_UNREAD: usize = 128;
+
+/// Where the body of a request is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// In memory, or there is none: the request can be answered and dropped at once.
+    Read,
+    /// On the socket, if there is one: reading it takes as long as the peer likes.
+    Waiting,
+    /// Declared so large that the request can never be dropped.
+    Oversized,
+}
 
 /// What the answer says of its connection, and who closes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +53,7 @@ pub(crate) enum Connection {
     /// No more requests are read than have arrived; it is closed after their answers.
     Ending,
     /// Something is left unread that `tiny_http` would wait for or take for the next request, or
-    /// `tiny_http` does not see that the peer wants it closed: it is closed whatever that makes of
-    /// it.
+    /// `tiny_http` does not see that the peer wants it closed: [`answer_and_end`] closes it.
     ShutDown,
 }
 
@@ -76,25 +97,27 @@ impl Connection {
             Self::Closed | Self::Ending | Self::ShutDown => "Connection: close\r\n",
         }
     }
+}
 
-    /// Before the rest of the request is dropped.
-    pub(crate) fn end_reading(self, peer: Option<SocketAddr>) {
-        if matches!(self, Self::Ending | Self::ShutDown) {
-            shut_down(peer, Shutdown::Read);
-        }
-    }
-
-    /// When the answer has been written.
-    pub(super) fn end_writing(self, peer: Option<SocketAddr>) {
-        if self == Self::ShutDown {
-            shut_down(peer, Shutdown::Write);
+impl Body {
+    pub(crate) fn of(request: &Request) -> Self {
+        let has = |field: &'static str, value: &str| {
+            values(request, field).any(|it| it.to_ascii_lowercase().contains(value))
+        };
+        match request.body_length() {
+            Some(length) if length > DROPPABLE_BYTES => Self::Oversized,
+            _ if has_unclear_length(request) => Self::Waiting,
+            None | Some(0) => Self::Read,
+            Some(length) if length > READ_AHEAD_BYTES => Self::Waiting,
+            Some(_) if has("Expect", "") || has("Connection", "upgrade") => Self::Waiting,
+            Some(_) => Self::Read,
         }
     }
 }
 
 /// Whether `tiny_http` cannot know where the request ends, or another server may see its end
 /// somewhere else. An unread chunked body is not skipped: it would be taken for the next request.
-pub(super) fn has_unclear_length(request: &Request) -> bool {
+fn has_unclear_length(request: &Request) -> bool {
     match values(request, "Content-Length").count() {
         0 => values(request, "Transfer-Encoding").next().is_some(),
         1 => request.body_length().is_none(),
@@ -112,21 +135,50 @@ pub(crate) fn values<'a>(
     headers.map(|header| header.value.as_str())
 }
 
-/// Sends an answer past `tiny_http` to a request that can never be dropped, and closes its
-/// descriptors, which nobody uses any more: `tiny_http` waits for the request for ever.
-pub(crate) fn answer_and_close(request: Request, answer: &[u8]) {
+/// Sends an answer past `tiny_http` to a request of which something may be unread, and ends its
+/// connection before the request is dropped: from then on the system refuses what the peer sends,
+/// so that `tiny_http` neither waits for it nor takes it for requests. To end reading would not be
+/// enough, since Linux still delivers what comes later.
+///
+/// `tiny_http` waits for ever for a request that is never dropped. Nobody uses its descriptors any
+/// more, and they are closed. Returns whether this is one.
+pub(crate) fn answer_and_end(mut request: Request, answer: &[u8]) -> bool {
+    let is_oversized = Body::of(&request) == Body::Oversized;
     let peer = request.remote_addr().copied();
-    mem::forget(request);
-    let sent = |it: &RawFd| send(*it, answer, MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT);
-    let descriptors: BTreeSet<RawFd> = descriptors_of(peer).collect();
-    let _ = descriptors.first().map(sent);
-    for descriptor in descriptors {
-        let _ = close(descriptor);
+    // Without an oversized body, one of the two is enough.
+    let descriptors: Vec<RawFd> = descriptors_of(peer)
+        .take(1 + usize::from(is_oversized))
+        .collect();
+    if let Some(&socket) = descriptors.first() {
+        // A peer that waits for room to write would not notice what follows.
+        discard(socket);
+        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+        let _ = send(socket, answer, flags);
+        let _ = shutdown(socket, Shutdown::Both);
     }
+    if is_oversized {
+        mem::forget(request);
+        for descriptor in descriptors {
+            let _ = close(descriptor);
+        }
+    } else {
+        let _ = descriptors.first().map(|socket| discard(*socket));
+        // What `tiny_http` has read ahead of a body.
+        let _ = io::copy(request.as_reader(), &mut io::sink());
+        drop(request.into_writer());
+    }
+    is_oversized
 }
 
-/// Ends reading from a peer or writing to it.
-fn shut_down(peer: Option<SocketAddr>, how: Shutdown) {
+/// Throws away what has come.
+fn discard(socket: RawFd) {
+    let mut unread = vec![0; UNREAD_BYTES];
+    let mut has_more = || recv(socket, &mut unread, MsgFlags::MSG_DONTWAIT).is_ok_and(|it| it > 0);
+    let _ = (0..MAX_UNREAD).find(|_| !has_more());
+}
+
+/// Ends reading from a peer or writing to it, or both.
+pub(crate) fn shut_down(peer: Option<SocketAddr>, how: Shutdown) {
     // Nothing is found when the peer has hung up.
     let _ = descriptors_of(peer).find(|it| shutdown(*it, how).is_ok());
 }
@@ -134,17 +186,31 @@ fn shut_down(peer: Option<SocketAddr>, how: Shutdown) {
 /// The two descriptors of a peer's connection. `tiny_http` keeps its sockets to itself, so they are
 /// looked for by the peer's address, which only one connection has: first near the lowest free
 /// descriptor, since the latest connections are there, then everywhere. They are there for as long
-/// as the caller holds the request or its writer, unless the peer has hung up; then every
-/// descriptor is asked, some milliseconds at most.
+/// as the caller holds the request or its writer, unless the peer has reset the connection, which
+/// then has no peer any more.
 fn descriptors_of(peer: Option<SocketAddr>) -> impl Iterator<Item = RawFd> {
     let peer = peer.map(SockaddrStorage::from);
     let free = io::stderr().as_fd().try_clone_to_owned();
     let free = free.map_or(0, |descriptor| descriptor.as_raw_fd());
-    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(limit, _)| limit);
     (1..=NEAR)
         .flat_map(move |distance| [free - distance, free + distance])
-        .chain(0..i32::try_from(limit).unwrap_or(i32::MAX))
+        .chain(
+            iter::once_with(open_descriptors)
+                .flatten()
+                .filter(move |it| (it - free).abs() > NEAR),
+        )
         .filter(move |it| peer.is_some() && getpeername(*it).ok() == peer)
+}
+
+/// The descriptors of this process, or all that it may have where the system does not tell: without
+/// `/proc`, or when there is none left to read it with.
+fn open_descriptors() -> Vec<RawFd> {
+    let number = |entry: io::Result<fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse().ok();
+    if let Ok(entries) = fs::read_dir("/proc/self/fd") {
+        return entries.filter_map(number).collect();
+    }
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(limit, _)| limit);
+    (0..i32::try_from(limit).unwrap_or(i32::MAX)).collect()
 }
 
 #[cfg(test)]

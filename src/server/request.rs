@@ -7,21 +7,15 @@ use std::{
 };
 
 use httpdate::HttpDate;
+use nix::sys::socket::Shutdown;
 use tiny_http::{Method, Request, StatusCode};
 
-use super::connection::{Connection, has_unclear_length, values};
+use super::connection::{Body, Connection, answer_and_end, shut_down, values};
 use crate::{
     access_log::Line,
     exchange::{Response, accepts_html},
     survival::health::Health,
 };
-
-/// Bodies up to this many bytes are in memory before `tiny_http` hands a request over.
-const READ_AHEAD_BYTES: usize = 1024;
-
-/// A request that declares more than this is never dropped: `tiny_http` would allocate all that
-/// was declared, and a failing allocation aborts the process.
-const DROPPABLE_BYTES: usize = 1024 * 1024;
 
 /// A response fits, unless its text is long.
 const USUAL_BYTES: usize = 1024;
@@ -42,17 +36,6 @@ pub(super) struct RequestInfo {
     path_end: usize,
     pub(super) time: SystemTime,
     begun: Instant,
-}
-
-/// Where the body of a request is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Body {
-    /// In memory, or there is none: the request can be answered and dropped at once.
-    Read,
-    /// On the socket, if there is one: reading it takes as long as the peer likes.
-    Waiting,
-    /// Declared so large that the request can never be dropped.
-    Oversized,
 }
 
 impl Call {
@@ -92,22 +75,6 @@ impl Call {
     }
 }
 
-impl Body {
-    pub(super) fn of(request: &Request) -> Self {
-        let has = |field: &'static str, value: &str| {
-            values(request, field).any(|it| it.to_ascii_lowercase().contains(value))
-        };
-        match request.body_length() {
-            _ if has_unclear_length(request) => Self::Waiting,
-            None | Some(0) => Self::Read,
-            Some(length) if length > DROPPABLE_BYTES => Self::Oversized,
-            Some(length) if length > READ_AHEAD_BYTES => Self::Waiting,
-            Some(_) if has("Expect", "") || has("Connection", "upgrade") => Self::Waiting,
-            Some(_) => Self::Read,
-        }
-    }
-}
-
 /// Sends a response, as a whole: [`Request::respond`] puts it together from thirty pieces, adds the
 /// library's name, and tells nothing about the connection.
 pub(super) fn send(
@@ -127,14 +94,17 @@ pub(super) fn send(
         connection.header(),
     )?;
     response.write_to(&mut bytes, info.method != Method::Head)?;
-    let peer = request.remote_addr().copied();
-    connection.end_reading(peer);
-    // Dropping the request waits for the rest of its body, unless reading has ended.
+    match connection {
+        Connection::ShutDown => {
+            answer_and_end(request, &bytes);
+            return Ok(());
+        }
+        Connection::Ending => shut_down(request.remote_addr().copied(), Shutdown::Read),
+        Connection::Kept | Connection::KeptAsAsked | Connection::Closed => {}
+    }
     let mut writer = request.into_writer();
-    let sent = writer.write_all(&bytes).and_then(|()| writer.flush());
-    connection.end_writing(peer);
-    // The connection's next answer waits until the writer is dropped.
-    sent
+    writer.write_all(&bytes)?;
+    writer.flush()
 }
 
 impl Call {

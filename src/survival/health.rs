@@ -37,10 +37,10 @@ const OVERSIZED: i32 = 83;
 pub(crate) const SETTINGS_REFUSED: &str = "ended: its settings or files are refused";
 
 /// How a worker has ended. Where the parent of all ignores SIGCHLD, the system keeps no status.
-pub(super) type ExitResult = io::Result<ExitStatus>;
+pub(crate) type ExitResult = io::Result<ExitStatus>;
 
 /// Why a worker has ended, unless nothing was wrong.
-pub(super) fn reason(status: ExitResult) -> Option<String> {
+pub(crate) fn reason(status: ExitResult) -> Option<String> {
     let (code, signal) = status.map_or((None, None), |it| (it.code(), it.signal()));
     let reason = match (code, signal.map(Signal::try_from)) {
         (Some(0), _) => return None,
@@ -97,7 +97,7 @@ impl Health {
         self.steps.load(Relaxed)
     }
 
-    /// One more request is kept that can never be dropped.
+    /// One more request has come that can never be dropped.
     pub(crate) fn add_oversized(&self) {
         self.oversized.fetch_add(1, Relaxed);
     }
@@ -106,6 +106,7 @@ impl Health {
     pub(crate) fn end_accepting(&self) {
         self.has_ended_accepting.store(true, Relaxed);
         self.wake_watch();
+        let _ = self.wake_loop.get().map(|wake| wake());
     }
 
     pub(super) fn has_ended_accepting(&self) -> bool {
@@ -156,7 +157,7 @@ impl Health {
 
     /// The exit code of what is wrong with a worker of this age, if something is; it can still
     /// answer then.
-    pub(super) fn trouble(&self, age: Duration) -> Option<i32> {
+    pub(crate) fn trouble(&self, age: Duration) -> Option<i32> {
         if self.has_ended_accepting() && !self.is_closing() {
             return Some(ACCEPT_FAILED);
         }

@@ -97,7 +97,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Sets what accepted sockets inherit on Linux.
-fn set_options(listener: &TcpListener) -> io::Result<()> {
+pub(crate) fn set_options(listener: &TcpListener) -> io::Result<()> {
     let socket = SockRef::from(listener);
     socket.set_tcp_nodelay(true)?;
     socket.set_write_timeout(Some(SEND_TIMEOUT))?;
@@ -108,7 +108,7 @@ fn set_options(listener: &TcpListener) -> io::Result<()> {
 }
 
 /// Connects to its own port, and hangs up: an `accept` that waits returns.
-pub(super) fn wake_accept(listener: &TcpListener) -> io::Result<()> {
+pub(crate) fn wake_accept(listener: &TcpListener) -> io::Result<()> {
     let address = listener.local_addr()?;
     let (ip, other) = match address.ip() {
         // `[::]` means both, and a machine may have either switched off.

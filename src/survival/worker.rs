@@ -27,8 +27,9 @@ use crate::logger;
 /// Makes a `daoxiao serve` a worker, and says what kind of one.
 pub(crate) const VARIABLE: &str = "DAOXIAO_WORKER";
 /// Its value for the first worker and for one that is to replace another that serves: where it
-/// cannot read a file, it ends rather than do without.
-pub(super) const STRICT: &str = "strict";
+/// cannot read a file, it ends rather than do without. A supervisor of another version sets it,
+/// too, so it stays what it is.
+pub(super) const STRICT: &str = "reload";
 
 /// How long the loop goes on answering what has arrived when it is to end.
 pub(crate) const DRAIN: Duration = Duration::from_millis(100);

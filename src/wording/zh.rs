@@ -168,6 +168,7 @@ chinese! { ListenError:
 chinese! { WebError:
     Self::Listen(error) => "{}", error.chinese();
     Self::Serve(error) => "聊天页面意外停止（{error}）";
+    Self::Ended(reason) => "聊天页面意外停止（{reason}）";
     Self::NoRandomness(error) => "无法为页面随机生成密钥（{error}）";
 }
 

@@ -3,12 +3,12 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    time::UNIX_EPOCH,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use crate::support::{
-    Bot, LIMIT, TOKEN, daoxiao, exchange, message, now, parse_reply, post_request, signature,
-    signed, signed_at, signed_with, text_message,
+    Bot, LIMIT, TOKEN, connect, daoxiao, exchange, message, now, parse_reply, post_request,
+    read_reply, signature, signed, signed_at, signed_with, text_message,
 };
 
 fn request(head: &str) -> String {
@@ -227,6 +227,56 @@ fn the_declared_length_decides_before_the_body() {
     bot.wait_for_log(
         "POST / - refused: the body is declared as 24577 bytes, and 24576 are allowed 413",
     );
+}
+
+#[test]
+fn what_comes_behind_a_refusal_is_never_taken_for_requests() {
+    const ASKED: usize = 20;
+    let bot = Bot::start();
+    let piece = format!(
+        "{} / HTTP/1.1\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n",
+        "A".repeat(900)
+    );
+    let plain = piece.repeat(400_000 / piece.len());
+    let length = format!("Content-Length: {}", plain.len());
+    let chunks = format!("{:x}\r\n{piece}\r\n", piece.len()).repeat(400_000 / piece.len());
+    for (header, body) in [
+        (length.as_str(), plain),
+        ("Transfer-Encoding: chunked", chunks),
+    ] {
+        for _ in 0..ASKED / 2 {
+            let mut peer = connect(bot.address);
+            let head = format!("POST / HTTP/1.1\r\n{header}\r\n\r\n");
+            peer.set_write_timeout(Some(Duration::from_secs(1)))
+                .unwrap();
+            peer.write_all(head.as_bytes()).unwrap();
+            // In parts, so that some come when the answer has been given.
+            let _ = body
+                .as_bytes()
+                .chunks(1000)
+                .try_for_each(|part| peer.write_all(part));
+            assert_eq!(read_reply(&mut peer).unwrap().status, 403);
+        }
+    }
+    assert_eq!(bot.get("/end").status, 404);
+    bot.wait_for_log("GET /end");
+    let log = bot.log();
+    let lines = |text: &str| log.lines().filter(|line| line.contains(text)).count();
+    assert_eq!((lines("POST / "), lines("smuggled")), (ASKED, 0), "{log}");
+}
+
+#[test]
+fn a_vast_length_is_no_harm_however_it_is_declared() {
+    let bot = Bot::start();
+    let worker = bot.worker_pid();
+    let vast = "Content-Length: 99999999999999\r\n";
+    for headers in [vast.to_owned(), vast.repeat(2)] {
+        let reply = exchange(bot.address, format!("POST / HTTP/1.1\r\n{headers}\r\nx"));
+        assert_eq!(reply.status, 403);
+        assert_eq!(reply.header("Connection"), Some("close"));
+    }
+    assert_eq!(bot.answer_to("你好"), "好你");
+    assert_eq!(bot.worker_pid(), worker);
 }
 
 #[test]

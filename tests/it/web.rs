@@ -813,9 +813,25 @@ fn what_the_page_never_asks_is_refused_and_does_not_stop_it() {
          Transfer-Encoding: chunked\r\n\r\n7\r\ndo=text\r\n0\r\n\r\n"
     );
     assert_eq!(exchange(page.address, chunked).status, 400);
-    // A body that is declared and never comes.
-    let _peers = ["evil.example", &host].map(|host| begin(&page, host, 2000, "{"));
-    assert_eq!(status("GET /", ""), 200);
+}
+
+#[test]
+fn bodies_that_never_come_hold_up_nobody() {
+    let page = page(&[], &[]);
+    let host = page.address.to_string();
+    let mut refused = begin(&page, "evil.example", 2000, "{");
+    assert_eq!(read_reply(&mut refused).unwrap().status, 403);
+    let mut admitted: Vec<_> = (0..8)
+        .map(|_| begin(&page, &host, 2000, "do=text&words=ab&"))
+        .collect();
+    for _ in 0..8 {
+        assert_eq!(get(page.address, "/").status, 200);
+    }
+    // One that comes after all is answered.
+    let rest = "x".repeat(2000 - "do=text&words=ab&".len());
+    admitted[3].write_all(rest.as_bytes()).unwrap();
+    assert_eq!(read_reply(&mut admitted[3]).unwrap().status, 200);
+    assert_eq!(talk(&page).len(), 1);
 }
 
 /// Sends a request and the beginning of its body.
@@ -843,29 +859,66 @@ fn a_large_body_is_refused_whatever_its_length_and_leaves_nothing_behind() {
         })
     };
     let (descriptors_before, threads_before) = (descriptors(), threads());
-    for _ in 0..20 {
-        for length in [70_000, 999_999, 2_000_000, 500_000_000] {
-            let whole = "x".repeat(length.min(2_000_000));
-            for body in ["x", &whole] {
-                for (host, status) in [("evil.example", 403), (host.as_str(), 413)] {
-                    let mut peer = begin(&page, host, length, body);
-                    assert_eq!(read_reply(&mut peer).unwrap().status, status, "{length}");
-                }
+    let refused = |length: usize| {
+        let whole = "x".repeat(length.min(2_000_000));
+        for body in ["x", &whole] {
+            for (host, status) in [("evil.example", 403), (host.as_str(), 413)] {
+                let mut peer = begin(&page, host, length, body);
+                let reply = read_reply(&mut peer).unwrap();
+                let connection = reply.header("Connection");
+                assert_eq!((reply.status, connection), (status, Some("close")));
+                assert_eq!(peer.read(&mut [0]).unwrap_or(0), 0);
             }
         }
+    };
+    for _ in 0..20 {
+        refused(70_000);
+        refused(999_999);
     }
     assert_eq!(left(descriptors_before), Some(()), "{}", descriptors());
     // Those that `tiny_http` keeps for a while are fewer.
     assert!(threads() < threads_before + 20, "{}", threads());
-    // So much no memory holds.
-    let vast = 99_999_999_999_999;
-    for (host, status) in [("evil.example", 403), (host.as_str(), 413)] {
-        let mut peer = begin(&page, host, vast, "x");
-        assert_eq!(read_reply(&mut peer).unwrap().status, status);
-        assert_eq!(peer.read(&mut [0]).unwrap_or(0), 0);
+    // So much as the last one no memory holds.
+    for length in [2_000_000, 500_000_000, 99_999_999_999_999] {
+        refused(length);
     }
     assert_eq!(left(descriptors_before), Some(()), "{}", descriptors());
     assert_eq!(get(page.address, "/").status, 200);
+}
+
+#[test]
+fn what_comes_behind_a_refusal_is_never_taken_for_requests() {
+    let page = page(&[], &[]);
+    let host = page.address.to_string();
+    let asked = "do=text&words=smuggled";
+    // The first line of each piece may be cut anywhere.
+    let piece = format!(
+        "{} / HTTP/1.1\r\n\r\nPOST /api/send HTTP/1.1\r\nHost: {host}\r\n\
+         Content-Length: {}\r\n\r\n{asked}",
+        "A".repeat(900),
+        asked.len()
+    );
+    for length in [60_000, 1_000_000, 30_000_000] {
+        let body = piece.repeat(length / piece.len());
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: {host}\r\nOrigin: http://evil.example\r\n\
+             Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        for _ in 0..15 {
+            let mut peer = connect(page.address);
+            peer.set_write_timeout(Some(Duration::from_secs(1)))
+                .unwrap();
+            peer.write_all(head.as_bytes()).unwrap();
+            // In parts, so that some come when the answer has been given.
+            let _ = body
+                .as_bytes()
+                .chunks(1000)
+                .try_for_each(|part| peer.write_all(part));
+            assert_eq!(read_reply(&mut peer).unwrap().status, 403);
+        }
+    }
+    assert_eq!(talk(&page), Vec::<Value>::new());
 }
 
 /// A page on all addresses of the machine, killed when it is dropped.

@@ -12,27 +12,36 @@ mod json;
 
 use std::{
     env,
-    hint::black_box,
-    io::{self, Write},
+    io::Write,
     net::{IpAddr, SocketAddr, TcpListener},
-    process::{Command, ExitCode, Stdio},
-    sync::mpsc::channel,
-    thread,
-    time::Duration,
+    os::unix::process::ExitStatusExt,
+    process::{Command, ExitCode, ExitStatus, Stdio},
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, channel},
+    },
+    time::{Duration, Instant},
 };
 
+use nix::sys::socket::Shutdown;
+use socket2::SockRef;
 use subtle::ConstantTimeEq;
 use tiny_http::{Method, Request, Server};
 
 pub(super) use self::bot::Bot;
 use self::conversation::Conversation;
 use crate::{
+    callback::Rejection,
     commands::{CommandError, announce},
     entropy,
+    exchange::read_body,
     language::Language,
-    server::{Connection, answer_and_close, origin_form, values},
+    server::{Body, answer_and_end, origin_form, shut_down, spawn, values},
     simulator::signing::query_fields,
-    survival::socket::ListenError,
+    survival::{
+        health::{Health, note_panics, reason},
+        socket::{self, ListenError},
+    },
 };
 
 /// The page, with a placeholder for the nonce of each answer.
@@ -44,8 +53,13 @@ const NONCE: &str = "{{nonce}}";
 /// Longest body of a request from the page.
 const MAX_ASKED_BYTES: usize = 64 * 1024;
 
-/// How long a body is waited for, by everybody.
-const MAX_BODY_TIME: Duration = Duration::from_secs(2);
+/// How long an answer may wait for a peer that reads nothing of it. The whole talk does not fit
+/// into the system's buffer.
+const SEND_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How often the page connects to itself. A connection that `tiny_http` has handed to a thread
+/// that is busy with another one is taken by the thread of the next connection.
+const WAKE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Error that keeps the page from being served.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +70,8 @@ pub(crate) enum WebError {
     Serve(Box<dyn std::error::Error + Send + Sync>),
     #[error("no key for the page can be made up: {0}")]
     NoRandomness(#[from] getrandom::Error),
+    #[error("the page {0}")]
+    Ended(String),
 }
 
 /// Status line of a refusal, which is also its body.
@@ -66,6 +82,9 @@ const FORBIDDEN: Refusal = Refusal("403 Forbidden");
 const NOT_FOUND: Refusal = Refusal("404 Not Found");
 const TOO_LARGE: Refusal = Refusal("413 Content Too Large");
 const BROKEN: Refusal = Refusal("500 Internal Server Error");
+
+/// A request whose body was waited for, and the body.
+type Awaited = (Request, Result<Vec<u8>, Rejection>);
 
 /// Headers that only this answer has, and its body.
 type Content = (String, String);
@@ -85,11 +104,16 @@ pub(super) fn run(
 }
 
 struct Page {
-    http: Server,
+    http: Arc<Server>,
+    listener: TcpListener,
     address: SocketAddr,
     key: Option<String>,
     conversation: Conversation,
     language: Option<Language>,
+    health: Arc<Health>,
+    begun: Instant,
+    awaited: Receiver<Awaited>,
+    bodies: Sender<Awaited>,
 }
 
 impl Page {
@@ -103,16 +127,31 @@ impl Page {
             source,
         };
         let listener = TcpListener::bind(listen).map_err(failed)?;
+        socket::set_options(&listener)
+            .and_then(|()| SockRef::from(&listener).set_write_timeout(Some(SEND_TIMEOUT)))
+            .map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let key = (!address.ip().is_loopback())
             .then(entropy::token)
             .transpose()?;
+        let http = Server::from_listener(listener.try_clone().map_err(failed)?, None)
+            .map_err(WebError::Serve)?;
+        let http = Arc::new(http);
+        let (health, woken) = (Arc::<Health>::default(), Arc::clone(&http));
+        health.set_waker(move || woken.unblock());
+        note_panics(Arc::clone(&health));
+        let (bodies, awaited) = channel();
         Ok(Self {
-            http: Server::from_listener(listener, None).map_err(WebError::Serve)?,
+            http,
+            listener,
             address,
             key: key.map(|key| key.as_str().to_owned()),
             conversation,
             language,
+            health,
+            begun: Instant::now(),
+            awaited,
+            bodies,
         })
     }
 
@@ -130,39 +169,91 @@ impl Page {
 
     fn serve(mut self) -> CommandError {
         loop {
-            match self.http.recv() {
-                Ok(request) => self.answer(request),
-                Err(error) => return CommandError::failure(WebError::Serve(error.into())),
+            match self.http.recv_timeout(WAKE_INTERVAL) {
+                Ok(Some(request)) => self.receive(request),
+                // If this fails, nobody else can connect, either.
+                Ok(None) => drop(socket::wake_accept(&self.listener)),
+                Err(error) if error.raw_os_error().is_some() => {
+                    return CommandError::failure(WebError::Serve(error.into()));
+                }
+                // It was woken.
+                Err(_) => {}
+            }
+            while let Ok((request, body)) = self.awaited.try_recv() {
+                self.answer(request, &body.unwrap_or_default());
+            }
+            if let Some(code) = self.health.trouble(self.begun.elapsed()) {
+                let ended = reason(Ok(ExitStatus::from_raw(code << 8)));
+                return CommandError::failure(WebError::Ended(ended.unwrap_or_default()));
             }
         }
     }
 
-    fn answer(&mut self, request: Request) {
-        let is_large = request.body_length() > Some(MAX_ASKED_BYTES);
-        let admitted = match self.admit(&request) {
-            Ok(()) if is_large => Err(TOO_LARGE),
-            admitted => admitted,
-        };
-        if let Err(refusal) = admitted {
-            return refuse(request, refusal);
+    /// Answers a request, or has its body waited for.
+    fn receive(&mut self, mut request: Request) {
+        if let Err(refusal) = self.admit(&request) {
+            return self.refuse(request, &refusal);
         }
-        let Some((request, body)) = with_body(request) else {
-            return;
+        let length = request.body_length().unwrap_or(0);
+        if length > MAX_ASKED_BYTES {
+            return self.refuse(request, &TOO_LARGE);
+        }
+        match Body::of(&request) {
+            Body::Read => {
+                let body = read_body(request.as_reader(), length);
+                self.answer(request, &body.unwrap_or_default());
+            }
+            _ if length == 0 => self.refuse(request, &BAD_REQUEST),
+            _ => self.await_body(request, length),
+        }
+    }
+
+    fn await_body(&mut self, request: Request, length: usize) {
+        let (bodies, http) = (self.bodies.clone(), Arc::clone(&self.http));
+        let work = move |mut request: Request| {
+            let body = read_body(request.as_reader(), length);
+            // The page holds the other end for as long as the process lives.
+            let _ = bodies.send((request, body));
+            http.unblock();
         };
-        match self.route(&request, body) {
-            Ok((headers, body)) => send(request, "200 OK", &headers, &body),
-            Err(refusal) => refuse(request, refusal),
+        if let Some(request) = spawn(request, work) {
+            self.refuse(request, &BROKEN);
+        }
+    }
+
+    fn answer(&mut self, request: Request, body: &[u8]) {
+        let answer = match self.route(&request, body) {
+            Ok((headers, body)) => answer(&request, "200 OK", &headers, &body),
+            Err(Refusal(status)) => answer(&request, status, TEXT, status),
+        };
+        send(request, &answer);
+    }
+
+    /// Refuses a request, of which nothing is read any more.
+    fn refuse(&self, request: Request, Refusal(status): &Refusal) {
+        if Body::of(&request) == Body::Read {
+            let answer = answer(&request, status, TEXT, status);
+            return send(request, &answer);
+        }
+        let answer = answer(
+            &request,
+            status,
+            &format!("{TEXT}Connection: close\r\n"),
+            status,
+        );
+        if answer_and_end(request, answer.as_bytes()) {
+            self.health.add_oversized();
         }
     }
 
     /// Admits requests from the page, and from a user who opens its address.
     fn admit(&self, request: &Request) -> Result<(), Refusal> {
-        let header = |name: &'static str| values(request, name).next();
-        let host = header("Host")
-            .filter(|host| self.is_own_host(host))
-            .ok_or(FORBIDDEN)?;
-        let is_same_origin =
-            header("Origin").is_none_or(|origin| origin == format!("http://{host}"));
+        let hosts: Vec<&str> = values(request, "Host").collect();
+        let is_own = !hosts.is_empty() && hosts.iter().all(|host| self.is_own_host(host));
+        let is_same_origin = values(request, "Origin").all(|origin| {
+            let origin = origin.strip_prefix("http://");
+            origin.is_some_and(|origin| hosts.iter().all(|host| *host == origin))
+        });
         let has_key = self.key.as_deref().is_none_or(|key| {
             let (_, query) = path_and_query(request);
             let given = query
@@ -170,7 +261,9 @@ impl Page {
                 .find_map(|field| field.strip_prefix("key="));
             given.is_some_and(|given| given.as_bytes().ct_eq(key.as_bytes()).into())
         });
-        (is_same_origin && has_key).then_some(()).ok_or(FORBIDDEN)
+        (is_own && is_same_origin && has_key)
+            .then_some(())
+            .ok_or(FORBIDDEN)
     }
 
     /// Returns whether a Host header names this page, by an address or as `localhost`. Other names
@@ -179,21 +272,27 @@ impl Page {
         let port = self.address.port();
         let name = host.strip_suffix(&format!(":{port}"));
         let name = name.or((port == 80).then_some(host)).unwrap_or_default();
-        let bare = name.trim_start_matches('[').trim_end_matches(']');
-        match bare.parse::<IpAddr>() {
+        let ipv6 = name
+            .strip_prefix('[')
+            .and_then(|name| name.strip_suffix(']'));
+        let address = match ipv6 {
+            Some(ipv6) => ipv6.parse().map(IpAddr::V6),
+            None => name.parse().map(IpAddr::V4),
+        };
+        match address {
             Ok(address) => self.key.is_some() || address.is_loopback(),
             Err(_) => name == "localhost",
         }
     }
 
-    fn route(&mut self, request: &Request, body: io::Result<String>) -> Result<Content, Refusal> {
+    fn route(&mut self, request: &Request, body: &[u8]) -> Result<Content, Refusal> {
         let (path, _) = path_and_query(request);
         match (request.method(), path) {
             (Method::Get, "" | "/") => page(),
             (Method::Get, "/api/talk") => Ok(json(self.conversation.json(self.language))),
             (Method::Post, "/api/token") => Ok(json(self.conversation.token_json())),
             (Method::Post, "/api/send") => {
-                let asked = query_fields(&body.map_err(|_| BAD_REQUEST)?);
+                let asked = query_fields(str::from_utf8(body).map_err(|_| BAD_REQUEST)?);
                 let exchange = self.conversation.send(&asked);
                 exchange.map(json).ok_or(BAD_REQUEST)
             }
@@ -205,40 +304,6 @@ impl Page {
 fn path_and_query(request: &Request) -> (&str, &str) {
     let url = origin_form(request.url());
     url.split_once('?').unwrap_or((url, ""))
-}
-
-/// Reads the body of a request, unless it does not come in time.
-fn with_body(mut request: Request) -> Option<(Request, io::Result<String>)> {
-    if request.body_length().is_none() {
-        return Some((request, Ok(String::new())));
-    }
-    let (give, given) = channel();
-    let read = move || {
-        let mut body = String::new();
-        let read = request.as_reader().read_to_string(&mut body);
-        let _ = give.send((request, read.map(|_| body)));
-    };
-    thread::Builder::new().spawn(read).ok()?;
-    given.recv_timeout(MAX_BODY_TIME).ok()
-}
-
-/// Refuses a request in a thread: `tiny_http` waits for the rest of a body, which may never come.
-/// That of a large one is not waited for.
-fn refuse(request: Request, Refusal(status): Refusal) {
-    let length = request.body_length().unwrap_or(0);
-    let refuse = move || {
-        if length > MAX_ASKED_BYTES {
-            Connection::ShutDown.end_reading(request.remote_addr().copied());
-            // `tiny_http` allocates all of it to drop it; where that fails, the process ends.
-            let mut rest = Vec::<u8>::new();
-            if black_box(&mut rest).try_reserve_exact(length).is_err() {
-                let answer = answer(&request, status, TEXT, status);
-                return answer_and_close(request, answer.as_bytes());
-            }
-        }
-        send(request, status, TEXT, status);
-    };
-    drop(thread::Builder::new().spawn(refuse));
 }
 
 /// Returns the page, which may use only its own script and style, load nothing from elsewhere, and
@@ -260,20 +325,25 @@ fn json(body: String) -> Content {
 }
 
 fn answer(request: &Request, status: &str, headers: &str, body: &str) -> String {
-    format!(
+    let head = format!(
         "HTTP/{} {status}\r\n{headers}Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n\
-         X-Content-Type-Options: nosniff\r\nContent-Length: {}\r\n\r\n{body}",
+         X-Content-Type-Options: nosniff\r\nContent-Length: {}\r\n\r\n",
         request.http_version(),
         body.len(),
-    )
+    );
+    let has_body = *request.method() != Method::Head;
+    head + if has_body { body } else { "" }
 }
 
-/// Sends an answer; the browser may be gone, which does not matter.
-fn send(request: Request, status: &str, headers: &str, body: &str) {
-    let answer = answer(&request, status, headers, body);
+/// Sends an answer; the browser may be gone, which does not matter. One that reads nothing is not
+/// waited for again.
+fn send(request: Request, answer: &str) {
+    let peer = request.remote_addr().copied();
     let mut writer = request.into_writer();
-    let _ = writer.write_all(answer.as_bytes());
-    let _ = writer.flush();
+    let sent = writer.write_all(answer.as_bytes());
+    if sent.and_then(|()| writer.flush()).is_err() {
+        shut_down(peer, Shutdown::Both);
+    }
 }
 
 /// Opens a browser if this machine has a screen.
