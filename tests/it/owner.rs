@@ -717,16 +717,18 @@ fn at_terminal_after(prompt: &str, mut command: Command, lines: &[&str]) -> (Opt
     let mut child = command.spawn().unwrap();
     drop((terminal.slave, command));
     let mut master = File::from(terminal.master);
-    let mut shown = String::new();
+    // A read may end within a character.
+    let mut shown = Vec::new();
     let (mut typed, mut some) = (lines.iter(), [0; 4096]);
     // A terminal that nobody has open any more ends by an error.
     while let Ok(read @ 1..) = master.read(&mut some) {
-        shown += &String::from_utf8_lossy(&some[..read]);
-        if shown.ends_with(prompt) {
+        shown.extend_from_slice(&some[..read]);
+        if shown.ends_with(prompt.as_bytes()) {
             let line = typed.next().expect("it asks for one more line");
             master.write_all(line.as_bytes()).unwrap();
         }
     }
+    let shown = String::from_utf8(shown).unwrap();
     (child.wait().unwrap().code(), shown)
 }
 
