@@ -4,7 +4,7 @@ use std::{net::SocketAddr, process::ExitCode};
 
 use clap::Args;
 
-use super::{CommandError, args::address, doctor::finding::Fault};
+use super::{CommandError, args::address};
 use crate::{
     language::spoken,
     server::HEALTH_PATH,
@@ -29,6 +29,11 @@ pub(crate) struct HealthcheckArgs {
     listen: SocketAddr,
 }
 
+/// The bot answers with another status than 200.
+#[derive(Debug, thiserror::Error)]
+#[error("the health check got status {0}, where 200 is right")]
+pub(crate) struct HealthError(pub(crate) u16);
+
 /// Asks, and says why the bot is not well if it isn't.
 pub(crate) fn run(args: &HealthcheckArgs) -> Result<ExitCode, CommandError> {
     // Who calls 0.0.0.0 reaches this machine.
@@ -41,10 +46,6 @@ pub(crate) fn run(args: &HealthcheckArgs) -> Result<ExitCode, CommandError> {
     let answer = answer.map_err(CommandError::failure)?;
     match answer.status {
         200 => Ok(ExitCode::SUCCESS),
-        status => Err(CommandError::failure(Fault::RefusedMessage {
-            status,
-            said: answer.first_line(),
-            has_key: false,
-        })),
+        status => Err(CommandError::failure(HealthError(status))),
     }
 }

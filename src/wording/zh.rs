@@ -22,7 +22,8 @@ use std::io::{self, ErrorKind};
 use crate::{
     commands::{
         CommandError, InputError, Notice, OutputError, StartError, args::ValueError,
-        chat::web::WebError, say::SayError, secrets::EnvironmentError, words_arg::WordsFileError,
+        chat::web::WebError, healthcheck::HealthError, say::SayError, secrets::EnvironmentError,
+        words_arg::WordsFileError,
     },
     language::{LanguageError, Say},
     network::{SystemError, TlsError},
@@ -171,6 +172,8 @@ chinese! { WebError:
     Self::Ended(reason) => "聊天页面意外停止（{reason}）";
     Self::NoRandomness(error) => "无法为页面随机生成密钥（{error}）";
 }
+
+chinese! { HealthError: Self(status) => "健康检查得到的状态码是 {status}，应为 200"; }
 
 chinese! { SupervisorError:
     Self::Signals(error) => "无法接收信号：{}", io::Error::from(*error).chinese();

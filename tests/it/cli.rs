@@ -214,12 +214,21 @@ fn a_healthcheck_asks_where_the_bot_is_set_to_listen_and_needs_no_token() {
         assert_eq!(target.trim_end_matches('?'), "/healthz");
         let _ = stream.write_all(b"HTTP/1.1 503 No\r\nContent-Length: 4\r\n\r\nbusy");
     });
-    let output = run(
-        &["healthcheck", "--listen", &other.address.to_string()],
-        &[],
-    );
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(output.stderr, b"error: refused with 503: busy\n");
+    for (language, told) in [
+        (
+            "en",
+            "error: the health check got status 503, where 200 is right\n",
+        ),
+        ("zh", "错误：健康检查得到的状态码是 503，应为 200\n"),
+    ] {
+        let listen = other.address.to_string();
+        let output = run(
+            &["healthcheck", "--listen", &listen, "--lang", language],
+            &[],
+        );
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), told);
+    }
 }
 
 #[test]

@@ -18,8 +18,8 @@ use socket2::{Domain, Socket, Type};
 
 use crate::{
     fake::{
-        Call, Certificate, Fake, Then, answer, cdata, chunks, content, ok, reply, right, secure,
-        with_header,
+        Call, Certificate, Fake, HANDSHAKE_FAILURE, Then, answer, cdata, chunks, content, ok,
+        reply, right, secure, with_header,
     },
     owner::{Outcome, SECRETS, closed_port, run},
     support::{Bot, NONCE, TOKEN, Temporary, daoxiao, element, now, signature},
@@ -1504,7 +1504,7 @@ fn a_connection_that_breaks() {
             "改正服务器的 TLS 配置，或者改用 80 端口的 http",
         ],
     }
-    .assert(&Fake::without_a_cipher().url());
+    .assert(&Fake::refusing_tls(HANDSHAKE_FAILURE).url());
 }
 
 const NO_HTTP10: &[(Answer, Told)] = &[
@@ -2099,6 +2099,7 @@ fn a_url_as_it_is_copied() {
         &format!("http:/{bare}"),
         &format!("http：／／{bare}。"),
         &format!("\u{200b}<{}>\u{feff}", fake.url()),
+        &format!("【\u{202a}{}\u{2069}】", fake.url()),
     ] {
         examine(url, &[]).assert_well(&CHECKS);
     }

@@ -86,6 +86,11 @@ pub enum Then {
     WaitUnanswered,
 }
 
+/// Alerts of TLS.
+pub const HANDSHAKE_FAILURE: u8 = 40;
+pub const PROTOCOL_VERSION: u8 = 70;
+pub const INTERNAL_ERROR: u8 = 80;
+
 /// What is wrong with a certificate beside that nobody knows who signed it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Certificate {
@@ -121,11 +126,10 @@ impl Fake {
         })
     }
 
-    /// A server that refuses every TLS handshake.
-    pub fn without_a_cipher() -> Self {
-        Self::accept("https", |mut stream| {
-            let handshake_failure = b"\x15\x03\x03\x00\x02\x02\x28";
-            stream.write_all(handshake_failure)?;
+    /// A server that refuses every TLS handshake with this alert.
+    pub fn refusing_tls(alert: u8) -> Self {
+        Self::accept("https", move |mut stream| {
+            stream.write_all(&[0x15, 3, 3, 0, 2, 2, alert])?;
             stream.read_to_end(&mut Vec::new())?;
             Ok(())
         })

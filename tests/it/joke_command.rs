@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    fake::{Certificate, Fake},
+    fake::{Certificate, Fake, HANDSHAKE_FAILURE, INTERNAL_ERROR, PROTOCOL_VERSION},
     support::{Temporary, daoxiao, site::Site},
 };
 
@@ -185,9 +185,19 @@ fn each_fault_of_tls_is_told_in_either_language() {
             "证书还没有生效",
         ),
         (
-            Fake::without_a_cipher(),
+            Fake::refusing_tls(HANDSHAKE_FAILURE),
             "the server refused the TLS connection: it takes none of the ciphers offered",
             "服务器拒绝了 TLS 连接：双方没有都支持的加密算法",
+        ),
+        (
+            Fake::refusing_tls(PROTOCOL_VERSION),
+            "the TLS connection failed: the server speaks only an old TLS",
+            "TLS 连接失败：对方只支持旧版 TLS",
+        ),
+        (
+            Fake::refusing_tls(INTERNAL_ERROR),
+            "the server refused the TLS connection",
+            "服务器拒绝了 TLS 连接",
         ),
     ] {
         assert_told(&fake.url(), english, chinese);
@@ -267,6 +277,16 @@ fn urls_that_cannot_work_are_exit_2() {
             "http://[::1/",
             "invalid IPv6 address",
             "URL 里的 IP 地址不对",
+        ),
+        (
+            "http://a b/",
+            "invalid international domain name",
+            "URL 里的主机名不对",
+        ),
+        (
+            "http://xn--a/",
+            "invalid international domain name",
+            "URL 里的主机名不对",
         ),
         (
             "http://x.cn/{50-1}",
