@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -17,6 +17,7 @@ use crate::{
     owner::{SECRETS, run},
     support::{
         Bot, LIMIT, Reply, TOKEN, Temporary,
+        abuse::unread,
         browser::{Browser, DESKTOP, PHONE, View},
         children, connect, daoxiao, element, exchange, now, poll, read_reply, status_number,
     },
@@ -691,7 +692,20 @@ fn a_foreign_host_or_origin_is_refused() {
     let by_https = format!("https://{address}");
     let other_host = format!("127.0.0.1:{}", port ^ 1);
     let evil = format!("evil.example:{port}");
+    let ipv4_in_brackets = format!("[127.0.0.1]:{port}");
+    let many_brackets = format!("[[127.0.0.1]]:{port}");
+    let no_brackets = format!("::1:{port}");
     for headers in [
+        vec![("Host", ipv4_in_brackets.as_str())],
+        vec![("Host", &many_brackets)],
+        vec![("Host", &no_brackets)],
+        vec![("Host", &address), ("Host", &evil)],
+        vec![("Host", &evil), ("Host", &address)],
+        vec![
+            ("Host", &address),
+            ("Origin", &own),
+            ("Origin", "http://evil.example"),
+        ],
         vec![],
         vec![("Host", "evil.example")],
         vec![("Host", &evil)],
@@ -813,6 +827,83 @@ fn what_the_page_never_asks_is_refused_and_does_not_stop_it() {
          Transfer-Encoding: chunked\r\n\r\n7\r\ndo=text\r\n0\r\n\r\n"
     );
     assert_eq!(exchange(page.address, chunked).status, 400);
+}
+
+#[test]
+fn an_answer_to_head_has_no_body() {
+    let page = page(&[], &[]);
+    let host = page.address.to_string();
+    for (host, status) in [
+        (host.as_str(), "404 Not Found"),
+        ("evil.example", "403 Forbidden"),
+    ] {
+        let mut peer = connect(page.address);
+        write!(
+            peer,
+            "HEAD / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        peer.read_to_string(&mut answer).unwrap();
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}\r\n")),
+            "{answer}"
+        );
+        assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+    }
+}
+
+#[test]
+fn answers_that_nobody_reads_do_not_stop_the_page() {
+    let page = page(&[], &[]);
+    let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", page.address);
+    let _unread = unread(page.address, &request.repeat(2000)).unwrap();
+    assert_eq!(get(page.address, "/").status, 200);
+}
+
+/// How the page ends, and what it says then.
+fn end(mut page: Bot) -> (Option<i32>, String) {
+    let status = poll(Instant::now() + LIMIT, || page.exit_status()).expect("it goes on");
+    (status.code(), page.log())
+}
+
+#[test]
+fn a_page_that_accepts_no_connection_any_more_ends() {
+    // With an odd number of descriptors left, the last connection gets one of the two it needs.
+    for limit in [60, 61] {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {limit} && exec \"$0\" \"$@\"");
+        command
+            .args(["-c", &script, env!("CARGO_BIN_EXE_daoxiao")])
+            .args(["chat", "--web", "--listen", "127.0.0.1:0", "--lang", "en"])
+            .env_clear()
+            .env("DAOXIAO_JOKE_SOURCE", "none");
+        let page = Bot::spawn(command);
+        let _idle: Vec<_> = (0..40).map(|_| TcpStream::connect(page.address)).collect();
+        let (code, log) = end(page);
+        assert_eq!(code, Some(1), "{log}");
+        let expected = [
+            "error: the page ended: no connection could be accepted, for want of descriptors, \
+             threads or memory\n",
+            "error: the page cannot be served: Too many open files (os error 24)\n",
+        ];
+        assert!(expected.iter().any(|it| log.ends_with(it)), "{log}");
+    }
+}
+
+#[test]
+fn a_page_ends_with_too_many_requests_that_can_never_be_dropped() {
+    let page = page(&["--lang", "en"], &[]);
+    for _ in 0..128 {
+        let mut peer = begin(&page, "evil.example", 99_999_999_999_999, "x");
+        assert_eq!(read_reply(&mut peer).unwrap().status, 403);
+    }
+    let (code, log) = end(page);
+    assert_eq!(code, Some(1));
+    assert!(
+        log.ends_with("error: the page ended: too many oversized requests\n"),
+        "{log}"
+    );
 }
 
 #[test]
