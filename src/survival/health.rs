@@ -106,7 +106,6 @@ impl Health {
     pub(crate) fn end_accepting(&self) {
         self.has_ended_accepting.store(true, Relaxed);
         self.wake_watch();
-        let _ = self.wake_loop.get().map(|wake| wake());
     }
 
     pub(super) fn has_ended_accepting(&self) -> bool {

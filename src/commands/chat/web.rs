@@ -137,8 +137,7 @@ impl Page {
         let http = Server::from_listener(listener.try_clone().map_err(failed)?, None)
             .map_err(WebError::Serve)?;
         let http = Arc::new(http);
-        let (health, woken) = (Arc::<Health>::default(), Arc::clone(&http));
-        health.set_waker(move || woken.unblock());
+        let health = Arc::<Health>::default();
         note_panics(Arc::clone(&health));
         let (bodies, awaited) = channel();
         Ok(Self {
