@@ -49,8 +49,8 @@ const QUICK_EXIT: Duration = Duration::from_millis(100);
 const FREE_EXITS: u32 = 4;
 /// … and each further one by a pause twice as long as the one before …
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
-/// … up to this.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// … up to this, which kills at a steady beat, such as every 50 ms, do not fall in step with.
+const LONGEST_PAUSE: Duration = Duration::from_millis(970);
 
 /// Why a bot cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -421,6 +421,6 @@ mod tests {
     #[test]
     fn pauses_grow_with_the_number_of_quick_exits() {
         let pauses = [0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 99].map(|it| pause_after(it).as_millis());
-        assert_eq!(pauses, [0, 0, 0, 20, 40, 80, 160, 320, 640, 1000, 1000]);
+        assert_eq!(pauses, [0, 0, 0, 20, 40, 80, 160, 320, 640, 970, 970]);
     }
 }
