@@ -310,6 +310,10 @@ impl PageText {
         unwanted: &dyn Fn(&str) -> Option<Reason>,
     ) -> Result<Extracted, PageError> {
         let text = &self.decoded.text;
+        let title = html::title(text).filter(|title| is_error_page(title));
+        if let (Format::Html, Some(title)) = (&self.format, title) {
+            return Err(PageError::ApiError(title.to_owned()));
+        }
         let items = match &self.format {
             Format::Html if rules.link.is_some() => html::whole(text, rules)?,
             Format::Html => html::items(text, rules)?,
@@ -321,8 +325,13 @@ impl PageText {
             Format::Text => text::items(text),
         };
         let items: Vec<Item> = items.into_iter().map(read_again).collect();
-        if let Some(error) = self.error(&items, rules) {
-            return Err(PageError::ApiError(error));
+        if let [Item { title, content, .. }, others @ ..] = items.as_slice() {
+            let is_plain = matches!(self.format, Format::Text);
+            let is_error = rules.content.is_none() && is_api_error(content, others.len(), is_plain)
+                || others.is_empty() && is_error_page(title.trim_matches(is_blank));
+            if is_error {
+                return Err(PageError::ApiError(content.trim().to_owned()));
+            }
         }
         let is_block = items.len() == 1;
         let parts = |item: Item| match self.format {
@@ -335,25 +344,6 @@ impl PageText {
         };
         let items: Vec<Item> = items.into_iter().flat_map(parts).collect();
         gather(&items, unwanted)
-    }
-
-    /// Returns the error of an API, a server, a firewall or a forum that is there instead of jokes.
-    fn error(&self, items: &[Item], rules: &Rules) -> Option<String> {
-        let title = match self.format {
-            Format::Html => html::title(&self.decoded.text),
-            _ => "",
-        };
-        if is_error_page(title) {
-            return Some(title.to_owned());
-        }
-        let [first, others @ ..] = items else {
-            return None;
-        };
-        let is_plain = matches!(self.format, Format::Text);
-        let is_error = rules.content.is_none()
-            && is_api_error(&first.content, others.len(), is_plain)
-            || others.is_empty() && is_error_page(first.title.trim_matches(is_blank));
-        is_error.then(|| first.content.trim().to_owned())
     }
 }
 

@@ -3,12 +3,12 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    time::{Duration, UNIX_EPOCH},
+    time::UNIX_EPOCH,
 };
 
 use crate::support::{
-    Bot, LIMIT, TOKEN, connect, daoxiao, exchange, message, now, parse_reply, post_request,
-    read_reply, signature, signed, signed_at, signed_with, text_message,
+    Bot, LIMIT, TOKEN, daoxiao, exchange, message, now, parse_reply, post_request, signature,
+    signed, signed_at, signed_with, status_while_sending, text_message,
 };
 
 fn request(head: &str) -> String {
@@ -245,17 +245,8 @@ fn what_comes_behind_a_refusal_is_never_taken_for_requests() {
         ("Transfer-Encoding: chunked", chunks),
     ] {
         for _ in 0..ASKED / 2 {
-            let mut peer = connect(bot.address);
             let head = format!("POST / HTTP/1.1\r\n{header}\r\n\r\n");
-            peer.set_write_timeout(Some(Duration::from_secs(1)))
-                .unwrap();
-            peer.write_all(head.as_bytes()).unwrap();
-            // In parts, so that some come when the answer has been given.
-            let _ = body
-                .as_bytes()
-                .chunks(1000)
-                .try_for_each(|part| peer.write_all(part));
-            assert_eq!(read_reply(&mut peer).unwrap().status, 403);
+            assert_eq!(status_while_sending(bot.address, &head, &body), 403);
         }
     }
     assert_eq!(bot.get("/end").status, 404);

@@ -86,6 +86,12 @@ fn without_a_joke_the_reason_is_told_and_the_exit_code_is_1() {
         ("text/html", "", "li", "the page is empty"),
         (
             "text/html",
+            "<html><TITLE>502 Bad Gateway</TITLE><hr>nginx",
+            "li",
+            "HTML in UTF-8 (which is the default): the answer is an error: 502 Bad Gateway",
+        ),
+        (
+            "text/html",
             "<li>x",
             "li",
             "HTML in UTF-8 (which is the default): 1 items matched and all were left out: 1 under 6 characters",

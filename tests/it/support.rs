@@ -484,6 +484,17 @@ pub fn try_exchange(address: SocketAddr, request: impl AsRef<[u8]>) -> std::io::
     })
 }
 
+/// Sends a body in parts, so that some come when it has been refused; the status of the refusal.
+pub fn status_while_sending(address: SocketAddr, head: &str, body: &str) -> u16 {
+    let mut peer = connect(address);
+    let limit = Some(Duration::from_secs(1));
+    peer.set_write_timeout(limit).unwrap();
+    peer.write_all(head.as_bytes()).unwrap();
+    let mut parts = body.as_bytes().chunks(1000);
+    let _ = parts.try_for_each(|part| peer.write_all(part));
+    read_reply(&mut peer).unwrap().status
+}
+
 /// Reads one whole answer with a Content-Length.
 pub fn parse_reply(bytes: &[u8]) -> Option<Reply> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;

@@ -20,6 +20,7 @@ use crate::{
         abuse::unread,
         browser::{Browser, DESKTOP, PHONE, View},
         children, connect, daoxiao, element, exchange, now, poll, read_reply, status_number,
+        status_while_sending,
     },
     tools::{directory, write_script},
 };
@@ -997,16 +998,7 @@ fn what_comes_behind_a_refusal_is_never_taken_for_requests() {
             body.len()
         );
         for _ in 0..15 {
-            let mut peer = connect(page.address);
-            peer.set_write_timeout(Some(Duration::from_secs(1)))
-                .unwrap();
-            peer.write_all(head.as_bytes()).unwrap();
-            // In parts, so that some come when the answer has been given.
-            let _ = body
-                .as_bytes()
-                .chunks(1000)
-                .try_for_each(|part| peer.write_all(part));
-            assert_eq!(read_reply(&mut peer).unwrap().status, 403);
+            assert_eq!(status_while_sending(page.address, &head, &body), 403);
         }
     }
     assert_eq!(talk(&page), Vec::<Value>::new());

@@ -578,6 +578,18 @@ fn a_broken_file_at_a_hangup_keeps_the_words_that_were_in_force() {
     check(&bot, &[("你好", "二"), ("笑话", "新笑话")]);
 }
 
+/// What the system says of the copy that workers inherit.
+fn copy_of_words(supervisor: u32) -> fs::Metadata {
+    let descriptors = fs::read_dir(format!("/proc/{supervisor}/fd")).unwrap();
+    let is_copy = |path: &std::path::PathBuf| {
+        let to = fs::read_link(path).unwrap_or_default();
+        to.to_string_lossy()
+            .contains("memfd:DAOXIAO_WORDS_IN_FORCE")
+    };
+    let mut paths = descriptors.map(|entry| entry.unwrap().path());
+    fs::metadata(paths.find(is_copy).expect("no copy")).unwrap()
+}
+
 #[test]
 fn a_worker_that_starts_while_the_file_is_broken_has_the_words_that_were_in_force() {
     let (bot, file) = bot_with("broken", "banned = [\"某词\"]\n");
@@ -590,8 +602,12 @@ fn a_worker_that_starts_while_the_file_is_broken_has_the_words_that_were_in_forc
         ));
         bot.kill_worker();
     };
+    // The copy is not written anew by who has read it: killed in between, it would be lost.
+    let written = || copy_of_words(bot.pid()).modified().unwrap();
+    let before = written();
     kill("banned = [\"某词\"\n", "unclosed array, expected `]`");
     check(&bot, &[("词某", REFUSAL), ("字某", "某字")]);
+    assert_eq!(written(), before);
     // What a reload brings is in force in the same way.
     fs::write(path, "banned = [\"某字\"]\n").unwrap();
     bot.reload();

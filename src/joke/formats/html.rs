@@ -95,11 +95,15 @@ pub(super) fn items(html: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
     Ok(nodes.iter().map(read).collect())
 }
 
-/// Returns the title of a page in its head.
-pub(super) fn title(html: &str) -> &str {
-    let title = html.split_once("<title>").map(|(_, title)| title);
-    let title = title.and_then(|title| title.split_once("</title>"));
-    title.map_or("", |(title, _)| title.trim())
+/// Returns the title of a page.
+pub(super) fn title(html: &str) -> Option<&str> {
+    let is_title = |(at, _): &(usize, &str)| {
+        let name = html.get(*at..at + "<title".len());
+        name.is_some_and(|name| name.eq_ignore_ascii_case("<title"))
+    };
+    let (at, _) = html.match_indices('<').find(is_title)?;
+    let (_, title) = html.get(at..)?.split_once('>')?;
+    title.split('<').next().map(str::trim)
 }
 
 /// Returns the page as one item, for a page that a link has led to.
@@ -458,7 +462,7 @@ impl Reader<'_> {
         }
         if is_one_of(name, "a button") {
             let leads_on = |href: &str| href.contains("#more-");
-            let is_answer = self.text.get(begin..).is_some_and(names_hidden_answer);
+            let is_answer = self.text.get(begin..).is_some_and(names_answer);
             let is_more = is_answer || node.attr("href").is_some_and(leads_on);
             self.mark(begin, true, is_more);
         }
@@ -598,17 +602,10 @@ impl Reader<'_> {
     }
 }
 
-/// Returns true for the words of a button that shows an answer.
+/// Returns true for the few words of a button or a link that shows an answer.
 fn names_answer(label: &str) -> bool {
-    ["答", "谜底", "nswer"]
-        .iter()
-        .any(|word| label.contains(word))
-}
-
-/// Returns true for the few words of a link to an answer.
-fn names_hidden_answer(link: &str) -> bool {
     let words = ["答案", "谜底", "nswer", "unchline"];
-    link.len() <= MAX_MARK_BYTES && words.iter().any(|word| link.contains(word))
+    label.len() <= MAX_MARK_BYTES && words.iter().any(|word| label.contains(word))
 }
 
 /// Returns true for a heading made by hand, a short text in bold alone: `<p><b>第一则</b></p>`.
