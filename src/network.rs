@@ -48,28 +48,25 @@ impl From<&io::Error> for SystemError {
 
 impl From<&Error> for TlsError {
     fn from(error: &Error) -> Self {
-        let Error::InvalidCertificate(fault) = error else {
-            return match error {
-                Error::InvalidMessage(InvalidMessage::InvalidContentType) => Self::NotTls,
-                Error::AlertReceived(AlertDescription::ProtocolVersion)
-                | Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
-                    Self::Old
+        match error {
+            Error::InvalidMessage(InvalidMessage::InvalidContentType) => Self::NotTls,
+            Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13)
+            | Error::AlertReceived(AlertDescription::ProtocolVersion) => Self::Old,
+            Error::AlertReceived(AlertDescription::HandshakeFailure) => Self::NoCipher,
+            Error::AlertReceived(_) => Self::Refused,
+            Error::InvalidCertificate(fault) => match fault {
+                CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                    Self::Expired
                 }
-                Error::AlertReceived(AlertDescription::HandshakeFailure) => Self::NoCipher,
-                Error::AlertReceived(_) => Self::Refused,
-                error => Self::Other(error.to_string()),
-            };
-        };
-        match fault {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                Self::NotYetValid
-            }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                Self::OtherName
-            }
-            CertificateError::UnknownIssuer | CertificateError::Other(_) => Self::Untrusted,
-            fault => Self::Other(fault.to_string()),
+                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                    Self::NotYetValid
+                }
+                CertificateError::NotValidForName
+                | CertificateError::NotValidForNameContext { .. } => Self::OtherName,
+                CertificateError::UnknownIssuer | CertificateError::Other(_) => Self::Untrusted,
+                fault => Self::Other(fault.to_string()),
+            },
+            error => Self::Other(error.to_string()),
         }
     }
 }

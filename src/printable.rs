@@ -1,47 +1,29 @@
 //! Makes text from others fit for a log line or a terminal.
 
-use std::fmt::{self, Display, Formatter, Write};
-
-/// Shows text from others on one line: escapes characters that move the cursor, break the line or
-/// change the direction of writing, and cuts it after `max_chars` characters.
-pub(crate) fn printable(text: &str, max_chars: usize) -> impl Display {
-    Printable {
-        text,
-        max_chars,
-        keeps_lines: false,
-    }
+/// Returns text from others for one line: escapes characters that move the cursor, break the line
+/// or change the direction of writing, and cuts it after `max_chars` characters.
+pub(crate) fn printable(text: &str, max_chars: usize) -> String {
+    escaped(text, max_chars, is_harmful)
 }
 
 /// Like [`printable`], but keeps line breaks.
-pub(crate) fn printable_lines(text: &str, max_chars: usize) -> impl Display {
-    Printable {
-        text,
-        max_chars,
-        keeps_lines: true,
-    }
+pub(crate) fn printable_lines(text: &str, max_chars: usize) -> String {
+    escaped(text, max_chars, |char| char != '\n' && is_harmful(char))
 }
 
-struct Printable<'a> {
-    text: &'a str,
-    max_chars: usize,
-    keeps_lines: bool,
-}
-
-impl Display for Printable<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let mut chars = self.text.chars();
-        for char in chars.by_ref().take(self.max_chars) {
-            if is_harmful(char) && !(self.keeps_lines && char == '\n') {
-                write!(f, "{}", char.escape_default())?;
-            } else {
-                f.write_char(char)?;
-            }
-        }
-        match chars.next() {
-            Some(_) => f.write_char('…'),
-            None => Ok(()),
+fn escaped(text: &str, max_chars: usize, is_harmful: fn(char) -> bool) -> String {
+    let (mut chars, mut shown) = (text.chars(), String::new());
+    for char in chars.by_ref().take(max_chars) {
+        if is_harmful(char) {
+            shown.extend(char.escape_default());
+        } else {
+            shown.push(char);
         }
     }
+    if chars.next().is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// True for control characters (C1 among them), line and paragraph separators, marks that change
@@ -62,7 +44,7 @@ mod tests {
     fn what_a_person_can_read_stays() {
         for text in ["", "上海自来水 来自海上", "é 👨‍👩‍👧 /::) \\n \"quoted\""]
         {
-            assert_eq!(printable(text, 80).to_string(), text);
+            assert_eq!(printable(text, 80), text);
         }
     }
 
@@ -79,22 +61,22 @@ mod tests {
             ("\u{200e}\u{200f}\u{61c}", r"\u{200e}\u{200f}\u{61c}"),
             ("\u{2028}\u{2029}\u{feff}", r"\u{2028}\u{2029}\u{feff}"),
         ] {
-            assert_eq!(printable(text, 80).to_string(), shown);
+            assert_eq!(printable(text, 80), shown);
         }
     }
 
     #[test]
     fn what_is_too_long_is_cut_at_a_character() {
-        assert_eq!(printable("倒笑", 2).to_string(), "倒笑");
-        assert_eq!(printable("倒笑话", 2).to_string(), "倒笑…");
-        assert_eq!(printable("\n\n\n", 2).to_string(), r"\n\n…");
-        assert_eq!(printable("a", 0).to_string(), "…");
+        assert_eq!(printable("倒笑", 2), "倒笑");
+        assert_eq!(printable("倒笑话", 2), "倒笑…");
+        assert_eq!(printable("\n\n\n", 2), r"\n\n…");
+        assert_eq!(printable("a", 0), "…");
     }
 
     #[test]
     fn lines_stay_where_they_may() {
         let text = "a\nb\x1b\n";
-        assert_eq!(printable_lines(text, 9).to_string(), "a\nb\\u{1b}\n");
-        assert_eq!(printable_lines(text, 3).to_string(), "a\nb…");
+        assert_eq!(printable_lines(text, 9), "a\nb\\u{1b}\n");
+        assert_eq!(printable_lines(text, 3), "a\nb…");
     }
 }

@@ -259,7 +259,7 @@ fn element(name: &str, text: &str) -> String {
 impl PassiveReply {
     /// Returns [`Self::text`], escaped for a terminal.
     pub(crate) fn words(&self) -> String {
-        printable_lines(&self.text(), MAX_CONTENT_BYTES).to_string()
+        printable_lines(&self.text(), MAX_CONTENT_BYTES)
     }
 
     /// Returns the text that the user reads; if the reply is no text, its type, such as `[image]`.

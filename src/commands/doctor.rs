@@ -157,7 +157,8 @@ impl Doctor {
         let (resolved, took) = timed(|| http::resolve(&url));
         self.add(Check::Address, took, reach::addresses(&resolved, &url))?;
         let addresses = resolved.ok()?;
-        let (connected, took) = timed(|| http::connect(&addresses, Instant::now() + PATIENCE));
+        let (connected, took) =
+            timed(|| http::connect(&url, &addresses, Instant::now() + PATIENCE));
         self.require(Check::Connection, took, reach::connection(connected, &url))
     }
 

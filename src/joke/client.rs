@@ -197,9 +197,7 @@ fn unpack(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, FetchError> {
         }
         "deflate" => Box::new(DeflateDecoder::new(packed)),
         _ => {
-            return Err(FetchError::Packed(
-                printable(encoding, MAX_SHOWN).to_string(),
-            ));
+            return Err(FetchError::Packed(printable(encoding, MAX_SHOWN)));
         }
     };
     let mut unpacked = Vec::new();
@@ -221,8 +219,7 @@ fn redirected(from: &Url, location: &[u8]) -> Result<Url, FetchError> {
         .join(&location)
         .ok()
         .and_then(|url| parse(url.as_str()).ok());
-    let to = to
-        .ok_or_else(|| FetchError::Location(printable(&shown(&location), MAX_SHOWN).to_string()))?;
+    let to = to.ok_or_else(|| FetchError::Location(printable(&shown(&location), MAX_SHOWN)))?;
     if from.scheme() == "https" && to.scheme() != "https" {
         return Err(FetchError::NotHttps);
     }
@@ -380,7 +377,7 @@ impl From<ureq::Error> for FetchError {
             ureq::Error::Decompress(_, error) => FetchError::Unpack(error.to_string()),
             // Of `CheckedResolver`.
             ureq::Error::Other(error) if error.is::<FetchError>() => FetchError::NotPublic,
-            error => FetchError::Other(printable(&error.to_string(), MAX_SHOWN).to_string()),
+            error => FetchError::Other(printable(&error.to_string(), MAX_SHOWN)),
         }
     }
 }

@@ -1,9 +1,6 @@
 //! A server's HTTP answer, or the reason that there is none.
 
-use std::{
-    io::ErrorKind,
-    time::{Duration, SystemTime},
-};
+use std::{borrow::Cow, io::ErrorKind, time::Duration};
 
 use httparse::{EMPTY_HEADER, Response, Status, parse_chunk_size};
 
@@ -18,9 +15,6 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// Characters shown at most of a line from a server.
 const MAX_LINE_CHARS: usize = 80;
 
-/// Characters shown at most of a redirect's target.
-const MAX_LOCATION_CHARS: usize = 200;
-
 /// Headers accepted at most; an answer with more counts as not HTTP.
 const MAX_HEADERS: usize = 64;
 
@@ -28,20 +22,11 @@ const MAX_HEADERS: usize = 64;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// Target of a redirect, as it can be shown.
-    pub(crate) location: Option<String>,
-    /// The `Content-Type` header.
-    pub(crate) content_type: Option<String>,
-    /// The server's clock, by its `Date` header.
-    pub(crate) date: Option<SystemTime>,
-    /// True if the body came in chunks.
-    pub(crate) chunked: bool,
-    /// True if an HTTP/1.0 connection was still open after the answer when time was up.
-    pub(crate) kept_open: bool,
     /// Names and values of all headers.
     pub(crate) headers: Vec<(String, String)>,
-    /// The body.
     pub(crate) body: Vec<u8>,
+    /// True if an HTTP/1.0 connection was still open after the answer when time was up.
+    pub(crate) kept_open: bool,
 }
 
 /// Reason that there is no answer.
@@ -73,85 +58,84 @@ impl Answer {
     /// Parses an answer, which ends with the connection if it declares no length. The error is
     /// `UnexpectedEof` if more has to come, `InvalidData` if it is not HTTP.
     pub(super) fn parse(bytes: &[u8], has_ended: bool) -> Result<Self, ErrorKind> {
-        let bytes = final_response(bytes);
+        let (mut answer, mut rest) = Self::parse_head(bytes)?;
+        // What comes before the final response, such as `100 Continue`.
+        while (100..200).contains(&answer.status) {
+            (answer, rest) = Self::parse_head(rest)?;
+        }
+        let length = answer.header("Content-Length");
+        answer.body = match length.and_then(|length| length.parse().ok()) {
+            _ if answer.is_chunked() => unchunk(rest)?,
+            Some(length) => rest.get(..length).ok_or(ErrorKind::UnexpectedEof)?.to_vec(),
+            None if has_ended || matches!(answer.status, 204 | 304) => rest.to_vec(),
+            None => return Err(ErrorKind::UnexpectedEof),
+        };
+        Ok(answer)
+    }
+
+    /// Returns an answer without its body, and the bytes after its head.
+    fn parse_head(bytes: &[u8]) -> Result<(Self, &[u8]), ErrorKind> {
         let mut headers = [EMPTY_HEADER; MAX_HEADERS];
         let mut head = Response::new(&mut headers);
-        let Status::Complete(length) = head.parse(bytes).map_err(|_| ErrorKind::InvalidData)?
-        else {
+        let parsed = head.parse(bytes).map_err(|_| ErrorKind::InvalidData)?;
+        let Status::Complete(length) = parsed else {
             return Err(ErrorKind::UnexpectedEof);
         };
         let headers = head.headers.iter().map(|header| {
             let value = String::from_utf8_lossy(header.value);
             (header.name.to_owned(), value.into_owned())
         });
-        let headers: Vec<(String, String)> = headers.collect();
-        let header = |wanted: &str| {
-            let mut found = headers.iter();
-            let found = found.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-            found.map(|(_, value)| value.clone())
-        };
-        let rest = bytes.get(length..).unwrap_or_default();
-        let chunked = header("Transfer-Encoding")
-            .is_some_and(|coding| coding.to_ascii_lowercase().contains("chunked"));
-        let length = header("Content-Length").and_then(|length| length.parse().ok());
-        let body = match length {
-            _ if chunked => unchunk(rest)?,
-            Some(length) => rest.get(..length).ok_or(ErrorKind::UnexpectedEof)?.to_vec(),
-            None if has_ended || matches!(head.code, Some(204 | 304)) => rest.to_vec(),
-            None => return Err(ErrorKind::UnexpectedEof),
-        };
-        Ok(Self {
+        let answer = Self {
             status: head.code.unwrap_or_default(),
-            location: header("Location").map(|url| printable(&url, MAX_LOCATION_CHARS).to_string()),
-            content_type: header("Content-Type"),
-            date: header("Date").and_then(|date| httpdate::parse_http_date(&date).ok()),
-            chunked,
-            kept_open: false,
-            headers,
-            body,
-        })
+            headers: headers.collect(),
+            ..Self::default()
+        };
+        Ok((answer, bytes.get(length..).unwrap_or_default()))
+    }
+
+    /// Returns the value of the first header of this name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        let found = headers.find(|(found, _)| found.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// Returns whether the body came in chunks.
+    pub(crate) fn is_chunked(&self) -> bool {
+        let coding = self.header("Transfer-Encoding").unwrap_or_default();
+        coding.to_ascii_lowercase().contains("chunked")
+    }
+
+    /// Returns the body as text.
+    pub(crate) fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
     }
 
     /// Returns the first line of the body, for a person to read.
     pub(crate) fn first_line(&self) -> String {
-        let text = String::from_utf8_lossy(&self.body);
+        let text = self.text();
         let line = text.trim_start().lines().next().unwrap_or_default();
-        printable(line, MAX_LINE_CHARS).to_string()
+        printable(line, MAX_LINE_CHARS)
     }
 
     /// Returns whether the body contains these words, given in lower case.
     pub(crate) fn contains(&self, words: &str) -> bool {
-        let text = String::from_utf8_lossy(&self.body);
-        text.to_ascii_lowercase().contains(words)
+        self.text().to_ascii_lowercase().contains(words)
     }
 
     /// Returns whether the type is a web page's, which PHP and Flask give to any text by default.
     pub(crate) fn has_html_type(&self) -> bool {
-        let name = self.content_type.as_ref();
-        name.is_some_and(|name| name.to_ascii_lowercase().starts_with("text/html"))
+        let name = self.header("Content-Type").unwrap_or_default();
+        name.to_ascii_lowercase().starts_with("text/html")
     }
 
     /// Returns whether the body is a web page, by its beginning.
     pub(crate) fn is_page(&self) -> bool {
-        let text = String::from_utf8_lossy(&self.body).to_ascii_lowercase();
+        let text = self.text().to_ascii_lowercase();
         let text = text.trim_start_matches('\u{feff}').trim_start();
         text.starts_with("<!doctype html")
             || text.starts_with("<html")
             || self.has_html_type() && text.starts_with('<') && !text.starts_with("<xml")
-    }
-}
-
-/// Skips what comes before the final response, such as `100 Continue`.
-fn final_response(mut bytes: &[u8]) -> &[u8] {
-    loop {
-        let mut headers = [EMPTY_HEADER; MAX_HEADERS];
-        let mut head = Response::new(&mut headers);
-        match (head.parse(bytes), head.code) {
-            (Ok(Status::Complete(length)), Some(100..200)) => {
-                bytes = bytes.get(length..).unwrap_or_default();
-            }
-            _ => return bytes,
-        }
     }
 }
 
@@ -201,7 +185,7 @@ mod tests {
     fn a_web_page_is_told_by_its_beginning_or_by_its_type() {
         let is_page = |content_type: &str, body: &str| {
             let answer = Answer {
-                content_type: Some(content_type.to_owned()),
+                headers: vec![("content-type".to_owned(), content_type.to_owned())],
                 ..answer(body.as_bytes())
             };
             answer.is_page()

@@ -99,8 +99,7 @@ fn exchange(
     patience: Duration,
 ) -> Result<Answer, PostError> {
     let end = Instant::now() + patience;
-    let broken = |error| why(&error, url);
-    let tcp = connect(&resolve(url)?, end).map_err(broken)?;
+    let tcp = connect(url, &resolve(url)?, end)?;
     let mut stream = Timed { tcp, end };
     let request = client.request(url, call);
     let answer = if url.is_https() {
@@ -108,7 +107,7 @@ fn exchange(
     } else {
         talk(&mut stream, client, &request)
     };
-    answer.map_err(broken)
+    answer.map_err(|error| why(&error, url))
 }
 
 /// Resolves the URL's host within [`PATIENCE`]; the system's resolver may take longer.
@@ -131,19 +130,25 @@ pub(crate) fn resolve(url: &BotUrl) -> Result<Vec<SocketAddr>, PostError> {
 }
 
 /// Connects to the first address that accepts before `end`.
-pub(crate) fn connect(addresses: &[SocketAddr], end: Instant) -> io::Result<TcpStream> {
-    let mut last = ErrorKind::TimedOut.into();
-    for address in addresses {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            break;
-        }
-        match TcpStream::connect_timeout(address, left) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
+pub(crate) fn connect(
+    url: &BotUrl,
+    addresses: &[SocketAddr],
+    end: Instant,
+) -> Result<TcpStream, PostError> {
+    let none = Err(ErrorKind::TimedOut.into());
+    let connected = addresses.iter().fold(none, |found, address| {
+        found.or_else(|_| TcpStream::connect_timeout(address, left(end)?))
+    });
+    connected.map_err(|error| why(&error, url))
+}
+
+/// Returns the time until `end`.
+fn left(end: Instant) -> io::Result<Duration> {
+    let left = end.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(ErrorKind::TimedOut.into());
     }
-    Err(last)
+    Ok(left)
 }
 
 /// A connection whose reads and writes time out at `end`.
@@ -153,25 +158,16 @@ struct Timed {
     end: Instant,
 }
 
-impl Timed {
-    fn left(&self) -> io::Result<Duration> {
-        let left = self.end.saturating_duration_since(Instant::now());
-        (!left.is_zero())
-            .then_some(left)
-            .ok_or_else(|| ErrorKind::TimedOut.into())
-    }
-}
-
 impl Read for Timed {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.tcp.set_read_timeout(Some(self.left()?))?;
+        self.tcp.set_read_timeout(Some(left(self.end)?))?;
         self.tcp.read(bytes)
     }
 }
 
 impl Write for Timed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.tcp.set_write_timeout(Some(self.left()?))?;
+        self.tcp.set_write_timeout(Some(left(self.end)?))?;
         self.tcp.write(bytes)
     }
 
@@ -187,40 +183,37 @@ fn talk(stream: &mut (impl Read + Write), client: Client, request: &str) -> io::
     let sent = sent.and_then(|()| stream.flush());
     let (mut bytes, mut some) = (Vec::new(), [0; 8192]);
     while bytes.len() < MAX_ANSWER_BYTES {
-        let read = match stream.read(&mut some) {
-            Ok(read) => read,
-            Err(error) => return cut(&bytes, error, client),
-        };
-        bytes.extend(some.iter().take(read));
-        match Answer::parse(&bytes, read == 0) {
-            Ok(answer) if read == 0 || client != Client::WeChat10 => return Ok(answer),
-            Err(_) if bytes.is_empty() => {
+        let read = stream.read(&mut some);
+        bytes.extend(some.iter().take(*read.as_ref().unwrap_or(&0)));
+        let is_late = read.as_ref().is_err_and(|error| is_timeout(error.kind()));
+        let is_http10 = client == Client::WeChat10;
+        // A reset ends an answer as well. Over HTTP/1.0, so does a connection that is kept open.
+        let has_ended = !matches!(read, Ok(1..)) && (is_http10 || !is_late);
+        match (Answer::parse(&bytes, has_ended), read) {
+            (Ok(_), Ok(1..)) if is_http10 => {}
+            (Err(ErrorKind::UnexpectedEof), Ok(1..)) => {}
+            (Ok(answer), _) => {
+                return Ok(Answer {
+                    kept_open: is_late,
+                    ..answer
+                });
+            }
+            (Err(_), Err(error)) => return Err(error),
+            (Err(_), Ok(_)) if bytes.is_empty() => {
                 return sent.and(Err(ErrorKind::ConnectionAborted.into()));
             }
-            Err(error) if read == 0 || error == ErrorKind::InvalidData => {
-                return sent.and(Err(error.into()));
-            }
-            _ => {}
+            (Err(error), Ok(_)) => return sent.and(Err(error.into())),
         }
     }
     Err(ErrorKind::FileTooLarge.into())
 }
 
-/// Makes an answer of the bytes before an error, if they are complete. A reset ends an answer as
-/// well. With HTTP/1.0, a timeout means that the server kept the connection open.
-fn cut(bytes: &[u8], error: io::Error, client: Client) -> io::Result<Answer> {
-    let kept_open = matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock);
-    match Answer::parse(bytes, true) {
-        Ok(answer) if client == Client::WeChat10 || !kept_open => Ok(Answer {
-            kept_open,
-            ..answer
-        }),
-        _ => Err(error),
-    }
+fn is_timeout(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::TimedOut | ErrorKind::WouldBlock)
 }
 
 /// Returns why a call to this URL got no answer.
-pub(crate) fn why(error: &io::Error, url: &BotUrl) -> PostError {
+fn why(error: &io::Error, url: &BotUrl) -> PostError {
     if let Some(error) = TlsError::carried_by(error) {
         return error.into();
     }
@@ -239,7 +232,7 @@ pub(crate) fn why(error: &io::Error, url: &BotUrl) -> PostError {
             host,
             error: error.into(),
         },
-        ErrorKind::TimedOut | ErrorKind::WouldBlock => PostError::TooSlow,
+        kind if is_timeout(kind) => PostError::TooSlow,
         ErrorKind::ConnectionAborted => PostError::Closed,
         ErrorKind::FileTooLarge => PostError::TooLarge,
         ErrorKind::UnexpectedEof | ErrorKind::InvalidData => PostError::NotHttp,

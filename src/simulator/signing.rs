@@ -21,34 +21,30 @@ pub(crate) struct Signing {
 impl WeChat {
     /// Returns the signatures of a request with this stamp.
     pub(crate) fn signings(&self, stamp: &Stamp, call: &Call) -> Vec<Signing> {
-        let token = self.token.as_str();
         let Stamp { timestamp, nonce } = stamp;
-        let signing = |name, parts: &[(&'static str, &str)], right| {
-            let query = query_fields(&call.query);
-            let given = query.into_iter().find(|(found, _)| found == name);
-            Signing {
-                name,
-                parts: sorted(parts),
-                right,
-                given: given.map(|(_, value)| value).unwrap_or_default(),
-            }
-        };
-        let three = [("Token", token), ("timestamp", timestamp), ("nonce", nonce)];
-        let mut signings = vec![signing(
-            "signature",
-            &three,
-            sign(&three.map(|(_, text)| text)),
-        )];
+        let token = ("Token", self.token.as_str());
+        let (timestamp, nonce) = (("timestamp", timestamp.as_str()), ("nonce", nonce.as_str()));
+        let mut signings = vec![signing(call, "signature", [token, timestamp, nonce])];
         if let Some(encrypt) = call.body.as_deref().and_then(encrypt_of) {
-            let [token, timestamp, nonce] = three;
-            let four = [token, timestamp, nonce, ("Encrypt", encrypt.as_str())];
-            signings.push(signing(
-                "msg_signature",
-                &four,
-                sign(&four.map(|(_, text)| text)),
-            ));
+            let parts = [token, timestamp, nonce, ("Encrypt", &encrypt)];
+            signings.push(signing(call, "msg_signature", parts));
         }
         signings
+    }
+}
+
+fn signing<const N: usize>(
+    call: &Call,
+    name: &'static str,
+    mut parts: [(&'static str, &str); N],
+) -> Signing {
+    parts.sort_unstable_by_key(|(_, text)| *text);
+    let query = query_fields(&call.query);
+    Signing {
+        name,
+        parts: parts.map(|(name, text)| (name, text.to_owned())).to_vec(),
+        right: sign(&parts.map(|(_, text)| text)),
+        given: field(&query, name).unwrap_or_default().to_owned(),
     }
 }
 
@@ -59,15 +55,6 @@ pub(crate) fn query_fields(query: &str) -> Vec<(String, String)> {
     fields
         .map(|(name, value)| (name.to_owned(), decoded(value)))
         .collect()
-}
-
-fn sorted(parts: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
-    let mut sorted: Vec<(&str, String)> = Vec::new();
-    for (name, text) in parts {
-        let place = sorted.partition_point(|(_, other)| other.as_str() < *text);
-        sorted.insert(place, (name, (*text).to_owned()));
-    }
-    sorted
 }
 
 fn encrypt_of(body: &str) -> Option<String> {

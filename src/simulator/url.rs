@@ -1,6 +1,6 @@
 //! The URL of a bot, as it is typed into the platform's form.
 
-use std::{fmt, num::NonZeroU16, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use ureq::http::{Uri, uri::Authority};
 
@@ -40,10 +40,11 @@ impl BotUrl {
 
     /// Returns host and port as in the `Host` header.
     pub(super) fn place(&self) -> &str {
-        let authority = self.0.authority().map_or("", Authority::as_str);
-        authority
-            .rsplit_once('@')
-            .map_or(authority, |(_, place)| place)
+        self.authority().rsplit('@').next().unwrap_or_default()
+    }
+
+    fn authority(&self) -> &str {
+        self.0.authority().map_or("", Authority::as_str)
     }
 
     /// Returns path and query with `query` added to the owner's own.
@@ -67,17 +68,15 @@ impl FromStr for BotUrl {
             }
             _ => (None, text.strip_prefix("//").unwrap_or(&text)),
         };
-        let uri = format!("{}://{rest}", scheme.unwrap_or("http")).parse::<Uri>();
-        let uri = uri.map_err(|_| UrlError)?;
-        let is_right = uri.authority().is_some_and(has_host_and_port) && text.is_ascii();
+        let uri = format!("{}://{rest}", scheme.unwrap_or("http")).parse();
+        let url = Self(uri.map_err(|_| UrlError)?);
+        let has_port = url.0.port_u16().is_some_and(|port| port > 0);
+        let is_right = !url.host().is_empty() && (has_port || url.place() == url.host());
         // A single word, as in `daoxiao doctor help`, is probably a mistake, not a host.
-        let is_place = scheme.is_some()
-            || uri.host() == Some("localhost")
-            || uri
-                .authority()
-                .is_some_and(|place| place.as_str().contains(['.', ':']));
-        match uri.scheme_str() {
-            Some("http" | "https") if is_right && is_place => Ok(Self(uri)),
+        let is_place =
+            scheme.is_some() || url.host() == "localhost" || url.authority().contains(['.', ':']);
+        match url.0.scheme_str() {
+            Some("http" | "https") if is_right && is_place && text.is_ascii() => Ok(url),
             _ => Err(UrlError),
         }
     }
@@ -96,17 +95,6 @@ fn cleaned(text: &str) -> String {
         char => char,
     });
     ascii.collect()
-}
-
-/// Returns whether there is a host, and either no port or one from 1 to 65535.
-fn has_host_and_port(authority: &Authority) -> bool {
-    let (host, text) = (authority.host(), authority.as_str());
-    let place = text.rsplit_once('@').map_or(text, |(_, place)| place);
-    let rest = place.strip_prefix(host).filter(|_| !host.is_empty());
-    rest.is_some_and(|rest| match rest.strip_prefix(':') {
-        Some(port) => port.parse::<NonZeroU16>().is_ok(),
-        None => rest.is_empty(),
-    })
 }
 
 impl fmt::Display for BotUrl {

@@ -6,6 +6,7 @@ use url::Url;
 
 use super::finding::{Fault, Finding, Fine, Warning};
 use crate::{
+    printable::printable,
     simulator::{answer::Answer, url::BotUrl},
     wechat::unix_seconds,
 };
@@ -19,6 +20,9 @@ const HTTPS_WANTED: [&str; 3] = [
     "speaking plain http to an ssl-enabled server port",
     "client sent an http request to an https server",
 ];
+
+/// Characters shown at most of a redirect's target.
+const MAX_LOCATION_CHARS: usize = 200;
 
 /// Names of pages that ask who it is, without `.html` or `.php`.
 const LOGINS: [&str; 5] = ["login", "signin", "sign_in", "sign-in", "wp-login"];
@@ -59,9 +63,13 @@ pub(super) fn obstacle(answer: &Answer, url: &BotUrl) -> Option<Fault> {
 
 fn redirect(answer: &Answer, url: &BotUrl) -> Fault {
     let status = answer.status;
-    let Some(location) = answer.location.as_deref().filter(|to| !to.is_empty()) else {
+    let location = printable(
+        answer.header("Location").unwrap_or_default(),
+        MAX_LOCATION_CHARS,
+    );
+    if location.is_empty() {
         return Fault::RedirectNowhere(status);
-    };
+    }
     let here = url.to_string();
     // Without the query, which has the signature of this call.
     let to = match location.split(['?', '#']).next() {
@@ -124,7 +132,7 @@ pub(super) fn is_echoed(answer: &Answer, echostr: &str) -> bool {
 
 /// Returns the fault if `echostr` came back with something around it, or a web page instead.
 fn around(answer: &Answer, echostr: &str) -> Option<Fault> {
-    let text = String::from_utf8_lossy(&answer.body);
+    let text = answer.text();
     let Some((before, after)) = text.split_once(echostr) else {
         let changed =
             || is_part(text.trim(), echostr).then(|| Fault::EchoChanged(answer.first_line()));
@@ -167,7 +175,7 @@ fn is_part(text: &str, echostr: &str) -> bool {
 /// Returns what keeps WeChat from reading an answer over HTTP/1.0, whatever its body is.
 pub(super) fn http10(answer: &Answer) -> Option<Fault> {
     match answer.status {
-        _ if answer.chunked => Some(Fault::Chunks10),
+        _ if answer.is_chunked() => Some(Fault::Chunks10),
         _ if answer.kept_open => Some(Fault::KeptOpen10),
         status @ 400.. => Some(Fault::Refused10(status, answer.first_line())),
         _ => None,
@@ -191,14 +199,13 @@ pub(super) fn old(answer: &Answer, echostr: &str) -> Finding {
 }
 
 fn echoes(answer: &Answer, echostr: &str) -> bool {
-    answer.status < 400 && String::from_utf8_lossy(&answer.body).contains(echostr)
+    answer.status < 400 && answer.text().contains(echostr)
 }
 
 /// Returns the seconds between the server's clock and this machine's, if it tells the time.
 pub(in crate::commands) fn drift(answer: &Answer, now: SystemTime) -> Option<u64> {
-    answer
-        .date
-        .map(|date| unix_seconds(date).abs_diff(unix_seconds(now)))
+    let date = httpdate::parse_http_date(answer.header("Date")?).ok()?;
+    Some(unix_seconds(date).abs_diff(unix_seconds(now)))
 }
 
 /// Judges the server's clock.
@@ -225,6 +232,10 @@ mod tests {
             body: body.as_bytes().to_vec(),
             ..Answer::default()
         }
+    }
+
+    fn header(name: &str, value: &str) -> Vec<(String, String)> {
+        vec![(name.to_owned(), value.to_owned())]
     }
 
     fn here() -> BotUrl {
@@ -275,7 +286,7 @@ mod tests {
     fn a_redirect_is_told_by_what_it_adds() {
         let redirected = |url: &str, to: &str| {
             let answer = Answer {
-                location: Some(to.to_owned()),
+                headers: header("Location", to),
                 ..answer(301, "")
             };
             redirect(&answer, &url.parse().unwrap())
@@ -387,7 +398,7 @@ mod tests {
     fn an_answer_by_http_1_0_has_no_chunks_and_ends_with_its_connection() {
         assert_eq!(http10(&answer(200, "")), None);
         let chunked = Answer {
-            chunked: true,
+            headers: header("Transfer-Encoding", "chunked"),
             ..answer(200, "")
         };
         assert_eq!(http10(&chunked), Some(Fault::Chunks10));
@@ -418,7 +429,7 @@ mod tests {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         let mut answer = answer(200, "");
         assert_eq!(drift(&answer, now), None);
-        answer.date = Some(now - Duration::from_secs(40));
+        answer.headers = header("Date", "Tue, 14 Nov 2023 22:12:40 GMT");
         assert_eq!(drift(&answer, now), Some(40));
         assert_eq!(clock(None), Finding::Fine(Fine::NoClock));
         assert_eq!(clock(Some(29)), Finding::Fine(Fine::ClocksAgree));

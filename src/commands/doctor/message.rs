@@ -93,7 +93,7 @@ fn create_time(reply: &PassiveReply, now: u64) -> Option<Fault> {
     match text.parse::<u64>() {
         Ok(time) if time >= MILLISECONDS => Some(Fault::Milliseconds),
         Ok(time) if time.abs_diff(now) <= DAY => None,
-        _ => Some(Fault::WrongTime(printable(text, SHOWN_CHARS).to_string())),
+        _ => Some(Fault::WrongTime(printable(text, SHOWN_CHARS))),
     }
 }
 
@@ -102,9 +102,7 @@ fn content(reply: &PassiveReply) -> Option<Fault> {
         return Some(Fault::NoMsgType);
     };
     match reply.field("Content").unwrap_or_default().len() {
-        _ if !TYPES.contains(&kind) => Some(Fault::UnknownMsgType(
-            printable(kind, SHOWN_CHARS).to_string(),
-        )),
+        _ if !TYPES.contains(&kind) => Some(Fault::UnknownMsgType(printable(kind, SHOWN_CHARS))),
         _ if kind != "text" => None,
         0 => Some(Fault::NoContent),
         1..=MAX_CONTENT_BYTES => None,
@@ -113,7 +111,7 @@ fn content(reply: &PassiveReply) -> Option<Fault> {
 }
 
 fn answered(reply: &PassiveReply) -> Fine {
-    let shown = |text| printable(text, SHOWN_CHARS).to_string();
+    let shown = |text| printable(text, SHOWN_CHARS);
     match reply.field("Content") {
         Some(text) => Fine::Answered(shown(text)),
         None => Fine::AnsweredType(shown(reply.field("MsgType").unwrap_or_default())),
@@ -138,7 +136,7 @@ pub(in crate::commands) fn rejected(
 ) -> Finding {
     match wechat.read(&answer.body) {
         Ok(Heard::Reply(reply)) if answer.status < 400 => {
-            Finding::Wrong(fault(printable(&reply.words(), SHOWN_CHARS).to_string()))
+            Finding::Wrong(fault(printable(&reply.words(), SHOWN_CHARS)))
         }
         _ => Finding::Fine(Fine::TurnedAway(answer.status)),
     }
@@ -268,7 +266,10 @@ mod tests {
         let image_type = Fine::AnsweredType("image".to_owned());
         assert_eq!(form_of(&image), Finding::Fine(image_type));
         let called_page = Answer {
-            content_type: Some("text/html; charset=utf-8".to_owned()),
+            headers: vec![(
+                "Content-Type".to_owned(),
+                "text/html; charset=utf-8".to_owned(),
+            )],
             ..answer(200, &text("a"))
         };
         assert_eq!(

@@ -1,12 +1,9 @@
 //! Judges whether WeChat can reach the URL.
 
-use std::{
-    io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::finding::{Ending, Fault, Finding, Fine, Warning};
-use crate::simulator::{answer::PostError, http::why, url::BotUrl};
+use crate::simulator::{answer::PostError, url::BotUrl};
 
 /// Judges the addresses of the host: WeChat calls only public IPv4 addresses.
 pub(super) fn addresses(resolved: &Result<Vec<SocketAddr>, PostError>, url: &BotUrl) -> Finding {
@@ -31,15 +28,13 @@ pub(super) fn addresses(resolved: &Result<Vec<SocketAddr>, PostError>, url: &Bot
 }
 
 /// Judges the attempt to connect.
-pub(super) fn connection<T>(connected: io::Result<T>, url: &BotUrl) -> Finding {
+pub(super) fn connection<T>(connected: Result<T, PostError>, url: &BotUrl) -> Finding {
     let (host, port) = (url.host().to_owned(), url.port());
-    let Err(error) = connected else {
-        return Finding::Fine(Fine::Listens(host, port));
-    };
-    Finding::Wrong(match why(&error, url) {
-        PostError::TooSlow => Fault::Dropped(host, port),
-        error => Fault::NoAnswer(error),
-    })
+    match connected {
+        Ok(_) => Finding::Fine(Fine::Listens(host, port)),
+        Err(PostError::TooSlow) => Finding::Wrong(Fault::Dropped(host, port)),
+        Err(error) => Finding::Wrong(Fault::NoAnswer(error)),
+    }
 }
 
 /// Judges the port: WeChat calls 80 and 443 only, but a test may use any.
