@@ -31,7 +31,7 @@ use crate::{
         words::{self, WordsCommand},
     },
     language::{self, Language, spoken},
-    wording::help,
+    translations::help,
 };
 
 const HELP: &str = "\

@@ -31,6 +31,7 @@ pub(crate) use self::{
     client::FetchError,
     fetch::{SourceError, SourceResult, try_sources},
     formats::{
+        ReadAs,
         charset::{Charset, CharsetError, CharsetReason},
         own_jokes,
         selector::{Mistake, Selector, SelectorError},

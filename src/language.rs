@@ -1,13 +1,13 @@
 //! The language in which the program speaks to its owner: English or Chinese.
 //!
 //! Errors, findings and notices have their English text by `Display`, which the log uses too, and
-//! their Chinese one by [`Say::chinese`]. The texts are in `wording`. To add one:
+//! their Chinese one by [`Say::chinese`]. The texts are in `translations`. To add one:
 //!
-//! - An error that ends a command: `impl Say` for it in `wording/zh.rs`, then
+//! - An error that ends a command: its Chinese in `translations/errors.rs`, then
 //!   `.map_err(CommandError::usage)` or `CommandError::failure`.
 //! - A flag's value parser: its error is [`Say`], its flag has `value_parser = spoken(parser)`.
-//! - A command or a flag: its help in `wording/zh/help.rs`.
-//! - A line for the terminal: `complain(say(&Notice::…))`.
+//! - A command or a flag: its help in `translations/help/texts.rs`.
+//! - A line for the terminal: a row of `Notice`, then `complain(say(&Notice::…))`.
 //! - A log line: nothing. The log is English.
 
 use std::{
@@ -28,6 +28,13 @@ pub(crate) enum Language {
 pub(crate) trait Say: Display + Debug {
     /// Returns the text in Chinese.
     fn chinese(&self) -> String;
+
+    fn text(&self, language: Language) -> String {
+        match language {
+            Language::English => self.to_string(),
+            Language::Chinese => self.chinese(),
+        }
+    }
 }
 
 /// The text is the name of no known language.
@@ -40,10 +47,7 @@ static IS_CHINESE: AtomicBool = AtomicBool::new(false);
 
 /// Returns the text in the owner's language.
 pub(crate) fn say(what: &(impl Say + ?Sized)) -> String {
-    match Language::current() {
-        Language::English => what.to_string(),
-        Language::Chinese => what.chinese(),
-    }
+    what.text(Language::current())
 }
 
 /// Wraps a parser of a flag's value so that its errors are in the owner's language.

@@ -20,8 +20,8 @@
 //!    `joke`.
 //! 6. `wechat::reply`: the answer as XML.
 //!
-//! Beside them: `simulator` plays WeChat for `chat`, `say` and `doctor`; `wording` has what the
-//! program says to its owner, in each `language`; `network` has why a connection failed;
+//! Beside them: `simulator` plays WeChat for `chat`, `say` and `doctor`; `translations` has what
+//! the program says to its owner, in each `language`; `network` has why a connection failed;
 //! `printable` makes foreign text safe to show; `access_log` words the line of each request,
 //! `logger` writes it; `entropy` has the system's random bytes. `wechat`, `callback`, `bot`,
 //! `words` and `reverse` open no socket and read no clock, environment or randomness: time and
@@ -45,6 +45,6 @@ mod server;
 mod simulator;
 pub mod survival;
 mod systemd;
+mod translations;
 pub mod wechat;
-mod wording;
 pub mod words;

@@ -24,7 +24,7 @@ const DOCS: &str = "docs";
 /// Crates that are hidden behind the modules that use them: how the paths of those begin.
 const CRATE_HOMES: [(&str, &[&str]); 8] = [
     ("tiny_http", &["commands/chat/web", "server"]),
-    ("clap", &["cli.rs", "commands/", "wording/help.rs"]),
+    ("clap", &["cli.rs", "commands/", "translations/help.rs"]),
     ("env_filter", &["logger.rs"]),
     ("roxmltree", &["wechat/xml.rs", "joke/formats/"]),
     ("select", &["joke/formats/"]),

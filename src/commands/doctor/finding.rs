@@ -1,4 +1,4 @@
-//! Doctor's checks and what they can find; the texts are in `wording`.
+//! Doctor's checks and what they can find; the texts are in `translations`.
 
 use std::{
     net::{IpAddr, Ipv4Addr},

@@ -8,8 +8,9 @@ use clap::{
 use terminal_size::{Width, terminal_size};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::zh::help;
 use crate::language::Language;
+
+mod texts;
 
 /// Layout of a help page.
 const TEMPLATE: &str = "{before-help}{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}";
@@ -41,10 +42,10 @@ fn translate(command: Command) -> Command {
         .subcommand_value_name("命令")
         .mut_args(|arg| translate_arg(&name, arg))
         .mut_subcommands(translate);
-    if let Some(about) = help::about(&name) {
+    if let Some(about) = texts::about(&name) {
         command = command.about(about).long_about(None);
     }
-    match help::after_help(&name) {
+    match texts::after_help(&name) {
         Some(text) => command.after_help(text),
         None => command,
     }
@@ -56,7 +57,7 @@ fn translate_arg(command: &str, arg: Arg) -> Arg {
         None if arg.is_positional() => arg.help_heading("参数"),
         None => arg.help_heading("选项"),
     };
-    let Some(text) = help::argument(command, arg.get_id().as_str()) else {
+    let Some(text) = texts::argument(command, arg.get_id().as_str()) else {
         return arg;
     };
     let defaults = arg.get_default_values().iter();
@@ -103,7 +104,7 @@ fn man_pages_in_chinese(pages: &str) -> String {
     let pages = usage_in_chinese(pages);
     let next = pages.lines().skip(1).chain([""]);
     let lines = pages.lines().zip(next).map(|(line, next)| {
-        let heading = line.strip_prefix(".SH ").and_then(help::man_heading);
+        let heading = line.strip_prefix(".SH ").and_then(texts::man_heading);
         match heading {
             Some(heading) => format!(".SH {heading}\n"),
             None if line.starts_with(".TH ") => format!("{line}\n.ad l\n.nh\n"),

@@ -1,23 +1,9 @@
-//! All Chinese: of errors and notices here, of findings and jokes and the help below.
+//! Errors of everything but jokes, in Chinese; and notices, in each language.
 
-/// Words for each case of a type, or of its field.
-macro_rules! chinese {
-    ($type:ty $(, $field:tt)?: $($case:pat $(if $guard:expr)? => $words:literal $(, $value:expr)*;)*) => {
-        impl Say for $type {
-            fn chinese(&self) -> String {
-                match self$(.$field)? {
-                    $($case $(if $guard)? => format!($words $(, $value)*),)*
-                }
-            }
-        }
-    };
-}
-
-mod doctor;
-pub(super) mod help;
-mod joke;
-
-use std::io::{self, ErrorKind};
+use std::{
+    fmt::{self, Display, Formatter},
+    io::{self, ErrorKind},
+};
 
 use crate::{
     commands::{
@@ -25,7 +11,7 @@ use crate::{
         chat::web::WebError, healthcheck::HealthError, say::SayError, secrets::EnvironmentError,
         words_arg::WordsFileError,
     },
-    language::{LanguageError, Say},
+    language::{Language, LanguageError, Say},
     network::{SystemError, TlsError},
     simulator::{ReplyError, answer::PostError, url::UrlError},
     survival::{
@@ -41,16 +27,18 @@ use crate::{
     words::{Reason, Rule, WordsError},
 };
 
-chinese! { Notice<'_>:
-    Self::Error(error) => "错误：{}", error.chinese();
-    Self::RandomToken => "没有设置 WECHAT_TOKEN，这个 Token 是随机生成的，只在本次运行有效：把它填到公众平台的表单里；以后还想用它，就设成环境变量。";
-    Self::Joke => "（笑话）";
-    Self::NoAnswer => "（没有回复）";
-    Self::Taken => "机器人收到了，但没有回复";
-    Self::HowToLeave => "输入“退出”或 quit，或按 Ctrl-D 结束。";
-    Self::SayEnds => "请输入消息，按 Ctrl-D 结束。";
-    Self::WordsEnd => "文件没有问题。请输入用户的话，每行一句，按 Ctrl-D 结束。";
-    Self::Listening(address) => "正在监听 http://{address}";
+texts! { Notice<'_>, in language:
+    Self::Error(error) => "error: {}", "错误：{}", error.text(language);
+    Self::RandomToken => "WECHAT_TOKEN is not set; this Token is random and for this run only. Enter it in the platform's form, and set the variable to keep it.",
+        "没有设置 WECHAT_TOKEN，这个 Token 是随机生成的，只在本次运行有效：把它填到公众平台的表单里；以后还想用它，就设成环境变量。";
+    Self::Joke => "(a joke)", "（笑话）";
+    Self::NoAnswer => "(no answer)", "（没有回复）";
+    Self::Taken => "the bot accepted the message and has no answer to it", "机器人收到了，但没有回复";
+    Self::HowToLeave => "To leave, type quit or 退出, or press Ctrl-D.", "输入“退出”或 quit，或按 Ctrl-D 结束。";
+    Self::SayEnds => "Type the message, and end it with Ctrl-D.", "请输入消息，按 Ctrl-D 结束。";
+    Self::WordsEnd => "The file is right. Type a user's messages, one a line, and end with Ctrl-D.",
+        "文件没有问题。请输入用户的话，每行一句，按 Ctrl-D 结束。";
+    Self::Listening(address) => "listening on http://{address}", "正在监听 http://{address}";
 }
 
 chinese! { CommandError:

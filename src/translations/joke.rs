@@ -1,4 +1,6 @@
-//! What is said about sources of jokes.
+//! What is said about sources of jokes: of their errors in Chinese, of all else in each language.
+
+use std::fmt::{self, Display, Formatter};
 
 use url::ParseError;
 
@@ -8,10 +10,10 @@ use crate::{
         joke_args::JokeArgsError,
     },
     joke::{
-        CharsetError, CharsetReason, FetchError, LeftOut, Mistake, PageError, Reason,
-        SelectorError, SourceError, TooComplex, UrlError,
+        CharsetError, CharsetReason, FetchError, LeftOut, Mistake, PageError, ReadAs, Reason,
+        SelectorError, SourceError, SourceResult, TooComplex, UrlError,
     },
-    language::Say,
+    language::{Language, Say},
     printable::printable,
 };
 
@@ -23,31 +25,36 @@ chinese! { JokeError:
     Self::NoJoke => "没有笑话：各个来源的情况见上面";
 }
 
-impl Say for Report<'_> {
-    fn chinese(&self) -> String {
-        let result = self.0;
-        let said = match &result.outcome {
-            Ok(found) => {
-                let left_out = match found.left_out.total() {
-                    0 => "没有舍去的".to_owned(),
-                    total => format!("舍去 {total} 条：{}", found.left_out.chinese()),
-                };
-                let (matched, jokes) = (found.matched, found.jokes.len());
-                format!("选中 {matched} 条，笑话 {jokes} 条，{left_out}")
-            }
-            Err(error) => error.chinese(),
-        };
-        let read_as = result.read_as.map_or(String::new(), |read_as| {
-            let (format, charset) = (read_as.format, read_as.charset);
-            let format = format.replace("plain text", "纯文本");
-            format!("{format}，编码 {charset}（{}）：", read_as.reason.chinese())
-        });
-        let source = result.source.replace("custom", "自定义");
-        format!("{source}：{}：{read_as}{said}", result.url)
+texts! { Report<'_>, in language, field 0:
+    result @ SourceResult { outcome: Ok(found), .. } if found.left_out.total() == 0 => "{}items matched: {}, jokes: {}, none left out",
+        "{}选中 {} 条，笑话 {} 条，没有舍去的", Origin(result).text(language), found.matched, found.jokes.len();
+    result @ SourceResult { outcome: Ok(found), .. } => "{}items matched: {}, jokes: {}, {} left out: {}", "{}选中 {} 条，笑话 {} 条，舍去 {} 条：{}",
+        Origin(result).text(language), found.matched, found.jokes.len(), found.left_out.total(), found.left_out.text(language);
+    result @ SourceResult { outcome: Err(error), .. } => "{}{}", "{}{}", Origin(result).text(language), error.text(language);
+}
+
+/// Where an answer is from, and what it was taken for.
+#[derive(Debug)]
+struct Origin<'a>(&'a SourceResult);
+
+texts! { Origin<'_>, in language, field 0:
+    SourceResult { source, url, read_as: None, .. } => "{}: {url}: ", "{}：{url}：", term(source, language);
+    SourceResult { source, url, read_as: Some(read_as), .. } => "{}: {url}: {}: ", "{}：{url}：{}：", term(source, language), read_as.text(language);
+}
+
+chinese! { ReadAs, in language: Self { format, charset, reason } => "{}，编码 {charset}（{}）", term(format, language), reason.chinese(); }
+
+/// Words the terms that are the same wherever they are said.
+fn term(english: &'static str, language: Language) -> &'static str {
+    match (language, english) {
+        (Language::Chinese, "custom") => "自定义",
+        (Language::Chinese, "plain text") => "纯文本",
+        (Language::Chinese, "XML, and no feed") => "XML，但不是订阅源",
+        _ => english,
     }
 }
 
-chinese! { FileReport: Self { path, jokes } => "{}：笑话 {jokes} 条", path.display(); }
+texts! { FileReport: Self { path, jokes } => "{}: jokes: {jokes}", "{}：笑话 {jokes} 条", path.display(); }
 
 chinese! { CharsetReason:
     Self::Set => "按 --joke-charset";
@@ -100,7 +107,7 @@ chinese! { PageError:
     Self::Empty => "网页是空的";
     Self::TooLarge => "网页太大";
     Self::Type(kind) => "网页的类型是 {kind}，里面不会有笑话";
-    Self::NoSelector(format) => "网页是 {}，需要用 --joke-item 选出每条笑话，例如 li.joke", format.replace("XML, and no feed", "XML，但不是订阅源");
+    Self::NoSelector(format) => "网页是 {}，需要用 --joke-item 选出每条笑话，例如 li.joke", term(format, Language::Chinese);
     Self::NoContentSelector => "链接指向的网页是 HTML，需要用 --joke-content 选出笑话";
     Self::NoMarkup => "网页是纯文本，没有元素可选；纯文本不需要选择器";
     Self::Data => "网页是表格或程序代码，不在里面找笑话；能读的是 JSON、订阅源、HTML 和纯文本";
