@@ -6,7 +6,6 @@
 //! [`Jokes::refresh`]. CGI calls only [`Jokes::wait`].
 
 use std::{
-    fmt,
     sync::{
         Arc,
         mpsc::{self, Receiver, Sender},
@@ -46,14 +45,15 @@ pub use self::{
 
 use self::{
     backoff::Backoff,
-    client::Request,
+    client::Client,
     deck::{Deck, Pile},
     fetch::{Get, fetch},
     formats::rules::has_word,
     fortune::fortune,
 };
+use crate::words::Words;
 
-/// Shortest time from one fetch to the next if a deck of fewer than 5 jokes is used up.
+/// Age of a used-up deck of fewer than 5 jokes before the next is fetched.
 const BETWEEN_SMALL_DECKS: Duration = Duration::from_secs(10);
 
 /// On average one joke in this many is the owner's while there is a fetched deck.
@@ -74,8 +74,8 @@ pub struct JokeSettings {
     pub own: Vec<String>,
     /// Words that no fetched joke may contain.
     pub skip: Vec<String>,
-    /// Texts that are never told, wherever the joke comes from.
-    pub banned: Banned,
+    /// What the bot says: with their banned words no joke is told, wherever it comes from.
+    pub words: Arc<Words>,
     /// Longest time that a client waits for a joke.
     pub budget: Duration,
     /// Age above which a deck is replaced.
@@ -84,29 +84,13 @@ pub struct JokeSettings {
     pub use_proxy: bool,
 }
 
-/// A predicate, true for a text that must never be told. By default nothing is banned.
-#[derive(Clone)]
-pub struct Banned(pub Arc<dyn Fn(&str) -> bool + Send + Sync>);
-
-impl Default for Banned {
-    fn default() -> Self {
-        Self(Arc::new(|_| false))
-    }
-}
-
-impl fmt::Debug for Banned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Banned")
-    }
-}
-
 impl JokeSettings {
     /// Returns the reason to leave a fetched joke out, if there is one.
     fn unwanted(&self, joke: &str) -> Option<Reason> {
         if has_word(joke, &self.skip) {
             return Some(Reason::Skipped);
         }
-        (self.banned.0)(joke).then_some(Reason::Banned)
+        self.words.is_banned(joke).then_some(Reason::Banned)
     }
 }
 
@@ -122,8 +106,6 @@ pub struct Jokes {
     /// The joke dealt last.
     last: Option<String>,
     backoff: Backoff,
-    /// Start of the last fetch.
-    fetched: Option<SystemTime>,
     /// Set while a fetch runs: the time up to which it is worth waiting for; it may take longer.
     fetching: Option<Instant>,
     /// Set by a deal, cleared by [`Jokes::refresh`], which does nothing unless it is set.
@@ -135,9 +117,7 @@ impl Jokes {
     /// Fetches nothing before the first joke is asked for. Another thread calls `wake` when there
     /// is something to [`Jokes::collect`].
     pub fn new(settings: JokeSettings, wake: impl Fn() + Send + Sync + 'static) -> Jokes {
-        let use_proxy = settings.use_proxy;
-        let get = move |request: &Request| client::get(request, use_proxy);
-        Self::with(settings, Arc::new(get), Arc::new(wake), Rng::new())
+        Self::with(settings, Arc::new(Client::get), Arc::new(wake), Rng::new())
     }
 
     fn with(
@@ -146,26 +126,26 @@ impl Jokes {
         wake: Arc<dyn Fn() + Send + Sync>,
         mut rng: Rng,
     ) -> Jokes {
-        let banned = settings.banned.clone();
-        let may_be_told = |joke: &String| !(banned.0)(joke);
+        let words = Arc::clone(&settings.words);
+        let may_be_told = |joke: &String| !words.is_banned(joke);
         settings.own.retain(may_be_told);
-        let own = [settings.own.clone(), builtin()]
-            .into_iter()
-            .find_map(|mut own| {
+        let mut own = settings.own.clone();
+        if own.is_empty() {
+            own = builtin();
+            // If even these are all banned, `Words` refuses the one that is dealt.
+            if own.iter().any(may_be_told) {
                 own.retain(may_be_told);
-                (!own.is_empty()).then_some(own)
-            });
+            }
+        }
         Jokes {
             settings: Arc::new(settings),
             get,
             wake,
             results: mpsc::channel(),
             deck: None,
-            // If even all built-in jokes are banned, `Words` refuses the one that is dealt.
-            own: Pile::shuffled(own.unwrap_or_else(builtin), &mut rng),
+            own: Pile::shuffled(own, &mut rng),
             last: None,
             backoff: Backoff::default(),
-            fetched: None,
             fetching: None,
             dealt: false,
             rng,
@@ -234,7 +214,7 @@ impl Jokes {
     /// no client waits for it.
     pub fn refresh(&mut self, now: SystemTime) {
         let was_dealt = std::mem::take(&mut self.dealt);
-        let is_stale = |deck: &Deck| deck.is_stale(now, self.settings.ttl);
+        let is_stale = |deck: &Deck| deck.has_age(self.settings.ttl, now);
         if was_dealt && (self.deck.as_ref().is_some_and(is_stale) || self.needs_deck(now)) {
             self.start_fetch(now);
         }
@@ -242,15 +222,9 @@ impl Jokes {
 
     /// Returns true if there is no fresh joke, so that a client should wait for a fetch.
     fn needs_deck(&self, now: SystemTime) -> bool {
-        match &self.deck {
-            None => true,
-            Some(deck) => deck.is_small_and_used_up() && self.may_fetch_small(now),
-        }
-    }
-
-    fn may_fetch_small(&self, now: SystemTime) -> bool {
-        let since = self.fetched.map(|fetched| now.duration_since(fetched));
-        !matches!(since, Some(Ok(since)) if since < BETWEEN_SMALL_DECKS)
+        self.deck.as_ref().is_none_or(|deck| {
+            deck.is_small_and_used_up() && deck.has_age(BETWEEN_SMALL_DECKS, now)
+        })
     }
 
     /// Returns the time for which the running fetch, if any, is still worth waiting for.
@@ -277,7 +251,6 @@ impl Jokes {
         });
         match started {
             Ok(_) => {
-                self.fetched = Some(now);
                 self.fetching = Some(Instant::now() + self.settings.budget);
             }
             Err(error) => warn!("jokes: no thread to fetch with: {error}"),
@@ -369,7 +342,7 @@ mod tests {
 
         fn jokes(&self, budget: Duration) -> Jokes {
             let site = self.clone();
-            let get = move |request: &Request| site.answer(&request.url);
+            let get = move |_: &mut Client, url: &str| site.answer(url);
             Jokes::with(
                 settings(budget),
                 Arc::new(get),
@@ -388,7 +361,7 @@ mod tests {
             }],
             own: Vec::new(),
             skip: vec!["bad word".to_owned()],
-            banned: Banned::default(),
+            words: Arc::default(),
             budget,
             ttl: Duration::from_secs(600),
             use_proxy: false,
@@ -447,7 +420,7 @@ mod tests {
             site.will_tell(&SIX);
             let mut settings = settings(LONG);
             settings.own = own.iter().map(|joke| (*joke).to_owned()).collect();
-            let get = move |request: &Request| site.answer(&request.url);
+            let get = move |_: &mut Client, url: &str| site.answer(url);
             let mut jokes =
                 Jokes::with(settings, Arc::new(get), Arc::new(|| ()), Rng::with_seed(1));
             let told: Vec<String> = (0..600).map(|_| jokes.wait(at(0))).collect();
@@ -468,8 +441,8 @@ mod tests {
         site.will_tell(&["this one is banned", "this one is fine"]);
         let mut settings = settings(LONG);
         settings.own = vec!["our own banned joke".to_owned()];
-        settings.banned = Banned(Arc::new(|joke| joke.contains("banned")));
-        let get = move |request: &Request| site.answer(&request.url);
+        settings.words = Arc::new(Words::parse("banned = [\"banned\"]").unwrap());
+        let get = move |_: &mut Client, url: &str| site.answer(url);
         let mut jokes = Jokes::with(settings, Arc::new(get), Arc::new(|| ()), Rng::with_seed(1));
         for time in 0..9 {
             assert_eq!(jokes.wait(at(time)), "this one is fine");
@@ -489,8 +462,8 @@ mod tests {
         site.will_tell(&SIX);
         let mut jokes = site.jokes(LONG);
         let mut told: Vec<String> = (0..6).map(|n| jokes.wait(at(n))).collect();
-        assert!(SIX.contains(&jokes.wait(at(600)).as_str()));
-        jokes.refresh(at(600));
+        assert!(SIX.contains(&jokes.wait(at(599)).as_str()));
+        jokes.refresh(at(599));
         told.sort();
         assert_eq!(told, SIX);
         assert_eq!(site.hits(), 1);
@@ -629,7 +602,7 @@ mod tests {
         site.will_tell(&SIX);
         let (woken, wake) = mpsc::channel();
         let asked = site.clone();
-        let get = move |request: &Request| asked.answer(&request.url);
+        let get = move |_: &mut Client, url: &str| asked.answer(url);
         let wake_up = move || woken.send(()).unwrap();
         let wake_up = Arc::new(wake_up);
         let mut jokes = Jokes::with(settings(LONG), Arc::new(get), wake_up, Rng::with_seed(1));
@@ -654,7 +627,7 @@ mod tests {
         let mut settings = settings(LONG);
         settings.own = vec!["our own bad word".to_owned()];
         let asked = site.clone();
-        let get = move |request: &Request| asked.answer(&request.url);
+        let get = move |_: &mut Client, url: &str| asked.answer(url);
         let mut jokes = Jokes::with(settings, Arc::new(get), Arc::new(|| ()), Rng::with_seed(1));
         assert_eq!(jokes.wait(at(0)), "this one is fine");
         assert_eq!(jokes.wait(at(1)), "this one is fine");
@@ -668,8 +641,8 @@ mod tests {
         let site = Site::default();
         site.will_tell(&SIX);
         let asked = site.clone();
-        let get = move |request: &Request| {
-            let answer = asked.answer(&request.url);
+        let get = move |_: &mut Client, url: &str| {
+            let answer = asked.answer(url);
             assert!(asked.hits() > 1, "a panic that the test wants");
             answer
         };

@@ -16,7 +16,7 @@ use super::{
     joke_args::JokeArgs,
     printed,
     secrets::{self, EnvironmentError},
-    words_arg::{WordsArg, banned},
+    words_arg::WordsArg,
 };
 use crate::{
     access_log::Line,
@@ -69,10 +69,9 @@ pub(crate) fn run(args: CgiArgs) -> Result<ExitCode, CommandError> {
     let request = CgiRequest::from_variables(variable).ok_or(EnvironmentError::NoRequest)?;
     let words = Arc::new(args.words.read()?);
     let settings = JokeSettings {
-        banned: banned(&words),
         // Clients choose HTTP_PROXY: the web server puts their `Proxy` header there (httpoxy).
         use_proxy: false,
-        ..args.jokes.settings()?
+        ..args.jokes.settings(&words)?
     };
     let mut jokes = Jokes::new(settings, || ());
     let mut callback = Callback::new(secrets::account(token, args.age.max_age)?, words);

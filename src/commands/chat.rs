@@ -22,11 +22,10 @@ use super::{
     doctor::{self, finding::Fault},
     joke_args::JokeArgs,
     lines, printed, secrets,
-    words_arg::{WordsArg, banned},
+    words_arg::WordsArg,
 };
 use crate::{
     callback::{Account, Callback},
-    joke::JokeSettings,
     language::{Language, Say, say, spoken},
     logger,
     server::{Server, Service},
@@ -134,7 +133,7 @@ fn show(args: ChatArgs, language: Option<Language>) -> Result<ExitCode, CommandE
     }
     let wechat = secrets::wechat_of(secrets::run_token()?.token)?;
     let account = wechat.clone();
-    let words = args.bot.words.path();
+    let words = args.bot.words.words.clone();
     let start = move || Running::start(&account, &args.bot);
     web::run(
         listen,
@@ -160,10 +159,7 @@ impl Running {
         let service = Service {
             paths: vec!["/".to_owned()],
             trust_proxy: false,
-            jokes: JokeSettings {
-                banned: banned(&words),
-                ..args.jokes.clone().settings()?
-            },
+            jokes: args.jokes.clone().settings(&words)?,
             callback: Callback::new(account, words),
         };
         Self::serve(service).map_err(|error| CommandError::failure(StartError(error)))

@@ -4,6 +4,7 @@ use std::{
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
+    sync::Arc,
 };
 
 use clap::Args;
@@ -83,8 +84,8 @@ pub(crate) struct Report<'a>(pub(crate) &'a SourceResult);
 /// owner's.
 pub(crate) fn run(args: JokeCommand) -> Result<ExitCode, CommandError> {
     args.log.start()?;
-    let file = args.jokes.file();
-    let settings = args.jokes.settings()?;
+    let file = args.jokes.jokes.clone();
+    let settings = args.jokes.settings(&Arc::default())?;
     if let Some(file) = file {
         complain(say(&FileReport {
             path: file,

@@ -5,6 +5,7 @@ use std::{
     ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,8 +20,9 @@ use super::{
     args::{DAY, ValueError, number, seconds},
 };
 use crate::{
-    joke::{Banned, Charset, JokeSettings, PageUrl, Rules, Selector, Source, own_jokes, shown},
+    joke::{Charset, JokeSettings, PageUrl, Rules, Selector, Source, own_jokes, shown},
     language::spoken,
+    words::Words,
 };
 
 /// Largest `--joke-budget`: WeChat waits 5 s, and the answer has to reach it.
@@ -65,10 +67,10 @@ pub(crate) struct JokeArgs {
     joke_skip: Vec<String>,
     /// Your own jokes, a line % or an empty line between two; one in three that are told is yours
     #[arg(long, env = "DAOXIAO_JOKES", value_name = "FILE")]
-    pub(crate) jokes: Option<PathBuf>,
+    pub(super) jokes: Option<PathBuf>,
     /// How long someone who asks for a joke may wait, in milliseconds
     #[arg(long, env = "DAOXIAO_JOKE_BUDGET", value_name = "MS", default_value = "2500", value_parser = spoken(milliseconds::<1, MAX_BUDGET_MS>))]
-    pub(crate) joke_budget: Duration,
+    joke_budget: Duration,
     /// How long fetched jokes are kept before new ones are fetched
     #[arg(long, env = "DAOXIAO_JOKE_TTL", value_name = "SECONDS", default_value = "600", value_parser = spoken(seconds::<0, MAX_TTL>))]
     joke_ttl: Duration,
@@ -95,19 +97,18 @@ pub(crate) enum JokeArgsError {
 }
 
 impl JokeArgs {
-    /// Returns the file of the owner's jokes.
-    pub(crate) fn file(&self) -> Option<PathBuf> {
-        self.jokes.clone()
-    }
-
     /// Returns where jokes come from, with the owner's file read.
-    pub(crate) fn settings(self) -> Result<JokeSettings, CommandError> {
+    pub(super) fn settings(self, words: &Arc<Words>) -> Result<JokeSettings, CommandError> {
         let own = self.jokes.as_deref().map(read_file).transpose()?;
-        self.with_own(own.unwrap_or_default().0)
+        self.with_own(own.unwrap_or_default().0, words)
     }
 
     /// Returns where jokes come from, with these ones of the owner.
-    pub(super) fn with_own(self, own: Vec<String>) -> Result<JokeSettings, CommandError> {
+    pub(super) fn with_own(
+        self,
+        own: Vec<String>,
+        words: &Arc<Words>,
+    ) -> Result<JokeSettings, CommandError> {
         let sources = match self.joke_url {
             Some(url) if !self.joke_source.iter().any(|name| name == NONE) => vec![Source {
                 name: "custom",
@@ -125,8 +126,8 @@ impl JokeArgs {
         Ok(JokeSettings {
             sources,
             own,
-            skip: words(&self.joke_skip),
-            banned: Banned::default(),
+            skip: separate_words(&self.joke_skip),
+            words: Arc::clone(words),
             budget: self.joke_budget,
             ttl: self.joke_ttl,
             use_proxy: true,
@@ -166,7 +167,7 @@ fn known_sources(names: &[String]) -> Result<Vec<Source>, JokeArgsError> {
 }
 
 /// Splits lists into words, at Chinese commas and line breaks, too.
-fn words(lists: &[String]) -> Vec<String> {
+fn separate_words(lists: &[String]) -> Vec<String> {
     lists
         .iter()
         .flat_map(|list| list.split([',', '，', '、', '\n']))
@@ -218,8 +219,11 @@ mod tests {
     #[test]
     fn words_are_separated_by_commas_of_any_kind_and_lines_and_whitespace_around_does_not_count() {
         let lists = [" 坏词, spam ，a b、c\r\nd\n,,", "", "e"].map(str::to_owned);
-        assert_eq!(words(&lists), ["坏词", "spam", "a b", "c", "d", "e"]);
-        assert_eq!(words(&[" ".to_owned()]), Vec::<String>::new());
+        assert_eq!(
+            separate_words(&lists),
+            ["坏词", "spam", "a b", "c", "d", "e"]
+        );
+        assert_eq!(separate_words(&[" ".to_owned()]), Vec::<String>::new());
     }
 
     #[test]

@@ -15,14 +15,13 @@ use super::{
     CommandError, Notice, StartError, announce,
     args::{LogArgs, MaxAgeArg, address, number, path, switch},
     complain,
-    in_force::{InForce, JOKES, Memory, WORDS},
+    in_force::{InForce, JOKES, WORDS, memory},
     joke_args::{self, JokeArgs},
     secrets::{self, RunToken, TOKEN},
-    words_arg::{self, WordsArg, banned},
+    words_arg::{self, WordsArg},
 };
 use crate::{
     callback::Callback,
-    joke::JokeSettings,
     language::{say, spoken},
     server::{Server, Service},
     survival::{
@@ -114,8 +113,7 @@ fn supervise(args: &ServeArgs, limits: Limits) -> Result<ExitCode, CommandError>
     }
     // A mistake must end the command, not each worker.
     secrets::account(token, args.age.max_age)?;
-    let copies = [WORDS, JOKES].map(Memory::new);
-    variables.extend(copies.iter().flatten().map(Memory::variable));
+    variables.extend([WORDS, JOKES].into_iter().filter_map(memory));
     let listener = socket::listen(args.listen).map_err(CommandError::failure)?;
     let address = listener.local_addr().map_err(CommandError::failure)?;
     let announce = move || announce(&address.to_string());
@@ -133,31 +131,27 @@ fn supervise(args: &ServeArgs, limits: Limits) -> Result<ExitCode, CommandError>
 fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
     let health = Arc::clone(&worker.health);
     let token = secrets::required_token()?;
-    let in_force = |variable| InForce::at(variable, worker.is_strict);
-    let (mut words_file, mut jokes_file) = (in_force(WORDS), in_force(JOKES));
-    let words = words_file.read(
-        args.words.path().as_deref(),
+    let mut in_force = InForce::new(worker.is_strict);
+    let words = Arc::new(in_force.read(
+        WORDS,
+        args.words.words.as_deref(),
         words_arg::read_file,
         "the default words, and no word is banned",
-    );
-    let words = Arc::new(words?);
-    let own_jokes = jokes_file.read(
-        args.jokes.file().as_deref(),
+    )?);
+    let own_jokes = in_force.read(
+        JOKES,
+        args.jokes.jokes.as_deref(),
         joke_args::read_file,
         "the built-in jokes",
-    );
+    )?;
     let service = Service {
         paths: args.path,
         trust_proxy: args.trust_proxy,
-        jokes: JokeSettings {
-            banned: banned(&words),
-            ..args.jokes.with_own(own_jokes?)?
-        },
+        jokes: args.jokes.with_own(own_jokes, &words)?,
         callback: Callback::new(secrets::account(token, args.age.max_age)?, words),
     };
     try_threads().map_err(CommandError::failure)?;
-    words_file.keep();
-    jokes_file.keep();
+    in_force.keep();
     let listener = worker.wait_for_go().map_err(CommandError::failure)?;
     let mut server = Server::open(listener, service, Arc::clone(&health))
         .map_err(|error| CommandError::failure(StartError(error)))?;

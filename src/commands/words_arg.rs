@@ -3,23 +3,19 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use clap::Args;
 use thiserror::Error;
 
 use super::CommandError;
-use crate::{
-    joke::Banned,
-    words::{Words, WordsError},
-};
+use crate::words::{Words, WordsError};
 
 #[derive(Debug, Args)]
 pub(crate) struct WordsArg {
     /// What the bot says, and to what, as you want it: a file in TOML; see docs/words.md
     #[arg(long, env = "DAOXIAO_WORDS", value_name = "FILE")]
-    words: Option<PathBuf>,
+    pub(super) words: Option<PathBuf>,
 }
 
 /// Error in a file of words.
@@ -32,11 +28,6 @@ pub(crate) enum WordsFileError {
 }
 
 impl WordsArg {
-    /// Returns the path of the owner's file.
-    pub(super) fn path(&self) -> Option<PathBuf> {
-        self.words.clone()
-    }
-
     /// Reads the owner's words, or returns the default ones.
     pub(crate) fn read(&self) -> Result<Words, CommandError> {
         match &self.words {
@@ -44,12 +35,6 @@ impl WordsArg {
             None => Ok(Words::default()),
         }
     }
-}
-
-/// Returns what these words forbid, for the choice of jokes.
-pub(super) fn banned(words: &Arc<Words>) -> Banned {
-    let words = Arc::clone(words);
-    Banned(Arc::new(move |text| words.is_banned(text)))
 }
 
 pub(super) fn read(path: &Path) -> Result<Words, CommandError> {

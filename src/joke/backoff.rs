@@ -21,8 +21,6 @@ struct Pause {
     minutes: u64,
     /// Time of the first failure in a row.
     first: SystemTime,
-    /// Set once a day of failures has been reported.
-    is_said: bool,
 }
 
 impl Backoff {
@@ -33,14 +31,15 @@ impl Backoff {
             begun: now,
             minutes: 0,
             first: now,
-            is_said: false,
         });
+        let has_failed_for_a_day = |time: SystemTime| {
+            let failing = time.duration_since(pause.first);
+            failing.is_ok_and(|failing| failing >= DAY)
+        };
+        let is_first_report = has_failed_for_a_day(now) && !has_failed_for_a_day(pause.begun);
         pause.begun = now;
         pause.minutes = (pause.minutes * 2).clamp(1, MAX_MINUTES);
-        let is_dead = now
-            .duration_since(pause.first)
-            .is_ok_and(|failing| failing >= DAY);
-        is_dead && !std::mem::replace(&mut pause.is_said, is_dead)
+        is_first_report
     }
 
     /// Notes a success: the next failure counts as a first one.

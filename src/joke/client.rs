@@ -1,9 +1,10 @@
-//! Fetching a page, along redirects.
+//! Fetching pages, along redirects.
 
 use std::{
     borrow::Cow,
+    collections::BTreeMap,
     io::{self, Read},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -62,103 +63,104 @@ const ACCEPT_MARKUP: &str = "text/html,application/xhtml+xml,application/xml;q=0
 const ACCEPT_TEXT: &str = "text/plain,application/json;q=0.9,application/rss+xml;q=0.8,\
                            application/atom+xml;q=0.8,application/xml;q=0.7,text/html;q=0.5,*/*;q=0.1";
 
-/// A page to fetch.
-#[derive(Clone, Debug)]
-pub(crate) struct Request {
-    pub(crate) url: String,
-    /// Time for all of it: name look-ups, connections, redirects and the body.
-    pub(crate) time: Duration,
-    /// Set if the page is to be searched by selectors.
-    pub(crate) has_selectors: bool,
-    /// Set if a page at a public address has linked to this one, which must then be at one, too.
-    pub(crate) is_from_public: bool,
-    /// Cookies of that page, each as host and `name=value`.
-    pub(crate) cookies: Vec<(String, String)>,
+/// A client that fetches the pages of one source. It lives as long as their fetch, so that an idle
+/// bot keeps neither connections nor certificates.
+pub(crate) struct Client {
+    agent: Agent,
+    /// End of the time for all of it: name look-ups, connections, redirects and bodies.
+    end: Instant,
+    seen_public: Arc<SeenPublic>,
+    /// Cookies by host and name. Some sites redirect for ever without them.
+    cookies: BTreeMap<(String, String), String>,
 }
 
-/// Fetches a page, with `use_proxy` through the proxy that the environment names, if any.
-///
-/// The agent lives as long as the fetch, so that an idle bot keeps neither connections nor
-/// certificates.
-pub(super) fn get(request: &Request, use_proxy: bool) -> Result<Page, FetchError> {
-    let end = Instant::now() + request.time;
-    let hops = Arc::new(Hops {
-        seen_public: AtomicBool::new(request.is_from_public),
-    });
-    let agent = agent(request, use_proxy, Arc::clone(&hops));
-    let by_proxy = agent.config().proxy().is_some();
-    let mut url = parse(&request.url)?;
-    let mut cookies = Cookies(request.cookies.clone());
-    for _ in 0..=MAX_REDIRECTS {
-        if by_proxy {
-            // The proxy resolves names, so all but `localhost` count as public.
-            hops.admit(is_public(&url))?;
+impl Client {
+    /// `has_selectors` is set if the pages are to be searched by selectors; with `use_proxy`, the
+    /// proxy that the environment names, if any, fetches them.
+    pub(super) fn new(time: Duration, has_selectors: bool, use_proxy: bool) -> Self {
+        let accept = if has_selectors {
+            ACCEPT_MARKUP
+        } else {
+            ACCEPT_TEXT
+        };
+        let mut config = Config::builder()
+            .max_redirects(0)
+            .http_status_as_error(false)
+            // Many sites close the connection after a redirect without announcing it.
+            .max_idle_connections(0)
+            .user_agent(USER_AGENT)
+            .accept(accept);
+        if !use_proxy {
+            config = config.proxy(None);
         }
-        let response = ask(&agent, &url, &cookies, end)?;
-        cookies.note(&url, &response);
-        let status = response.status();
-        if status.is_redirection() {
-            let location = response.headers().get("location");
-            let location = location.ok_or(FetchError::Status(status.as_u16()))?;
-            url = redirected(&url, location.as_bytes())?;
-            continue;
+        let seen_public = Arc::<SeenPublic>::default();
+        let resolver = CheckedResolver {
+            system: DefaultResolver::default(),
+            seen_public: Arc::clone(&seen_public),
+        };
+        Self {
+            agent: Agent::with_parts(config.build(), DefaultConnector::default(), resolver),
+            end: Instant::now() + time,
+            seen_public,
+            cookies: BTreeMap::new(),
         }
-        let page = read(response);
-        if !status.is_success() {
+    }
+
+    /// Fetches a page.
+    pub(super) fn get(&mut self, url: &str) -> Result<Page, FetchError> {
+        let mut url = parse(url)?;
+        for _ in 0..=MAX_REDIRECTS {
+            if self.agent.config().proxy().is_some() {
+                // The proxy resolves names, so all but `localhost` count as public.
+                self.seen_public.admit(is_public(&url))?;
+            }
+            let response = self.ask(&url)?;
+            let status = response.status();
+            if status.is_redirection() {
+                let location = response.headers().get("location");
+                let location = location.ok_or(FetchError::Status(status.as_u16()))?;
+                url = redirected(&url, location.as_bytes())?;
+                continue;
+            }
+            let page = read(response);
+            if status.is_success() {
+                let url = url.into();
+                return Ok(Page { url, ..page? });
+            }
             let said = page.ok().and_then(|page| page.api_message());
             return Err(match said {
                 Some(said) => FetchError::Refused(status.as_u16(), said),
                 None => FetchError::Status(status.as_u16()),
             });
         }
-        return Ok(Page {
-            url: url.into(),
-            is_public: hops.seen_public.load(Ordering::Relaxed),
-            cookies: cookies.0,
-            ..page?
-        });
+        Err(FetchError::TooManyRedirects)
     }
-    Err(FetchError::TooManyRedirects)
-}
 
-fn ask(
-    agent: &Agent,
-    url: &Url,
-    cookies: &Cookies,
-    end: Instant,
-) -> Result<Response<Body>, FetchError> {
-    let left = end.saturating_duration_since(Instant::now());
-    if left.is_zero() {
-        return Err(FetchError::TimedOut);
+    /// Asks for one URL, with the cookies that its host has set, and keeps those that it sets now.
+    fn ask(&mut self, url: &Url) -> Result<Response<Body>, FetchError> {
+        let left = self.end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(FetchError::TimedOut);
+        }
+        let mut request = self.agent.get(url.as_str());
+        let host = url.host_str().unwrap_or_default();
+        let cookies = self.cookies.iter().filter(|((of, _), _)| of == host);
+        let cookies: Vec<_> = cookies
+            .map(|((_, name), value)| format!("{name}={value}"))
+            .collect();
+        if !cookies.is_empty() {
+            request = request.header("Cookie", cookies.join("; "));
+        }
+        let response = request.config().timeout_global(Some(left)).build().call()?;
+        for cookie in response.headers().get_all("set-cookie") {
+            let cookie = cookie.to_str().unwrap_or_default().split(';').next();
+            if let Some((name, value)) = cookie.and_then(|cookie| cookie.split_once('=')) {
+                let key = (host.to_owned(), name.trim().to_owned());
+                self.cookies.insert(key, value.trim().to_owned());
+            }
+        }
+        Ok(response)
     }
-    let mut request = agent.get(url.as_str());
-    if let Some(cookies) = cookies.of(url) {
-        request = request.header("Cookie", cookies);
-    }
-    Ok(request.config().timeout_global(Some(left)).build().call()?)
-}
-
-fn agent(request: &Request, use_proxy: bool, hops: Arc<Hops>) -> Agent {
-    let accept = if request.has_selectors {
-        ACCEPT_MARKUP
-    } else {
-        ACCEPT_TEXT
-    };
-    let mut config = Config::builder()
-        .max_redirects(0)
-        .http_status_as_error(false)
-        // Many sites close the connection after a redirect without announcing it.
-        .max_idle_connections(0)
-        .user_agent(USER_AGENT)
-        .accept(accept);
-    if !use_proxy {
-        config = config.proxy(None);
-    }
-    let resolver = CheckedResolver {
-        system: DefaultResolver::default(),
-        hops,
-    };
-    Agent::with_parts(config.build(), DefaultConnector::default(), resolver)
 }
 
 fn read(mut response: Response<Body>) -> Result<Page, FetchError> {
@@ -184,7 +186,7 @@ fn read(mut response: Response<Body>) -> Result<Page, FetchError> {
 /// the server names it so. Left are gzip under another name or none, and `deflate`.
 fn unpack(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, FetchError> {
     let packed = body.as_slice();
-    let mut reader: Box<dyn Read + '_> = match encoding.trim().to_ascii_lowercase().as_str() {
+    let reader: Box<dyn Read + '_> = match encoding.trim().to_ascii_lowercase().as_str() {
         _ if packed.starts_with(GZIP) => Box::new(MultiGzDecoder::new(packed)),
         "" | "identity" | "none" | "gzip" | "x-gzip" => return Ok(body),
         // Not `BR`, which ureq leaves packed.
@@ -201,7 +203,7 @@ fn unpack(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, FetchError> {
         }
     };
     let mut unpacked = Vec::new();
-    let mut limited = reader.by_ref().take(MAX_BODY_BYTES + 1);
+    let mut limited = reader.take(MAX_BODY_BYTES + 1);
     match limited.read_to_end(&mut unpacked) {
         Ok(_) if limited.limit() == 0 => Err(FetchError::TooLarge),
         Ok(_) => Ok(unpacked),
@@ -226,34 +228,6 @@ fn redirected(from: &Url, location: &[u8]) -> Result<Url, FetchError> {
     Ok(to)
 }
 
-/// Cookies set along redirects, by host. Some sites redirect for ever without them.
-struct Cookies(Vec<(String, String)>);
-
-impl Cookies {
-    fn note(&mut self, url: &Url, response: &Response<Body>) {
-        let host = url.host_str().unwrap_or_default();
-        for cookie in response.headers().get_all("set-cookie") {
-            let cookie = cookie.to_str().unwrap_or_default().split(';').next();
-            if let Some((name, value)) = cookie.and_then(|cookie| cookie.split_once('=')) {
-                let start = format!("{}=", name.trim());
-                self.0
-                    .retain(|(of, old)| of != host || !old.starts_with(&start));
-                self.0.push((host.to_owned(), start + value.trim()));
-            }
-        }
-    }
-
-    /// Returns the cookies for a URL's host as the value of a `Cookie` header.
-    fn of(&self, url: &Url) -> Option<String> {
-        let own = self
-            .0
-            .iter()
-            .filter(|(host, _)| Some(host.as_str()) == url.host_str());
-        let cookies: Vec<&str> = own.map(|(_, cookie)| cookie.as_str()).collect();
-        (!cookies.is_empty()).then(|| cookies.join("; "))
-    }
-}
-
 /// Returns true if a URL's host is a public address, or a name that may have one.
 fn is_public(url: &Url) -> bool {
     match url.host() {
@@ -264,19 +238,17 @@ fn is_public(url: &Url) -> bool {
     }
 }
 
-/// Guard against redirects from the public Internet into a private network.
+/// Set once an address was public.
 #[derive(Debug, Default)]
-struct Hops {
-    seen_public: AtomicBool,
-}
+struct SeenPublic(AtomicBool);
 
-impl Hops {
+impl SeenPublic {
     /// Refuses a private address after a public one: a page of the Internet must not lead to what
     /// only this machine can reach, such as its services, its network, its cloud's metadata.
     fn admit(&self, is_public: bool) -> Result<(), FetchError> {
         if is_public {
-            self.seen_public.store(true, Ordering::Relaxed);
-        } else if self.seen_public.load(Ordering::Relaxed) {
+            self.0.store(true, Ordering::Relaxed);
+        } else if self.0.load(Ordering::Relaxed) {
             return Err(FetchError::NotPublic);
         }
         Ok(())
@@ -287,7 +259,7 @@ impl Hops {
 #[derive(Debug)]
 struct CheckedResolver {
     system: DefaultResolver,
-    hops: Arc<Hops>,
+    seen_public: Arc<SeenPublic>,
 }
 
 impl Resolver for CheckedResolver {
@@ -307,13 +279,11 @@ impl Resolver for CheckedResolver {
             return Ok(found);
         }
         let mut public = self.empty();
-        for address in found
-            .iter()
-            .filter(|address| address::is_public(address.ip()))
-        {
+        let is_public = |address: &&SocketAddr| address::is_public(address.ip());
+        for address in found.iter().filter(is_public) {
             public.push(*address);
         }
-        self.hops
+        self.seen_public
             .admit(!public.is_empty())
             .map_err(|error| ureq::Error::Other(error.into()))?;
         Ok(if public.is_empty() { found } else { public })
@@ -420,14 +390,7 @@ mod tests {
 
     /// Fetches without any proxy that the environment names.
     fn get_directly(url: &str, time: Duration) -> Result<Page, FetchError> {
-        let request = Request {
-            url: url.to_owned(),
-            time,
-            has_selectors: false,
-            is_from_public: false,
-            cookies: Vec::new(),
-        };
-        get(&request, false)
+        Client::new(time, false, false).get(url)
     }
 
     fn redirect(stream: &mut TcpStream, to: &str) -> io::Result<()> {
@@ -597,18 +560,17 @@ mod tests {
 
     #[test]
     fn once_an_address_was_public_the_next_must_be() {
-        let hops = Hops::default();
-        assert_eq!(hops.admit(false), Ok(()));
-        assert_eq!(hops.admit(true), Ok(()));
-        assert_eq!(hops.admit(false), Err(FetchError::NotPublic));
+        let seen_public = SeenPublic::default();
+        assert_eq!(seen_public.admit(false), Ok(()));
+        assert_eq!(seen_public.admit(true), Ok(()));
+        assert_eq!(seen_public.admit(false), Err(FetchError::NotPublic));
     }
 
     #[test]
     fn a_resolved_address_is_checked_whatever_the_url_looks_like() {
-        let hops = Arc::new(Hops::default());
         let resolver = CheckedResolver {
             system: DefaultResolver::default(),
-            hops: Arc::clone(&hops),
+            seen_public: Arc::default(),
         };
         let resolve = |uri: &'static str| {
             let timeout = NextTimeout {

@@ -62,10 +62,10 @@ pub(super) struct Deck {
 }
 
 impl Deck {
-    /// Returns true if the deck is older than `ttl`, or from the future after a clock was set back.
-    pub(super) fn is_stale(&self, now: SystemTime, ttl: Duration) -> bool {
-        now.duration_since(self.fetched)
-            .map_or(true, |age| age > ttl)
+    /// Returns true if the deck has this age, or is from the future after a clock was set back.
+    pub(super) fn has_age(&self, age: Duration, now: SystemTime) -> bool {
+        let since = now.duration_since(self.fetched);
+        since.map_or(true, |since| since >= age)
     }
 
     /// Returns true if the next card would begin a second round through a small deck.
@@ -114,10 +114,10 @@ mod tests {
         let deck = deck(1);
         let ttl = Duration::from_secs(600);
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        assert!(deck.is_stale(at(999), ttl));
-        assert!(!deck.is_stale(at(1_000), ttl));
-        assert!(!deck.is_stale(at(1_600), ttl));
-        assert!(deck.is_stale(at(1_601), ttl));
+        assert!(deck.has_age(ttl, at(999)));
+        assert!(!deck.has_age(ttl, at(1_000)));
+        assert!(!deck.has_age(ttl, at(1_599)));
+        assert!(deck.has_age(ttl, at(1_600)));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
         mpsc::{self, Sender},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use fastrand::Rng;
@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use super::{
     JokeSettings,
-    client::{self, FetchError, Request},
+    client::{Client, FetchError},
     formats::{Extracted, Page, PageError, PageText, ReadAs, Reason},
     source::Source,
     url::{same_host, shown, without_secrets},
@@ -24,8 +24,8 @@ use super::{
 /// Stack of a thread that parses a page; `formats/limits.rs` refuses pages that would need more.
 pub(super) const STACK_BYTES: usize = 16 << 20;
 
-/// A function that fetches a page: [`super::client::get`], or a stand-in in tests.
-pub(super) type Get = dyn Fn(&Request) -> Result<Page, FetchError> + Send + Sync;
+/// A function that fetches the page at a URL: [`Client::get`], or a stand-in in tests.
+pub(super) type Get = dyn Fn(&mut Client, &str) -> Result<Page, FetchError> + Send + Sync;
 
 /// Outcome of asking one source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,16 +109,16 @@ fn ask_beside(
         read_as: None,
         outcome: Err(SourceError::NoThread),
     };
-    let (mut answer, send, asked_url) = (result.clone(), results.clone(), url.clone());
+    let (mut answer, send) = (result.clone(), results.clone());
     let (settings, get) = (Arc::clone(settings), Arc::clone(get));
     let thread = thread::Builder::new().name("source".to_owned());
     let thread = thread.stack_size(STACK_BYTES);
     let started = thread.spawn(move || {
         // The panic hook has logged it.
         let asked = catch_unwind(AssertUnwindSafe(|| {
-            let content = read(&source, url, settings.budget, &*get, &mut rng)?;
-            answer.read_as = Some(content.read_as());
-            Ok(content.jokes(&source.rules, &|joke| unwanted(&settings, &asked_url, joke))?)
+            let text = read(&source, &url, &settings, &*get, &mut rng)?;
+            answer.read_as = Some(text.read_as());
+            Ok(text.jokes(&source.rules, &|joke| unwanted(&settings, &url, joke))?)
         }));
         answer.outcome = asked.unwrap_or(Err(SourceError::Panic));
         if let Err(
@@ -126,7 +126,7 @@ fn ask_beside(
             | SourceError::Page(PageError::ApiError(said)),
         ) = &mut answer.outcome
         {
-            *said = without_secrets(said, &asked_url);
+            *said = without_secrets(said, &url);
         }
         // Fails if another source was faster and ended the fetch.
         let _ = send.send(answer);
@@ -146,48 +146,38 @@ fn unwanted(settings: &JokeSettings, url: &str, joke: &str) -> Option<Reason> {
 /// Fetches the page with a source's jokes: the one at its URL, or one that a link on it leads to.
 fn read(
     source: &Source,
-    url: String,
-    time: Duration,
+    url: &str,
+    settings: &JokeSettings,
     get: &Get,
     rng: &mut Rng,
 ) -> Result<PageText, SourceError> {
-    let end = Instant::now() + time;
     let rules = &source.rules;
-    let mut request = Request {
-        url,
-        time,
-        has_selectors: rules.item.is_some() || rules.link.is_some(),
-        is_from_public: false,
-        cookies: Vec::new(),
-    };
-    let page = get(&request)?;
-    let content = PageText::read(&page, &source.rules)?;
+    let has_selectors = rules.has_selectors();
+    let mut client = Client::new(settings.budget, has_selectors, settings.use_proxy);
+    let page = get(&mut client, url)?;
+    let text = PageText::read(&page, rules)?;
     let Some(link) = &rules.link else {
-        return Ok(content);
+        return Ok(text);
     };
-    let found = content.links(link)?;
+    let found = text.links(link)?;
     let links = same_host(&page.url, &found.base, &found.links);
-    request.url = rng.choice(links).ok_or(SourceError::ForeignLinks)?;
-    request.time = end.saturating_duration_since(Instant::now());
-    request.is_from_public = page.is_public;
-    request.cookies = page.cookies;
-    Ok(PageText::read(&get(&request)?, &source.rules)?)
+    let url = rng.choice(links).ok_or(SourceError::ForeignLinks)?;
+    Ok(PageText::read(&get(&mut client, &url)?, rules)?)
 }
 
 /// Fetches at once, for `daoxiao joke`: until one source has jokes, as the bot does, or from `all`
 /// of them, one after the other.
 pub(crate) fn try_sources(settings: JokeSettings, all: bool) -> Vec<SourceResult> {
     let settings = Arc::new(settings);
-    let use_proxy = settings.use_proxy;
-    let get: Arc<Get> = Arc::new(move |request| client::get(request, use_proxy));
-    let ask = |sources| fetch(sources, &settings, &get, &mut Rng::new());
-    let sources = settings.sources.clone();
-    if !all {
-        return ask(sources);
-    }
-    sources
-        .into_iter()
-        .flat_map(|source| ask(vec![source]))
+    let get: Arc<Get> = Arc::new(Client::get);
+    let together = if all {
+        1
+    } else {
+        settings.sources.len().max(1)
+    };
+    let rounds = settings.sources.chunks(together);
+    rounds
+        .flat_map(|sources| fetch(sources.to_vec(), &settings, &get, &mut Rng::new()))
         .collect()
 }
 
@@ -196,7 +186,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::joke::{Banned, Rules};
+    use crate::joke::Rules;
 
     const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -210,7 +200,7 @@ mod tests {
             sources: urls.iter().map(source).collect(),
             own: Vec::new(),
             skip: Vec::new(),
-            banned: Banned::default(),
+            words: Arc::default(),
             budget,
             ttl: HOUR,
             use_proxy: false,
@@ -223,7 +213,7 @@ mod tests {
         get: impl Fn(&str) -> Result<Page, FetchError> + Send + Sync + 'static,
     ) -> Vec<(String, Result<usize, SourceError>)> {
         let settings = settings(urls, budget);
-        let get: Arc<Get> = Arc::new(move |request| get(&request.url));
+        let get: Arc<Get> = Arc::new(move |_, url| get(url));
         let sources = settings.sources.clone();
         fetch(sources, &settings, &get, &mut Rng::with_seed(1))
             .into_iter()

@@ -93,10 +93,6 @@ const MAX_SHOWN: usize = 200;
 pub struct Page {
     /// Its URL, after redirects.
     pub url: String,
-    /// Set if it was at a public address, or one was passed on the way there.
-    pub is_public: bool,
-    /// Cookies set on the way there, each as host and `name=value`.
-    pub cookies: Vec<(String, String)>,
     /// The value of `Content-Type`, if there was one.
     pub content_type: Option<String>,
     /// The body, decompressed.
@@ -240,6 +236,13 @@ pub struct Rules {
     pub(crate) content: Option<Selector>,
 }
 
+impl Rules {
+    /// Returns true if the page is to be searched by selectors.
+    pub(super) fn has_selectors(&self) -> bool {
+        self.item.is_some() || self.link.is_some()
+    }
+}
+
 impl PageText {
     /// Decodes a page and detects its format: JSON or XML by its beginning or its type; HTML if it
     /// has tags, and if its type, its beginning or a selector suggests it; else plain text.
@@ -255,7 +258,7 @@ impl PageText {
         if text.is_empty() {
             return Err(PageError::Empty);
         }
-        let has_selectors = rules.item.is_some() || rules.link.is_some();
+        let has_selectors = rules.has_selectors();
         let is_html = media_type.ends_with("html") || has_selectors;
         let format = if let Some(value) = json::parse(text, media_type.ends_with("json")) {
             Format::Json(value.map_err(|error| error.to_string()))
