@@ -158,6 +158,11 @@ pub(super) fn ends_sentence(text: &str) -> bool {
     text.ends_with(ends) && !trails_off(text)
 }
 
+/// Returns true for a text that ends in a question mark.
+pub(super) fn is_question(text: &str) -> bool {
+    text.trim_end().ends_with(['?', '？'])
+}
+
 /// Returns true if a joke ends in a mark without a link: a long one after dots, punctuation or a
 /// space (`说到一半，查看更多`), a short one after dots, in Chinese (`……全文`) or brackets (`...(more)`),
 /// dots in brackets, a count (`[+99 chars]`), or Reddit's `[removed]`; or if it is only a mark.

@@ -4,6 +4,7 @@ use std::{collections::HashSet, ops::RangeInclusive};
 
 use super::item::{
     BREAK, HEADING, Item, MAX_LINES, MIN_JOKE_CHARACTERS, characters, ends_sentence, is_one_of,
+    is_question,
 };
 use crate::joke::fortune::{fortune, is_divider};
 
@@ -80,7 +81,8 @@ const ROW_SYMBOLS: &str = "-=*_—─━═~～#+☆★◆◇■□●○※·�
 /// - Else a joke in each paragraph.
 pub(super) fn items(text: &str) -> Vec<Item> {
     let text = text.replace("\r\n", "\n");
-    let lines = without_marks(text.split(['\n', '\r']).map(str::trim).collect());
+    let lines: Vec<&str> = text.split(['\n', '\r']).map(str::trim).collect();
+    let lines = without_marks(&lines);
     if let Some(parts) = divided(&lines).or_else(|| questions(&lines)) {
         return items_of(parts);
     }
@@ -98,7 +100,9 @@ fn paragraphs(lines: &[&str]) -> Vec<Item> {
     let narrow = gaps.filter(|len| *len == 1).count();
     // Unlike a single one that is wide by chance.
     if narrow > 0 && wide > 1 && wide * 2 >= narrow {
-        return between_wide_gaps(lines);
+        let text = lines.join("\n");
+        let jokes = text.split("\n\n\n").filter(|joke| !joke.trim().is_empty());
+        return jokes.map(|joke| Item::of(joke.to_owned())).collect();
     }
     let paragraphs: Vec<&[&str]> = lines
         .split(|line| line.is_empty())
@@ -106,47 +110,32 @@ fn paragraphs(lines: &[&str]) -> Vec<Item> {
         .collect();
     match paragraphs.as_slice() {
         [only] => one_or_one_a_line(only),
-        [first, second] if is_question(first, second) => {
+        [first, second] if is_answered(first, second) => {
             vec![Item::of([*first, *second].concat().join("\n"))]
         }
         all if are_speech(all) => vec![Item::of(all.concat().join("\n"))],
         [title, lines]
-            if is_title(title)
-                && title.iter().any(|line| is_title_of_jokes(line))
-                && lines.len() > 2 =>
+            if is_title(title) && is_title_of_jokes(&title.concat()) && lines.len() > 2 =>
         {
-            items_of(joined(lines, false))
+            items_of(between_open_lines(lines, false))
         }
-        [title, joke] if is_title(title) && !is_title(joke) => match one_or_one_a_line(joke) {
-            jokes if jokes.len() > 1 => jokes,
-            _ => vec![Item::titled(title, joke)],
-        },
+        all if are_title_and_joke_in_turn(all) => all.chunks(2).flat_map(titled).collect(),
         [title, jokes @ ..] if is_title(title) && !jokes.iter().any(|joke| is_title(joke)) => {
-            jokes.iter().map(|joke| Item::of(joke.join("\n"))).collect()
+            items_of(joined(jokes.iter().copied()))
         }
-        all if are_title_and_joke_in_turn(all) => {
-            let pairs = all.chunks_exact(2);
-            pairs
-                .filter_map(|pair| Some(Item::titled(pair.first()?, pair.last()?)))
-                .collect()
-        }
-        all => all.iter().map(|joke| Item::of(joke.join("\n"))).collect(),
+        all => items_of(joined(all.iter().copied())),
     }
 }
 
-/// Joins the lines between two or more empty lines.
-fn between_wide_gaps(lines: &[&str]) -> Vec<Item> {
-    let mut jokes: Vec<String> = vec![String::new()];
-    let mut gap = 0;
-    for line in lines {
-        gap = if line.is_empty() { gap + 1 } else { 0 };
-        match jokes.last_mut() {
-            Some(joke) if gap < 2 => joke.extend(["\n", line]),
-            _ => jokes.push(String::new()),
-        }
+/// Returns the joke below a title, or several, one in each line.
+fn titled(pair: &[&[&str]]) -> Vec<Item> {
+    let [title, joke] = pair else {
+        return Vec::new();
+    };
+    match one_or_one_a_line(joke) {
+        jokes if jokes.len() > 1 => jokes,
+        _ => vec![Item::titled(title, joke)],
     }
-    jokes.retain(|joke| !joke.trim().is_empty());
-    items_of(jokes)
 }
 
 /// Returns true for several paragraphs that are the lines of a dialogue, or a few of which at least
@@ -159,28 +148,23 @@ fn are_speech(paragraphs: &[&[&str]]) -> bool {
 }
 
 /// Strips the marks of a quotation from lines that all have one, or, from many, the quotes.
-fn without_marks(lines: Vec<&str>) -> Vec<&str> {
-    fn marked(line: &str) -> Option<&str> {
-        line.strip_prefix("> ")
-            .or(line.strip_prefix('>').filter(|rest| rest.is_empty()))
-    }
-    fn quoted(line: &str) -> Option<&str> {
-        line.strip_prefix('"')?.strip_suffix('"')
-    }
-    let all = |bare: fn(&str) -> Option<&str>| {
-        let filled = lines.iter().filter(|line| !line.is_empty());
+fn without_marks<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+    let all = |bare: fn(&'a str) -> Option<&'a str>| -> Option<Vec<&'a str>> {
         // Empty lines stay between those that are not.
-        let are_all = filled.clone().all(|line| bare(line).is_some());
-        are_all.then(|| {
-            lines
-                .iter()
-                .map(|line| bare(line).unwrap_or(line))
-                .collect()
-        })
+        let bare = |line: &&'a str| bare(line).or(line.is_empty().then_some(*line));
+        lines.iter().map(bare).collect()
     };
-    let are_many = lines.len() >= MANY_LINES;
-    let without = all(marked).or_else(|| are_many.then(|| all(quoted)).flatten());
-    without.unwrap_or(lines)
+    let marked = all(|line| {
+        if line == ">" {
+            Some("")
+        } else {
+            line.strip_prefix("> ")
+        }
+    });
+    let quoted = || all(|line| line.strip_prefix('"')?.strip_suffix('"'));
+    marked
+        .or_else(|| quoted().filter(|lines| lines.len() >= MANY_LINES))
+        .unwrap_or_else(|| lines.to_vec())
 }
 
 /// Returns the level and the text of a heading as in Markdown, or behind `标题：`.
@@ -198,46 +182,43 @@ fn heading(line: &str) -> Option<(usize, &str)> {
 /// Returns the jokes below headings: one that is below its title, or a list of several. The text
 /// below a heading of others is about them.
 fn sections(lines: &[&str]) -> Vec<Item> {
-    // What stands before the first heading is a section of its own.
-    let mut sections: Vec<(usize, &str, Vec<&str>)> = vec![(usize::MAX, "", Vec::new())];
-    for line in lines {
-        match (heading(line), sections.last_mut()) {
-            (Some((level, title)), _) => sections.push((level, title, Vec::new())),
-            (None, Some((_, _, lines))) => lines.push(line),
-            (None, None) => {}
-        }
-    }
-    let next_levels = sections.iter().skip(1).map(|(level, ..)| *level);
-    let next_levels: Vec<usize> = next_levels.chain([0]).collect();
+    let sections = lines
+        .chunk_by(|_, next| heading(next).is_none())
+        .filter_map(|section| {
+            let (first, rest) = section.split_first()?;
+            let headed = heading(first).map(|(level, title)| (level, title, rest));
+            // What stands before the first heading is a section of its own.
+            Some(headed.unwrap_or((usize::MAX, "", section)))
+        });
+    let next_levels = sections.clone().skip(1).map(|(level, ..)| level).chain([0]);
     let own = sections
-        .into_iter()
         .zip(next_levels)
         .filter(|((level, ..), next)| next <= level);
     own.flat_map(|((_, title, lines), _)| section(title, lines))
         .collect()
 }
 
-fn section(title: &str, lines: Vec<&str>) -> Vec<Item> {
+fn listed(line: &str) -> Option<&str> {
+    let bullets = ["- ", "* ", "+ "];
+    bullets.iter().find_map(|bullet| line.strip_prefix(bullet))
+}
+
+fn section(title: &str, lines: &[&str]) -> Vec<Item> {
     let lines = without_marks(lines);
-    let lines = lines.as_slice();
-    let mut listed: Vec<String> = Vec::new();
-    for line in lines.iter().filter(|line| !line.is_empty()) {
-        match (line.split_once(' '), listed.last_mut()) {
-            (Some(("-" | "*" | "+", joke)), _) => listed.push(joke.to_owned()),
-            (_, Some(joke)) => joke.extend(["\n", line]),
-            (_, None) => {}
-        }
+    let list: Vec<String> = filled(&lines)
+        .chunk_by(|_, next| listed(next).is_none())
+        .filter_map(|joke| Some(listed(&joke.join("\n"))?.to_owned()))
+        .collect();
+    if !list.is_empty() && !list.iter().any(|joke| is_speech(joke)) {
+        return items_of(list);
     }
-    if !listed.is_empty() && !listed.iter().any(|joke| is_speech(joke)) {
-        return items_of(listed);
-    }
-    let mut jokes = match divided(lines).or_else(|| questions(lines)) {
+    let mut jokes = match divided(&lines).or_else(|| questions(&lines)) {
         Some(parts) => items_of(parts),
         // A story below its title.
         None if !title.is_empty() && lines.iter().any(|line| is_speech(line)) => {
             vec![Item::of(lines.join("\n"))]
         }
-        None => paragraphs(lines),
+        None => paragraphs(&lines),
     };
     if let [only] = jokes.as_mut_slice() {
         title.clone_into(&mut only.title);
@@ -256,27 +237,24 @@ fn questions(lines: &[&str]) -> Option<Vec<String>> {
         let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
         name.len() < line.len() && is_one_of(name, names)
     };
-    let is_riddle = |line: &str| RIDDLES.split(' ').any(|word| line.contains(word));
-    let (mut parts, mut is_answered, mut is_after_empty_line) = (Vec::new(), false, true);
-    for line in lines {
-        let lower = line.to_lowercase();
-        let is_whole = [" a:", " answer:", "答：", "答:"]
+    let has = |line: &str, words: &[&str]| words.iter().any(|word| line.contains(word));
+    let asks = |line: &&str| is_named(line, ASKERS);
+    let is_whole = |line: &str| has(&line.to_lowercase(), &[" a:", " answer:", "答：", "答:"]);
+    let is_riddle = |line: &str| {
+        RIDDLES
+            .split(' ')
+            .any(|word| line.to_lowercase().contains(word))
+    };
+    let is_next = |pair: &[&str]| match pair {
+        [before, line] if asks(line) => before.is_empty() || is_whole(line) || is_riddle(line),
+        _ => true,
+    };
+    let are_questions = lines.iter().find(|line| !line.is_empty()).is_some_and(asks)
+        && lines.windows(2).all(is_next)
+        && lines
             .iter()
-            .any(|answer| lower.contains(answer));
-        is_answered |= is_named(line, ANSWERERS) || is_whole;
-        if is_named(line, ASKERS) {
-            if !is_after_empty_line && !is_whole && !is_riddle(&lower) {
-                return None;
-            }
-            parts.push((*line).to_owned());
-        } else if let Some(part) = parts.last_mut() {
-            String::extend(part, ["\n", line]);
-        } else if !line.is_empty() {
-            return None;
-        }
-        is_after_empty_line = line.is_empty();
-    }
-    is_answered.then_some(parts)
+            .any(|line| is_named(line, ANSWERERS) || is_whole(line));
+    are_questions.then(|| joined(lines.chunk_by(|_, next| !asks(next))))
 }
 
 /// Returns the jokes in the owner's file: between lines `%`, else after numbers that count up, else
@@ -287,11 +265,7 @@ pub(super) fn own_jokes(text: &str) -> Vec<String> {
     if lines.iter().any(|line| is_divider(line)) {
         return fortune(text);
     }
-    let paragraphs: Vec<String> = lines
-        .split(|line| line.is_empty())
-        .filter(|paragraph| !paragraph.is_empty())
-        .map(|paragraph| paragraph.join("\n"))
-        .collect();
+    let paragraphs = joined(lines.split(|line| line.is_empty()));
     match paragraphs.as_slice() {
         [only] => items(only).into_iter().map(|item| item.content).collect(),
         _ => numbered(&lines).unwrap_or(paragraphs),
@@ -317,7 +291,8 @@ pub(super) fn numbered_parts(item: Item) -> Vec<Item> {
 }
 
 fn divided_by(item: Item, divide: impl Fn(&[&str]) -> Option<Vec<String>>) -> Vec<Item> {
-    match divide(&filled_lines(&item.content)) {
+    let lines: Vec<&str> = item.content.split(['\n', BREAK]).map(str::trim).collect();
+    match divide(&filled(&lines)) {
         Some(parts) if may_be_several(&item) => items_of(parts),
         _ => vec![item],
     }
@@ -344,7 +319,9 @@ pub(super) fn parts(block: Item) -> Vec<Item> {
         Ok([block]) => block,
         Err(parts) => return parts,
     };
-    let mut paragraphs = between_empty_lines(&block.content);
+    // Empty lines are where two breaks follow each other.
+    let lines: Vec<&str> = block.content.split(BREAK).collect();
+    let mut paragraphs = joined(lines.split(|line| line.trim().is_empty()));
     // A title of the whole page (`笑话三则`) belongs to no joke.
     if let [first, _, ..] = paragraphs.as_mut_slice()
         && let Some((title, joke)) = first.trim_start().split_once('\n')
@@ -360,7 +337,7 @@ pub(super) fn parts(block: Item) -> Vec<Item> {
     let is_story = speech.count() * 2 >= paragraphs.len();
     let are_jokes = match paragraphs.as_slice() {
         _ if is_story => false,
-        [first, second] if is_question(&[first], &[second]) => false,
+        [first, second] if is_answered(&[first], &[second]) => false,
         all => all.len() > 1 && all.iter().all(|part| is_long_enough(part)),
     };
     if are_jokes && may_be_several(&block) {
@@ -379,20 +356,15 @@ fn is_long_enough(joke: &str) -> bool {
     characters(joke) >= MIN_JOKE_CHARACTERS
 }
 
-/// Splits a text at empty lines, where two breaks follow each other.
-fn between_empty_lines(text: &str) -> Vec<String> {
-    let lines: Vec<&str> = text.split(BREAK).collect();
-    lines
-        .split(|line| line.trim().is_empty())
-        .filter(|part| !part.is_empty())
-        .map(|part| part.join("\u{b}"))
-        .collect()
+/// Joins the lines of each block, and leaves out blocks without text.
+fn joined<'a>(blocks: impl Iterator<Item = &'a [&'a str]>) -> Vec<String> {
+    let joined = blocks.map(|block| block.join("\n"));
+    joined.filter(|block| !block.trim().is_empty()).collect()
 }
 
-#[inline(never)]
-fn filled_lines(text: &str) -> Vec<&str> {
-    let lines = text.split(['\n', BREAK]).map(str::trim);
-    lines.filter(|line| !line.is_empty()).collect()
+fn filled<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+    let filled = lines.iter().filter(|line| !line.is_empty());
+    filled.copied().collect()
 }
 
 /// Splits lines at `%` or rows of symbols, else at numbers that count up, else at bullets.
@@ -404,20 +376,13 @@ fn divided(lines: &[&str]) -> Option<Vec<String>> {
     } else {
         return numbered(lines).or_else(|| bulleted(lines));
     };
-    let blocks = lines
-        .split(|line| divides(line))
-        .map(|block| block.join("\n"));
-    Some(blocks.filter(|block| !block.trim().is_empty()).collect())
+    Some(joined(lines.split(|line| divides(line))))
 }
 
 /// Returns true if rows of symbols divide jokes and are no lines of one: the text begins with one
 /// of several, or all are only symbols, and either alike or each after a sentence.
 fn rows_divide(lines: &[&str]) -> bool {
-    let lines: Vec<&str> = lines
-        .iter()
-        .copied()
-        .filter(|line| !line.is_empty())
-        .collect();
+    let lines = filled(lines);
     let rows: Vec<&&str> = lines.iter().filter(|line| is_row(line)).collect();
     let mut pairs = lines.iter().zip(lines.iter().skip(1));
     let follows_sentence = pairs.all(|(line, next)| !is_row(next) || ends_sentence(line));
@@ -430,92 +395,78 @@ fn rows_divide(lines: &[&str]) -> bool {
             && (follows_sentence || are_alike && !lines.iter().any(leads_over))
 }
 
-/// Splits lines at numbers that count up, which are removed. A title of jokes may come before; see
-/// [`Numbered::end`] for empty lines.
+/// A line with a number before it.
+struct Numbered<'a> {
+    /// Index of the line.
+    at: usize,
+    number: u32,
+    has_colon: bool,
+    joke: &'a str,
+}
+
+/// Splits lines at numbers that count up, which are removed. A title of jokes may come before.
 fn numbered(lines: &[&str]) -> Option<Vec<String>> {
-    let mut found = Numbered::default();
-    let mut before = Vec::new();
-    let mut is_after_empty_line = false;
-    let mut is_apart = false;
-    // Perhaps of one joke: `1：`, `2：`, `1：`.
-    let mut names_speakers = false;
-    for line in lines.iter().flat_map(|line| at_numbers(line)) {
-        let is_alike = found.parts.is_empty() || has_colon(line) == names_speakers;
-        let any = number(line).or_else(|| loose_number(line));
-        let any = any.filter(|_| is_alike);
-        if names_speakers && any.is_some_and(|(number, _)| !found.is_next(number)) {
-            return None;
+    let lines: Vec<&str> = lines.iter().flat_map(|line| at_numbers(line)).collect();
+    let mut starts: Vec<Numbered<'_>> = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let Some((number, joke)) = number(line).or_else(|| loose_number(line)) else {
+            continue;
+        };
+        let has_colon = has_colon(line);
+        let step = |last: &Numbered<'_>| number.saturating_sub(last.number);
+        match starts.last() {
+            Some(last) if last.has_colon != has_colon => {}
+            Some(last) if !(1..=MAX_STEP).contains(&step(last)) => {
+                // Names of speakers: `1：`, `2：`, `1：`.
+                if has_colon {
+                    return None;
+                }
+            }
+            _ => starts.push(Numbered {
+                at,
+                number,
+                has_colon,
+                joke,
+            }),
         }
-        if let Some((number, rest)) = any.filter(|(number, _)| found.is_next(*number)) {
-            is_apart |= found.parts.is_empty() && is_after_empty_line;
-            names_speakers = has_colon(line);
-            found.begin(number, rest);
-        } else if !found.parts.is_empty() {
-            found.go_on(line, is_after_empty_line);
-        } else if !line.is_empty() {
-            before.push(line);
-        }
-        is_after_empty_line = line.is_empty();
     }
+    let (first, last) = (starts.first()?, starts.last()?);
+    let ends = starts
+        .iter()
+        .skip(1)
+        .map(|next| next.at)
+        .chain([lines.len()]);
+    let part = |(start, end): (&Numbered<'_>, usize)| {
+        let others = lines.get(start.at + 1..end).unwrap_or_default();
+        [&[start.joke], others].concat().join("\n")
+    };
+    let parts: Vec<String> = starts.iter().zip(ends).map(part).collect();
+    let is_counted = usize::try_from(last.number).is_ok_and(|last| last == parts.len());
+    let is_whole = first.number == 1 && is_counted && parts.len() >= MIN_PARTS;
+    let parts = in_paragraphs(parts, is_whole)?;
+    let before = lines.get(..first.at).unwrap_or_default();
+    let is_apart = before.last().is_some_and(|line| line.is_empty());
+    let before = filled(before);
     // Unlike `男人的三大谎言`, whose points are one joke.
-    let mut titles = before.iter().map(|title| is_title_of_jokes(title));
-    let is_headed = before.is_empty() || titles.any(|is| is) && (before.len() == 1 || is_apart);
-    let parts = found.end()?;
+    let is_headed = before.is_empty()
+        || before.iter().any(|title| is_title_of_jokes(title)) && (before.len() == 1 || is_apart);
     let jokes = parts.iter().filter(|part| is_long_enough(part)).count();
     (jokes > 1 && is_headed && jokes * 2 > parts.len()).then_some(parts)
 }
 
-/// Jokes behind numbers that count up, as they are found.
-#[derive(Default)]
-struct Numbered {
-    parts: Vec<String>,
-    first: u32,
-    last: u32,
-    /// Bytes of the last part before an empty line in it.
-    paragraph: Option<usize>,
-    /// Set if another part has an empty line in it.
-    has_paragraphs: bool,
-}
-
-impl Numbered {
-    fn is_next(&self, number: u32) -> bool {
-        let step = number.saturating_sub(self.last);
-        self.parts.is_empty() || (1..=MAX_STEP).contains(&step)
-    }
-
-    fn begin(&mut self, number: u32, joke: &str) {
-        if self.parts.is_empty() {
-            self.first = number;
+/// Returns numbered parts; only those of a whole list may have empty lines in them. Where none but
+/// the last has one, what stands behind it is no part of the list.
+fn in_paragraphs(mut parts: Vec<String>, is_whole: bool) -> Option<Vec<String>> {
+    let has_empty_line = |part: &String| part.trim_end().contains("\n\n");
+    match parts.iter().position(has_empty_line) {
+        Some(_) if !is_whole => return None,
+        Some(only) if only + 1 == parts.len() => {
+            let last = parts.pop()?;
+            parts.extend(last.split("\n\n").next().map(str::to_owned));
         }
-        self.has_paragraphs |= self.paragraph.take().is_some();
-        self.parts.push(joke.to_owned());
-        self.last = number;
+        _ => {}
     }
-
-    fn go_on(&mut self, line: &str, is_after_empty_line: bool) {
-        if let Some(part) = self.parts.last_mut() {
-            if is_after_empty_line && !line.is_empty() {
-                self.paragraph.get_or_insert(part.len());
-            }
-            part.extend(["\n", line]);
-        }
-    }
-
-    /// Returns the parts. Only those of a whole list may have empty lines in them; where none but
-    /// the last has one, what stands behind it is no part of the list.
-    fn end(mut self) -> Option<Vec<String>> {
-        let is_counted = usize::try_from(self.last).is_ok_and(|last| last == self.parts.len());
-        let is_whole = self.first == 1 && is_counted && self.parts.len() >= MIN_PARTS;
-        if (self.has_paragraphs || self.paragraph.is_some()) && !is_whole {
-            return None;
-        }
-        if let (Some(end), Some(last)) = (self.paragraph, self.parts.last_mut())
-            && !self.has_paragraphs
-        {
-            last.truncate(end);
-        }
-        Some(self.parts)
-    }
+    Some(parts)
 }
 
 fn has_colon(line: &str) -> bool {
@@ -543,11 +494,7 @@ fn at_numbers(line: &str) -> Vec<&str> {
 /// Returns the lines of a list without bullets. Dashes often begin speech: they are bullets only
 /// before lines that are jokes.
 fn bulleted(lines: &[&str]) -> Option<Vec<String>> {
-    let lines: Vec<&str> = lines
-        .iter()
-        .copied()
-        .filter(|line| !line.is_empty())
-        .collect();
+    let lines = filled(lines);
     let without = |bullet: fn(&str) -> Option<&str>| -> Option<Vec<&str>> {
         lines
             .iter()
@@ -558,8 +505,8 @@ fn bulleted(lines: &[&str]) -> Option<Vec<String>> {
         line.strip_prefix(BULLETS)
             .or_else(|| line.strip_prefix("* "))
     });
-    let dashed = || without(|line| line.strip_prefix("- ")).map(without_marks);
-    let dashed = || dashed().filter(|lines| are_jokes(lines));
+    let dashed = || without(|line| line.strip_prefix("- "));
+    let dashed = || Some(without_marks(&dashed()?)).filter(|lines| are_jokes(lines));
     let parts = listed.or_else(dashed)?;
     let are_long = parts.len() > 1 && parts.iter().all(|part| is_long_enough(part));
     are_long.then(|| parts.into_iter().map(str::to_owned).collect())
@@ -668,7 +615,6 @@ pub(super) fn without_number(joke: &str) -> &str {
 /// [`are_jokes`] says so. Where there are many lines, one that ends openly, or a question where
 /// there are many, is joined to the next.
 fn one_or_one_a_line(lines: &[&str]) -> Vec<Item> {
-    let is_question = |line: &str| line.ends_with(['?', '？']);
     let questions = lines.iter().filter(|line| is_question(line)).count();
     let mut pairs = lines.chunks(2);
     let are_answered = lines.len() > 2
@@ -679,25 +625,15 @@ fn one_or_one_a_line(lines: &[&str]) -> Vec<Item> {
         return vec![Item::of(lines.join("\n"))];
     }
     let are_asked = are_answered || questions * LINES_PER_QUESTION > lines.len();
-    items_of(joined(lines, are_asked))
+    items_of(between_open_lines(lines, are_asked))
 }
 
 /// Joins each line that ends openly, or, if questions are answered, with one, to the next.
-fn joined(lines: &[&str], are_asked: bool) -> Vec<String> {
+fn between_open_lines(lines: &[&str], are_asked: bool) -> Vec<String> {
     let is_open = |line: &str| {
-        line.ends_with(['，', ',', '、', '；', '：', ':'])
-            || are_asked && line.ends_with(['?', '？'])
+        line.ends_with(['，', ',', '、', '；', '：', ':']) || are_asked && is_question(line)
     };
-    let mut jokes: Vec<String> = Vec::new();
-    let mut goes_on = false;
-    for line in lines {
-        match jokes.last_mut() {
-            Some(joke) if goes_on => joke.extend(["\n", line]),
-            _ => jokes.push((*line).to_owned()),
-        }
-        goes_on = is_open(line);
-    }
-    jokes
+    joined(lines.chunk_by(|line, _| is_open(line)))
 }
 
 /// Returns true if each line is a joke: 3 to 7 lines that are all sentences, without speech and
@@ -766,10 +702,8 @@ fn is_title_of_jokes(title: &str) -> bool {
 
 /// Returns true if the second of two paragraphs answers the first: a question, or, in one line of
 /// English each, what an API calls setup and delivery.
-fn is_question(first: &[&str], second: &[&str]) -> bool {
-    let is_asked = first
-        .last()
-        .is_some_and(|line| line.trim_end().ends_with(['?', '？']));
+fn is_answered(first: &[&str], second: &[&str]) -> bool {
+    let is_asked = first.last().is_some_and(|line| is_question(line));
     let is_english = |lines: &[&str]| lines.len() == 1 && lines.iter().all(|line| line.is_ascii());
     is_asked || is_english(first) && is_english(second)
 }
@@ -795,12 +729,9 @@ fn are_title_and_joke_in_turn(paragraphs: &[&[&str]]) -> bool {
 /// Returns true for a row of symbols between jokes, perhaps with a number or title in it: `-----`,
 /// `=== 3 ===`.
 fn is_row(line: &str) -> bool {
-    let Some(first) = line.chars().next().filter(|c| ROW_SYMBOLS.contains(*c)) else {
-        return false;
-    };
-    let is_symbol = |c: char| c == first || c.is_whitespace();
-    let begin = line.len() - line.trim_start_matches(is_symbol).len();
-    let end = line.len() - line.trim_end_matches(is_symbol).len();
-    let symbols = |range: Option<&str>| range.map_or(0, characters);
-    symbols(line.get(..begin)).min(symbols(line.get(line.len() - end..))) >= 3
+    let signs: Vec<char> = line.chars().filter(|c| !c.is_whitespace()).collect();
+    signs.first().is_some_and(|first| {
+        let three = [*first; 3];
+        ROW_SYMBOLS.contains(*first) && signs.starts_with(&three) && signs.ends_with(&three)
+    })
 }
