@@ -404,25 +404,24 @@ struct Numbered<'a> {
     joke: &'a str,
 }
 
-/// Splits lines at numbers that count up, which are removed. A title of jokes may come before.
-fn numbered(lines: &[&str]) -> Option<Vec<String>> {
-    let lines: Vec<&str> = lines.iter().flat_map(|line| at_numbers(line)).collect();
-    let mut starts: Vec<Numbered<'_>> = Vec::new();
+/// Returns the lines whose numbers count up, all with a colon or all without; none where the
+/// numbers are names of speakers: `1：`, `2：`, `1：`.
+fn counting_up<'a>(lines: &[&'a str]) -> Vec<Numbered<'a>> {
+    let mut counting: Vec<Numbered<'_>> = Vec::new();
     for (at, line) in lines.iter().enumerate() {
         let Some((number, joke)) = number(line).or_else(|| loose_number(line)) else {
             continue;
         };
         let has_colon = has_colon(line);
-        let step = |last: &Numbered<'_>| number.saturating_sub(last.number);
-        match starts.last() {
+        let is_next = |last: &Numbered<'_>| {
+            let step = number.saturating_sub(last.number);
+            (1..=MAX_STEP).contains(&step)
+        };
+        match counting.last() {
             Some(last) if last.has_colon != has_colon => {}
-            Some(last) if !(1..=MAX_STEP).contains(&step(last)) => {
-                // Names of speakers: `1：`, `2：`, `1：`.
-                if has_colon {
-                    return None;
-                }
-            }
-            _ => starts.push(Numbered {
+            Some(last) if !is_next(last) && has_colon => return Vec::new(),
+            Some(last) if !is_next(last) => {}
+            _ => counting.push(Numbered {
                 at,
                 number,
                 has_colon,
@@ -430,6 +429,13 @@ fn numbered(lines: &[&str]) -> Option<Vec<String>> {
             }),
         }
     }
+    counting
+}
+
+/// Splits lines at numbers that count up, which are removed. A title of jokes may come before.
+fn numbered(lines: &[&str]) -> Option<Vec<String>> {
+    let lines: Vec<&str> = lines.iter().flat_map(|line| at_numbers(line)).collect();
+    let starts = counting_up(&lines);
     let (first, last) = (starts.first()?, starts.last()?);
     let ends = starts
         .iter()
