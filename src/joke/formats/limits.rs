@@ -85,60 +85,37 @@ pub(super) fn check(html: &str) -> Result<(), TooComplex> {
 ///
 /// `<a href=1>x<a href=2>y</a>` becomes `<x-a href=1></x-a>x<x-a href=2>y</x-a>`.
 pub(super) fn rename_tags(html: &str) -> String {
-    let mut pieces = html.split('<').peekable();
+    let is_anchor = |tag: &&str| is_one_of(name_of(tag.strip_prefix('/').unwrap_or(tag)), "a");
+    let mut pieces = html.split('<');
     let mut renamed = pieces.next().unwrap_or_default().to_owned();
-    let mut anchors = anchors(html);
-    for piece in pieces {
+    while let Some(piece) = pieces.next() {
         let (slash, rest) = match piece.strip_prefix('/') {
             Some(rest) => ("</", rest),
             None => ("<", piece),
         };
         renamed.push_str(slash);
-        let name = name_of(rest).unwrap_or_default();
-        if is_one_of(name, RENAMED) {
+        if is_one_of(name_of(rest), RENAMED) {
             renamed.push_str(PREFIX);
         }
-        let is_open = is_one_of(name, "a") && anchors.next().is_some_and(|is_open| is_open);
-        match rest.get(attributes(rest).1..) {
-            Some(text) if is_open && rest.len() > text.len() => {
-                renamed.extend([rest.strip_suffix(text).unwrap_or_default(), "</x-a>", text]);
-            }
-            _ => renamed.push_str(rest),
+        let mut anchors = pieces.clone().filter(is_anchor);
+        let is_open = is_one_of(name_of(piece), "a")
+            && anchors.next().is_none_or(|next| !next.starts_with('/'));
+        if is_open {
+            let (tag, text) = rest.split_at(attributes(rest).1);
+            renamed.extend([tag, "</x-a>", text]);
+        } else {
+            renamed.push_str(rest);
         }
     }
     renamed
 }
 
-/// Yields for each `<a>` and `</a>` whether it is an `<a>` that no `</a>` closes before the next
-/// `<a>`, or before the end of the page.
-fn anchors(html: &str) -> impl Iterator<Item = bool> {
-    let is_anchor = |tag: &&str| {
-        is_one_of(
-            name_of(tag.trim_start_matches('/')).unwrap_or_default(),
-            "a",
-        )
-    };
-    let tags: Vec<bool> = html
-        .split('<')
-        .skip(1)
-        .filter(is_anchor)
-        .map(|tag| !tag.starts_with('/'))
-        .collect();
-    let next: Vec<bool> = tags.iter().skip(1).copied().chain([true]).collect();
-    tags.into_iter()
-        .zip(next)
-        .map(|(starts, next_starts)| starts && next_starts)
-}
-
 /// Removes the data of pictures, as in `src="data:image/png;base64,iVBO…"`.
 pub(super) fn without_pictures(text: &str) -> String {
+    let is_data = |c: char| c.is_ascii_alphanumeric() || "+/=%".contains(c);
     let mut pieces = text.split(";base64,");
     let mut rest = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        rest.push_str(
-            piece.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "+/=%".contains(c)),
-        );
-    }
+    rest.extend(pieces.map(|piece| piece.trim_start_matches(is_data)));
     rest
 }
 
@@ -146,19 +123,23 @@ pub(super) fn without_pictures(text: &str) -> String {
 /// body that the page left out, with a row its table body.
 fn levels_of(tag: &str) -> usize {
     match name_of(tag) {
-        Some(name) if is_one_of(name, "td th") => 3,
-        Some(name) if is_one_of(name, "tr col") => 2,
+        name if is_one_of(name, "td th") => 3,
+        name if is_one_of(name, "tr col") => 2,
         _ => 1,
     }
 }
 
-/// Returns a tag's name; `None` if nothing ends the name, or only the next `<`.
+/// Returns a tag's name; an empty one if nothing ends the name, or only the next `<`.
 #[inline(never)]
-fn name_of(tag: &str) -> Option<&str> {
-    let end = tag.find(['\t', '\n', '\r', '\x0c', ' ', '/', '>', '<'])?;
-    let (name, rest) = tag.split_at(end);
+fn name_of(tag: &str) -> &str {
+    let end = tag.find(['\t', '\n', '\r', '\x0c', ' ', '/', '>', '<']);
+    let (name, rest) = tag.split_at(end.unwrap_or(tag.len()));
     // `<b<i>` is one tag with the name `b<i`.
-    (!rest.starts_with('<')).then_some(name)
+    if rest.is_empty() || rest.starts_with('<') {
+        ""
+    } else {
+        name
+    }
 }
 
 /// Returns the number of attributes of the tag that begins here, and the number of bytes read.
