@@ -1,5 +1,7 @@
 //! The log on standard error, into which lines about requests are written many at a time.
 
+pub(crate) mod copies;
+
 use std::{
     env,
     fmt::{self, Display, Formatter, Write as _},
@@ -10,7 +12,7 @@ use std::{
         fd::AsFd,
         unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
     },
-    sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -87,47 +89,6 @@ fn open_stderr() -> io::Result<File> {
 pub(crate) fn try_flush() {
     if let Some(Ok(mut buffer)) = LINES.get().map(|lines| lines.buffer.try_lock()) {
         buffer.write_out();
-    }
-}
-
-/// The lines for somebody who shows them, once there is somebody.
-static COPIES: OnceLock<Copies> = OnceLock::new();
-
-/// Lines of the log that were not taken yet.
-#[derive(Default)]
-pub(crate) struct Copies {
-    waiting: Mutex<Copied>,
-    has_more: Condvar,
-}
-
-#[derive(Default)]
-struct Copied {
-    lines: Vec<String>,
-    has_request: bool,
-}
-
-/// Has each line from now on copied.
-pub(crate) fn copy() -> &'static Copies {
-    COPIES.get_or_init(Copies::default)
-}
-
-impl Copies {
-    fn add(&self, line: &str, is_about_request: bool) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.lines.push(line.trim_end().to_owned());
-        waiting.has_request |= is_about_request;
-        self.has_more.notify_one();
-    }
-
-    /// Waits that long for a line about a request, and takes all that there are.
-    pub(crate) fn take(&self, patience: Duration) -> Vec<String> {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let has_none = |copied: &mut Copied| !copied.has_request;
-        let waited = self
-            .has_more
-            .wait_timeout_while(waiting, patience, has_none);
-        let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        mem::take(&mut *waiting).lines
     }
 }
 
@@ -217,9 +178,7 @@ impl<W: Write + Send> Log for Lines<W> {
         // Nothing fails that is written into memory.
         let _ = writeln!(line, "{}{}", Prefix(record.level()), record.args());
         let is_about_request = record.target() == access_log::TARGET;
-        if let Some(copies) = COPIES.get() {
-            copies.add(&line, is_about_request);
-        }
+        copies::add(&line, is_about_request);
         let mut buffer = self.buffer();
         if buffer.waiting.len() + line.len() > MAX_WAITING_BYTES {
             buffer.write_out();

@@ -286,7 +286,8 @@ fn fields(xml: &str) -> Result<Vec<(String, String)>, XmlError> {
     read_strictly(xml, |fields| Ok(fields.to_pairs()))
 }
 
-fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
+/// Returns the text of the first field of that name.
+pub(crate) fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
     fields
         .iter()
         .find(|(found, _)| found == name)

@@ -1,36 +1,30 @@
 //! `daoxiao chat`: a talk with the bot in the terminal.
 
+mod bot;
 pub(crate) mod web;
 
 use std::{
-    error::Error,
     io::{self, IsTerminal, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    iter,
+    net::{Ipv4Addr, SocketAddr},
     process::ExitCode,
-    sync::Arc,
-    thread,
 };
 
 use clap::Args;
 use rustyline::{Config, Editor, error::ReadlineError, history::MemHistory};
 
-use self::web::Bot;
+use self::bot::{Bot, BotArgs};
 use super::{
-    CommandError, FAILED, InputError, Notice, StartError,
-    args::{LogArgs, MaxAgeArg, ValueError, address, port_only},
+    CommandError, FAILED, InputError, Notice,
+    args::{LogArgs, ValueError, address, port_only},
     complain,
     doctor::{self, finding::Fault},
-    joke_args::JokeArgs,
-    lines, printed, secrets,
-    words_arg::WordsArg,
+    lines, printed,
 };
 use crate::{
-    callback::{Account, Callback},
     language::{Language, Say, say, spoken},
-    logger,
-    server::{Server, Service},
-    simulator::{Heard, Said, WeChat, caller::Caller, url::BotUrl},
-    survival::health::Health,
+    logger::copies::Copies,
+    simulator::{Heard, Said, url::BotUrl},
 };
 
 /// OpenID of the user at the terminal or the page.
@@ -72,17 +66,6 @@ pub(crate) struct ChatArgs {
     bot: BotArgs,
 }
 
-/// Settings of the bot that is started for the talk.
-#[derive(Debug, Args)]
-struct BotArgs {
-    #[command(flatten)]
-    age: MaxAgeArg,
-    #[command(flatten)]
-    words: WordsArg,
-    #[command(flatten)]
-    jokes: JokeArgs,
-}
-
 /// Flags of the page.
 #[derive(Debug, Args)]
 struct WebArgs {
@@ -103,90 +86,30 @@ fn page_address(text: &str) -> Result<SocketAddr, ValueError> {
     }
 }
 
-/// Talks until standard input ends: to the bot at `--url`, or to one started for the talk.
+/// Talks to the bot at `--url`, or to one started for the talk: on the page until the process ends,
+/// or in the terminal until standard input does.
 pub(crate) fn run(args: ChatArgs, language: Option<Language>) -> Result<ExitCode, CommandError> {
-    if args.web.web {
-        return show(args, language);
+    let WebArgs { web, listen } = args.web;
+    if web {
+        args.log.start()?;
+    } else {
+        // More log lines would get between those of the talk.
+        args.log.start_quietly()?;
     }
-    // More log lines would get between those of the talk.
-    args.log.start_quietly()?;
-    let talk = |url, wechat| Talk {
-        caller: Caller { url, wechat },
-        is_quiet: args.log.quiet,
-        failed: false,
-        last_fault: None,
+    let copies = web.then(Copies::start);
+    let bot = match args.url {
+        Some(url) => Bot::elsewhere(url)?,
+        None => Bot::start(args.bot)?,
     };
-    if let Some(url) = args.url {
-        return talk(url, secrets::wechat()?).run();
-    }
-    let wechat = secrets::wechat_of(secrets::run_token()?.token)?;
-    let bot = Running::start(&wechat, &args.bot)?;
-    talk(bot.url.clone(), wechat).run()
-}
-
-/// Shows the talk as a page, with everything that the bot logs.
-fn show(args: ChatArgs, language: Option<Language>) -> Result<ExitCode, CommandError> {
-    args.log.start()?;
-    let listen = args.web.listen;
-    if let Some(url) = args.url {
-        return web::run(listen, language, Bot::elsewhere(url, secrets::wechat()?));
-    }
-    let wechat = secrets::wechat_of(secrets::run_token()?.token)?;
-    let account = wechat.clone();
-    let words = args.bot.words.words.clone();
-    let start = move || Running::start(&account, &args.bot);
-    web::run(
-        listen,
-        language,
-        Bot::start(wechat, words, logger::copy(), start)?,
-    )
-}
-
-/// A bot in this process, on a loopback port, until it is dropped.
-struct Running {
-    url: BotUrl,
-    health: Arc<Health>,
-}
-
-impl Running {
-    fn start(wechat: &WeChat, args: &BotArgs) -> Result<Self, CommandError> {
-        let account = Account {
-            token: wechat.token.clone(),
-            crypt: wechat.crypt.clone(),
-            max_age: args.age.max_age,
-        };
-        let words = Arc::new(args.words.read()?);
-        let service = Service {
-            paths: vec!["/".to_owned()],
-            trust_proxy: false,
-            jokes: args.jokes.clone().settings(&words)?,
-            callback: Callback::new(account, words),
-        };
-        Self::serve(service).map_err(|error| CommandError::failure(StartError(error)))
-    }
-
-    fn serve(service: Service) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let url = format!("http://{}/", listener.local_addr()?).parse()?;
-        let health = Arc::<Health>::default();
-        let mut server = Server::open(listener, service, Arc::clone(&health))?;
-        thread::Builder::new()
-            .name("bot".to_owned())
-            .spawn(move || server.run())?;
-        Ok(Self { url, health })
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.health.leave(0);
+    match copies {
+        Some(copies) => web::run(listen, language, bot, copies),
+        None => Talk::with(bot).run(args.log.quiet),
     }
 }
 
 /// A talk in the terminal: one answer to each line.
 struct Talk {
-    caller: Caller,
-    is_quiet: bool,
+    bot: Bot,
     /// True if a line was refused or not delivered.
     failed: bool,
     /// The fault that was explained last; the same one again is only named.
@@ -194,64 +117,48 @@ struct Talk {
 }
 
 impl Talk {
-    fn run(mut self) -> Result<ExitCode, CommandError> {
-        let mut out = io::stdout();
-        let talked = if io::stdin().is_terminal() {
-            self.answer_typed(&mut out)
-        } else {
-            self.answer_piped(&mut out)
-        };
-        match talked {
-            Ok(()) if self.failed => Ok(ExitCode::from(FAILED)),
-            outcome => printed(outcome),
+    fn with(bot: Bot) -> Self {
+        Self {
+            bot,
+            failed: false,
+            last_fault: None,
         }
     }
 
-    fn answer_typed(&mut self, out: &mut impl Write) -> io::Result<()> {
-        let mut editor: Editor<(), _> =
-            Editor::with_history(Config::default(), MemHistory::new()).map_err(io::Error::other)?;
-        if !self.is_quiet {
-            complain(say(&Notice::HowToLeave));
-        }
-        loop {
-            match editor.readline(PROMPT) {
-                Ok(line) if LEAVE.contains(&line.trim().to_lowercase().as_str()) => return Ok(()),
-                Ok(line) => {
-                    // The talk goes on without a history.
-                    let _ = editor.add_history_entry(&line);
-                    self.answer(line, out)?;
-                }
-                Err(ReadlineError::Eof | ReadlineError::Interrupted) => return Ok(()),
-                Err(error) => {
-                    self.complain(&InputError(io::Error::other(error)));
-                    return Ok(());
-                }
+    fn run(mut self, is_quiet: bool) -> Result<ExitCode, CommandError> {
+        let lines: Box<dyn Iterator<Item = _>> = if io::stdin().is_terminal() {
+            if !is_quiet {
+                complain(say(&Notice::HowToLeave));
             }
-        }
-    }
-
-    fn answer_piped(&mut self, out: &mut impl Write) -> io::Result<()> {
-        for line in lines() {
-            match line {
-                Ok(line) => self.answer(line, out)?,
+            Box::new(typed_lines().map_err(|error| CommandError::failure(InputError(error)))?)
+        } else {
+            Box::new(lines())
+        };
+        for line in lines {
+            let talked = match line {
+                Ok(line) => self.answer(line),
                 Err(error) => {
                     self.complain(&error);
                     break;
                 }
+            };
+            if talked.is_err() {
+                return printed(talked);
             }
         }
-        Ok(())
+        Ok(ExitCode::from(if self.failed { FAILED } else { 0 }))
     }
 
-    fn answer(&mut self, text: String, out: &mut impl Write) -> io::Result<()> {
-        match doctor::talk(&self.caller, USER, Said::Text(text)) {
+    fn answer(&mut self, text: String) -> io::Result<()> {
+        let mut out = io::stdout();
+        match doctor::talk(&self.bot.caller, USER, Said::Text(text)) {
             Ok(Heard::Acknowledged) => writeln!(out, "{}", say(&Notice::NoAnswer))?,
             Ok(Heard::Reply(reply)) => writeln!(out, "{}", reply.words())?,
             // The next line may succeed.
             Err(fault) if self.last_fault.as_ref() == Some(&fault) => self.complain(&fault),
             Err(fault) => {
                 self.last_fault = Some(fault.clone());
-                self.complain(&doctor::refusal(&self.caller, fault));
+                self.complain(&doctor::refusal(&self.bot.caller, fault));
             }
         }
         out.flush()
@@ -261,4 +168,20 @@ impl Talk {
         complain(say(&Notice::Error(error)));
         self.failed = true;
     }
+}
+
+/// Returns the lines typed at a terminal, until the user leaves.
+fn typed_lines() -> io::Result<impl Iterator<Item = Result<String, InputError>>> {
+    let mut editor: Editor<(), _> =
+        Editor::with_history(Config::default(), MemHistory::new()).map_err(io::Error::other)?;
+    Ok(iter::from_fn(move || match editor.readline(PROMPT) {
+        Ok(line) if LEAVE.contains(&line.trim().to_lowercase().as_str()) => None,
+        Ok(line) => {
+            // The talk goes on without a history.
+            let _ = editor.add_history_entry(&line);
+            Some(Ok(line))
+        }
+        Err(ReadlineError::Eof | ReadlineError::Interrupted) => None,
+        Err(error) => Some(Err(InputError(io::Error::other(error)))),
+    }))
 }

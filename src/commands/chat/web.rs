@@ -6,14 +6,13 @@
 //! are refused.
 
 mod attempt;
-mod bot;
 mod conversation;
 mod json;
 
 use std::{
     env,
-    io::Write,
-    net::{IpAddr, SocketAddr, TcpListener},
+    io::{self, Write},
+    net::{SocketAddr, TcpListener},
     os::unix::process::ExitStatusExt,
     process::{Command, ExitCode, ExitStatus, Stdio},
     sync::{
@@ -28,20 +27,22 @@ use socket2::SockRef;
 use subtle::ConstantTimeEq;
 use tiny_http::{Method, Request, Server};
 
-pub(super) use self::bot::Bot;
 use self::conversation::Conversation;
+use super::bot::Bot;
 use crate::{
     callback::Rejection,
     commands::{CommandError, announce},
     entropy,
     exchange::read_body,
     language::Language,
+    logger::copies::Copies,
     server::{Body, answer_and_end, origin_form, shut_down, spawn, values},
     simulator::signing::query_fields,
     survival::{
         health::{Health, note_panics, reason},
         socket::{self, ListenError},
     },
+    wechat::signature::Token,
 };
 
 /// The page, with a placeholder for the nonce of each answer.
@@ -75,13 +76,13 @@ pub(crate) enum WebError {
 }
 
 /// Status line of a refusal, which is also its body.
-struct Refusal(&'static str);
+type Refusal = &'static str;
 
-const BAD_REQUEST: Refusal = Refusal("400 Bad Request");
-const FORBIDDEN: Refusal = Refusal("403 Forbidden");
-const NOT_FOUND: Refusal = Refusal("404 Not Found");
-const TOO_LARGE: Refusal = Refusal("413 Content Too Large");
-const BROKEN: Refusal = Refusal("500 Internal Server Error");
+const BAD_REQUEST: Refusal = "400 Bad Request";
+const FORBIDDEN: Refusal = "403 Forbidden";
+const NOT_FOUND: Refusal = "404 Not Found";
+const TOO_LARGE: Refusal = "413 Content Too Large";
+const BROKEN: Refusal = "500 Internal Server Error";
 
 /// A request whose body was waited for, and the body.
 type Awaited = (Request, Result<Vec<u8>, Rejection>);
@@ -96,9 +97,10 @@ pub(super) fn run(
     listen: SocketAddr,
     language: Option<Language>,
     bot: Bot,
+    copies: Copies,
 ) -> Result<ExitCode, CommandError> {
-    let conversation = Conversation::with(bot);
-    let page = Page::open(listen, language, conversation).map_err(CommandError::failure)?;
+    let conversation = Conversation::with(bot, copies, language);
+    let page = Page::open(listen, conversation).map_err(CommandError::failure)?;
     page.announce();
     Err(page.serve())
 }
@@ -107,9 +109,8 @@ struct Page {
     http: Arc<Server>,
     listener: TcpListener,
     address: SocketAddr,
-    key: Option<String>,
+    key: Option<Token>,
     conversation: Conversation,
-    language: Option<Language>,
     health: Arc<Health>,
     begun: Instant,
     awaited: Receiver<Awaited>,
@@ -117,26 +118,14 @@ struct Page {
 }
 
 impl Page {
-    fn open(
-        listen: SocketAddr,
-        language: Option<Language>,
-        conversation: Conversation,
-    ) -> Result<Self, WebError> {
-        let failed = |source| ListenError {
+    fn open(listen: SocketAddr, conversation: Conversation) -> Result<Self, WebError> {
+        let (listener, address) = bind(listen).map_err(|source| ListenError {
             address: listen,
             source,
-        };
-        let listener = TcpListener::bind(listen).map_err(failed)?;
-        socket::set_options(&listener)
-            .and_then(|()| SockRef::from(&listener).set_write_timeout(Some(SEND_TIMEOUT)))
-            .map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        let key = (!address.ip().is_loopback())
-            .then(entropy::token)
-            .transpose()?;
-        let http = Server::from_listener(listener.try_clone().map_err(failed)?, None)
-            .map_err(WebError::Serve)?;
-        let http = Arc::new(http);
+        })?;
+        let serve = |listener| Server::from_listener(listener, None);
+        let http = listener.try_clone().map_err(Into::into).and_then(serve);
+        let http = Arc::new(http.map_err(WebError::Serve)?);
         let health = Arc::<Health>::default();
         note_panics(Arc::clone(&health));
         let (bodies, awaited) = channel();
@@ -144,9 +133,10 @@ impl Page {
             http,
             listener,
             address,
-            key: key.map(|key| key.as_str().to_owned()),
+            key: (!address.ip().is_loopback())
+                .then(entropy::token)
+                .transpose()?,
             conversation,
-            language,
             health,
             begun: Instant::now(),
             awaited,
@@ -159,7 +149,7 @@ impl Page {
     fn announce(&self) {
         let address = self.address;
         if let Some(key) = &self.key {
-            announce(&format!("{address}/?key={key}"));
+            announce(&format!("{address}/?key={}", key.as_str()));
         } else {
             announce(&address.to_string());
             open_browser(&format!("http://{address}/"));
@@ -191,18 +181,16 @@ impl Page {
     /// Answers a request, or has its body waited for.
     fn receive(&mut self, mut request: Request) {
         if let Err(refusal) = self.admit(&request) {
-            return self.refuse(request, &refusal);
+            return self.refuse(request, refusal);
         }
         let length = request.body_length().unwrap_or(0);
-        if length > MAX_ASKED_BYTES {
-            return self.refuse(request, &TOO_LARGE);
-        }
         match Body::of(&request) {
+            _ if length > MAX_ASKED_BYTES => self.refuse(request, TOO_LARGE),
             Body::Read => {
                 let body = read_body(request.as_reader(), length);
                 self.answer(request, &body.unwrap_or_default());
             }
-            _ if length == 0 => self.refuse(request, &BAD_REQUEST),
+            _ if length == 0 => self.refuse(request, BAD_REQUEST),
             _ => self.await_body(request, length),
         }
     }
@@ -216,30 +204,22 @@ impl Page {
             http.unblock();
         };
         if let Some(request) = spawn(request, work) {
-            self.refuse(request, &BROKEN);
+            self.refuse(request, BROKEN);
         }
     }
 
     fn answer(&mut self, request: Request, body: &[u8]) {
         let answer = match self.route(&request, body) {
             Ok((headers, body)) => answer(&request, "200 OK", &headers, &body),
-            Err(Refusal(status)) => answer(&request, status, TEXT, status),
+            Err(refusal) => answer(&request, refusal, TEXT, refusal),
         };
         send(request, &answer);
     }
 
     /// Refuses a request, of which nothing is read any more.
-    fn refuse(&self, request: Request, Refusal(status): &Refusal) {
-        if Body::of(&request) == Body::Read {
-            let answer = answer(&request, status, TEXT, status);
-            return send(request, &answer);
-        }
-        let answer = answer(
-            &request,
-            status,
-            &format!("{TEXT}Connection: close\r\n"),
-            status,
-        );
+    fn refuse(&self, request: Request, refusal: Refusal) {
+        let headers = format!("{TEXT}Connection: close\r\n");
+        let answer = answer(&request, refusal, &headers, refusal);
         if answer_and_end(request, answer.as_bytes()) {
             self.health.add_oversized();
         }
@@ -249,17 +229,15 @@ impl Page {
     fn admit(&self, request: &Request) -> Result<(), Refusal> {
         let hosts: Vec<&str> = values(request, "Host").collect();
         let is_own = !hosts.is_empty() && hosts.iter().all(|host| self.is_own_host(host));
-        let is_same_origin = values(request, "Origin").all(|origin| {
-            let origin = origin.strip_prefix("http://");
-            origin.is_some_and(|origin| hosts.iter().all(|host| *host == origin))
-        });
-        let has_key = self.key.as_deref().is_none_or(|key| {
-            let (_, query) = path_and_query(request);
-            let given = query
-                .split('&')
-                .find_map(|field| field.strip_prefix("key="));
-            given.is_some_and(|given| given.as_bytes().ct_eq(key.as_bytes()).into())
-        });
+        let mut origins = values(request, "Origin").map(|origin| origin.strip_prefix("http://"));
+        let is_same_origin = origins.all(|origin| hosts.iter().all(|host| origin == Some(*host)));
+        let (_, query) = path_and_query(request);
+        let given = query
+            .split('&')
+            .find_map(|field| field.strip_prefix("key="))
+            .unwrap_or_default();
+        let is_right = |key: &Token| key.as_str().as_bytes().ct_eq(given.as_bytes()).into();
+        let has_key = self.key.as_ref().is_none_or(is_right);
         (is_own && is_same_origin && has_key)
             .then_some(())
             .ok_or(FORBIDDEN)
@@ -269,26 +247,19 @@ impl Page {
     /// are refused, since any site can have its own name lead here (DNS rebinding).
     fn is_own_host(&self, host: &str) -> bool {
         let port = self.address.port();
-        let name = host.strip_suffix(&format!(":{port}"));
-        let name = name.or((port == 80).then_some(host)).unwrap_or_default();
-        let ipv6 = name
-            .strip_prefix('[')
-            .and_then(|name| name.strip_suffix(']'));
-        let address = match ipv6 {
-            Some(ipv6) => ipv6.parse().map(IpAddr::V6),
-            None => name.parse().map(IpAddr::V4),
+        let is_own = |host: &str| match host.parse::<SocketAddr>() {
+            Ok(it) => it.port() == port && (self.key.is_some() || it.ip().is_loopback()),
+            Err(_) => *host == format!("localhost:{port}"),
         };
-        match address {
-            Ok(address) => self.key.is_some() || address.is_loopback(),
-            Err(_) => name == "localhost",
-        }
+        // Browsers leave the port of HTTP out.
+        is_own(host) || is_own(&format!("{host}:80"))
     }
 
     fn route(&mut self, request: &Request, body: &[u8]) -> Result<Content, Refusal> {
         let (path, _) = path_and_query(request);
         match (request.method(), path) {
             (Method::Get, "" | "/") => page(),
-            (Method::Get, "/api/talk") => Ok(json(self.conversation.json(self.language))),
+            (Method::Get, "/api/talk") => Ok(json(self.conversation.json())),
             (Method::Post, "/api/token") => Ok(json(self.conversation.token_json())),
             (Method::Post, "/api/send") => {
                 let asked = query_fields(str::from_utf8(body).map_err(|_| BAD_REQUEST)?);
@@ -298,6 +269,14 @@ impl Page {
             _ => Err(NOT_FOUND),
         }
     }
+}
+
+fn bind(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address)?;
+    socket::set_options(&listener)?;
+    SockRef::from(&listener).set_write_timeout(Some(SEND_TIMEOUT))?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
 }
 
 fn path_and_query(request: &Request) -> (&str, &str) {

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::bot::Bot;
 use crate::{
     commands::{
         CommandError,
@@ -14,30 +13,33 @@ use crate::{
     simulator::{
         Call, Heard, Push, Stamp, WeChat,
         answer::{Answer, PostError},
+        caller::Caller,
+        field,
         signing::query_fields,
+        url::BotUrl,
     },
     wechat::unix_seconds,
 };
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Message,
-    Retry,
-    Forged,
-    Late,
-    Verification,
-}
-
 /// Request that the page asks for.
-pub(super) struct Request {
-    pub(super) kind: Kind,
-    /// Message; `None` to verify the URL.
-    pub(super) push: Option<Push>,
-    /// The page's name for the user's action.
-    pub(super) action: String,
-    pub(super) words: String,
+pub(super) struct Request<'a> {
+    /// The page's name for what is done.
+    pub(super) action: &'a str,
+    /// The user's words.
+    pub(super) words: &'a str,
     /// Number of the exchange that this one repeats.
     pub(super) of: Option<usize>,
+    /// Message; `None` to verify the URL.
+    pub(super) push: Option<Push>,
+    pub(super) flaw: Option<Flaw>,
+}
+
+/// Reason for which a good server refuses a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flaw {
+    /// Signed with another Token.
+    Forged,
+    Late,
 }
 
 /// Request that was sent, and its answer.
@@ -64,83 +66,82 @@ pub(super) struct Judgement {
 
 /// Judges an answer. `first`: the answer to the message when it was first sent.
 pub(super) fn judge(
-    bot: &Bot,
-    request: &Request,
+    caller: &Caller,
+    request: &Request<'_>,
     attempt: &Attempt,
     first: Option<&Heard>,
 ) -> Judgement {
+    let Caller { url, wechat } = caller;
     let answer = match &attempt.answer {
         Ok(answer) => answer,
-        Err(error) => return Judgement::failure(Fault::NoAnswer(error.clone())),
+        Err(error) => return failure(Fault::NoAnswer(error.clone())),
     };
     let Some(push) = &request.push else {
-        return verified(bot, &attempt.call, answer);
+        return verified(url, &attempt.call, answer);
     };
-    let wechat = &bot.wechat;
-    match request.kind {
+    match request.flaw {
+        None => replied(caller, push, answer, first).unwrap_or_else(failure),
         // A server that fails has refused nothing.
-        Kind::Forged | Kind::Late if answer.status >= 500 => {
-            Judgement::failure(Fault::ServerFails(answer.status))
-        }
-        Kind::Forged => {
+        Some(_) if answer.status >= 500 => failure(Fault::ServerFails(answer.status)),
+        Some(Flaw::Forged) => {
             let genuine = first.unwrap_or(&Heard::Acknowledged);
             refused(wechat, answer, message::forged(wechat, answer, genuine))
         }
-        Kind::Late => refused(
-            wechat,
-            answer,
-            message::rejected(wechat, answer, Fault::Replayed),
-        ),
-        _ => replied(bot, push, answer, first),
+        Some(Flaw::Late) => {
+            let finding = message::rejected(wechat, answer, Fault::Replayed);
+            refused(wechat, answer, finding)
+        }
+    }
+}
+
+fn failure(fault: Fault) -> Judgement {
+    Judgement {
+        outcome: "failure",
+        heard: None,
+        finding: Finding::Wrong(fault),
     }
 }
 
 /// Judges the answer to a message, or to its repeat.
-fn replied(bot: &Bot, push: &Push, answer: &Answer, first: Option<&Heard>) -> Judgement {
-    let heard = match message::hear(&bot.wechat, answer, bot.url()) {
-        Ok(heard) => heard,
-        Err(fault) => return Judgement::failure(fault),
-    };
+fn replied(
+    Caller { url, wechat }: &Caller,
+    push: &Push,
+    answer: &Answer,
+    first: Option<&Heard>,
+) -> Result<Judgement, Fault> {
+    let heard = message::hear(wechat, answer, url)?;
     let now = unix_seconds(SystemTime::now());
-    let form = match message::form(&heard, answer, &bot.wechat, push, now) {
-        Finding::Wrong(fault) => return Judgement::failure(fault),
+    let form = match message::form(&heard, answer, wechat, push, now) {
+        Finding::Wrong(fault) => return Err(fault),
         form => form,
     };
-    Judgement {
+    Ok(Judgement {
         outcome: match heard {
             Heard::Reply(_) => "reply",
             Heard::Acknowledged => "silence",
         },
         finding: first.map_or(form, |first| message::repeat(first, &heard)),
         heard: Some(heard),
-    }
+    })
 }
 
 /// Judges the answer to a message that must be refused.
 fn refused(wechat: &WeChat, answer: &Answer, finding: Finding) -> Judgement {
-    match finding {
-        Finding::Wrong(_) => Judgement {
-            outcome: "accepted",
-            heard: wechat.read(&answer.body).ok(),
-            finding,
-        },
-        _ => Judgement {
-            outcome: "refused",
-            heard: None,
-            finding,
-        },
+    let is_wrong = matches!(finding, Finding::Wrong(_));
+    Judgement {
+        outcome: if is_wrong { "accepted" } else { "refused" },
+        heard: wechat.read(&answer.body).ok().filter(|_| is_wrong),
+        finding,
     }
 }
 
 /// Judges the answer to the verification of the URL.
-fn verified(bot: &Bot, call: &Call, answer: &Answer) -> Judgement {
+fn verified(url: &BotUrl, call: &Call, answer: &Answer) -> Judgement {
     let fields = query_fields(&call.query);
-    let echostr = fields.iter().find(|(name, _)| name == "echostr");
-    let echostr = echostr.map(|(_, value)| value.as_str()).unwrap_or_default();
-    let finding = match handshake::path(answer, bot.url()) {
-        Finding::Fine(_) => {
-            handshake::echo(answer, echostr, handshake::drift(answer, SystemTime::now()))
-        }
+    let echostr = field(&fields, "echostr").unwrap_or_default();
+    let drift = handshake::drift(answer, SystemTime::now());
+    let finding = match handshake::path(answer, url) {
+        Finding::Fine(_) => handshake::echo(answer, echostr, drift),
         wrong => wrong,
     };
     Judgement {
@@ -150,27 +151,5 @@ fn verified(bot: &Bot, call: &Call, answer: &Answer) -> Judgement {
         },
         heard: None,
         finding,
-    }
-}
-
-impl Judgement {
-    fn failure(fault: Fault) -> Self {
-        Self {
-            outcome: "failure",
-            heard: None,
-            finding: Finding::Wrong(fault),
-        }
-    }
-}
-
-impl Kind {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Message => "message",
-            Self::Retry => "retry",
-            Self::Forged => "forged",
-            Self::Late => "late",
-            Self::Verification => "verification",
-        }
     }
 }

@@ -9,19 +9,22 @@ use std::{
 use serde_json::json;
 
 use super::{
-    attempt::{Attempt, Kind, Request, judge},
-    bot::Bot,
+    attempt::{Attempt, Flaw, Request, judge},
     json::{about_json, exchange_json},
 };
 use crate::{
-    commands::{chat::USER, doctor::stranger},
+    commands::{
+        chat::{USER, bot::Bot},
+        doctor::stranger,
+    },
     language::Language,
+    logger::copies::Copies,
     simulator::{
         Heard, Push, Said, Stamp,
-        caller::msg_id,
+        caller::Caller,
+        field,
         http::{Client, post},
     },
-    wechat::unix_seconds,
 };
 
 /// Age at which a good server refuses a request.
@@ -32,6 +35,8 @@ const MAX_EXCHANGES: usize = 200;
 
 pub(super) struct Conversation {
     bot: Bot,
+    copies: Copies,
+    language: Option<Language>,
     exchanges: VecDeque<Exchange>,
     /// Number of all exchanges so far.
     count: usize,
@@ -40,28 +45,30 @@ pub(super) struct Conversation {
 /// Request that was answered, and the page's JSON about both.
 struct Exchange {
     id: usize,
-    request: Request,
+    push: Option<Push>,
     heard: Option<Heard>,
     json: String,
 }
 
 impl Conversation {
-    pub(super) fn with(bot: Bot) -> Self {
+    pub(super) fn with(bot: Bot, copies: Copies, language: Option<Language>) -> Self {
         Self {
             bot,
+            copies,
+            language,
             exchanges: VecDeque::new(),
             count: 0,
         }
     }
 
     pub(super) fn token_json(&self) -> String {
-        json!({ "token": self.bot.wechat.token.as_str() }).to_string()
+        json!({ "token": self.bot.caller.wechat.token.as_str() }).to_string()
     }
 
     /// Returns all that is kept, for a page that has just been opened.
-    pub(super) fn json(&self, language: Option<Language>) -> String {
+    pub(super) fn json(&self) -> String {
         let exchanges: Vec<&str> = self.exchanges.iter().map(|one| one.json.as_str()).collect();
-        let about = about_json(&self.bot, language, MAX_EXCHANGES);
+        let about = about_json(&self.bot, self.language, MAX_EXCHANGES);
         format!(
             r#"{{"about":{about},"exchanges":[{}]}}"#,
             exchanges.join(",")
@@ -73,16 +80,15 @@ impl Conversation {
     pub(super) fn send(&mut self, asked: &[(String, String)]) -> Option<String> {
         let request = self.request(asked)?;
         let attempt = self.attempt(&request);
-        let first = request.of.and_then(|of| self.exchange(of));
-        let first = first.and_then(|first| first.heard.as_ref());
-        let judgement = judge(&self.bot, &request, &attempt, first);
-        let json = exchange_json(&self.bot, &request, &attempt, &judgement).to_string();
+        let first = request.of.and_then(|of| self.exchange(of)?.heard.as_ref());
+        let judgement = judge(&self.bot.caller, &request, &attempt, first);
+        let json = exchange_json(&self.bot.caller, &request, &attempt, &judgement).to_string();
         if self.exchanges.len() == MAX_EXCHANGES {
             self.exchanges.pop_front();
         }
         self.exchanges.push_back(Exchange {
             id: attempt.id,
-            request,
+            push: request.push,
             heard: judgement.heard,
             json: json.clone(),
         });
@@ -93,37 +99,31 @@ impl Conversation {
         self.exchanges.iter().find(|exchange| exchange.id == id)
     }
 
-    fn request(&self, asked: &[(String, String)]) -> Option<Request> {
-        let field = |name| asked.iter().find(|(field, _)| field == name);
-        let value = |name| field(name).map_or("", |(_, value)| value.as_str());
+    fn request<'a>(&self, asked: &'a [(String, String)]) -> Option<Request<'a>> {
+        let value = |name| field(asked, name).unwrap_or_default();
         let (action, words) = (value("do"), value("words"));
-        let kind = match action {
-            "retry" => Kind::Retry,
-            "forged" => Kind::Forged,
-            "late" => Kind::Late,
-            "verify" => Kind::Verification,
-            _ => Kind::Message,
+        let of = match action {
+            "retry" | "forged" | "late" => Some(value("of").parse().ok()?),
+            _ => None,
         };
-        let request = |push, action: &str, words: &str, of| Request {
-            kind,
-            push,
-            action: action.to_owned(),
-            words: words.to_owned(),
+        Some(Request {
+            action,
+            words,
             of,
-        };
-        Some(match kind {
-            Kind::Message => request(Some(push(said(action, words)?)), action, words, None),
-            Kind::Verification => request(None, action, words, None),
-            Kind::Retry | Kind::Forged | Kind::Late => {
-                let id = value("of").parse().ok()?;
-                let first = &self.exchange(id)?.request;
-                let push = Some(first.push.clone()?);
-                request(push, &first.action, &first.words, Some(id))
-            }
+            push: match of {
+                Some(of) => Some(self.exchange(of)?.push.clone()?),
+                None if action == "verify" => None,
+                None => Some(Push::now(USER, said(action, words)?)),
+            },
+            flaw: match action {
+                "forged" => Some(Flaw::Forged),
+                "late" => Some(Flaw::Late),
+                _ => None,
+            },
         })
     }
 
-    fn attempt(&mut self, request: &Request) -> Attempt {
+    fn attempt(&mut self, request: &Request<'_>) -> Attempt {
         self.count += 1;
         let reloaded = self.bot.reload_words();
         if matches!(reloaded, Ok(true)) {
@@ -132,15 +132,13 @@ impl Conversation {
                 exchange.heard = None;
             }
         }
-        let words_error = reloaded.err();
+        let Caller { url, wechat } = &self.bot.caller;
+        let forger = stranger(wechat.crypt.clone());
         let at = SystemTime::now();
-        let wechat = &self.bot.wechat;
-        let forger = (request.kind == Kind::Forged).then(|| stranger(wechat.crypt.clone()));
-        let signer = forger.as_ref().unwrap_or(wechat);
-        let signed_at = if request.kind == Kind::Late {
-            at - LATE
-        } else {
-            at
+        let (signer, signed_at) = match request.flaw {
+            None => (wechat, at),
+            Some(Flaw::Forged) => (&forger, at),
+            Some(Flaw::Late) => (wechat, at - LATE),
         };
         let stamp = Stamp::new(signed_at, fastrand::u32(..));
         let call = match &request.push {
@@ -148,17 +146,16 @@ impl Conversation {
             None => signer.verification(&stamp, &fastrand::u64(..).to_string()),
         };
         let begun = Instant::now();
-        let answer = post(Client::WeChat, self.bot.url(), &call);
-        let took = begun.elapsed();
+        let answer = post(Client::WeChat, url, &call);
         Attempt {
             id: self.count,
-            words_error,
+            words_error: reloaded.err(),
             at,
             stamp,
             call,
             answer,
-            took,
-            log: self.bot.log(),
+            took: begun.elapsed(),
+            log: self.bot.is_own().then(|| self.copies.take()),
         }
     }
 }
@@ -178,13 +175,4 @@ fn said(action: &str, words: &str) -> Option<Said> {
         "click" => event("CLICK", words),
         _ => return None,
     })
-}
-
-fn push(said: Said) -> Push {
-    Push {
-        user: USER.to_owned(),
-        create_time: unix_seconds(SystemTime::now()),
-        msg_id: msg_id(),
-        said,
-    }
 }

@@ -1,0 +1,149 @@
+//! The bot of a talk: one that runs elsewhere, or one in this process.
+
+use std::{
+    error::Error,
+    fs,
+    net::{Ipv4Addr, TcpListener},
+    sync::Arc,
+    thread,
+    time::SystemTime,
+};
+
+use clap::Args;
+
+use crate::{
+    callback::{Account, Callback},
+    commands::{
+        CommandError, StartError,
+        args::MaxAgeArg,
+        joke_args::JokeArgs,
+        secrets::{self, EnvironmentError},
+        words_arg::WordsArg,
+    },
+    server::{Server, Service},
+    simulator::{WeChat, caller::Caller, url::BotUrl},
+    survival::health::Health,
+};
+
+/// Settings of the bot that is started for the talk.
+#[derive(Debug, Args)]
+pub(super) struct BotArgs {
+    #[command(flatten)]
+    age: MaxAgeArg,
+    #[command(flatten)]
+    words: WordsArg,
+    #[command(flatten)]
+    jokes: JokeArgs,
+}
+
+pub(super) struct Bot {
+    pub(super) caller: Caller,
+    own: Option<Own>,
+}
+
+/// A bot in this process, and what starting it again takes.
+struct Own {
+    args: BotArgs,
+    running: Running,
+    /// State of the owner's file of words when it was read.
+    words: Option<FileState>,
+}
+
+/// Time and length of a file.
+type FileState = (SystemTime, u64);
+
+impl Bot {
+    /// Returns the bot at this address.
+    pub(super) fn elsewhere(url: BotUrl) -> Result<Self, EnvironmentError> {
+        let wechat = secrets::wechat()?;
+        Ok(Self {
+            caller: Caller { url, wechat },
+            own: None,
+        })
+    }
+
+    /// Starts a bot in this process.
+    pub(super) fn start(args: BotArgs) -> Result<Self, CommandError> {
+        let wechat = secrets::wechat_of(secrets::run_token()?.token)?;
+        // Looks at the file before it is read, so that a change during the reading is noticed.
+        let words = args.words_state();
+        let (running, url) = Running::start(&wechat, &args)?;
+        Ok(Self {
+            caller: Caller { url, wechat },
+            own: Some(Own {
+                args,
+                running,
+                words,
+            }),
+        })
+    }
+
+    pub(super) fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Starts the bot again if its file of words was saved, with new jokes and without its kept
+    /// answers, and returns whether it did. On an error the running bot goes on, and the next call
+    /// tries again.
+    pub(super) fn reload_words(&mut self) -> Result<bool, CommandError> {
+        let Some(own) = &mut self.own else {
+            return Ok(false);
+        };
+        let words = own.args.words_state();
+        if words == own.words {
+            return Ok(false);
+        }
+        (own.running, self.caller.url) = Running::start(&self.caller.wechat, &own.args)?;
+        own.words = words;
+        Ok(true)
+    }
+}
+
+impl BotArgs {
+    fn words_state(&self) -> Option<FileState> {
+        let file = fs::metadata(self.words.words.as_ref()?).ok()?;
+        Some((file.modified().ok()?, file.len()))
+    }
+
+    fn service(&self, wechat: &WeChat) -> Result<Service, CommandError> {
+        let words = Arc::new(self.words.read()?);
+        let account = Account {
+            token: wechat.token.clone(),
+            crypt: wechat.crypt.clone(),
+            max_age: self.age.max_age,
+        };
+        Ok(Service {
+            paths: vec!["/".to_owned()],
+            trust_proxy: false,
+            jokes: self.jokes.clone().settings(&words)?,
+            callback: Callback::new(account, words),
+        })
+    }
+}
+
+/// A bot on a loopback port, until it is dropped.
+struct Running(Arc<Health>);
+
+impl Running {
+    fn start(wechat: &WeChat, args: &BotArgs) -> Result<(Self, BotUrl), CommandError> {
+        let service = args.service(wechat)?;
+        Self::serve(service).map_err(|error| CommandError::failure(StartError(error)))
+    }
+
+    fn serve(service: Service) -> Result<(Self, BotUrl), Box<dyn Error + Send + Sync>> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let url = format!("http://{}/", listener.local_addr()?).parse()?;
+        let health = Arc::<Health>::default();
+        let mut server = Server::open(listener, service, Arc::clone(&health))?;
+        thread::Builder::new()
+            .name("bot".to_owned())
+            .spawn(move || server.run())?;
+        Ok((Self(health), url))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.leave(0);
+    }
+}
