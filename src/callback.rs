@@ -115,7 +115,7 @@ impl Callback {
             nonce,
             ..
         } = &query;
-        if !check_signature(&self.account.token, timestamp, nonce, signature) {
+        if !check_signature(signature, &[self.account.token.as_str(), timestamp, nonce]) {
             return Err(Rejection::Signature);
         }
         self.check_age(timestamp, now)?;

@@ -10,7 +10,7 @@ use std::{
     mem,
     os::{
         fd::AsFd,
-        unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
+        unix::fs::{FileTypeExt, OpenOptionsExt},
     },
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant, SystemTime},
@@ -21,6 +21,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use nix::{
     fcntl::OFlag,
     poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::stat::fstat,
 };
 
 use crate::access_log;
@@ -97,9 +98,8 @@ pub(crate) fn is_journal() -> bool {
     static IS_JOURNAL: OnceLock<bool> = OnceLock::new();
     *IS_JOURNAL.get_or_init(|| {
         let stream = env::var("JOURNAL_STREAM").ok();
-        let stderr = io::stderr().as_fd().try_clone_to_owned().map(File::from);
-        let file = stderr.and_then(|file| file.metadata()).ok();
-        let here = file.map(|file| format!("{}:{}", file.dev(), file.ino()));
+        let file = fstat(io::stderr()).ok();
+        let here = file.map(|file| format!("{}:{}", file.st_dev, file.st_ino));
         stream.is_some() && stream == here
     })
 }

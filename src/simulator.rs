@@ -19,7 +19,7 @@ use crate::{
     wechat::{
         crypt::{CryptError, MsgCrypt},
         reply::{MAX_CONTENT_BYTES, push_element},
-        signature::{Token, check_msg_signature, sign},
+        signature::{Token, check_signature, sign},
         unix_seconds,
         xml::{XmlError, read_strictly},
     },
@@ -190,7 +190,7 @@ impl WeChat {
         let text = str::from_utf8(bare).map_err(|_| ReplyError::NotUtf8)?;
         let reply = PassiveReply {
             encrypted: false,
-            fields: fields(text)?,
+            fields: read_strictly(text)?,
             xml: text.to_owned(),
         };
         if reply.field("Encrypt").is_none() {
@@ -199,7 +199,7 @@ impl WeChat {
         let xml = self.open(&reply)?;
         Ok(Heard::Reply(PassiveReply {
             encrypted: true,
-            fields: fields(&xml)?,
+            fields: read_strictly(&xml)?,
             xml,
         }))
     }
@@ -210,7 +210,7 @@ impl WeChat {
         let encrypt = part("Encrypt")?;
         let (timestamp, nonce) = (part("TimeStamp")?, part("Nonce")?);
         let signature = part("MsgSignature")?;
-        if !check_msg_signature(&self.token, timestamp, nonce, encrypt, signature) {
+        if !check_signature(signature, &[self.token.as_str(), timestamp, nonce, encrypt]) {
             return Err(ReplyError::MsgSignature);
         }
         Ok(crypt.decrypt(encrypt)?)
@@ -279,11 +279,6 @@ impl PassiveReply {
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         field(&self.fields, name)
     }
-}
-
-/// Reads the elements of a reply strictly: what the platform makes of invalid XML is unknown.
-fn fields(xml: &str) -> Result<Vec<(String, String)>, XmlError> {
-    read_strictly(xml, |fields| Ok(fields.to_pairs()))
 }
 
 /// Returns the text of the first field of that name.
@@ -425,7 +420,7 @@ mod tests {
         let call = secure().push(&stamp(), &text("秘密"), [9; 16]);
         assert!(call.query.contains("&encrypt_type=aes&msg_signature="));
         let body = call.body.unwrap();
-        let fields = fields(&body).unwrap();
+        let fields = read_strictly(&body).unwrap();
         let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["ToUserName", "Encrypt"]);
         let crypt = secure().crypt.unwrap();

@@ -8,10 +8,15 @@ pub mod reply;
 pub mod signature;
 pub mod xml;
 
-use std::time::SystemTime;
+use std::{ops::RangeInclusive, time::SystemTime};
 
 /// Whole seconds since 1970, as the platform writes times; a clock before that counts as then.
 pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
+}
+
+/// Whether a text is so many letters and digits, like all that an owner copies from the platform.
+fn is_alphanumeric(text: &str, length: RangeInclusive<usize>) -> bool {
+    length.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

@@ -10,7 +10,7 @@ use crate::wechat::{
     message::Message,
     query::{CallbackQuery, QueryError},
     reply::encrypted_body,
-    signature::{Token, check_msg_signature, sign},
+    signature::{Token, check_signature, sign},
     unix_seconds,
     xml::{self, XmlError},
 };
@@ -62,7 +62,8 @@ impl Account {
         let envelope = str::from_utf8(body).map_err(|_| EnvelopeError::NotUtf8)?;
         let message = xml::read(envelope, |fields| {
             let encrypt = fields.get("Encrypt")?.ok_or(EnvelopeError::NoEncrypt)?;
-            if !check_msg_signature(&self.token, timestamp, nonce, encrypt, msg_signature) {
+            let signed = [self.token.as_str(), timestamp, nonce, encrypt];
+            if !check_signature(msg_signature, &signed) {
                 return Err(EnvelopeError::MsgSignature);
             }
             Ok(crypt.decrypt(encrypt)?)

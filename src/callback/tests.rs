@@ -9,7 +9,7 @@ use crate::wechat::{
     message::MessageError,
     query::QueryError,
     signature::sign,
-    xml::{Fields, XmlError, read_strictly},
+    xml::{XmlError, read_strictly},
 };
 
 const NOW: u64 = 1_469_079_992;
@@ -127,14 +127,14 @@ fn reply_to(body: &str) -> Result<Answer, Rejection> {
 
 /// The text in a plain reply, or nothing for another answer.
 fn said(body: &str) -> Option<String> {
-    let content =
-        |fields: &Fields<'_>| Ok::<_, XmlError>(fields.get("Content")?.map(str::to_owned));
-    read_strictly(body, content).ok()?
+    let fields = read_strictly(body).ok()?;
+    let content = fields.into_iter().find(|(name, _)| name == "Content")?;
+    Some(content.1)
 }
 
 /// The plain reply in an encrypted one, whose signature is checked.
 fn unsealed(body: &str) -> String {
-    let fields = read_strictly(body, |fields| Ok::<_, XmlError>(fields.to_pairs())).unwrap();
+    let fields = read_strictly(body).unwrap();
     let field = |name| {
         let (_, text) = fields.iter().find(|(found, _)| found == name).unwrap();
         text.as_str()

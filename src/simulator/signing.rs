@@ -2,8 +2,8 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::{Call, Stamp, WeChat, field, fields};
-use crate::wechat::signature::sign;
+use super::{Call, Stamp, WeChat, field};
+use crate::wechat::{signature::sign, xml::read_strictly};
 
 /// One signature of a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub(crate) fn query_fields(query: &str) -> Vec<(String, String)> {
 }
 
 fn encrypt_of(body: &str) -> Option<String> {
-    field(&fields(body).ok()?, "Encrypt").map(str::to_owned)
+    field(&read_strictly(body).ok()?, "Encrypt").map(str::to_owned)
 }
 
 #[cfg(test)]

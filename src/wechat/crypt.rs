@@ -9,9 +9,14 @@ use base64::{
 };
 use cbc::{
     Decryptor, Encryptor,
-    cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit, block_padding::NoPadding},
+    cipher::{
+        BlockModeDecrypt, BlockModeEncrypt, KeyIvInit,
+        block_padding::{NoPadding, Padding, Pkcs7},
+    },
 };
 use thiserror::Error;
+
+use super::is_alphanumeric;
 
 /// The platform pads to blocks of 32 bytes, twice AES's own.
 const PADDED_BLOCK: usize = 32;
@@ -43,7 +48,8 @@ impl MsgCrypt {
         Decryptor::<Aes256>::new((&self.key.0).into(), self.key.iv().into())
             .decrypt_padded::<NoPadding>(&mut bytes)
             .map_err(|_| CryptError::Length)?;
-        let (message, app_id) = unframe(unpad(&bytes)?)?;
+        let framed = unpad(&bytes).ok_or(CryptError::Padding)?;
+        let (message, app_id) = unframe(framed).ok_or(CryptError::MessageLength)?;
         if app_id != self.app_id.0.as_bytes() {
             return Err(CryptError::AppId);
         }
@@ -72,42 +78,29 @@ fn frame(message: &str, app_id: &AppId, random: [u8; RANDOM_LENGTH]) -> Vec<u8> 
     let length = u32::try_from(message.len()).expect("a reply is shorter than 4 GiB");
     let unpadded = random.len() + size_of::<u32>() + message.len() + app_id.0.len();
     let padding = PADDED_BLOCK - unpadded % PADDED_BLOCK;
-    let mut bytes = Vec::with_capacity(unpadded + padding);
-    bytes.extend_from_slice(&random);
-    bytes.extend_from_slice(&length.to_be_bytes());
-    bytes.extend_from_slice(message.as_bytes());
-    bytes.extend_from_slice(app_id.0.as_bytes());
     let pad = u8::try_from(padding).expect("a padding is at most 32 bytes");
-    bytes.resize(unpadded + padding, pad);
-    bytes
+    let parts = [
+        random.as_slice(),
+        &length.to_be_bytes(),
+        message.as_bytes(),
+        app_id.0.as_bytes(),
+        &vec![pad; padding],
+    ];
+    parts.concat()
 }
 
-/// The bytes without their padding, every byte of which must be its length.
-fn unpad(bytes: &[u8]) -> Result<&[u8], CryptError> {
-    let pad = *bytes.last().ok_or(CryptError::Padding)?;
-    let padding = usize::from(pad);
-    let start = bytes
-        .len()
-        .checked_sub(padding)
-        .ok_or(CryptError::Padding)?;
-    let (rest, padded) = bytes.split_at(start);
-    if (1..=PADDED_BLOCK).contains(&padding) && padded.iter().all(|byte| *byte == pad) {
-        Ok(rest)
-    } else {
-        Err(CryptError::Padding)
-    }
+/// The bytes without their padding.
+fn unpad(bytes: &[u8]) -> Option<&[u8]> {
+    let (before, last) = bytes.split_last_chunk::<PADDED_BLOCK>()?;
+    let rest = Pkcs7::raw_unpad(last).ok()?;
+    bytes.get(..before.len() + rest.len())
 }
 
 /// The message and the AppID out of an unpadded frame.
-fn unframe(bytes: &[u8]) -> Result<(&[u8], &[u8]), CryptError> {
-    let (_random, rest) = bytes
-        .split_at_checked(RANDOM_LENGTH)
-        .ok_or(CryptError::MessageLength)?;
-    let (length, rest) = rest.split_first_chunk().ok_or(CryptError::MessageLength)?;
-    let length =
-        usize::try_from(u32::from_be_bytes(*length)).map_err(|_| CryptError::MessageLength)?;
-    rest.split_at_checked(length)
-        .ok_or(CryptError::MessageLength)
+fn unframe(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (_random, rest) = bytes.split_first_chunk::<RANDOM_LENGTH>()?;
+    let (length, rest) = rest.split_first_chunk()?;
+    rest.split_at_checked(u32::from_be_bytes(*length).try_into().ok()?)
 }
 
 /// The key that the platform shows as 43 letters and digits.
@@ -133,7 +126,7 @@ impl FromStr for EncodingAesKey {
     type Err = EncodingAesKeyError;
 
     fn from_str(text: &str) -> Result<Self, EncodingAesKeyError> {
-        if !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        if !is_alphanumeric(text, 43..=43) {
             return Err(EncodingAesKeyError);
         }
         TRAILING_BITS_ALLOWED
@@ -160,22 +153,14 @@ pub struct EncodingAesKeyError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppId(String);
 
-impl AppId {
-    /// The longest AppID taken; the platform's have 18 characters.
-    const MAX_LENGTH: usize = 64;
-}
-
 impl FromStr for AppId {
     type Err = AppIdError;
 
     fn from_str(text: &str) -> Result<Self, AppIdError> {
-        let is_right = (1..=Self::MAX_LENGTH).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if is_right {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(AppIdError)
-        }
+        // The platform's have 18 characters.
+        is_alphanumeric(text, 1..=64)
+            .then(|| Self(text.to_owned()))
+            .ok_or(AppIdError)
     }
 }
 

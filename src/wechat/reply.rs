@@ -96,14 +96,11 @@ pub(crate) fn is_invisible(char: char) -> bool {
 /// How much of a text that is too long can stay, so that no character is cut in two.
 fn cut_length(text: &str) -> usize {
     let room = MAX_CONTENT_BYTES - ELLIPSIS.len();
-    let mut length = 0;
-    for character in characters(text) {
-        if length + character.len() > room {
-            break;
-        }
-        length += character.len();
-    }
-    length
+    let ends = characters(text).scan(0, |end, character| {
+        *end += character.len();
+        Some(*end)
+    });
+    ends.take_while(|end| *end <= room).last().unwrap_or(0)
 }
 
 /// The body of an encrypted reply; `msg_signature` signs the Token, the timestamp, the nonce and

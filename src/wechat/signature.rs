@@ -6,55 +6,27 @@ use sha1_smol::Sha1;
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
-/// Whether `signature` covers this Token, timestamp and nonce, all taken as the texts received.
-#[must_use]
-pub fn check_signature(token: &Token, timestamp: &str, nonce: &str, signature: &str) -> bool {
-    is_signature(signature, &[token.as_str(), timestamp, nonce])
-}
+use super::is_alphanumeric;
 
-/// Whether `msg_signature` covers this Token, timestamp, nonce and the text in `<Encrypt>`.
-#[must_use]
-pub fn check_msg_signature(
-    token: &Token,
-    timestamp: &str,
-    nonce: &str,
-    encrypt: &str,
-    msg_signature: &str,
-) -> bool {
-    let parts = [token.as_str(), timestamp, nonce, encrypt];
-    is_signature(msg_signature, &parts)
-}
-
+/// Whether a signature covers these parts, all taken as the texts received: the Token, the
+/// timestamp, the nonce, and for `msg_signature` the text in `<Encrypt>`.
+///
 /// Compares in constant time: how long a refusal takes must not tell how much of a guess was right.
-fn is_signature<const N: usize>(given: &str, parts: &[&str; N]) -> bool {
-    digits(parts).ct_eq(given.as_bytes()).into()
+#[must_use]
+pub fn check_signature<const N: usize>(signature: &str, parts: &[&str; N]) -> bool {
+    sign(parts).as_bytes().ct_eq(signature.as_bytes()).into()
 }
 
 /// The parts sorted bytewise and joined, as lower-case hexadecimal SHA-1.
 #[must_use]
 pub fn sign<const N: usize>(parts: &[&str; N]) -> String {
-    digits(parts).map(char::from).iter().collect()
-}
-
-fn digits<const N: usize>(parts: &[&str; N]) -> [u8; 40] {
     let mut parts = *parts;
     parts.sort_unstable();
     let mut sha1 = Sha1::new();
     for part in parts {
         sha1.update(part.as_bytes());
     }
-    let mut digits = [0; 40];
-    for (pair, byte) in digits.chunks_exact_mut(2).zip(sha1.digest().bytes()) {
-        pair.copy_from_slice(&[hexadecimal(byte >> 4), hexadecimal(byte & 0xf)]);
-    }
-    digits
-}
-
-fn hexadecimal(digit: u8) -> u8 {
-    match digit {
-        0..=9 => b'0' + digit,
-        _ => b'a' + (digit - 10),
-    }
+    sha1.digest().to_string()
 }
 
 /// The secret that the account's owner typed into the platform: 3 to 32 letters and digits.
@@ -90,13 +62,9 @@ impl FromStr for Token {
     type Err = TokenError;
 
     fn from_str(text: &str) -> Result<Self, TokenError> {
-        let is_right =
-            (3..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if is_right {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(TokenError)
-        }
+        is_alphanumeric(text, 3..=32)
+            .then(|| Self(text.to_owned()))
+            .ok_or(TokenError)
     }
 }
 
@@ -154,37 +122,25 @@ mod tests {
     #[test]
     fn accepts_only_the_signature_over_these_texts() {
         let signature = "f21891de399b4e33a1a93c9a7b8a8fffb5a443ff";
-        let test = token("test");
-        assert!(check_signature(&test, "1410685589", "test", signature));
-        assert!(!check_signature(&test, "01410685589", "test", signature));
-        assert!(!check_signature(&test, "1410685589", "tesT", signature));
-        assert!(!check_signature(
-            &token("tesu"),
-            "1410685589",
-            "test",
-            signature
-        ));
-        assert!(!check_signature(
-            &test,
-            "1410685589",
-            "test",
-            &signature.to_uppercase()
-        ));
-        assert!(!check_signature(
-            &test,
-            "1410685589",
-            "test",
-            signature.get(..39).unwrap()
-        ));
-        assert!(!check_signature(&test, "1410685589", "test", ""));
+        let check = |token: &str, timestamp: &str, nonce: &str, signature: &str| {
+            check_signature(signature, &[token, timestamp, nonce])
+        };
+        assert!(check("test", "1410685589", "test", signature));
+        assert!(!check("test", "01410685589", "test", signature));
+        assert!(!check("test", "1410685589", "tesT", signature));
+        assert!(!check("tesu", "1410685589", "test", signature));
+        let upper = signature.to_uppercase();
+        assert!(!check("test", "1410685589", "test", &upper));
+        let short = signature.get(..39).unwrap();
+        assert!(!check("test", "1410685589", "test", short));
+        assert!(!check("test", "1410685589", "test", ""));
     }
 
     #[test]
     fn a_msg_signature_covers_the_encrypted_text_too() {
         let signature = sign(&["pamtest", "1458300676", "260774613", "rTNF=="]);
-        let pamtest = token("pamtest");
         let check =
-            |encrypt| check_msg_signature(&pamtest, "1458300676", "260774613", encrypt, &signature);
+            |encrypt| check_signature(&signature, &["pamtest", "1458300676", "260774613", encrypt]);
         assert!(check("rTNF=="));
         assert!(!check("rTNF="));
         assert!(!check(""));

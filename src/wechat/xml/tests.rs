@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::*;
 
 fn try_read(xml: &str) -> Result<Vec<(String, String)>, XmlError> {
-    super::read(xml, |fields| Ok(fields.to_pairs()))
+    let owned = |(name, text): &(&str, Cow<'_, str>)| ((*name).to_owned(), (**text).to_owned());
+    super::read(xml, |fields| Ok(fields.0.iter().map(owned).collect()))
 }
 
 fn read(xml: &str) -> Vec<(String, String)> {
