@@ -318,7 +318,6 @@ impl PageText {
             return Err(PageError::ApiError(title.to_owned()));
         }
         let items = match &self.format {
-            Format::Html if rules.link.is_some() => html::whole(text, rules)?,
             Format::Html => html::items(text, rules)?,
             Format::Xml => xml::items(text, rules)?,
             Format::Json(Ok(value)) => json::items(value, rules)?,

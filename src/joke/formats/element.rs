@@ -72,31 +72,21 @@ impl Element for roxmltree::Node<'_, '_> {
 }
 
 /// Drops elements that are inside an earlier one, so that no text is told twice.
-pub(super) fn outermost<E: Element>(elements: impl Iterator<Item = E>) -> impl Iterator<Item = E> {
-    let mut last: Option<usize> = None;
-    elements.filter(move |element| {
+pub(super) fn outermost<E: Element>(mut elements: Vec<E>) -> Vec<E> {
+    let mut last = None;
+    elements.retain(|element| {
         let mut around = iter::successors(element.parent(), E::parent);
         let is_inside = around.any(|parent| Some(parent.index()) == last);
         if !is_inside {
             last = Some(element.index());
         }
         !is_inside
-    })
+    });
+    elements
 }
 
-/// Returns true if elements are nested too deeply. Parents come before their children in a
-/// document, so one pass is enough.
-pub(super) fn is_too_deep<E: Element>(all: impl Iterator<Item = E>) -> bool {
-    let mut depths: Vec<usize> = Vec::new();
-    for element in all {
-        let parent = element
-            .parent()
-            .and_then(|parent| depths.get(parent.index()));
-        let depth = parent.map_or(1, |depth| depth + 1);
-        if depth > MAX_DEPTH {
-            return true;
-        }
-        depths.push(depth);
-    }
-    false
+/// Returns true if elements are nested too deeply.
+pub(super) fn is_too_deep<E: Element>(mut all: impl Iterator<Item = E>) -> bool {
+    let around = |element| iter::successors(Some(element), E::parent);
+    all.any(|element| around(element).nth(MAX_DEPTH).is_some())
 }

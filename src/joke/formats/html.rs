@@ -5,7 +5,7 @@ use std::{collections::HashSet, ops::Range};
 use select::{
     document::Document,
     node::{Data, Node},
-    predicate::{Name, Predicate},
+    predicate::Name,
 };
 
 use super::{
@@ -29,7 +29,7 @@ const UNSEEN_CLASSES: &str = "\
     breadcrumb";
 
 /// Elements that begin and end a line.
-const BLOCKS: &str = "\
+pub(super) const BLOCKS: &str = "\
     address article aside blockquote caption center dd details dialog div dl dt \
     fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr legend li \
     main menu nav ol p pre section summary table tr ul";
@@ -38,7 +38,7 @@ const BLOCKS: &str = "\
 const HEADINGS: &str = "h1 h2 h3 h4 h5 h6 dt";
 
 /// Other elements by whose tags a text is recognized as escaped HTML.
-const INLINE: &str = "\
+pub(super) const INLINE: &str = "\
     a abbr b big body br button cite code del em font head html i iframe img input ins kbd label \
     link mark meta nobr noscript option q rp rt ruby s script select small span strike strong \
     style sub sup svg tbody td tfoot th thead time title tt u var video wbr";
@@ -48,6 +48,9 @@ const IN_TEXTS: &str = "b br em font i p small span strong u";
 
 /// Words in links at a joke's end that do not lead to the rest of it: comments, sharing, likes.
 const TOOLS: &str = "评论 分享 收藏 赞 回复 举报 转发 复制 顶 踩 comment share reply";
+
+/// Matches the element around all others.
+const ROOT: Name<&str> = Name("html");
 
 /// Characters at most of the name of a face that a page shows as a picture.
 const MAX_FACE_CHARACTERS: usize = 10;
@@ -61,21 +64,22 @@ const MIN_ROWS: usize = 3;
 /// Rules of a page's style sheets followed at most; each is tried on every element.
 const MAX_STYLE_RULES: usize = 20;
 
-/// Returns the items on a page. If only one list or table is selected, its lines are the items.
+/// Returns the items on a page. If only one list or table is selected, its lines are the items. A
+/// page that a link has led to is one item.
 pub(super) fn items(html: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
-    let item = rules.item.as_ref().ok_or(PageError::NoSelector("HTML"))?;
+    match (&rules.link, &rules.item, &rules.content) {
+        (Some(_), _, None) => return Err(PageError::NoContentSelector),
+        (None, None, _) => return Err(PageError::NoSelector("HTML")),
+        _ => {}
+    }
     let document = parse(html)?;
     let preformatted = preformatted(&document);
-    let mut nodes: Vec<Node<'_>> = outermost(document.find(item.on_page())).collect();
+    let mut nodes = match &rules.item {
+        Some(item) if rules.link.is_none() => outermost(item.find(nodes(&document))),
+        _ => document.find(ROOT).collect(),
+    };
     if let [list] = nodes.as_slice() {
-        let lines = match list.name() {
-            Some("ol" | "ul") => list
-                .children()
-                .filter(|node| node.is_called("li"))
-                .collect(),
-            Some("table") => list.find(Name("tr")).collect(),
-            _ => Vec::new(),
-        };
+        let lines = lines(list);
         // Two rows may be a title and its joke.
         if lines.len() >= MIN_ROWS || !lines.is_empty() && !list.is_called("table") {
             nodes = lines;
@@ -95,38 +99,29 @@ pub(super) fn items(html: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
     Ok(nodes.iter().map(read).collect())
 }
 
-/// Returns the title of a page.
-pub(super) fn title(html: &str) -> Option<&str> {
-    let is_title = |(at, _): &(usize, &str)| {
-        let name = html.get(*at..at + "<title".len());
-        name.is_some_and(|name| name.eq_ignore_ascii_case("<title"))
-    };
-    let (at, _) = html.match_indices('<').find(is_title)?;
-    let (_, title) = html.get(at..)?.split_once('>')?;
-    title.split('<').next().map(str::trim)
+fn lines<'a>(list: &Node<'a>) -> Vec<Node<'a>> {
+    let is_line = |node: &Node<'_>| node.is_called("li");
+    match name(list) {
+        "ol" | "ul" => list.children().filter(is_line).collect(),
+        "table" => list.find(Name("tr")).collect(),
+        _ => Vec::new(),
+    }
 }
 
-/// Returns the page as one item, for a page that a link has led to.
-pub(super) fn whole(html: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
-    if rules.content.is_none() {
-        return Err(PageError::NoContentSelector);
-    }
-    let document = parse(html)?;
-    let root = document.find(Root).next().ok_or(PageError::Empty)?;
-    Ok(vec![read_item(
-        &root,
-        rules,
-        &preformatted(&document),
-        false,
-    )])
+/// Returns the title of a page.
+pub(super) fn title(html: &str) -> Option<&str> {
+    let is_title = |tag: &&str| is_one_of(tag.get(..5).unwrap_or_default(), "title");
+    let (_, title) = html.split('<').skip(1).find(is_title)?.split_once('>')?;
+    Some(title.trim())
 }
 
 /// Returns the URLs of the selected elements, or of the first link in each.
 pub(super) fn links(html: &str, selector: &Selector) -> Result<Links, PageError> {
     let document = parse(html)?;
-    let found = outermost(document.find(selector.on_page()));
+    let found = outermost(selector.find(nodes(&document))).into_iter();
     let href = |node: &Node<'_>| node.attr("href").map(str::to_owned);
-    let links = found.filter_map(|node| href(&node).or_else(|| href(&node.find(Link).next()?)));
+    let links =
+        found.filter_map(|node| href(&node).or_else(|| href(&node.find(is_hyperlink).next()?)));
     let base = document.find(Name("base")).find_map(|base| href(&base));
     Ok(Links {
         base: base.unwrap_or_default(),
@@ -146,7 +141,7 @@ pub(super) fn fragment(html: &str) -> Item {
         line_end: '\n',
         ..Reader::new(&preformatted)
     };
-    for root in document.find(Root) {
+    for root in document.find(ROOT) {
         reader.read(&root);
     }
     reader.item()
@@ -155,41 +150,35 @@ pub(super) fn fragment(html: &str) -> Item {
 /// Returns true if a text is a page, with a doctype or a tag. Without selectors, tags that plain
 /// texts have as well, such as `<br>`, do not count.
 pub(super) fn is_page(text: &str, has_selectors: bool) -> bool {
-    let is_of_page = |name: &str| has_selectors || !is_one_of(name, IN_TEXTS);
-    let mut names = text.split('<').skip(1).map(tag_name);
-    text.starts_with("<!d")
-        || text.starts_with("<!D")
-        || names
-            .any(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()) && is_of_page(&name))
+    let is_of_page = |tag: &str| {
+        let (name, _) = split_name(tag.trim_start_matches('/'));
+        name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && (has_selectors || !is_one_of(name, IN_TEXTS))
+    };
+    text.starts_with("<!d") || text.starts_with("<!D") || text.split('<').skip(1).any(is_of_page)
 }
 
 /// Returns true if a text has HTML in it: a known tag, or an entity.
 pub(super) fn has_markup(text: &str) -> bool {
-    let is_entity = |rest: &str| {
-        let name = rest.split(|c: char| !c.is_ascii_alphanumeric()).next();
-        let name = name.unwrap_or_default();
-        let is_ended = rest
-            .get(name.len()..)
-            .is_some_and(|rest| rest.starts_with(';'));
+    let is_entity = |piece: &str| {
+        let (name, rest) = split_name(piece);
         // Browsers read these without a `;`, too.
-        let needs_no_end = ["nbsp", "quot"].iter().any(|begin| rest.starts_with(begin));
-        let is_number = rest.starts_with('#') && rest.len() > 2;
-        needs_no_end || is_number || is_ended && (2..=8).contains(&name.len())
+        let needs_no_end = name.starts_with("nbsp") || name.starts_with("quot");
+        let is_number = piece.starts_with('#') && piece.len() > 2;
+        needs_no_end || is_number || rest.starts_with(';') && (2..=8).contains(&name.len())
     };
     has_known_tag(text) || text.split('&').skip(1).any(is_entity)
 }
 
 /// Returns true if a text has a known tag, or one with a prefix as Word's `<o:p>`; `<3` is none.
 pub(super) fn has_known_tag(text: &str) -> bool {
-    let is_known = |piece: &str| {
-        let name = tag_name(piece);
-        let rest = piece.trim_start_matches('/').get(name.len()..);
-        let rest = rest.unwrap_or_default();
-        let has_prefix = !name.is_empty() && rest.starts_with(':');
+    let is_known = |tag: &str| {
+        let (name, rest) = split_name(tag.trim_start_matches('/'));
         let attribute = rest.trim_start();
         let is_tag = attribute.starts_with(['/', '>'])
             || attribute.len() < rest.len() && attribute.starts_with(char::is_alphabetic);
-        has_prefix || is_tag && (is_one_of(&name, BLOCKS) || is_one_of(&name, INLINE))
+        !name.is_empty() && rest.starts_with(':')
+            || is_tag && (is_one_of(name, BLOCKS) || is_one_of(name, INLINE))
     };
     let is_other = |piece: &str| piece.starts_with("!--") || piece.starts_with("![CDATA[");
     let mut pieces = text.split('<').skip(1);
@@ -210,19 +199,10 @@ pub(super) fn speaks_of_tags(text: &str) -> bool {
     has_known_tag(text) && text.match_indices('<').all(is_word)
 }
 
-/// Returns the name of the tag that begins after a `<`, in lower case.
-fn tag_name(piece: &str) -> String {
-    let name = piece.trim_start_matches('/').chars();
-    let name: String = name.take_while(char::is_ascii_alphanumeric).collect();
-    name.to_ascii_lowercase()
-}
-
-pub(super) fn is_block(name: &str) -> bool {
-    is_one_of(name, BLOCKS)
-}
-
-pub(super) fn is_inline(name: &str) -> bool {
-    is_one_of(name, INLINE)
+/// Splits a text behind the letters and digits that it begins with, as the name of a tag.
+fn split_name(text: &str) -> (&str, &str) {
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric());
+    text.split_at(end.unwrap_or(text.len()))
 }
 
 fn parse(html: &str) -> Result<Document, PageError> {
@@ -235,7 +215,7 @@ fn parse(html: &str) -> Result<Document, PageError> {
 }
 
 /// Yields all nodes, parents before their children.
-fn nodes(document: &Document) -> impl Iterator<Item = Node<'_>> + Clone {
+pub(super) fn nodes(document: &Document) -> impl Iterator<Item = Node<'_>> + Clone {
     (0..document.nodes.len()).filter_map(|n| document.nth(n))
 }
 
@@ -252,7 +232,8 @@ fn preformatted(document: &Document) -> HashSet<usize> {
         .take(MAX_STYLE_RULES)
         .filter_map(|(selector, _)| Selector::for_page(selector.rsplit("*/").next()?).ok());
     let mut preformatted: HashSet<usize> = selectors
-        .flat_map(|selector| selector.all(&nodes(document)))
+        .flat_map(|selector| selector.find(nodes(document)))
+        .map(|node| node.index())
         .collect();
     for node in nodes(document) {
         let parent = node.parent().map(|parent| parent.index());
@@ -270,22 +251,19 @@ fn keeps_lines(declarations: &str) -> bool {
         .any(|declared| declarations.contains(declared))
 }
 
-/// Matches the element around all others.
-struct Root;
-
-impl Predicate for Root {
-    fn matches(&self, node: &Node<'_>) -> bool {
-        node.is_element() && node.parent().is_none()
-    }
+/// Returns true for an `a` element that leads somewhere.
+fn is_hyperlink(node: &Node<'_>) -> bool {
+    node.is_called("a") && node.attr("href").is_some()
 }
 
-/// Matches an `a` element that leads somewhere.
-struct Link;
+/// Returns an element's name; nothing for other nodes.
+fn name<'a>(node: &Node<'a>) -> &'a str {
+    original_name(node.name().unwrap_or_default())
+}
 
-impl Predicate for Link {
-    fn matches(&self, node: &Node<'_>) -> bool {
-        node.is_called("a") && node.attr("href").is_some()
-    }
+fn has_class(node: &Node<'_>, is_wanted: impl Fn(&str) -> bool) -> bool {
+    let classes = node.attr("class").unwrap_or_default();
+    classes.split_ascii_whitespace().any(is_wanted)
 }
 
 /// Reads the title and the content of an item. In the only item of a page, without a content
@@ -296,9 +274,11 @@ fn read_item(
     preformatted: &HashSet<usize>,
     is_block: bool,
 ) -> Item {
-    let titles: Vec<Node<'_>> = match &rules.title {
-        Some(selector) => item.find(selector.inside(item)).collect(),
-        None => Vec::new(),
+    let chosen = |selector: &Selector| selector.find(item.descendants());
+    let titles = rules.title.as_ref().map(chosen).unwrap_or_default();
+    let contents = match &rules.content {
+        Some(selector) => outermost(chosen(selector)),
+        None => vec![*item],
     };
     let are_headings = is_block && titles.len() > 1 && rules.content.is_none();
     let title = titles.first().filter(|_| !are_headings);
@@ -311,12 +291,7 @@ fn read_item(
     if are_headings {
         reader.headings = titles.iter().map(Node::index).collect();
     }
-    let contents: Vec<Node<'_>> = match &rules.content {
-        None => vec![*item],
-        Some(selector) => outermost(item.find(selector.inside(item))).collect(),
-    };
-    let is_title = |node: &&Node<'_>| Some(node.index()) == title.map(Node::index);
-    for content in contents.iter().filter(|node| !is_title(node)) {
+    for content in &contents {
         reader.text.push('\n');
         reader.read(content);
     }
@@ -334,31 +309,22 @@ fn read_item(
 fn has_mark_beside(node: &Node<'_>, contents: &HashSet<usize>) -> bool {
     let is_mark = || match node.data() {
         Data::Text(text) => means_rest(text),
-        _ => Link.matches(node) && is_cut_mark(&node.text()),
+        _ => is_hyperlink(node) && is_cut_mark(&node.text()),
     };
     let is_beside = |child: Node<'_>| has_mark_beside(&child, contents);
     !contents.contains(&node.index()) && (is_mark() || node.children().any(is_beside))
 }
 
 fn is_preformatted(node: &Node<'_>) -> bool {
-    let mut classes = node
-        .attr("class")
-        .unwrap_or_default()
-        .split_ascii_whitespace();
     node.is_called("pre")
         || node.attr("style").is_some_and(keeps_lines)
         // Classes of Tailwind, whose style sheets are elsewhere.
-        || classes.any(|class| class.starts_with("whitespace-pre"))
+        || has_class(node, |class| class.starts_with("whitespace-pre"))
 }
 
 /// Returns true for an element that has something else than a joke in it.
 fn is_unseen(node: &Node<'_>) -> bool {
-    let mut classes = node
-        .attr("class")
-        .unwrap_or_default()
-        .split_ascii_whitespace();
-    is_one_of(original_name(node.name().unwrap_or_default()), UNSEEN)
-        || classes.any(|class| is_one_of(class, UNSEEN_CLASSES))
+    is_one_of(name(node), UNSEEN) || has_class(node, |class| is_one_of(class, UNSEEN_CLASSES))
 }
 
 /// Returns true for an element that a page hides.
@@ -404,7 +370,8 @@ impl Reader<'_> {
     /// Reads a node that a selector has chosen, or that is seen.
     fn read(&mut self, node: &Node<'_>) {
         match node.data() {
-            Data::Comment(_) => {}
+            Data::Element(..) if Some(node.index()) != self.without => self.read_element(node),
+            Data::Element(..) | Data::Comment(_) => {}
             Data::Text(data) => {
                 let parent = node.parent().map(|parent| parent.index());
                 let is_kept = parent.is_some_and(|parent| self.preformatted.contains(&parent));
@@ -417,7 +384,6 @@ impl Reader<'_> {
                     self.mark(begin, false, false);
                 }
             }
-            Data::Element(..) => self.read_element(node),
         }
     }
 
@@ -430,46 +396,48 @@ impl Reader<'_> {
         });
     }
 
+    /// Returns a part of the text that is read.
+    fn part(&self, range: Range<usize>) -> &str {
+        self.text.get(range).unwrap_or_default()
+    }
+
     fn read_element(&mut self, node: &Node<'_>) {
-        let name = original_name(node.name().unwrap_or_default());
-        match name {
+        let name = name(node);
+        let is_chosen_heading = self.headings.contains(&node.index());
+        let around = match name {
             "br" => return self.text.push(BREAK),
             "hr" => return self.text.extend([BREAK, BREAK]),
             "img" => return self.text.push_str(face(node)),
-            _ => {}
-        }
-        let around = match name {
             // Cells of a row share a line.
             "td" | "th" => " ",
-            name if is_block(name) || self.headings.contains(&node.index()) => "\n",
+            _ if is_chosen_heading || is_one_of(name, BLOCKS) => "\n",
             _ => "",
         };
         self.text.push_str(around);
         let begin = self.text.len();
-        let is_named = is_one_of(name, HEADINGS) || self.headings.contains(&node.index());
-        if is_named || is_bold_line(node, name) {
+        if is_chosen_heading || is_one_of(name, HEADINGS) || is_bold_line(node) {
             self.text.push(HEADING);
         }
         // The readings of characters, without brackets (`rp`) of their own.
         let is_bare_ruby = name == "ruby" && !node.children().any(|child| child.is_called("rp"));
         for child in node.children() {
-            let is_left_out = is_unseen(&child)
-                || is_bare_ruby && child.is_called("rt")
-                || Some(child.index()) == self.without;
+            let is_left_out = is_unseen(&child) || is_bare_ruby && child.is_called("rt");
             if !is_left_out && (!is_hidden(&child) || self.asks()) {
                 self.read(&child);
             }
         }
-        if is_one_of(name, "a button") {
-            let leads_on = |href: &str| href.contains("#more-");
-            let is_answer = self.text.get(begin..).is_some_and(names_answer);
-            let is_more = is_answer || node.attr("href").is_some_and(leads_on);
-            self.mark(begin, true, is_more);
-        }
-        let content = self.text.get(begin..).unwrap_or_default();
-        // Editors make `<p>&nbsp;</p>` or `<p><br></p>` of an empty line.
-        if name == "p" && content.trim().is_empty() && content.contains(['\u{a0}', BREAK]) {
-            self.text.extend([BREAK, BREAK]);
+        let content = self.part(begin..self.text.len());
+        match name {
+            "a" | "button" => {
+                let leads_on = |href: &str| href.contains("#more-");
+                let is_more = names_answer(content) || node.attr("href").is_some_and(leads_on);
+                self.mark(begin, true, is_more);
+            }
+            // Editors make `<p>&nbsp;</p>` or `<p><br></p>` of an empty line.
+            "p" if content.trim().is_empty() && content.contains(['\u{a0}', BREAK]) => {
+                self.text.extend([BREAK, BREAK]);
+            }
+            _ => {}
         }
         self.text.push_str(around);
     }
@@ -513,7 +481,7 @@ impl Reader<'_> {
             let Some((end, leads_to_rest)) = self.removed(&mark) else {
                 break;
             };
-            let link = self.text.get(mark.range.clone()).unwrap_or_default();
+            let link = self.part(mark.range.clone());
             rest = rest.max(match leads_to_rest {
                 true if mark.is_more || mark.is_link && names_rest(link) => Rest::Named,
                 true => Rest::Linked,
@@ -531,26 +499,22 @@ impl Reader<'_> {
     /// Returns true if all of the text is a link and trails off: `<a>从前有座山...</a>`.
     fn is_excerpt(&self) -> bool {
         let text = self.text.trim();
-        let is_all = |mark: &Mark| {
-            let link = self.text.get(mark.range.clone());
-            mark.is_link && link.is_some_and(|link| link.trim() == text)
-        };
+        let is_all = |mark: &Mark| mark.is_link && self.part(mark.range.clone()).trim() == text;
         trails_off(text) && self.marks.iter().any(is_all)
     }
 
     /// Returns where the text ends without a mark, and whether it is cut there; `None` if the mark
     /// stays.
     fn removed(&self, mark: &Mark) -> Option<(usize, bool)> {
-        let part = |range: Range<usize>| self.text.get(range).unwrap_or_default();
         let (start, end) = (mark.range.start, mark.range.end.min(self.text.len()));
         let is_filler =
             |c: char| c.is_whitespace() || c.is_ascii_digit() || "|·/-,[]()".contains(c);
-        if !part(end..self.text.len()).chars().all(is_filler) {
+        if !self.part(end..self.text.len()).chars().all(is_filler) {
             return None;
         }
-        let whole = part(0..start).trim_end();
+        let whole = self.part(0..start).trim_end();
         let before = whole.trim_end_matches("submitted by").trim_end();
-        let text = part(start..end).to_lowercase();
+        let text = self.part(start..end).to_lowercase();
         // As words alone it may be the joke's end: `你的爱好是什么？` `阅读`.
         let is_mark = mark.is_link
             || trails_off(before)
@@ -562,7 +526,7 @@ impl Reader<'_> {
         let goes_on = |c: char| c.is_alphanumeric() || "，,、：:；;（(“‘《".contains(c);
         let is_apart = !before.ends_with(goes_on)
             || is_one_of(name, TOOLS)
-            || part(before.len()..start).contains(['\n', BREAK]);
+            || self.part(before.len()..start).contains(['\n', BREAK]);
         let is_all = before.is_empty() && !whole.is_empty();
         // Stops counting early: there may be many links.
         let mut seen = before.chars().filter(|c| !c.is_whitespace());
@@ -577,28 +541,24 @@ impl Reader<'_> {
     /// Returns true if the text is a link that reads like a title, and hardly anything else but a
     /// date, a number or more such links: `<a>买菜记</a> 2024-01-02`.
     fn is_link(&self) -> bool {
-        let ranges = || {
-            let links = self.marks.iter().filter(|mark| mark.is_link);
-            links.map(|link| link.range.clone())
-        };
-        let Some(first) = ranges().map(|link| link.start).min() else {
+        let links = self.marks.iter().filter(|mark| mark.is_link);
+        let links = links.map(|link| link.range.clone());
+        let Some(first) = links.clone().map(|link| link.start).min() else {
             return false;
         };
-        let letters = |text: Option<&str>| {
-            text.map_or(0, |text| text.chars().filter(|c| c.is_alphabetic()).count())
+        let letters = |range: Range<usize>| {
+            let text = self.part(range).chars();
+            text.filter(|c| c.is_alphabetic()).count()
         };
-        let links = || ranges().map(|link| self.text.get(link));
-        let is_title = |link: Option<&str>| {
-            let link = link.unwrap_or_default().trim();
+        let is_title = |range: Range<usize>| {
+            let link = self.part(range).trim();
             link.ends_with(|c: char| c.is_alphanumeric() || c == '》')
                 && !link.contains(['\n', BREAK])
                 && characters(link) <= MAX_LINK_CHARACTERS
         };
-        let linked: usize = links().map(letters).sum();
-        let others = letters(Some(&self.text)).saturating_sub(linked);
-        letters(self.text.get(..first)) == 0
-            && others < MIN_JOKE_CHARACTERS
-            && links().all(is_title)
+        let linked: usize = links.clone().map(letters).sum();
+        let others = letters(0..self.text.len()).saturating_sub(linked);
+        letters(0..first) == 0 && others < MIN_JOKE_CHARACTERS && links.clone().all(is_title)
     }
 }
 
@@ -609,19 +569,20 @@ fn names_answer(label: &str) -> bool {
 }
 
 /// Returns true for a heading made by hand, a short text in bold alone: `<p><b>第一则</b></p>`.
-fn is_bold_line(node: &Node<'_>, name: &str) -> bool {
+fn is_bold_line(node: &Node<'_>) -> bool {
     let is_filled = |child: &Node<'_>| match child.as_text() {
         Some(text) => !text.trim().is_empty(),
         None => child.is_element() && !child.is_called("br"),
     };
-    let mut children = node.children().filter(is_filled);
-    let (Some(only), None) = (children.next(), children.next()) else {
+    let filled: Vec<Node<'_>> = node.children().filter(is_filled).collect();
+    let [only] = filled.as_slice() else {
         return false;
     };
-    is_one_of(name, "p div") && (only.is_called("b") || only.is_called("strong")) && {
-        let text = only.text();
-        characters(&text) <= MAX_LINK_CHARACTERS && !ends_sentence(text.trim())
-    }
+    let text = only.text();
+    is_one_of(name(node), "p div")
+        && is_one_of(name(only), "b strong")
+        && characters(&text) <= MAX_LINK_CHARACTERS
+        && !ends_sentence(text.trim())
 }
 
 /// Returns the text of a picture that is a face, `[笑哭]` or an emoji; of others, nothing.

@@ -1,8 +1,6 @@
 //! Selectors that the owner writes: of elements of HTML and XML, or paths into JSON.
 
-use std::{collections::HashSet, iter};
-
-use select::{node::Node, predicate::Predicate};
+use std::{collections::HashSet, mem};
 
 use super::element::Element;
 
@@ -51,123 +49,40 @@ impl Selector {
             .collect()
     }
 
-    /// Returns the predicate for the elements of a whole page.
-    pub(super) fn on_page(&self) -> Within<'_> {
-        Within {
-            selector: self,
-            scope: None,
-        }
+    /// Returns the selected elements among these nodes, which are all those of a page or all those
+    /// inside an item, parents before their children.
+    pub(super) fn find<E: Element>(&self, nodes: impl Iterator<Item = E> + Clone) -> Vec<E> {
+        let chains = self.chains.iter();
+        let found = chains.flat_map(|steps| ends(steps, &nodes));
+        let found: HashSet<_> = found.collect();
+        nodes
+            .filter(|node| found.contains(&Some(node.index())))
+            .collect()
     }
+}
 
-    /// Returns the indexes of the selected elements of a whole page, in which parents come before
-    /// their children. One pass costs less than asking for each element.
-    pub(super) fn all<E: Element>(
-        &self,
-        page: &(impl Iterator<Item = E> + Clone),
-    ) -> HashSet<usize> {
-        let mut selected = HashSet::new();
-        for steps in &self.chains {
-            let mut all: Vec<Reached> = Vec::new();
-            for element in page.clone() {
-                let parent = element.parent().and_then(|parent| all.get(parent.index()));
-                let reached = match parent {
-                    Some(parent) => parent.enter(steps, element),
-                    None => Reached::nothing(steps).enter(steps, element),
-                };
-                if reached.is_end() {
-                    selected.insert(element.index());
-                }
-                all.push(reached);
+/// Returns the indexes of the nodes to which the steps lead, beginning around all the nodes. One
+/// pass for each step costs less than trying what is around a node: that could cost its depth to
+/// the power of steps.
+fn ends<E: Element>(
+    steps: &[Step],
+    nodes: &(impl Iterator<Item = E> + Clone),
+) -> HashSet<Option<usize>> {
+    let parent = |node: E| node.parent().map(|parent| parent.index());
+    let mut ends = HashSet::from([nodes.clone().next().and_then(parent)]);
+    for step in steps {
+        let mut around = mem::take(&mut ends);
+        for node in nodes.clone() {
+            let is_inside = around.contains(&parent(node));
+            if is_inside && step.link == Link::Descendant {
+                around.insert(Some(node.index()));
+            }
+            if is_inside && step.fits(node) {
+                ends.insert(Some(node.index()));
             }
         }
-        selected
     }
-
-    /// Returns the predicate for the elements inside `item`; what is around it does not count.
-    pub(super) fn inside(&self, item: &impl Element) -> Within<'_> {
-        Within {
-            selector: self,
-            scope: Some(item.index()),
-        }
-    }
-}
-
-/// A selector together with the element it is confined to.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Within<'a> {
-    selector: &'a Selector,
-    scope: Option<usize>,
-}
-
-impl Within<'_> {
-    pub(super) fn selects(&self, element: impl Element) -> bool {
-        let mut chains = self.selector.chains.iter();
-        chains.any(|steps| self.ends_at(steps, element))
-    }
-
-    /// Returns true if the steps lead from the scope to the element. Walks down to it once, at a
-    /// cost of depth times steps; trying every ancestor for every step could cost depth to the
-    /// power of steps.
-    fn ends_at<E: Element>(&self, steps: &[Step], element: E) -> bool {
-        if !steps.last().is_some_and(|last| last.fits(element)) {
-            return false;
-        }
-        let mut path: Vec<E> = iter::successors(Some(element), E::parent)
-            .take_while(|element| Some(element.index()) != self.scope)
-            .collect();
-        path.reverse();
-        let reached = Reached::nothing(steps);
-        path.into_iter()
-            .fold(reached, |reached, element| reached.enter(steps, element))
-            .is_end()
-    }
-}
-
-/// The steps of a chain that lead down to an element. Entry n is true where the first n steps end,
-/// entry 0 at the scope: in `above` if any ancestor or the element itself is such an element, in
-/// `here` if it is itself. For `dl > dd`, a `dl` has entry 1.
-struct Reached {
-    above: Vec<bool>,
-    here: Vec<bool>,
-}
-
-impl Reached {
-    fn nothing(steps: &[Step]) -> Self {
-        let here: Vec<bool> = iter::once(true)
-            .chain(steps.iter().map(|_| false))
-            .collect();
-        Self {
-            above: here.clone(),
-            here,
-        }
-    }
-
-    /// Returns the steps that lead to an element whose parent these lead to.
-    fn enter(&self, steps: &[Step], element: impl Element) -> Self {
-        let here: Vec<bool> = iter::once(false)
-            .chain(steps.iter().zip(self.above.iter().zip(&self.here)).map(
-                |(step, (above, parent))| match step.link {
-                    Link::Descendant => *above && step.fits(element),
-                    Link::Child => *parent && step.fits(element),
-                },
-            ))
-            .collect();
-        let above = self.above.iter().zip(&here);
-        Self {
-            above: above.map(|(above, here)| above | here).collect(),
-            here,
-        }
-    }
-
-    fn is_end(&self) -> bool {
-        self.here.last().copied().unwrap_or(false)
-    }
-}
-
-impl Predicate for Within<'_> {
-    fn matches(&self, node: &Node<'_>) -> bool {
-        self.selects(*node)
-    }
+    ends
 }
 
 /// One element of a chain, and its relation to the one before or to the scope.
@@ -192,41 +107,49 @@ enum Link {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Test {
     Tag(String),
-    Class(String),
-    Attr(String, Value),
+    /// An attribute's name, and its value or a part of it.
+    Attribute(String, Operator, String),
 }
 
 impl Test {
     fn passes(&self, element: impl Element) -> bool {
         match self {
             Test::Tag(tag) => element.is_called(tag),
-            Test::Class(class) => element
-                .attribute("class")
-                .is_some_and(|classes| classes.split_ascii_whitespace().any(|one| one == class)),
-            Test::Attr(name, value) => element.attribute(name).is_some_and(|found| match value {
-                Value::Any => true,
-                Value::Is(wanted) => found == wanted,
-                Value::Begins(wanted) => found.starts_with(wanted.as_str()),
-                Value::Contains(wanted) => found.contains(wanted.as_str()),
-            }),
+            Test::Attribute(name, operator, value) => element
+                .attribute(name)
+                .is_some_and(|found| operator.compares(found, value)),
         }
     }
 }
 
-/// Condition on an attribute's value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Value {
-    Any,
-    Is(String),
-    Begins(String),
-    Contains(String),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Operator {
+    Is,
+    Begins,
+    Contains,
+    /// As classes do.
+    HasWord,
+}
+
+impl Operator {
+    fn compares(self, found: &str, value: &str) -> bool {
+        match self {
+            Operator::Is => found == value,
+            Operator::Begins => found.starts_with(value),
+            Operator::Contains => found.contains(value),
+            Operator::HasWord => found.split_ascii_whitespace().any(|word| word == value),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use select::document::Document;
 
-    use super::{super::limits, *};
+    use super::{
+        super::{html::nodes, limits},
+        *,
+    };
 
     const PAGE: &str = r#"<div id=top class="list  hot"><dl class=joke><dt><span class=title><a href="/detail/1">one</a></span><dd id=1 class=text>first<dd id=2><span><dd></span></dl></div>
         <p class=Hot data-kind="a b">x</p><ul><li><ul><li id=inner>y</ul></ul>"#;
@@ -234,8 +157,8 @@ mod tests {
     fn ids_and_names(selector: &str) -> Vec<String> {
         let document = Document::from(PAGE);
         let selector = Selector::for_page(selector).unwrap();
-        document
-            .find(selector.on_page())
+        let found = selector.find(nodes(&document)).into_iter();
+        found
             .map(|node| match node.attr("id") {
                 Some(id) => format!("{}#{id}", node.name().unwrap()),
                 None => node.name().unwrap().to_owned(),
@@ -286,7 +209,7 @@ mod tests {
         let document = Document::from(page.as_str());
         for selector in ["b", "b > i", "body a[href='/y']"] {
             let selector = Selector::for_page(selector).unwrap();
-            assert_eq!(document.find(selector.on_page()).count(), 1);
+            assert_eq!(selector.find(nodes(&document)).len(), 1);
         }
     }
 
@@ -297,7 +220,7 @@ mod tests {
             let document = Document::from(page.as_str());
             for selector in ["body > p", "html body p", "HTML > * p"] {
                 let selector = Selector::for_page(selector).unwrap();
-                assert_eq!(document.find(selector.on_page()).count(), 1, "{page}");
+                assert_eq!(selector.find(nodes(&document)).len(), 1, "{page}");
             }
         }
     }
@@ -308,7 +231,7 @@ mod tests {
         let item = document.find(select::predicate::Name("dl")).next().unwrap();
         let count = |selector| {
             let selector = Selector::for_item(selector).unwrap();
-            item.find(selector.inside(&item)).count()
+            selector.find(item.descendants()).len()
         };
         assert_eq!(count("dd"), 2);
         assert_eq!(count("> dd"), 2);
@@ -324,6 +247,6 @@ mod tests {
         let document = Document::from(page.as_str());
         let selector = ".a ".repeat(20) + "> .b .a";
         let selector = Selector::for_page(&selector).unwrap();
-        assert_eq!(document.find(selector.on_page()).count(), 0);
+        assert_eq!(selector.find(nodes(&document)).len(), 0);
     }
 }

@@ -6,7 +6,7 @@ use super::{
     PageError, Rules,
     element::{Element, is_too_deep, outermost},
     html,
-    item::{BREAK, Item},
+    item::{BREAK, Item, is_one_of},
     limits,
     selector::Selector,
 };
@@ -14,14 +14,20 @@ use super::{
 /// Characters at a page's beginning in which XHTML is recognized.
 const HEAD_BYTES: usize = 1_024;
 
-/// Attempts to parse a document, each after one more mistake is repaired.
-const MAX_READINGS: usize = 6;
+/// Attempts to parse a document, each after one more mistake is repaired: a prefix, most often.
+/// Feeds use up to ten.
+const MAX_READINGS: usize = 20;
 
-/// Prefixes that feeds use; all are declared as soon as one is missing.
-const PREFIXES: &str = "content wfw dc atom sy slash media itunes georss thr";
-
-/// Elements of a feed that may hold a joke, best first, if there is no `content:encoded`.
-const CONTENTS: [&str; 3] = ["content", "description", "summary"];
+/// Elements of a feed that may hold a joke, best first, and whether with any prefix: names such as
+/// `media:description` are mostly of something else.
+const CONTENTS: [(&str, bool); 6] = [
+    ("encoded", true),
+    ("content", false),
+    ("description", false),
+    ("summary", false),
+    ("description", true),
+    ("summary", true),
+];
 
 /// Returns true if a text is XML, but not XHTML.
 pub(super) fn is_xml(text: &str, media_type: &str) -> bool {
@@ -44,11 +50,12 @@ pub(super) fn is_xml(text: &str, media_type: &str) -> bool {
 /// Returns the items of a document; without an item selector, those of a feed.
 pub(super) fn items(xml: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
     let items: Vec<Item> = parse(xml, |document| {
-        let wanted = |node: &Node<'_, '_>| match &rules.item {
-            Some(item) => item.on_page().selects(*node),
-            None => node.is_called("item") || node.is_called("entry"),
+        let of_feed = |node: &Node<'_, '_>| node.is_called("item") || node.is_called("entry");
+        let items = match &rules.item {
+            Some(item) => item.find(document.descendants()),
+            None => document.descendants().filter(of_feed).collect(),
         };
-        let items = outermost(document.descendants().filter(wanted));
+        let items = outermost(items).into_iter();
         items.map(|node| read_item(node, rules)).collect()
     })?;
     if items.is_empty() && rules.item.is_none() {
@@ -60,9 +67,7 @@ pub(super) fn items(xml: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
 /// Returns the URLs in the elements that a selector matches: their `href`, else their text.
 pub(super) fn links(xml: &str, selector: &Selector) -> Result<Vec<String>, PageError> {
     parse(xml, |document| {
-        let found = document
-            .descendants()
-            .filter(|node| selector.on_page().selects(*node));
+        let found = selector.find(document.descendants()).into_iter();
         let link = |node: Node<'_, '_>| match node.attribute("href") {
             Some(href) => href.to_owned(),
             None => text(node),
@@ -96,7 +101,7 @@ fn parse<T>(xml: &str, read: impl Fn(&Document<'_>) -> T) -> Result<T, PageError
     Err(PageError::BrokenXml("too many mistakes".to_owned()))
 }
 
-/// Declares a prefix, and all [`PREFIXES`] that nothing declares, in the first element of a text.
+/// Declares a prefix in the first element of a text.
 fn declared(xml: &str, prefix: &str) -> String {
     let mut comment_end = 0;
     let is_element = |(at, _): &(usize, &str)| {
@@ -106,21 +111,11 @@ fn declared(xml: &str, prefix: &str) -> String {
         }
         *at >= comment_end && tag.chars().nth(1).is_some_and(char::is_alphabetic)
     };
-    let begin = xml
-        .match_indices('<')
-        .find(is_element)
-        .map_or(0, |(at, _)| at);
-    let usual = PREFIXES
-        .split(' ')
-        .filter(|usual| *usual != prefix && !xml.contains(&format!("xmlns:{usual}")));
-    let prefixes = usual.chain([prefix]);
-    let declarations: Vec<String> = prefixes
-        .map(|prefix| format!(" xmlns:{prefix}='{prefix}'"))
-        .collect();
-    let (before, element) = xml.split_at(begin);
+    let begin = xml.match_indices('<').find(is_element);
+    let (before, element) = xml.split_at(begin.map_or(0, |(at, _)| at));
     let name = element.find(|c: char| c.is_whitespace() || "/>".contains(c));
     let (name, rest) = element.split_at(name.unwrap_or(element.len()));
-    format!("{before}{name}{}{rest}", declarations.concat())
+    format!("{before}{name} xmlns:{prefix}='{prefix}'{rest}")
 }
 
 /// Escapes every `&` that begins no entity of XML, and removes the characters that XML forbids.
@@ -139,22 +134,17 @@ fn repair(xml: &str) -> String {
 }
 
 fn read_item(item: Node<'_, '_>, rules: &Rules) -> Item {
-    // Names with a prefix, as `media:title`, are mostly of something else.
     let namespace = item.tag_name().namespace();
-    let is_own = |child: &Node<'_, '_>| child.tag_name().namespace() == namespace;
-    let first = |name: &str, is_any: bool| {
-        let children = item.children().filter(|child| child.is_called(name));
-        let mut texts = children.filter(|child| is_any || is_own(child)).map(text);
+    let first = |name: &str, has_any_prefix: bool| {
+        let is_wanted = |child: &Node<'_, '_>| {
+            child.is_called(name) && (has_any_prefix || child.tag_name().namespace() == namespace)
+        };
+        let mut texts = item.children().filter(is_wanted).map(text);
         texts.find(|text| !text.trim().is_empty())
     };
     let chosen = |selector: &Selector| {
-        let within = selector.inside(&item);
-        let found = item
-            .descendants()
-            .skip(1)
-            .filter(|node| within.selects(*node));
-        let texts: Vec<String> = outermost(found).map(text).collect();
-        texts.join("\n")
+        let found = outermost(selector.find(item.descendants().skip(1)));
+        found.into_iter().map(text).collect::<Vec<_>>().join("\n")
     };
     let title = match &rules.title {
         Some(title) => Some(chosen(title)),
@@ -163,10 +153,9 @@ fn read_item(item: Node<'_, '_>, rules: &Rules) -> Item {
     };
     let content = match &rules.content {
         Some(content) => Some(chosen(content)),
-        None => first("encoded", true)
-            .or_else(|| CONTENTS.iter().find_map(|name| first(name, false)))
-            .or_else(|| first("description", true))
-            .or_else(|| first("summary", true)),
+        None => CONTENTS
+            .iter()
+            .find_map(|(name, has_any_prefix)| first(name, *has_any_prefix)),
     };
     match (title, content) {
         (Some(title), None) if rules.item.is_none() => Item::of(title),
@@ -197,7 +186,8 @@ fn push_text(node: Node<'_, '_>, found: &mut String) {
             found.push(BREAK);
         } else if child.is_element() {
             let name = child.tag_name().name();
-            let is_apart = html::is_block(name) || !has_text && !html::is_inline(name);
+            let is_apart =
+                is_one_of(name, html::BLOCKS) || !has_text && !is_one_of(name, html::INLINE);
             let around = if is_apart { "\n" } else { "" };
             found.push_str(around);
             push_text(child, found);

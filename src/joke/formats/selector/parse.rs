@@ -2,28 +2,22 @@
 
 use thiserror::Error;
 
-use super::{Link, Step, Test, Value};
+use super::{super::item::is_one_of, Link, Operator, Step, Test};
 
 /// Syntax of selectors; part of every error about one.
 const SYNTAX: &str = "a selector is made of tag, *, .class, #id, [attr], [attr=value], \
                         [attr^=value], [attr*=value], joined by a space (anywhere inside) or > (directly inside)";
 
 /// Names after a colon that are no XML names with a prefix, as in `content:encoded`.
-const PSEUDO_CLASSES: [&str; 14] = [
-    "first-child",
-    "last-child",
-    "only-child",
-    "first-of-type",
-    "last-of-type",
-    "only-of-type",
-    "root",
-    "empty",
-    "link",
-    "visited",
-    "hover",
-    "active",
-    "before",
-    "after",
+const PSEUDO_CLASSES: &str = "\
+    first-child last-child only-child first-of-type last-of-type only-of-type root empty link \
+    visited hover active before after";
+
+/// Operators of `[attr=value]` and the like.
+const OPERATORS: [(&str, Operator); 3] = [
+    ("=", Operator::Is),
+    ("^=", Operator::Begins),
+    ("*=", Operator::Contains),
 ];
 
 /// Parses the chains of a selector, divided by commas. Inside an item, a chain may begin with `>`,
@@ -35,7 +29,7 @@ pub(super) fn chains(text: &str, is_in_item: bool) -> Result<Vec<Vec<Step>>, Sel
         is_in_item,
     };
     let mut chains = vec![cursor.chain()?];
-    while cursor.eat(",") {
+    while cursor.eat(',') {
         chains.push(cursor.chain()?);
     }
     Ok(chains)
@@ -94,7 +88,7 @@ impl<'a> Cursor<'a> {
                     return Err(self.error(Mistake::LeadingChild));
                 }
                 Some('>') => {
-                    self.eat(">");
+                    self.eat('>');
                     self.skip_whitespace();
                     Link::Child
                 }
@@ -112,13 +106,15 @@ impl<'a> Cursor<'a> {
         let begin = self.rest.len();
         let mut tests = Vec::new();
         match self.tag() {
-            tag if tag.is_empty() => drop(self.eat("*")),
+            tag if tag.is_empty() => drop(self.eat('*')),
             tag => tests.push(Test::Tag(tag.to_ascii_lowercase())),
         }
         loop {
             tests.push(match self.peek() {
-                Some('.') => Test::Class(self.name(".")?),
-                Some('#') => Test::Attr("id".to_owned(), Value::Is(self.name("#")?)),
+                Some('.') => {
+                    Test::Attribute("class".to_owned(), Operator::HasWord, self.name('.')?)
+                }
+                Some('#') => Test::Attribute("id".to_owned(), Operator::Is, self.name('#')?),
                 Some('[') => self.attribute()?,
                 Some(':') => return Err(self.pseudo_class()),
                 _ if self.rest.len() < begin => return Ok(tests),
@@ -132,9 +128,9 @@ impl<'a> Cursor<'a> {
     fn tag(&mut self) -> String {
         let mut tag = self.take_while(is_name).to_owned();
         let mut behind = *self;
-        if !tag.is_empty() && behind.eat(":") {
+        if !tag.is_empty() && behind.eat(':') {
             let name = behind.take_while(is_name);
-            if !name.is_empty() && behind.peek() != Some('(') && !PSEUDO_CLASSES.contains(&name) {
+            if !name.is_empty() && behind.peek() != Some('(') && !is_one_of(name, PSEUDO_CLASSES) {
                 tag = format!("{tag}:{name}");
                 *self = behind;
             }
@@ -151,60 +147,55 @@ impl<'a> Cursor<'a> {
 
     fn attribute(&mut self) -> Result<Test, SelectorError> {
         let opened = *self;
-        let name = self.name("[")?.to_ascii_lowercase();
-        let value = self.value()?;
+        let name = self.name('[')?.to_ascii_lowercase();
+        self.skip_whitespace();
+        let (operator, value) = self.condition()?;
         match self.peek() {
-            Some(']') => self.eat("]"),
+            Some(']') => self.eat(']'),
             Some(c) => return Err(self.error(Mistake::Unexpected(c))),
             None => return Err(opened.error(Mistake::Unclosed('['))),
         };
-        Ok(Test::Attr(name, value))
+        Ok(Test::Attribute(name, operator, value.to_owned()))
     }
 
-    /// Parses the condition between an attribute's name and the bracket.
-    fn value(&mut self) -> Result<Value, SelectorError> {
-        self.skip_whitespace();
-        let sign = ["=", "^=", "*="].into_iter().find(|sign| self.eat(sign));
-        let Some(sign) = sign else {
-            return Ok(Value::Any);
+    /// Parses the condition between an attribute's name and the bracket. Without one, the value may
+    /// be any, each of which begins with nothing.
+    fn condition(&mut self) -> Result<(Operator, &'a str), SelectorError> {
+        let mut operators = OPERATORS.into_iter();
+        let Some((operator, rest)) =
+            operators.find_map(|(sign, operator)| Some((operator, self.rest.strip_prefix(sign)?)))
+        else {
+            return Ok((Operator::Begins, ""));
         };
+        self.rest = rest;
         self.skip_whitespace();
         let begin = *self;
-        let quote = self.peek().filter(|c| matches!(c, '"' | '\''));
-        let text = match quote {
+        let quote = ['"', '\''].into_iter().find(|quote| self.eat(*quote));
+        let value = match quote {
             None => self.take_while(|c| c != ']').trim_end(),
-            Some(quote) => {
-                self.skip();
-                let text = self.take_while(|c| c != quote);
-                if !self.skip() {
-                    return Err(begin.error(Mistake::Unclosed(quote)));
-                }
-                text
-            }
+            Some(quote) => self.take_while(|c| c != quote),
         };
+        if let Some(quote) = quote.filter(|quote| !self.eat(*quote)) {
+            return Err(begin.error(Mistake::Unclosed(quote)));
+        }
         // Only `[attr='']` may have an empty value.
-        if text.is_empty() && (quote.is_none() || sign != "=") {
+        if value.is_empty() && (quote.is_none() || operator != Operator::Is) {
             return Err(begin.error(Mistake::NoValue));
         }
         self.skip_whitespace();
-        let text = text.to_owned();
-        Ok(match sign {
-            "^=" => Value::Begins(text),
-            "*=" => Value::Contains(text),
-            _ => Value::Is(text),
-        })
+        Ok((operator, value))
     }
 
     /// Parses the mark that comes next and the name after it; after `[` there may be whitespace.
-    fn name(&mut self, mark: &str) -> Result<String, SelectorError> {
+    fn name(&mut self, mark: char) -> Result<String, SelectorError> {
         let begin = *self;
         self.eat(mark);
-        if mark == "[" {
+        if mark == '[' {
             self.skip_whitespace();
         }
-        match (self.take_while(is_name), mark.chars().next()) {
-            ("", Some(mark)) => Err(begin.error(Mistake::NoName(mark))),
-            (name, _) => Ok(name.to_owned()),
+        match self.take_while(is_name) {
+            "" => Err(begin.error(Mistake::NoName(mark))),
+            name => Ok(name.to_owned()),
         }
     }
 
@@ -212,22 +203,14 @@ impl<'a> Cursor<'a> {
         self.rest.chars().next()
     }
 
-    /// Skips the next character, and returns true if there is one.
-    fn skip(&mut self) -> bool {
-        let mut chars = self.rest.chars();
-        let skipped = chars.next().is_some();
-        self.rest = chars.as_str();
-        skipped
-    }
-
     /// Skips whitespace, and returns true if there is any.
     fn skip_whitespace(&mut self) -> bool {
         !self.take_while(char::is_whitespace).is_empty()
     }
 
-    /// Skips `text`, and returns true if it comes next.
-    fn eat(&mut self, text: &str) -> bool {
-        let rest = self.rest.strip_prefix(text);
+    /// Skips a character, and returns true if it comes next.
+    fn eat(&mut self, c: char) -> bool {
+        let rest = self.rest.strip_prefix(c);
         self.rest = rest.unwrap_or(self.rest);
         rest.is_some()
     }
