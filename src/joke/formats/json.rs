@@ -31,18 +31,44 @@ const OTHER_KEYS: &str = "\
 const MESSAGE_KEYS: &str = "\
     msg message reason errmsg error_msg error errors info description detail showapi_res_error";
 
-/// Keys of numbers that are 0 if all is well, or 200.
-const ERROR_KEYS: &str = "\
-    error_code errno err_no err errcode errorcode retcode ret_code showapi_res_code";
+/// Keys, and the values of one that are a sign of an error.
+type Sign = (&'static str, fn(&Value) -> bool);
+
+/// Signs that leave no doubt of an error, whatever else is in an answer. APIs have many.
+const ERRORS: [Sign; 7] = [
+    ("error", is_error),
+    ("errors", |errors| {
+        errors.as_array().is_some_and(|errors| !errors.is_empty())
+    }),
+    ("status code", names_failure),
+    ("type state result", names_error),
+    (
+        "success ok issuccess is_success isok succeed succ status result",
+        is_false,
+    ),
+    ("success ok issuccess is_success", |flag| {
+        number(flag) == Some(0)
+    }),
+    (CODE_KEYS, |code| {
+        number(code).is_some_and(|code| code < 0 || (400..600).contains(&code))
+    }),
+];
+
+/// Codes that are not known, which mean nothing beside data.
+const UNKNOWN_CODES: [Sign; 2] = [
+    (
+        "error_code errno err_no err errcode errorcode retcode ret_code showapi_res_code",
+        |code| number(code).is_some_and(|code| code != 0 && code != 200),
+    ),
+    (CODE_KEYS, |code| {
+        number(code).is_some_and(|code| !is_good(code))
+    }),
+];
 
 /// Keys of numbers that [`is_good`] judges.
 const CODE_KEYS: &str = "\
     code status statuscode status_code ret resultcode result_code \
     rescode returncode http_code httpstatus";
-
-/// Keys of flags that are true if all is well; of some, the flag may be a number.
-const FLAG_KEYS: &str = "success ok issuccess is_success isok succeed succ status result";
-const NUMBER_FLAG_KEYS: &str = "success ok issuccess is_success";
 
 /// Values of `error` if there is none, one of them empty.
 const GOOD_ERRORS: &str = " 0 false none null ok success";
@@ -52,7 +78,7 @@ pub(super) fn parse(text: &str, is_called_json: bool) -> Option<Result<Value, se
     let text = without_callback(text.trim()).unwrap_or(text);
     if !is_called_json && !looks_like_json(text) {
         // Unlike `"a"`, a text such as `"a" and "b"` is no JSON.
-        return unquoted(text).map(|text| Ok(Value::String(text)));
+        return string(text).map(|text| Ok(Value::String(text)));
     }
     let values = values(text).or_else(|error| values(&with_escapes(text)).map_err(|_| error));
     Some(values.map(|mut values| match values.pop() {
@@ -70,13 +96,8 @@ fn looks_like_json(text: &str) -> bool {
 }
 
 /// Returns the text of a JSON string if there is nothing else.
-pub(super) fn unquoted(text: &str) -> Option<String> {
-    let is_quoted = text.starts_with('"') && text.ends_with('"');
-    let mut values = is_quoted.then(|| values(text).ok()).flatten()?;
-    match (values.pop()?, values.is_empty()) {
-        (Value::String(text), true) => Some(text),
-        _ => None,
-    }
+pub(super) fn string(text: &str) -> Option<String> {
+    serde_json::from_str(text).ok()
 }
 
 fn values(text: &str) -> Result<Vec<Value>, serde_json::Error> {
@@ -116,9 +137,8 @@ pub(super) fn items(root: &Value, rules: &Rules) -> Result<Vec<Item>, PageError>
         (None, None) => usual(root, root.is_string()),
         (None, Some(content)) => at_paths(root, content, rules.title.as_ref()),
         (Some(item), _) => {
-            let paths = item.paths();
-            let values = paths.iter().flat_map(|path| follow(root, path));
-            let values = values.flat_map(elements);
+            let paths = item.paths().into_iter();
+            let values = paths.flat_map(|path| follow(root, &path));
             values.flat_map(|value| chosen(value, rules)).collect()
         }
     };
@@ -135,40 +155,34 @@ pub(super) fn items(root: &Value, rules: &Rules) -> Result<Vec<Item>, PageError>
 
 /// Returns the URLs at the paths of a selector.
 pub(super) fn links(root: &Value, selector: &Selector) -> Vec<String> {
-    texts(root, &selector.paths(), 0)
+    texts(root, &selector.paths())
 }
 
 /// Reads an item by the rules for content and title.
 fn chosen(value: &Value, rules: &Rules) -> Vec<Item> {
-    let field =
-        |selector: &Selector| joined(&texts(value, &selector.paths(), 0), &selector.paths());
     let mut items = match &rules.content {
-        Some(content) => vec![Item::of(field(content))],
+        Some(content) => vec![Item::of(joined(value, &content.paths()))],
         None => usual(value, true),
     };
     if let Some(title) = &rules.title {
         for item in &mut items {
-            item.title = field(title);
+            item.title = joined(value, &title.paths());
         }
     }
     items
 }
 
-/// Joins the texts of fields; none if the only one is a question whose answer is missing.
-fn joined(texts: &[String], paths: &[Vec<&str>]) -> String {
-    match texts {
-        [asked] if paths.len() > 1 && asked.trim_end().ends_with(['?', '？']) => String::new(),
+/// Joins the texts at the ends of paths; none if the only one is a question whose answer is
+/// missing.
+fn joined(value: &Value, paths: &[Vec<&str>]) -> String {
+    match texts(value, paths).as_slice() {
+        [only] if paths.len() > 1 && is_question(only) => String::new(),
         texts => texts.join("\n"),
     }
 }
 
-/// Returns the texts at the ends of paths, without the first `left_out` keys of each.
-#[inline(never)]
-fn texts(value: &Value, paths: &[Vec<&str>], left_out: usize) -> Vec<String> {
-    let paths = paths.iter().filter_map(|path| path.get(left_out..));
-    let found = paths
-        .flat_map(|path| follow(value, path))
-        .flat_map(elements);
+fn texts(value: &Value, paths: &[Vec<&str>]) -> Vec<String> {
+    let found = paths.iter().flat_map(|path| follow(value, path));
     let text = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -177,25 +191,24 @@ fn texts(value: &Value, paths: &[Vec<&str>], left_out: usize) -> Vec<String> {
     found.filter_map(text).collect()
 }
 
-/// Returns the values at a path. In an array, a number picks an element; another key is looked up
-/// in each: `data.text` leads to both texts of `{"data":[{"text":"a"},{"text":"b"}]}`.
+/// Returns the values at a path, of an array each element. In an array, a number picks an element;
+/// another key is looked up in each: `data.text` leads to both texts of
+/// `{"data":[{"text":"a"},{"text":"b"}]}`.
 fn follow<'v>(value: &'v Value, path: &[&str]) -> Vec<&'v Value> {
+    let index = path.first().and_then(|key| key.parse::<usize>().ok());
+    if let (Some(values), None) = (list(value), index) {
+        let values = values.into_iter();
+        return values.flat_map(|value| follow(value, path)).collect();
+    }
     let Some((key, rest)) = path.split_first() else {
         return vec![value];
     };
-    let is_number = key.parse::<usize>().is_ok();
-    match (list(value), value) {
-        (Some(values), _) if !is_number => values
-            .into_iter()
-            .flat_map(|value| follow(value, path))
-            .collect(),
-        (_, Value::Array(values)) => {
-            let value = key.parse().ok().and_then(|n: usize| values.get(n));
-            value.map_or_else(Vec::new, |value| follow(value, rest))
-        }
-        (_, Value::Object(map)) => get(map, key).map_or_else(Vec::new, |value| follow(value, rest)),
-        _ => Vec::new(),
-    }
+    let next = match value {
+        Value::Array(values) => index.and_then(|index| values.get(index)),
+        Value::Object(map) => get(map, key),
+        _ => None,
+    };
+    next.map_or_else(Vec::new, |value| follow(value, rest))
 }
 
 /// Returns the values of an array, or of an object with numeric keys, as scripts write arrays.
@@ -218,41 +231,32 @@ fn get<'v>(map: &'v Map<String, Value>, key: &str) -> Option<&'v Value> {
         .or_else(|| in_any_case().map(|(_, value)| value))
 }
 
-#[inline(never)]
-fn elements(value: &Value) -> Vec<&Value> {
-    list(value).map_or_else(
-        || vec![value],
-        |values| values.into_iter().flat_map(elements).collect(),
-    )
-}
-
 /// Returns the jokes at paths from the root. `data.setup,data.punchline` are fields of one object,
 /// so each object in `data` is a joke; paths such as `a.x,b.y` make one joke together.
 fn at_paths(root: &Value, content: &Selector, title: Option<&Selector>) -> Vec<Item> {
-    let content = content.paths();
-    let title = title.map(Selector::paths).unwrap_or_default();
-    let mut parents = content
-        .iter()
-        .chain(&title)
-        .filter_map(|path| path.split_last());
-    let parent = parents.next().map_or(&[][..], |(_, parent)| parent);
-    let (objects, depth) = if parents.all(|(_, other)| other == parent) {
-        (follow(root, parent), parent.len())
-    } else {
-        (vec![root], 0)
-    };
-    let objects = objects.into_iter().flat_map(elements);
+    let mut content = content.paths();
+    let mut title = title.map(Selector::paths).unwrap_or_default();
     if content.len() == 1 && title.is_empty() {
         // Each text in a list is a joke.
-        let texts = objects.flat_map(|object| texts(object, &content, depth));
-        return texts.map(Item::of).collect();
+        return texts(root, &content).into_iter().map(Item::of).collect();
     }
-    let text = |object, paths: &[Vec<&str>]| joined(&texts(object, paths, depth), paths);
+    let paths = content.iter().chain(&title);
+    let mut parents = paths.filter_map(|path| Some(path.split_last()?.1));
+    let parent = parents.next().unwrap_or_default();
+    let parent = if parents.all(|other| other == parent) {
+        parent
+    } else {
+        &[]
+    }
+    .to_vec();
+    for path in content.iter_mut().chain(&mut title) {
+        path.drain(..parent.len());
+    }
     let item = |object| Item {
-        title: text(object, &title),
-        ..Item::of(text(object, &content))
+        title: joined(object, &title),
+        ..Item::of(joined(object, &content))
     };
-    objects.map(item).collect()
+    follow(root, &parent).into_iter().map(item).collect()
 }
 
 /// Finds the jokes in an answer without selectors. A text is one only where `is_joke` is set.
@@ -283,8 +287,8 @@ fn in_object(map: &Map<String, Value>) -> Vec<Item> {
     let values = map.iter().filter(|(key, _)| !is_one_of(key, OTHER_KEYS));
     let (lists, others): (Vec<_>, Vec<_>) =
         values.partition(|(key, value)| is_list(key) && !value.is_string());
-    let lists = lists.into_iter().flat_map(|(_, list)| usual(list, true));
-    let in_lists: Vec<Item> = lists.collect();
+    let lists = lists.into_iter();
+    let in_lists: Vec<Item> = lists.flat_map(|(_, list)| usual(list, true)).collect();
     if !in_lists.is_empty() {
         return in_lists;
     }
@@ -334,8 +338,12 @@ fn pair(value: &Value) -> Option<Item> {
         return None;
     };
     let (asked, said) = (asked.as_str()?, said.as_str()?);
-    let is_asked = |text: &str| text.trim_end().ends_with(['?', '？']);
-    (is_asked(asked) && !is_asked(said)).then(|| Item::of(format!("{asked}\n{said}")))
+    let is_pair = is_question(asked) && !is_question(said);
+    is_pair.then(|| Item::of(format!("{asked}\n{said}")))
+}
+
+fn is_question(text: &str) -> bool {
+    text.trim_end().ends_with(['?', '？'])
 }
 
 /// Returns the message of an answer that reports an error.
@@ -344,55 +352,43 @@ fn error(root: &Value) -> Option<String> {
     is_error.then(|| message(root).unwrap_or_else(|| "no reason given".to_owned()))
 }
 
-/// Returns true for an answer that reports an error, as APIs do in many ways.
+/// Returns true for an answer that reports an error.
 fn reports_error(map: &Map<String, Value>) -> bool {
-    let is_false = |value: &Value| match value {
-        Value::Bool(is_good) => !is_good,
-        value => value
-            .as_str()
-            .is_some_and(|text| is_one_of(text, "false no")),
+    let has_any = |signs: &[Sign]| {
+        let mut signs = signs.iter();
+        signs.any(|(keys, is_sign)| at(map, keys).any(is_sign))
     };
-    // A code that is not known means nothing beside data.
-    let has_data = map.iter().any(|(key, value)| {
-        is_one_of(key, LIST_KEYS)
-            && match value {
-                Value::Array(values) => !values.is_empty(),
-                Value::Object(values) => !values.is_empty(),
-                _ => false,
-            }
+    let has_data = at(map, LIST_KEYS).any(|value| match value {
+        Value::Array(values) => !values.is_empty(),
+        Value::Object(values) => !values.is_empty(),
+        _ => false,
     });
-    let is_unknown = numbers(map, ERROR_KEYS).any(|code| code != 0 && code != 200)
-        || numbers(map, CODE_KEYS).any(|code| !is_good(code));
-    says_error(map)
-        || at(map, FLAG_KEYS).any(is_false)
-        || numbers(map, NUMBER_FLAG_KEYS).any(|flag| flag == 0)
-        || is_unknown && !has_data
+    has_any(&ERRORS) || has_any(&UNKNOWN_CODES) && !has_data
 }
 
-/// Returns true for an answer that leaves no doubt of an error, whatever else is in it.
-fn says_error(map: &Map<String, Value>) -> bool {
-    let has_error = match get(map, "error") {
-        Some(Value::Bool(is_error)) => *is_error,
-        Some(Value::String(error)) => !is_one_of(error.trim(), GOOD_ERRORS),
-        Some(Value::Object(error)) => {
-            !error.is_empty() && numbers(error, "code").all(|code| code != 0)
-        }
-        Some(Value::Number(error)) => error.as_i64().is_some_and(|error| error != 0),
-        _ => matches!(get(map, "errors"), Some(Value::Array(errors)) if !errors.is_empty()),
-    };
-    let mut states = at(map, "status code").filter_map(Value::as_str);
-    let fails = |state: &str| {
-        let state = state.to_lowercase();
-        state.starts_with("err") || state.ends_with("error") || state.contains("fail")
-    };
-    let mut types = at(map, "type state result").filter_map(Value::as_str);
-    let is_error =
-        |name: &str| is_one_of(name, "error fail failure") || name.ends_with("Exception");
-    let mut codes = numbers(map, CODE_KEYS);
-    has_error
-        || states.any(fails)
-        || types.any(is_error)
-        || codes.any(|code| code < 0 || (400..600).contains(&code))
+fn is_error(error: &Value) -> bool {
+    match error {
+        Value::Bool(is_error) => *is_error,
+        Value::String(error) => !is_one_of(error.trim(), GOOD_ERRORS),
+        Value::Object(error) => !error.is_empty() && get(error, "code").and_then(number) != Some(0),
+        Value::Number(error) => error.as_i64().is_some_and(|error| error != 0),
+        _ => false,
+    }
+}
+
+fn is_false(flag: &Value) -> bool {
+    let is_no = |flag: &str| is_one_of(flag, "false no");
+    flag.as_bool() == Some(false) || flag.as_str().is_some_and(is_no)
+}
+
+fn names_failure(state: &Value) -> bool {
+    let state = state.as_str().unwrap_or_default().to_lowercase();
+    state.starts_with("err") || state.ends_with("error") || state.contains("fail")
+}
+
+fn names_error(kind: &Value) -> bool {
+    let name = kind.as_str().unwrap_or_default();
+    is_one_of(name, "error fail failure") || name.ends_with("Exception")
 }
 
 /// Returns the values of keys, those that there are.
@@ -400,12 +396,12 @@ fn at<'v>(map: &'v Map<String, Value>, keys: &'v str) -> impl Iterator<Item = &'
     keys.split(' ').filter_map(|key| get(map, key))
 }
 
-/// Returns the numbers of keys, which may be in texts.
-fn numbers<'v>(map: &'v Map<String, Value>, keys: &'v str) -> impl Iterator<Item = i64> + 'v {
-    at(map, keys).filter_map(|value| match value {
+/// Returns a number, which may be in a text.
+fn number(value: &Value) -> Option<i64> {
+    match value {
         Value::String(text) => text.trim().parse().ok(),
         value => value.as_i64(),
-    })
+    }
 }
 
 /// Returns true for a code that reports success, as seen in the wild: 0, 1, 100, 2xx, or a 1 or 2
