@@ -70,57 +70,54 @@ pub(crate) enum CharsetReason {
 }
 
 /// Decodes a body: in the charset that the owner set, or that a byte order mark shows; else in the
-/// one that the `Content-Type` or the page itself declares, unless the bytes are UTF-8, or fit
-/// GB18030 and not the declared one. Bytes that do not fit become U+FFFD.
+/// one that [`detect`] finds. Bytes that do not fit become U+FFFD.
 pub(super) fn decode(body: &[u8], content_type: &str, set: Option<Charset>) -> Decoded {
-    if let Some(Charset(charset)) = set {
-        return lossily(body, charset, CharsetReason::Set);
-    }
-    if let Some((charset, _)) = Encoding::for_bom(body) {
-        return lossily(body, charset, CharsetReason::Mark);
-    }
-    let header = declared(content_type).map(|charset| (charset, CharsetReason::Header));
-    let page = in_page(body).map(|charset| (charset, CharsetReason::Page));
-    // Servers call pages Latin whatever they are, so the page goes first.
-    let named = header.filter(|(charset, _)| *charset != WINDOWS_1252);
-    let (declared, reason) = [named, page]
-        .into_iter()
-        .flatten()
-        .find(|(charset, _)| *charset != WINDOWS_1252 && is_in(charset, body))
-        .or(named)
-        .or(page)
-        .or(header)
-        .unwrap_or((UTF_8, CharsetReason::Default));
-    if declared != UTF_8 && is_mostly_utf8(body) {
-        return lossily(body, UTF_8, CharsetReason::IsUtf8);
-    }
-    let is_gb = declared == GBK || declared == GB18030;
-    if (is_gb || declared == UTF_8) && is_mostly_big5(body) && !is_mostly_utf8(body) {
-        return lossily(body, BIG5, CharsetReason::Fits);
-    }
-    // Any bytes fit Latin, which proves nothing.
-    let fits = declared != WINDOWS_1252 && is_in(declared, body);
-    if !fits && str::from_utf8(body).is_ok() {
-        return lossily(body, UTF_8, CharsetReason::Fits);
-    }
-    if !fits && is_mostly_gb2312(body) && !is_mostly_utf8(body) {
-        return lossily(body, GB18030, CharsetReason::Fits);
-    }
-    lossily(body, declared, reason)
-}
-
-fn is_in(charset: &'static Encoding, body: &[u8]) -> bool {
-    let text = charset.decode_without_bom_handling_and_without_replacement(body);
-    text.is_some()
-}
-
-#[inline(never)]
-fn lossily(body: &[u8], charset: &'static Encoding, reason: CharsetReason) -> Decoded {
+    let (charset, reason) = match (set, Encoding::for_bom(body)) {
+        (Some(Charset(charset)), _) => (charset, CharsetReason::Set),
+        (None, Some((charset, _))) => (charset, CharsetReason::Mark),
+        (None, None) => detect(body, content_type),
+    };
     Decoded {
         text: charset.decode_with_bom_removal(body).0.into_owned(),
         charset,
         reason,
     }
+}
+
+/// Returns the charset that the `Content-Type` or the page itself declares, unless the bytes are
+/// UTF-8, or fit another one and not the declared one.
+fn detect(body: &[u8], content_type: &str) -> (&'static Encoding, CharsetReason) {
+    let header = declared(content_type).map(|charset| (charset, CharsetReason::Header));
+    let page = in_page(body).map(|charset| (charset, CharsetReason::Page));
+    // Any bytes fit Latin, which proves nothing.
+    let fits = |charset| charset != WINDOWS_1252 && is_in(charset, body);
+    // Servers call pages Latin whatever they are, so the page goes first.
+    let named = header.filter(|(charset, _)| *charset != WINDOWS_1252);
+    let mut candidates = [named, page].into_iter().flatten();
+    let (declared, reason) = candidates
+        .find(|(charset, _)| fits(charset))
+        .or(named)
+        .or(page)
+        .or(header)
+        .unwrap_or((UTF_8, CharsetReason::Default));
+    let is_utf8 = is_mostly_utf8(body);
+    let may_be_big5 = [UTF_8, GBK, GB18030].contains(&declared);
+    if is_utf8 && declared != UTF_8 {
+        (UTF_8, CharsetReason::IsUtf8)
+    } else if !is_utf8 && may_be_big5 && is_mostly_big5(body) {
+        (BIG5, CharsetReason::Fits)
+    } else if !fits(declared) && is_in(UTF_8, body) {
+        (UTF_8, CharsetReason::Fits)
+    } else if !is_utf8 && !fits(declared) && is_mostly_gb2312(body) {
+        (GB18030, CharsetReason::Fits)
+    } else {
+        (declared, reason)
+    }
+}
+
+fn is_in(charset: &'static Encoding, body: &[u8]) -> bool {
+    let text = charset.decode_without_bom_handling_and_without_replacement(body);
+    text.is_some()
 }
 
 /// Returns true if most characters of two bytes are those of GB2312, as in any text of today's
@@ -176,23 +173,21 @@ fn is_mostly_utf8(body: &[u8]) -> bool {
 /// Undoes a double encoding: UTF-8 or GB2312 that was taken for Latin and encoded again, `ç¬‘` for
 /// `笑`.
 pub(super) fn decoded_again(text: &str) -> Option<String> {
-    let is_byte_of = |c: char| {
-        move |byte: &u8| {
-            WINDOWS_1252
-                .decode_without_bom_handling(&[*byte])
-                .0
-                .starts_with(c)
-        }
-    };
-    let byte = |c: char| {
-        let latin = u8::try_from(u32::from(c)).ok();
-        latin.or_else(|| (0x80..=0x9f).find(is_byte_of(c)))
-    };
-    // The last character of Windows-1252, which is the Latin of the web.
+    // Beyond the last character of Windows-1252, which is the Latin of the web.
     if text.is_ascii() || text.contains(|c| c > '\u{2122}') {
         return None;
     }
-    let bytes: Vec<u8> = text.chars().map(byte).collect::<Option<_>>()?;
+    let mut bytes = Vec::new();
+    for c in text.chars() {
+        match (
+            u8::try_from(c),
+            WINDOWS_1252.encode(c.encode_utf8(&mut [0; 4])),
+        ) {
+            (Ok(byte), _) => bytes.push(byte),
+            (Err(_), (encoded, _, false)) => bytes.extend_from_slice(&encoded),
+            (Err(_), _) => return None,
+        }
+    }
     match String::from_utf8(bytes) {
         Ok(text) => Some(text),
         Err(error) => {
