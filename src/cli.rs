@@ -30,7 +30,7 @@ use crate::{
         sign::{self, SignArgs},
         words::{self, WordsCommand},
     },
-    language::{self, Language, spoken},
+    language::{self, Language, localized_errors},
     translations::help,
 };
 
@@ -60,7 +60,7 @@ struct Cli {
     command: Command,
     /// The language to speak: zh or en
     /// [default: by `LC_ALL`, `LC_MESSAGES` or `LANG`]
-    #[arg(long, global = true, env = language::VARIABLE, value_name = "LANG", value_parser = spoken(Language::parse))]
+    #[arg(long, global = true, env = language::VARIABLE, value_name = "LANG", value_parser = localized_errors(Language::parse))]
     lang: Option<Language>,
 }
 
@@ -97,7 +97,8 @@ pub fn run() -> ExitCode {
     let matches = command().try_get_matches_from(arguments);
     let code = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Err(page) if !page.use_stderr() => print(&page.to_string()),
-        // A comment behind a value says more than that the value is wrong.
+        // First for `X=value # comment` and `export X=value`, of which clap would say only that a
+        // value is wrong.
         cli => match (secrets::check_environment(), cli) {
             (Err(error), _) if is_bot => commands::fail(&error.into()),
             (_, Err(error)) => refuse(error),
@@ -205,7 +206,7 @@ fn refuse(mut error: Error) -> ExitCode {
     }
     let variable = variable(&error);
     let is_missing = error.kind() == ErrorKind::MissingRequiredArgument;
-    commands::give_up(&match Language::current() {
+    commands::print_error(&match Language::current() {
         Language::English => {
             if let Some(name) = variable {
                 let tip = if is_missing {

@@ -10,10 +10,7 @@ use std::{
 use log::Level;
 
 use self::secrets::EnvironmentError;
-use crate::{
-    language::{Say, say},
-    logger,
-};
+use crate::{language::Localize, logger};
 
 pub(crate) mod args;
 pub(crate) mod cgi;
@@ -44,10 +41,10 @@ pub(crate) const NO_ANSWER: u8 = 3;
 pub(crate) enum CommandError {
     /// A flag or a variable is wrong.
     #[error("{0}")]
-    Usage(Box<dyn Say>),
+    Usage(Box<dyn Localize>),
     /// The usage was right, but the command failed.
     #[error("{0}")]
-    Failure(Box<dyn Say>),
+    Failure(Box<dyn Localize>),
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
 }
@@ -71,7 +68,7 @@ pub(crate) struct StartError(pub(crate) Box<dyn Error + Send + Sync>);
 #[derive(Debug)]
 pub(crate) enum Notice<'a> {
     /// Error of a command, or of one line of a talk.
-    Error(&'a dyn Say),
+    Error(&'a dyn Localize),
     /// Explains the random Token printed before it.
     RandomToken,
     /// Placeholder for a joke.
@@ -79,20 +76,20 @@ pub(crate) enum Notice<'a> {
     /// Placeholder for an answer that did not come.
     NoAnswer,
     /// A message was accepted, and no answer came.
-    Taken,
+    Accepted,
     HowToLeave,
-    SayEnds,
-    WordsEnd,
+    HowToEndSay,
+    HowToEndWords,
     /// Where a command listens.
     Listening(&'a str),
 }
 
 impl CommandError {
-    pub(crate) fn usage(error: impl Say + 'static) -> Self {
+    pub(crate) fn usage(error: impl Localize + 'static) -> Self {
         Self::Usage(Box::new(error))
     }
 
-    pub(crate) fn failure(error: impl Say + 'static) -> Self {
+    pub(crate) fn failure(error: impl Localize + 'static) -> Self {
         Self::Failure(Box::new(error))
     }
 }
@@ -103,7 +100,7 @@ pub(crate) fn announce(address: &str) {
     let notice = Notice::Listening(address);
     let is_read = io::stdout().is_terminal();
     let line = if is_read {
-        say(&notice)
+        notice.localized()
     } else {
         notice.to_string()
     };
@@ -112,7 +109,7 @@ pub(crate) fn announce(address: &str) {
 
 /// Prints why a command fails, and returns its exit code.
 pub(crate) fn fail(error: &CommandError) -> ExitCode {
-    give_up(&say(&Notice::Error(error)));
+    print_error(&Notice::Error(error).localized());
     ExitCode::from(match error {
         CommandError::Usage(_) | CommandError::Environment(_) => USAGE,
         CommandError::Failure(_) => FAILED,
@@ -120,12 +117,12 @@ pub(crate) fn fail(error: &CommandError) -> ExitCode {
 }
 
 /// Prints why a command ends; for systemd's journal, with a priority on each line.
-pub(crate) fn give_up(text: &str) {
+pub(crate) fn print_error(text: &str) {
     for line in text.trim_end().lines() {
         if logger::is_journal() {
-            complain(format_args!("{}{line}", logger::Prefix(Level::Error)));
+            to_stderr(format_args!("{}{line}", logger::Prefix(Level::Error)));
         } else {
-            complain(line);
+            to_stderr(line);
         }
     }
 }
@@ -151,6 +148,6 @@ pub(crate) fn lines() -> impl Iterator<Item = Result<String, InputError>> {
 }
 
 /// Writes a line to standard error, whose own failure could be reported nowhere.
-pub(crate) fn complain(line: impl Display) {
+pub(crate) fn to_stderr(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

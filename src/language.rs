@@ -1,13 +1,14 @@
 //! The language in which the program speaks to its owner: English or Chinese.
 //!
 //! Errors, findings and notices have their English text by `Display`, which the log uses too, and
-//! their Chinese one by [`Say::chinese`]. The texts are in `translations`. To add one:
+//! their Chinese one by [`Localize::chinese`]. The texts are in `translations`. To add one:
 //!
 //! - An error that ends a command: its Chinese in `translations/errors.rs`, then
 //!   `.map_err(CommandError::usage)` or `CommandError::failure`.
-//! - A flag's value parser: its error is [`Say`], its flag has `value_parser = spoken(parser)`.
+//! - A flag's value parser: its error is [`Localize`], its flag has
+//!   `value_parser = localized_errors(parser)`.
 //! - A command or a flag: its help in `translations/help/texts.rs`.
-//! - A line for the terminal: a row of `Notice`, then `complain(say(&Notice::…))`.
+//! - A line for the terminal: a row of `Notice`, then `to_stderr(Notice::….localized())`.
 //! - A log line: nothing. The log is English.
 
 use std::{
@@ -25,7 +26,7 @@ pub(crate) enum Language {
 }
 
 /// Text in every language; `Display` gives the English.
-pub(crate) trait Say: Display + Debug {
+pub(crate) trait Localize: Display + Debug {
     /// Returns the text in Chinese.
     fn chinese(&self) -> String;
 
@@ -34,6 +35,11 @@ pub(crate) trait Say: Display + Debug {
             Language::English => self.to_string(),
             Language::Chinese => self.chinese(),
         }
+    }
+
+    /// Returns the text in the owner's language.
+    fn localized(&self) -> String {
+        self.text(Language::current())
     }
 }
 
@@ -45,16 +51,11 @@ pub(crate) struct LanguageError;
 /// Language of the process, like its locale; set when the command line is read.
 static IS_CHINESE: AtomicBool = AtomicBool::new(false);
 
-/// Returns the text in the owner's language.
-pub(crate) fn say(what: &(impl Say + ?Sized)) -> String {
-    what.text(Language::current())
-}
-
 /// Wraps a parser of a flag's value so that its errors are in the owner's language.
-pub(crate) fn spoken<T, E: Say>(
+pub(crate) fn localized_errors<T, E: Localize>(
     parse: impl Fn(&str) -> Result<T, E> + Clone,
 ) -> impl Fn(&str) -> Result<T, String> + Clone {
-    move |text| parse(text).map_err(|error| say(&error))
+    move |text| parse(text).map_err(|error| error.localized())
 }
 
 impl Language {

@@ -10,7 +10,7 @@
 /// find the language.
 macro_rules! chinese {
     ($type:ty $(, in $language:ident)? $(, field $field:tt)?: $($case:pat $(if $guard:expr)? => $chinese:literal $(, $value:expr)*;)*) => {
-        impl Say for $type {
+        impl Localize for $type {
             fn chinese(&self) -> String {
                 $(let $language = Language::Chinese;)?
                 match self$(.$field)? {

@@ -11,7 +11,7 @@ use log::LevelFilter;
 
 use super::CommandError;
 use crate::{
-    language::spoken,
+    language::localized_errors,
     logger::{self, VARIABLE},
     server::HEALTH_PATH,
 };
@@ -48,7 +48,7 @@ pub(crate) enum ValueError {
 pub(crate) struct LogArgs {
     /// What to log to standard error: off, error, warn, info, debug or trace
     /// [default: the variable `RUST_LOG`, or info]
-    #[arg(long, value_name = "LEVEL", value_parser = spoken(level))]
+    #[arg(long, value_name = "LEVEL", value_parser = localized_errors(level))]
     log: Option<LevelFilter>,
     /// Log only what you must act on; the same as --log warn
     #[arg(long, short, conflicts_with = "log")]
@@ -59,7 +59,7 @@ pub(crate) struct LogArgs {
 pub(crate) struct MaxAgeArg {
     /// How many seconds a request's timestamp may differ from now; 0 means any. What this can't
     /// prevent is in docs/settings.md
-    #[arg(long, env = "DAOXIAO_MAX_AGE", value_name = "SECONDS", default_value = "300", value_parser = spoken(seconds::<0, LONGEST_AGE>))]
+    #[arg(long, env = "DAOXIAO_MAX_AGE", value_name = "SECONDS", default_value = "300", value_parser = localized_errors(seconds::<0, LONGEST_AGE>))]
     pub(crate) max_age: Duration,
 }
 

@@ -17,12 +17,11 @@ use self::bot::{Bot, BotArgs};
 use super::{
     CommandError, FAILED, InputError, Notice,
     args::{LogArgs, ValueError, address, port_only},
-    complain,
     doctor::{self, finding::Fault},
-    lines, printed,
+    lines, printed, to_stderr,
 };
 use crate::{
-    language::{Language, Say, say, spoken},
+    language::{Language, Localize, localized_errors},
     logger::copies::Copies,
     simulator::{Heard, Said, url::BotUrl},
 };
@@ -56,7 +55,7 @@ Examples: daoxiao chat
 #[command(after_help = HELP)]
 pub(crate) struct ChatArgs {
     /// Talk to the bot at this URL instead of starting one for the talk
-    #[arg(long, env = "DAOXIAO_URL", value_name = "URL", value_parser = spoken(str::parse::<BotUrl>))]
+    #[arg(long, env = "DAOXIAO_URL", value_name = "URL", value_parser = localized_errors(str::parse::<BotUrl>))]
     url: Option<BotUrl>,
     #[command(flatten)]
     web: WebArgs,
@@ -74,7 +73,7 @@ struct WebArgs {
     web: bool,
     /// Port, or address and port, of the page; port 0 takes a free one. Beyond the loopback
     /// address, the page's address has a key in it
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081", requires = "web", value_parser = spoken(page_address))]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081", requires = "web", value_parser = localized_errors(page_address))]
     listen: SocketAddr,
 }
 
@@ -128,7 +127,7 @@ impl Talk {
     fn run(mut self, is_quiet: bool) -> Result<ExitCode, CommandError> {
         let lines: Box<dyn Iterator<Item = _>> = if io::stdin().is_terminal() {
             if !is_quiet {
-                complain(say(&Notice::HowToLeave));
+                to_stderr(Notice::HowToLeave.localized());
             }
             Box::new(typed_lines().map_err(|error| CommandError::failure(InputError(error)))?)
         } else {
@@ -152,7 +151,7 @@ impl Talk {
     fn answer(&mut self, text: String) -> io::Result<()> {
         let mut out = io::stdout();
         match doctor::talk(&self.bot.caller, USER, Said::Text(text)) {
-            Ok(Heard::Acknowledged) => writeln!(out, "{}", say(&Notice::NoAnswer))?,
+            Ok(Heard::Acknowledged) => writeln!(out, "{}", Notice::NoAnswer.localized())?,
             Ok(Heard::Reply(reply)) => writeln!(out, "{}", reply.words())?,
             // The next line may succeed.
             Err(fault) if self.last_fault.as_ref() == Some(&fault) => self.complain(&fault),
@@ -164,8 +163,8 @@ impl Talk {
         out.flush()
     }
 
-    fn complain(&mut self, error: &dyn Say) {
-        complain(say(&Notice::Error(error)));
+    fn complain(&mut self, error: &dyn Localize) {
+        to_stderr(Notice::Error(error).localized());
         self.failed = true;
     }
 }

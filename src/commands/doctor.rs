@@ -22,7 +22,7 @@ use self::{
 };
 use super::{CommandError, FAILED, printed, secrets};
 use crate::{
-    language::spoken,
+    language::localized_errors,
     simulator::{
         Call, Heard, Push, Said, Stamp, WeChat,
         answer::{Answer, PATIENCE, PostError},
@@ -47,7 +47,7 @@ Example: WECHAT_TOKEN=mysecrettoken daoxiao doctor http://bot.example.com/wechat
 #[command(after_help = HELP)]
 pub(crate) struct DoctorArgs {
     /// The URL that is in the platform's form, or is going to be
-    #[arg(value_name = "URL", env = "DAOXIAO_URL", value_parser = spoken(str::parse::<BotUrl>))]
+    #[arg(value_name = "URL", env = "DAOXIAO_URL", value_parser = localized_errors(str::parse::<BotUrl>))]
     url: BotUrl,
     /// Print one JSON object instead of lines
     #[arg(long, conflicts_with = "quiet")]

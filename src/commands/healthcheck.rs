@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{CommandError, args::address};
 use crate::{
-    language::spoken,
+    language::localized_errors,
     server::HEALTH_PATH,
     simulator::{
         Call,
@@ -25,7 +25,7 @@ Example: HEALTHCHECK CMD [\"/daoxiao\", \"healthcheck\"]";
 #[command(after_help = HELP)]
 pub(crate) struct HealthcheckArgs {
     /// Port, or address and port, that the bot listens on
-    #[arg(long, env = "DAOXIAO_LISTEN", value_name = "ADDR", default_value = "0.0.0.0:8080", value_parser = spoken(address))]
+    #[arg(long, env = "DAOXIAO_LISTEN", value_name = "ADDR", default_value = "0.0.0.0:8080", value_parser = localized_errors(address))]
     listen: SocketAddr,
 }
 

@@ -12,13 +12,12 @@ use clap::Args;
 use super::{
     CommandError,
     args::{LogArgs, number},
-    complain,
     joke_args::JokeArgs,
-    printed,
+    printed, to_stderr,
 };
 use crate::{
     joke::{SourceResult, fortune_entry, try_sources},
-    language::{say, spoken},
+    language::{Localize, localized_errors},
 };
 
 pub(super) const HELP: &str = "\
@@ -51,7 +50,7 @@ pub(crate) struct JokeCommand {
     #[arg(long)]
     all: bool,
     /// How many jokes to print, at random; of each source with --all [default: 1]
-    #[arg(long, value_name = "N", value_parser = spoken(number::<usize, 1, 1000>))]
+    #[arg(long, value_name = "N", value_parser = localized_errors(number::<usize, 1, 1000>))]
     count: Option<usize>,
     #[command(flatten)]
     log: LogArgs,
@@ -87,10 +86,13 @@ pub(crate) fn run(args: JokeCommand) -> Result<ExitCode, CommandError> {
     let file = args.jokes.jokes.clone();
     let settings = args.jokes.settings(&Arc::default())?;
     if let Some(file) = file {
-        complain(say(&FileReport {
-            path: file,
-            jokes: settings.own.len(),
-        }));
+        to_stderr(
+            FileReport {
+                path: file,
+                jokes: settings.own.len(),
+            }
+            .localized(),
+        );
         if settings.sources.is_empty() {
             let jokes = choose(settings.own, args.count);
             return printed(print(&mut io::stdout().lock(), &jokes));
@@ -102,7 +104,7 @@ pub(crate) fn run(args: JokeCommand) -> Result<ExitCode, CommandError> {
     let count = args.count.or((!args.all).then_some(1));
     let results = try_sources(settings, args.all);
     for result in &results {
-        complain(say(&Report(result)));
+        to_stderr(Report(result).localized());
     }
     let found = results.into_iter().filter_map(|result| result.outcome.ok());
     let jokes: Vec<String> = found.flat_map(|found| choose(found.jokes, count)).collect();

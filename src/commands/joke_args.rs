@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     joke::{Charset, JokeSettings, PageUrl, Rules, Selector, Source, own_jokes, shown},
-    language::spoken,
+    language::localized_errors,
     words::Words,
 };
 
@@ -40,27 +40,27 @@ pub(crate) struct JokeArgs {
     /// Known sources in the order to try, or none: qiushidabaike, zol, biedoul, 60s; several are
     /// repeated or separated by commas
     /// [default: all of them]
-    #[arg(long, env = "DAOXIAO_JOKE_SOURCE", value_name = "NAME", value_delimiter = ',', value_parser = spoken(source_name))]
+    #[arg(long, env = "DAOXIAO_JOKE_SOURCE", value_name = "NAME", value_delimiter = ',', value_parser = localized_errors(source_name))]
     joke_source: Vec<String>,
     /// A page of jokes of your own choice, instead of the known sources; {1-50} stands for a page
     /// number
     #[arg(long, env = "DAOXIAO_JOKE_URL", value_name = "URL", value_parser = UrlParser)]
     joke_url: Option<PageUrl>,
     /// Selector of links on that page: one of them is followed, and the joke is looked for there
-    #[arg(long, env = "DAOXIAO_JOKE_LINK", value_name = "SELECTOR", requires = "joke_url", conflicts_with = "joke_item", value_parser = spoken(Selector::for_page))]
+    #[arg(long, env = "DAOXIAO_JOKE_LINK", value_name = "SELECTOR", requires = "joke_url", conflicts_with = "joke_item", value_parser = localized_errors(Selector::for_page))]
     joke_link: Option<Selector>,
     /// Selector of one joke on that page, in JSON a path such as data.list; plain text and feeds
     /// need none
-    #[arg(long, env = "DAOXIAO_JOKE_ITEM", value_name = "SELECTOR", requires = "joke_url", value_parser = spoken(Selector::for_page))]
+    #[arg(long, env = "DAOXIAO_JOKE_ITEM", value_name = "SELECTOR", requires = "joke_url", value_parser = localized_errors(Selector::for_page))]
     joke_item: Option<Selector>,
     /// Selector of the title inside a joke
-    #[arg(long, env = "DAOXIAO_JOKE_TITLE", value_name = "SELECTOR", requires = "joke_url", value_parser = spoken(Selector::for_item))]
+    #[arg(long, env = "DAOXIAO_JOKE_TITLE", value_name = "SELECTOR", requires = "joke_url", value_parser = localized_errors(Selector::for_item))]
     joke_title: Option<Selector>,
     /// Selector of the text inside a joke; several are separated by commas
-    #[arg(long, env = "DAOXIAO_JOKE_CONTENT", value_name = "SELECTOR", requires = "joke_url", value_parser = spoken(Selector::for_item))]
+    #[arg(long, env = "DAOXIAO_JOKE_CONTENT", value_name = "SELECTOR", requires = "joke_url", value_parser = localized_errors(Selector::for_item))]
     joke_content: Option<Selector>,
     /// Charset of that page, where the page itself says it wrongly
-    #[arg(long, env = "DAOXIAO_JOKE_CHARSET", value_name = "NAME", requires = "joke_url", value_parser = spoken(str::parse::<Charset>))]
+    #[arg(long, env = "DAOXIAO_JOKE_CHARSET", value_name = "NAME", requires = "joke_url", value_parser = localized_errors(str::parse::<Charset>))]
     joke_charset: Option<Charset>,
     /// Word; a fetched joke with it is left out; several are repeated or separated by commas
     #[arg(long, env = "DAOXIAO_JOKE_SKIP", value_name = "WORD")]
@@ -69,10 +69,10 @@ pub(crate) struct JokeArgs {
     #[arg(long, env = "DAOXIAO_JOKES", value_name = "FILE")]
     pub(super) jokes: Option<PathBuf>,
     /// How long someone who asks for a joke may wait, in milliseconds
-    #[arg(long, env = "DAOXIAO_JOKE_BUDGET", value_name = "MS", default_value = "2500", value_parser = spoken(milliseconds::<1, MAX_BUDGET_MS>))]
+    #[arg(long, env = "DAOXIAO_JOKE_BUDGET", value_name = "MS", default_value = "2500", value_parser = localized_errors(milliseconds::<1, MAX_BUDGET_MS>))]
     joke_budget: Duration,
     /// How long fetched jokes are kept before new ones are fetched
-    #[arg(long, env = "DAOXIAO_JOKE_TTL", value_name = "SECONDS", default_value = "600", value_parser = spoken(seconds::<0, MAX_TTL>))]
+    #[arg(long, env = "DAOXIAO_JOKE_TTL", value_name = "SECONDS", default_value = "600", value_parser = localized_errors(seconds::<0, MAX_TTL>))]
     joke_ttl: Duration,
 }
 
@@ -198,7 +198,7 @@ impl TypedValueParser for UrlParser {
         arg: Option<&Arg>,
         value: &OsStr,
     ) -> Result<PageUrl, Error> {
-        let parse = spoken(str::parse::<PageUrl>);
+        let parse = localized_errors(str::parse::<PageUrl>);
         let parser = StringValueParser::new().try_map(move |text| parse(&text));
         parser.parse_ref(command, arg, value).map_err(|mut error| {
             let shown = ContextValue::String(shown(&value.to_string_lossy()));

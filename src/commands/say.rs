@@ -9,16 +9,17 @@ use clap::Args;
 use serde_json::json;
 
 use super::{
-    CommandError, FAILED, InputError, NO_ANSWER, Notice, USAGE, complain,
+    CommandError, FAILED, InputError, NO_ANSWER, Notice, USAGE,
     doctor::{
         self,
         finding::{Fix, Refusal},
     },
     printed,
     secrets::{self, EnvironmentError},
+    to_stderr,
 };
 use crate::{
-    language::{say, spoken},
+    language::{Localize, localized_errors},
     simulator::{Heard, Said, caller::Caller, url::BotUrl},
 };
 
@@ -42,7 +43,7 @@ pub(crate) struct SayArgs {
     #[arg(value_name = "TEXT")]
     text: Vec<String>,
     /// Where the bot is
-    #[arg(long, env = "DAOXIAO_URL", value_name = "URL", default_value = "http://127.0.0.1:8080/wechat", value_parser = spoken(str::parse::<BotUrl>))]
+    #[arg(long, env = "DAOXIAO_URL", value_name = "URL", default_value = "http://127.0.0.1:8080/wechat", value_parser = localized_errors(str::parse::<BotUrl>))]
     url: BotUrl,
     /// Send an event instead of a text: subscribe, unsubscribe, CLICK, VIEW, SCAN …
     #[arg(long, value_name = "NAME", conflicts_with = "text")]
@@ -105,7 +106,7 @@ pub(crate) fn run(args: &SayArgs) -> Result<ExitCode, CommandError> {
     match heard? {
         Heard::Acknowledged => {
             if !args.quiet {
-                complain(say(&Notice::Taken));
+                to_stderr(Notice::Accepted.localized());
             }
             Ok(ExitCode::from(NO_ANSWER))
         }
@@ -153,7 +154,7 @@ fn words(args: &SayArgs) -> Result<String, SayError> {
     }
     let mut input = io::stdin();
     if input.is_terminal() && !args.quiet {
-        complain(say(&Notice::SayEnds));
+        to_stderr(Notice::HowToEndSay.localized());
     }
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes).map_err(InputError)?;
@@ -181,8 +182,11 @@ fn print_json(heard: &Result<Heard, SayError>) -> Result<ExitCode, CommandError>
         Ok(Heard::Acknowledged) => (json!({ "answered": false }), NO_ANSWER),
         Err(error) => {
             let (text, fix) = match error {
-                SayError::Refused(refusal) => (say(&refusal.seen), Some(say(&Fix(&refusal.cause)))),
-                error => (say(error), None),
+                SayError::Refused(refusal) => (
+                    refusal.seen.localized(),
+                    Some(Fix(&refusal.cause).localized()),
+                ),
+                error => (error.localized(), None),
             };
             let object = json!({ "answered": false, "error": text, "fix": fix });
             (object, error.code())

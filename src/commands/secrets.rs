@@ -12,7 +12,7 @@ use std::{
 use crate::{
     callback::Account,
     entropy,
-    language::Say,
+    language::Localize,
     simulator::WeChat,
     systemd,
     wechat::{
@@ -41,7 +41,7 @@ pub(crate) enum EnvironmentError {
     #[error("{variable} cannot be used: {expected}")]
     Invalid {
         variable: String,
-        expected: Box<dyn Say>,
+        expected: Box<dyn Localize>,
     },
     #[error("WECHAT_TOKEN is not set: set it to the bot's Token, the one in the platform's form")]
     NoToken,
@@ -178,7 +178,7 @@ pub(super) fn wechat_of(token: Token) -> Result<WeChat, EnvironmentError> {
 
 /// Returns a value from the environment, or from a file that the environment names, as containers
 /// and systemd pass secrets. Errors do not show it.
-fn secret<T: FromStr<Err: Say + 'static>>(
+fn secret<T: FromStr<Err: Localize + 'static>>(
     variable: &'static str,
 ) -> Result<Option<T>, EnvironmentError> {
     let file_variable = format!("{variable}_FILE");

@@ -14,15 +14,15 @@ use nix::sys::resource::{Resource, getrlimit};
 use super::{
     CommandError, Notice, StartError, announce,
     args::{LogArgs, MaxAgeArg, address, number, path, switch},
-    complain,
     in_force::{InForce, JOKES, WORDS, memory},
     joke_args::{self, JokeArgs},
     secrets::{self, RunToken, TOKEN},
+    to_stderr,
     words_arg::{self, WordsArg},
 };
 use crate::{
     callback::Callback,
-    language::{say, spoken},
+    language::{Localize, localized_errors},
     server::{Server, Service},
     survival::{
         Limits,
@@ -61,21 +61,21 @@ Example: WECHAT_TOKEN=mysecrettoken daoxiao --listen 0.0.0.0:80";
 #[command(after_help = HELP)]
 pub(crate) struct ServeArgs {
     /// Port, or address and port, to listen on; port 0 takes a free one
-    #[arg(long, env = "DAOXIAO_LISTEN", value_name = "ADDR", default_value = "0.0.0.0:8080", value_parser = spoken(address))]
+    #[arg(long, env = "DAOXIAO_LISTEN", value_name = "ADDR", default_value = "0.0.0.0:8080", value_parser = localized_errors(address))]
     listen: SocketAddr,
     /// Path that WeChat calls; for several, repeat the flag or separate them by commas
-    #[arg(long, env = "DAOXIAO_PATH", value_name = "PATH", default_value = "/,/wechat", value_delimiter = ',', value_parser = spoken(path))]
+    #[arg(long, env = "DAOXIAO_PATH", value_name = "PATH", default_value = "/,/wechat", value_delimiter = ',', value_parser = localized_errors(path))]
     path: Vec<String>,
     /// Log the address in X-Forwarded-For as the caller's: only behind a proxy that sets it
-    #[arg(long, env = "DAOXIAO_TRUST_PROXY", value_parser = spoken(switch), action = ArgAction::SetTrue)]
+    #[arg(long, env = "DAOXIAO_TRUST_PROXY", value_parser = localized_errors(switch), action = ArgAction::SetTrue)]
     trust_proxy: bool,
     #[command(flatten)]
     age: MaxAgeArg,
     /// Most connections at a time
-    #[arg(long, env = "DAOXIAO_MAX_CONNECTIONS", value_name = "N", default_value = "4000", value_parser = spoken(number::<u32, 8, 100_000>))]
+    #[arg(long, env = "DAOXIAO_MAX_CONNECTIONS", value_name = "N", default_value = "4000", value_parser = localized_errors(number::<u32, 8, 100_000>))]
     max_connections: u32,
     /// Most memory in MiB; a worker is replaced before it has so much
-    #[arg(long, env = "DAOXIAO_MAX_MEMORY", value_name = "MIB", default_value = "200", value_parser = spoken(number::<u64, 32, 1_048_576>))]
+    #[arg(long, env = "DAOXIAO_MAX_MEMORY", value_name = "MIB", default_value = "200", value_parser = localized_errors(number::<u64, 32, 1_048_576>))]
     max_memory: u64,
     #[command(flatten)]
     words: WordsArg,
@@ -192,6 +192,6 @@ fn try_threads() -> io::Result<()> {
 
 /// Prints the random Token, once: workers find it in their environment.
 fn print_token(token: &Token) {
-    complain(format_args!("Token: {}", token.as_str()));
-    complain(say(&Notice::RandomToken));
+    to_stderr(format_args!("Token: {}", token.as_str()));
+    to_stderr(Notice::RandomToken.localized());
 }

@@ -8,9 +8,9 @@ use std::{
 
 use clap::Args;
 
-use super::{CommandError, Notice, complain, lines, printed, words_arg};
+use super::{CommandError, Notice, lines, printed, to_stderr, words_arg};
 use crate::{
-    language::say,
+    language::Localize,
     printable::printable,
     wechat::reply::MAX_CONTENT_BYTES,
     words::{Action, Input},
@@ -36,7 +36,7 @@ pub(crate) struct WordsCommand {
 pub(crate) fn run(command: &WordsCommand) -> Result<ExitCode, CommandError> {
     let words = words_arg::read(&command.file)?;
     if io::stdin().is_terminal() {
-        complain(say(&Notice::WordsEnd));
+        to_stderr(Notice::HowToEndWords.localized());
     }
     let mut out = io::stdout().lock();
     let mut after_joke = false;
@@ -45,7 +45,7 @@ pub(crate) fn run(command: &WordsCommand) -> Result<ExitCode, CommandError> {
         let (action, rule) = words.hear(Input::Text, &line, after_joke, |count| {
             fastrand::usize(..count)
         });
-        let rule = say(&rule);
+        let rule = rule.localized();
         after_joke = action == Action::TellJoke;
         let written = match action {
             Action::Reply(content) => {
@@ -55,8 +55,8 @@ pub(crate) fn run(command: &WordsCommand) -> Result<ExitCode, CommandError> {
                     printable(content.as_str(), MAX_CONTENT_BYTES)
                 )
             }
-            Action::TellJoke => writeln!(out, "{}\t{rule}", say(&Notice::Joke)),
-            Action::Acknowledge => writeln!(out, "{}\t{rule}", say(&Notice::NoAnswer)),
+            Action::TellJoke => writeln!(out, "{}\t{rule}", Notice::Joke.localized()),
+            Action::Acknowledge => writeln!(out, "{}\t{rule}", Notice::NoAnswer.localized()),
         };
         if written.is_err() {
             return printed(written);

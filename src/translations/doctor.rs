@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     commands::doctor::finding::{Check, Ending, Fault, Finding, Fine, Fix, Line, Refusal, Warning},
-    language::{Language, Say},
+    language::{Language, Localize},
     network::TlsError,
     simulator::{ReplyError, answer::PostError},
 };

@@ -11,7 +11,7 @@ use crate::{
         chat::web::WebError, healthcheck::HealthError, say::SayError, secrets::EnvironmentError,
         words_arg::WordsFileError,
     },
-    language::{Language, LanguageError, Say},
+    language::{Language, LanguageError, Localize},
     network::{SystemError, TlsError},
     simulator::{ReplyError, answer::PostError, url::UrlError},
     survival::{
@@ -33,10 +33,10 @@ texts! { Notice<'_>, in language:
         "没有设置 WECHAT_TOKEN，这个 Token 是随机生成的，只在本次运行有效：把它填到公众平台的表单里；以后还想用它，就设成环境变量。";
     Self::Joke => "(a joke)", "（笑话）";
     Self::NoAnswer => "(no answer)", "（没有回复）";
-    Self::Taken => "the bot accepted the message and has no answer to it", "机器人收到了，但没有回复";
+    Self::Accepted => "the bot accepted the message and has no answer to it", "机器人收到了，但没有回复";
     Self::HowToLeave => "To leave, type quit or 退出, or press Ctrl-D.", "输入“退出”或 quit，或按 Ctrl-D 结束。";
-    Self::SayEnds => "Type the message, and end it with Ctrl-D.", "请输入消息，按 Ctrl-D 结束。";
-    Self::WordsEnd => "The file is right. Type a user's messages, one a line, and end with Ctrl-D.",
+    Self::HowToEndSay => "Type the message, and end it with Ctrl-D.", "请输入消息，按 Ctrl-D 结束。";
+    Self::HowToEndWords => "The file is right. Type a user's messages, one a line, and end with Ctrl-D.",
         "文件没有问题。请输入用户的话，每行一句，按 Ctrl-D 结束。";
     Self::Listening(address) => "listening on http://{address}", "正在监听 http://{address}";
 }
@@ -140,10 +140,10 @@ chinese! { UrlError: Self => "应为 http://127.0.0.1:8080/wechat 这样的 URL�
 chinese! { OutputError: Self(error) => "写不了标准输出：{}", error.chinese(); }
 chinese! { InputError: Self(error) => "读不了标准输入：{}", error.chinese(); }
 
-impl Say for StartError {
+impl Localize for StartError {
     fn chinese(&self) -> String {
         let error = self.0.downcast_ref::<io::Error>();
-        error.map_or_else(|| self.to_string(), Say::chinese)
+        error.map_or_else(|| self.to_string(), Localize::chinese)
     }
 }
 
@@ -229,13 +229,13 @@ chinese! { CryptError:
 }
 
 /// What the system says of a failure.
-impl Say for io::Error {
+impl Localize for io::Error {
     fn chinese(&self) -> String {
         SystemError::from(self).chinese()
     }
 }
 
-impl Say for SystemError {
+impl Localize for SystemError {
     fn chinese(&self) -> String {
         let known = match self.kind {
             ErrorKind::NotFound => "文件不存在",

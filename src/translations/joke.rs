@@ -13,7 +13,7 @@ use crate::{
         CharsetError, CharsetReason, FetchError, LeftOut, Mistake, PageError, ReadAs, Reason,
         SelectorError, SourceError, SourceResult, TooComplex, UrlError,
     },
-    language::{Language, Say},
+    language::{Language, Localize},
     printable::printable,
 };
 
@@ -129,7 +129,7 @@ chinese! { TooComplex:
     Self::Attributes => "有的标签属性太多";
 }
 
-impl Say for LeftOut {
+impl Localize for LeftOut {
     fn chinese(&self) -> String {
         let counts = self.iter();
         let counts = counts.map(|(reason, count)| format!("{} {count} 条", reason.chinese()));
@@ -166,7 +166,7 @@ chinese! { UrlError:
 
 chinese! { CharsetError: Self => "没有这种编码；可用的有 utf-8、gb2312、gbk、gb18030、big5，以及 WHATWG 编码标准里的其他名称"; }
 
-impl Say for SelectorError {
+impl Localize for SelectorError {
     fn chinese(&self) -> String {
         let Self { at, mistake } = self;
         format!(

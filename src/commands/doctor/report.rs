@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::finding::{Ending, Fault, Finding, Fix, Line};
-use crate::{language::say, simulator::url::BotUrl};
+use crate::{language::Localize, simulator::url::BotUrl};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
@@ -43,7 +43,9 @@ impl Report {
         match self.form {
             Form::Json => self.checks.push(object(&line)),
             Form::Quiet if matches!(line.finding, Finding::Fine(_)) => {}
-            Form::Lines | Form::Quiet => self.written = writeln!(io::stdout(), "{}", say(&line)),
+            Form::Lines | Form::Quiet => {
+                self.written = writeln!(io::stdout(), "{}", line.localized());
+            }
         }
         if let Finding::Wrong(fault) = line.finding {
             self.first.get_or_insert(fault);
@@ -61,7 +63,7 @@ impl Report {
         let (mut out, is_well) = (io::stdout(), self.is_well());
         self.written?;
         if self.form == Form::Json {
-            let first = self.first.as_ref().map(|fault| say(&Fix(fault)));
+            let first = self.first.as_ref().map(|fault| Fix(fault).localized());
             let (url, checks) = (url.to_string(), self.checks);
             let whole = json!({ "url": url, "well": is_well, "first": first, "checks": checks });
             return writeln!(out, "{whole}");
@@ -72,10 +74,10 @@ impl Report {
             None => well,
         };
         if self.form == Form::Lines || !is_well {
-            writeln!(out, "{}", say(&ending))?;
+            writeln!(out, "{}", ending.localized())?;
         }
         if self.form == Form::Lines {
-            writeln!(out, "{}", say(&Ending::PlatformProbe))?;
+            writeln!(out, "{}", Ending::PlatformProbe.localized())?;
         }
         Ok(())
     }
@@ -84,9 +86,9 @@ impl Report {
 /// The check's name is the same in every language; the texts are in the owner's.
 fn object(line: &Line) -> Value {
     let (result, message, fix) = match &line.finding {
-        Finding::Fine(fine) => ("ok", say(fine), None),
-        Finding::Warning(warning) => ("warning", say(warning), None),
-        Finding::Wrong(fault) => ("fault", say(fault), Some(say(&Fix(fault)))),
+        Finding::Fine(fine) => ("ok", fine.localized(), None),
+        Finding::Warning(warning) => ("warning", warning.localized(), None),
+        Finding::Wrong(fault) => ("fault", fault.localized(), Some(Fix(fault).localized())),
     };
     let milliseconds = u64::try_from(line.took.as_millis()).unwrap_or(u64::MAX);
     json!({

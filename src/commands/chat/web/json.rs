@@ -8,7 +8,7 @@ use crate::{
         chat::bot::Bot,
         doctor::finding::{Finding, Fix},
     },
-    language::{Language, Say},
+    language::{Language, Localize},
     simulator::{
         Heard, Push, WeChat,
         answer::Answer,
@@ -132,7 +132,7 @@ fn finding_json(finding: &Finding) -> Value {
 }
 
 /// Returns a text in both languages, since the page can change between them.
-fn words_json(words: &dyn Say) -> Value {
+fn words_json(words: &dyn Localize) -> Value {
     object([
         ("en", words.to_string().into()),
         ("zh", words.chinese().into()),
