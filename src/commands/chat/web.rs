@@ -1,6 +1,7 @@
 //! `daoxiao chat --web`: the conversation as a page, beside what WeChat sends.
 //!
-//! The page is one file, and asks for JSON from three paths. A client that reaches it can write to
+//! The page is one file, and asks for JSON from three paths. All that it asks for is in the query: so
+//! no body has to be waited for, and whoever sends one is refused. A client that reaches it can write to
 //! the bot in a user's name and read the Token. So it is served on loopback, or else only to
 //! clients with the key in its address; and pages of other sites, which the user's browser may run,
 //! are refused.
@@ -15,10 +16,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     os::unix::process::ExitStatusExt,
     process::{Command, ExitCode, ExitStatus, Stdio},
-    sync::{
-        Arc,
-        mpsc::{Receiver, Sender, channel},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -30,13 +28,11 @@ use tiny_http::{Method, Request, Server};
 use self::conversation::Conversation;
 use super::bot::Bot;
 use crate::{
-    callback::Rejection,
     commands::{CommandError, announce},
     entropy,
-    exchange::read_body,
     language::Language,
     logger::copies::Copies,
-    server::{Body, answer_and_end, origin_form, shut_down, spawn, values},
+    server::{Body, answer_and_end, origin_form, shut_down, values},
     simulator::signing::query_fields,
     survival::{
         health::{Health, note_panics, reason},
@@ -50,9 +46,6 @@ const PAGE: &str = include_str!("../../../web/chat.html");
 
 /// Placeholder of the nonce that marks the page's style and script for its Content-Security-Policy.
 const NONCE: &str = "{{nonce}}";
-
-/// Longest body of a request from the page.
-const MAX_ASKED_BYTES: usize = 64 * 1024;
 
 /// How long an answer may wait for a peer that reads nothing of it. The whole talk does not fit
 /// into the system's buffer.
@@ -75,17 +68,14 @@ pub(crate) enum WebError {
     Ended(String),
 }
 
-/// Status line of a refusal, which is also its body.
-type Refusal = &'static str;
+/// Status line of an answer; a refusal has it as its body, too.
+type Status = &'static str;
 
-const BAD_REQUEST: Refusal = "400 Bad Request";
-const FORBIDDEN: Refusal = "403 Forbidden";
-const NOT_FOUND: Refusal = "404 Not Found";
-const TOO_LARGE: Refusal = "413 Content Too Large";
-const BROKEN: Refusal = "500 Internal Server Error";
-
-/// A request whose body was waited for, and the body.
-type Awaited = (Request, Result<Vec<u8>, Rejection>);
+const BAD_REQUEST: Status = "400 Bad Request";
+const FORBIDDEN: Status = "403 Forbidden";
+const NOT_FOUND: Status = "404 Not Found";
+const TOO_LARGE: Status = "413 Content Too Large";
+const BROKEN: Status = "500 Internal Server Error";
 
 /// Headers that only this answer has, and its body.
 type Content = (String, String);
@@ -106,15 +96,13 @@ pub(super) fn run(
 }
 
 struct Page {
-    http: Arc<Server>,
+    http: Server,
     listener: TcpListener,
     address: SocketAddr,
     key: Option<Token>,
     conversation: Conversation,
     health: Arc<Health>,
     begun: Instant,
-    awaited: Receiver<Awaited>,
-    bodies: Sender<Awaited>,
 }
 
 impl Page {
@@ -125,12 +113,10 @@ impl Page {
         })?;
         let serve = |listener| Server::from_listener(listener, None);
         let http = listener.try_clone().map_err(Into::into).and_then(serve);
-        let http = Arc::new(http.map_err(WebError::Serve)?);
         let health = Arc::<Health>::default();
         note_panics(Arc::clone(&health));
-        let (bodies, awaited) = channel();
         Ok(Self {
-            http,
+            http: http.map_err(WebError::Serve)?,
             listener,
             address,
             key: (!address.ip().is_loopback())
@@ -139,8 +125,6 @@ impl Page {
             conversation,
             health,
             begun: Instant::now(),
-            awaited,
-            bodies,
         })
     }
 
@@ -162,14 +146,7 @@ impl Page {
                 Ok(Some(request)) => self.receive(request),
                 // If this fails, nobody else can connect, either.
                 Ok(None) => drop(socket::wake_accept(&self.listener)),
-                Err(error) if error.raw_os_error().is_some() => {
-                    return CommandError::failure(WebError::Serve(error.into()));
-                }
-                // It was woken.
-                Err(_) => {}
-            }
-            while let Ok((request, body)) = self.awaited.try_recv() {
-                self.answer(request, &body.unwrap_or_default());
+                Err(error) => return CommandError::failure(WebError::Serve(error.into())),
             }
             if let Some(code) = self.health.trouble(self.begun.elapsed()) {
                 let ended = reason(Ok(ExitStatus::from_raw(code << 8)));
@@ -178,55 +155,29 @@ impl Page {
         }
     }
 
-    /// Answers a request, or has its body waited for.
-    fn receive(&mut self, mut request: Request) {
-        if let Err(refusal) = self.admit(&request) {
-            return self.refuse(request, refusal);
-        }
-        let length = request.body_length().unwrap_or(0);
-        match Body::of(&request) {
-            _ if length > MAX_ASKED_BYTES => self.refuse(request, TOO_LARGE),
-            Body::Read => {
-                let body = read_body(request.as_reader(), length);
-                self.answer(request, &body.unwrap_or_default());
-            }
-            _ if length == 0 => self.refuse(request, BAD_REQUEST),
-            _ => self.await_body(request, length),
-        }
-    }
-
-    fn await_body(&mut self, request: Request, length: usize) {
-        let (bodies, http) = (self.bodies.clone(), Arc::clone(&self.http));
-        let work = move |mut request: Request| {
-            let body = read_body(request.as_reader(), length);
-            // The page holds the other end for as long as the process lives.
-            let _ = bodies.send((request, body));
-            http.unblock();
+    fn receive(&mut self, request: Request) {
+        let answered = match (self.admit(&request), Body::of(&request)) {
+            (Ok(()), Body::Read) => self.route(&request),
+            (Ok(()), _) => Err(TOO_LARGE),
+            (Err(status), _) => Err(status),
         };
-        if let Some(request) = spawn(request, work) {
-            self.refuse(request, BROKEN);
+        match answered {
+            Ok(content) => send(request, &content),
+            Err(status) => self.refuse(request, status),
         }
-    }
-
-    fn answer(&mut self, request: Request, body: &[u8]) {
-        let answer = match self.route(&request, body) {
-            Ok((headers, body)) => answer(&request, "200 OK", &headers, &body),
-            Err(refusal) => answer(&request, refusal, TEXT, refusal),
-        };
-        send(request, &answer);
     }
 
     /// Refuses a request, of which nothing is read any more.
-    fn refuse(&self, request: Request, refusal: Refusal) {
+    fn refuse(&self, request: Request, status: Status) {
         let headers = format!("{TEXT}Connection: close\r\n");
-        let answer = answer(&request, refusal, &headers, refusal);
+        let answer = answer(&request, status, &headers, status);
         if answer_and_end(request, answer.as_bytes()) {
             self.health.add_oversized();
         }
     }
 
     /// Admits requests from the page, and from a user who opens its address.
-    fn admit(&self, request: &Request) -> Result<(), Refusal> {
+    fn admit(&self, request: &Request) -> Result<(), Status> {
         let hosts: Vec<&str> = values(request, "Host").collect();
         let is_own = !hosts.is_empty() && hosts.iter().all(|host| self.is_own_host(host));
         let mut origins = values(request, "Origin").map(|origin| origin.strip_prefix("http://"));
@@ -255,15 +206,14 @@ impl Page {
         is_own(host) || is_own(&format!("{host}:80"))
     }
 
-    fn route(&mut self, request: &Request, body: &[u8]) -> Result<Content, Refusal> {
-        let (path, _) = path_and_query(request);
+    fn route(&mut self, request: &Request) -> Result<Content, Status> {
+        let (path, query) = path_and_query(request);
         match (request.method(), path) {
             (Method::Get, "" | "/") => page(),
             (Method::Get, "/api/talk") => Ok(json(self.conversation.json())),
             (Method::Post, "/api/token") => Ok(json(self.conversation.token_json())),
             (Method::Post, "/api/send") => {
-                let asked = query_fields(str::from_utf8(body).map_err(|_| BAD_REQUEST)?);
-                let exchange = self.conversation.send(&asked);
+                let exchange = self.conversation.send(&query_fields(query));
                 exchange.map(json).ok_or(BAD_REQUEST)
             }
             _ => Err(NOT_FOUND),
@@ -286,7 +236,7 @@ fn path_and_query(request: &Request) -> (&str, &str) {
 
 /// Returns the page, which may use only its own script and style, load nothing from elsewhere, and
 /// be in no frame of another page.
-fn page() -> Result<Content, Refusal> {
+fn page() -> Result<Content, Status> {
     let nonce = entropy::token().map_err(|_| BROKEN)?;
     let nonce = nonce.as_str();
     let headers = format!(
@@ -302,7 +252,7 @@ fn json(body: String) -> Content {
     ("Content-Type: application/json\r\n".to_owned(), body)
 }
 
-fn answer(request: &Request, status: &str, headers: &str, body: &str) -> String {
+fn answer(request: &Request, status: Status, headers: &str, body: &str) -> String {
     let head = format!(
         "HTTP/{} {status}\r\n{headers}Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n\
          X-Content-Type-Options: nosniff\r\nContent-Length: {}\r\n\r\n",
@@ -313,9 +263,10 @@ fn answer(request: &Request, status: &str, headers: &str, body: &str) -> String 
     head + if has_body { body } else { "" }
 }
 
-/// Sends an answer; the browser may be gone, which does not matter. One that reads nothing is not
-/// waited for again.
-fn send(request: Request, answer: &str) {
+/// Sends what was asked for; the browser may be gone, which does not matter. One that reads nothing
+/// is not waited for again.
+fn send(request: Request, (headers, body): &Content) {
+    let answer = answer(&request, "200 OK", headers, body);
     let peer = request.remote_addr().copied();
     let mut writer = request.into_writer();
     let sent = writer.write_all(answer.as_bytes());
