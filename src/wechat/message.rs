@@ -57,8 +57,8 @@ impl Message {
             return Err(MessageError::Encrypted);
         }
         Ok(Self {
-            to_user_name: name(fields, "ToUserName")?.to_owned(),
-            from_user_name: name(fields, "FromUserName")?.to_owned(),
+            to_user_name: short_text(fields, "ToUserName")?.to_owned(),
+            from_user_name: short_text(fields, "FromUserName")?.to_owned(),
             kind: MessageKind::of(fields)?,
             fingerprint: fields.fingerprint(),
         })
@@ -68,12 +68,12 @@ impl Message {
 impl MessageKind {
     fn of(fields: &Fields<'_>) -> Result<Self, MessageError> {
         let words = |name| fields.get(name).map(|text| text.map(str::to_owned));
-        let msg_type = name(fields, "MsgType")?;
+        let msg_type = short_text(fields, "MsgType")?;
         Ok(match msg_type {
             "text" => Self::Text(words("Content")?),
             "voice" => Self::Voice(words("Recognition")?),
             "event" if fields.get("Event")?.is_some() => Self::Event {
-                name: name(fields, "Event")?.to_owned(),
+                name: short_text(fields, "Event")?.to_owned(),
                 key: words("EventKey")?,
             },
             _ => {
@@ -96,7 +96,8 @@ impl MessageKind {
     }
 }
 
-fn name<'f>(fields: &'f Fields<'_>, name: &'static str) -> Result<&'f str, MessageError> {
+/// The text of an element that must be there.
+fn short_text<'f>(fields: &'f Fields<'_>, name: &'static str) -> Result<&'f str, MessageError> {
     let text = fields.get(name)?.ok_or(MessageError::Missing(name))?;
     if text.len() > MAX_NAME_BYTES {
         return Err(MessageError::TooLong(name));

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{reverse::characters, wechat::xml::xml_text};
+use crate::{reverse::characters, wechat::xml::without_forbidden};
 
 /// WeChat refuses a Content of more bytes than this, and its user then reads that the service is
 /// out of order.
@@ -24,7 +24,7 @@ impl Content {
     /// is left of it: WeChat refuses an empty Content.
     #[must_use]
     pub fn new(text: String) -> Option<Self> {
-        let mut content = match xml_text(&text) {
+        let mut content = match without_forbidden(&text) {
             Cow::Owned(changed) => changed,
             Cow::Borrowed(_) => text,
         };

@@ -48,7 +48,7 @@ pub(crate) fn read<T, E: From<XmlError>>(
     xml: &str,
     take: impl FnOnce(&Fields<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
-    let xml = xml_text(xml);
+    let xml = without_forbidden(xml);
     let (words, rest) = users_words::take_out(&xml, |_| " ".into());
     let document = parse(&rest).map_err(|error| {
         // Only now does it matter where in the message that is.
@@ -142,7 +142,7 @@ impl<'x> Fields<'x> {
 }
 
 /// The text without what XML forbids, and with the line breaks that a reader of XML makes of it.
-pub(crate) fn xml_text(text: &str) -> Cow<'_, str> {
+pub(crate) fn without_forbidden(text: &str) -> Cow<'_, str> {
     let is_forbidden = |char| match char {
         '\t' | '\n' => false,
         char => char < ' ' || NONCHARACTERS.contains(&char),

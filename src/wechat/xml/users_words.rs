@@ -8,10 +8,12 @@ use memchr::memchr_iter;
 
 use super::{USUAL_CHILDREN, WHITESPACE};
 
-/// Which elements hold words of a user, or what a user scanned, by `MsgType`. Those of one list
-/// follow each other. `ScanResult` comes before `EventKey`, since what was scanned may look like
-/// another one.
-const WORDS: [(&str, &[&[&str]]); 5] = [
+/// The names of elements that follow each other.
+type List = &'static [&'static str];
+
+/// Which elements hold words of a user, or what a user scanned, by `MsgType`. `ScanResult` comes
+/// before `EventKey`, since what was scanned may look like another one.
+const WORDS: [(&str, &[List]); 5] = [
     ("text", &[&["Content"]]),
     ("voice", &[&["Recognition"]]),
     ("location", &[&["Label", "Poiname"]]),
@@ -50,7 +52,7 @@ pub(super) fn take_out(
 }
 
 /// Where the message's type is, which comes before all words, and the lists for it.
-fn lists(xml: &str) -> Option<(usize, &'static [&'static [&'static str]])> {
+fn lists(xml: &str) -> Option<(usize, &'static [List])> {
     let start = tags(xml, 0, "<", "MsgType").next()?.end;
     let after = xml.get(start..)?;
     let msg_type = after.strip_prefix("<![CDATA[").unwrap_or(after);
@@ -65,7 +67,7 @@ fn lists(xml: &str) -> Option<(usize, &'static [&'static [&'static str]])> {
 fn find<'x>(
     xml: &'x str,
     start: usize,
-    list: &[&'static str],
+    list: List,
 ) -> Option<(&'static str, &'x str, Range<usize>)> {
     let starts = list.iter().filter_map(|name| {
         let tag = tags(xml, start, "<", name).next()?;
