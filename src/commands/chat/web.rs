@@ -1,10 +1,11 @@
 //! `daoxiao chat --web`: the conversation as a page, beside what WeChat sends.
 //!
-//! The page is one file, and asks for JSON from three paths. All that it asks for is in the query: so
-//! no body has to be waited for, and whoever sends one is refused. A client that reaches it can write to
-//! the bot in a user's name and read the Token. So it is served on loopback, or else only to
-//! clients with the key in its address; and pages of other sites, which the user's browser may run,
-//! are refused.
+//! The page is one file, and asks for JSON from three paths. All that it asks for is in the query:
+//! so no body has to be waited for, and whoever sends one is refused.
+//!
+//! A client that reaches the page can write to the bot in a user's name and read the Token. So it
+//! is served on loopback, or else only to clients with the key in its address; and pages of other
+//! sites, which the user's browser may run, are refused.
 
 mod attempt;
 mod conversation;

@@ -64,11 +64,7 @@ fn lists(xml: &str) -> Option<(usize, &'static [List])> {
 }
 
 /// The name of the first of the elements after the start, its words, and where all of it is.
-fn find<'x>(
-    xml: &'x str,
-    start: usize,
-    list: List,
-) -> Option<(&'static str, &'x str, Range<usize>)> {
+fn find(xml: &str, start: usize, list: List) -> Option<(&'static str, &str, Range<usize>)> {
     let starts = list.iter().filter_map(|name| {
         let tag = tags(xml, start, "<", name).next()?;
         let inside = xml.get(tag.end..)?.trim_start_matches(WHITESPACE);
