@@ -17,14 +17,14 @@ use std::{
 use clap::Args;
 
 use self::{
-    finding::{Check, Fault, Finding, Fine, Line, Refusal},
+    finding::{Check, Fault, Finding, Fine, Refusal, Warning},
     report::{Form, Report},
 };
 use super::{CommandError, FAILED, printed, secrets};
 use crate::{
     language::localized_errors,
     simulator::{
-        Call, Heard, Push, Said, Stamp, WeChat,
+        Call, Heard, Push, Said, WeChat,
         answer::{Answer, PATIENCE, PostError},
         caller::{Caller, stamp},
         http::{self, Client, post},
@@ -79,26 +79,27 @@ pub(crate) fn run(args: DoctorArgs) -> Result<ExitCode, CommandError> {
         (_, true) => Form::Quiet,
         _ => Form::Lines,
     };
+    let (url, wechat) = (args.url, secrets::wechat()?);
+    let caller = Caller { url, wechat };
     let mut doctor = Doctor {
-        caller: Caller {
-            url: args.url,
-            wechat: secrets::wechat()?,
-        },
+        caller: &caller,
         report: Report::new(form),
-        drift: None,
     };
     // `None` means that the rest would fail for the same reason, or that nobody reads the output.
     let _ = doctor.run_checks();
-    let url = &doctor.caller.url;
     let code = if doctor.report.is_well() { 0 } else { FAILED };
-    printed(doctor.report.close(url, reach::praise(url))).map(|_| code.into())
+    printed(doctor.report.close(&caller.url)).map(|_| code.into())
 }
 
 /// Sends a message now and reads the reply.
 pub(super) fn talk(caller: &Caller, user: &str, said: Said) -> Result<Heard, Fault> {
     let call = caller.call(&Push::now(user, said));
-    let answer = post(Client::WeChat, &caller.url, &call).map_err(Fault::NoAnswer);
-    answer.and_then(|answer| message::hear(&caller.wechat, &answer, &caller.url))
+    let answer = post(Client::WeChat, &caller.url, &call).map_err(Fault::NoAnswer)?;
+    hear(caller, &answer)
+}
+
+fn hear(caller: &Caller, answer: &Answer) -> Result<Heard, Fault> {
+    message::hear(&caller.wechat, answer, &caller.url)
 }
 
 /// Finds out what is to be fixed where this was seen, with one more call.
@@ -112,178 +113,138 @@ fn cause(caller: &Caller, seen: &Fault) -> Option<Fault> {
     if matches!(seen, Fault::NoAnswer(_)) {
         return None;
     }
-    let (call, echostr) = verification(&caller.wechat);
+    let (call, echostr) = verification(&caller.wechat, SystemTime::now());
     let answer = post(Client::WeChat, &caller.url, &call).ok()?;
-    let drift = handshake::drift(&answer, SystemTime::now());
-    let findings = [
-        handshake::path(&answer, &caller.url),
-        handshake::echo(&answer, &echostr, drift),
-    ];
-    findings.into_iter().find_map(|finding| match finding {
-        Finding::Wrong(fault) => Some(fault),
-        _ => None,
-    })
+    handshake::judge(&answer, &caller.url, &echostr).err()
 }
 
-struct Doctor {
-    caller: Caller,
+struct Doctor<'a> {
+    caller: &'a Caller,
     report: Report,
-    /// Seconds between the server's clock and this machine's, if the server tells the time.
-    drift: Option<u64>,
 }
+
+/// Finds out what an answer means.
+type Judge<'a> = &'a dyn Fn(&Answer) -> Finding;
 
 /// Each check returns `None` if no more checks make sense.
-impl Doctor {
+impl Doctor<'_> {
     fn run_checks(&mut self) -> Option<()> {
         self.reach()?;
-        self.verify()?;
+        let clock = self.verify()?;
         self.verify_by_http10()?;
         self.verify_by_stranger()?;
         let greeting = push(GREETING);
-        let answer = self.say(Check::Text, &greeting)?;
-        let heard = self.hear(&answer).ok()?;
-        self.greet_by_http10()?;
-        self.say(Check::Brackets, &push(BRACKETS))?;
-        self.say(Check::LongText, &push(&"倒".repeat(LONG_CHARS)))?;
+        let answer = self.say(Check::Text, &greeting, None)?;
+        let heard = hear(self.caller, &answer).ok()?;
+        // A fault would show again.
+        if self.report.is_well() {
+            self.greet_by_http10()?;
+        }
+        self.say(Check::Brackets, &push(BRACKETS), None)?;
+        self.say(Check::LongText, &push(&"倒".repeat(LONG_CHARS)), None)?;
         self.forge(&heard)?;
         self.verify_late()?;
-        self.add(Check::Clock, Duration::ZERO, handshake::clock(self.drift))?;
-        self.repeat(&greeting, &heard)?;
+        self.report.add(Check::Clock, Duration::ZERO, clock)?;
+        self.say(Check::Repeat, &greeting, Some(&heard))?;
         self.say_plainly()
     }
 
     fn reach(&mut self) -> Option<()> {
-        let url = self.caller.url.clone();
-        let (resolved, took) = timed(|| http::resolve(&url));
-        self.add(Check::Address, took, reach::addresses(&resolved, &url))?;
+        let url = &self.caller.url;
+        let (resolved, took) = timed(|| http::resolve(url));
+        let finding = reach::addresses(&resolved, url);
+        self.report.add(Check::Address, took, finding)?;
         let addresses = resolved.ok()?;
-        let (connected, took) =
-            timed(|| http::connect(&url, &addresses, Instant::now() + PATIENCE));
-        self.require(Check::Connection, took, reach::connection(connected, &url))
+        let end = Instant::now() + PATIENCE;
+        let (connected, took) = timed(|| http::connect(url, &addresses, end));
+        let finding = reach::connection(connected, url);
+        self.report.require(Check::Connection, took, finding)
     }
 
-    fn verify(&mut self) -> Option<()> {
-        let (call, echostr) = verification(&self.caller.wechat);
-        let is_right = |_: &_, answer: &_| handshake::is_echoed(answer, &echostr);
-        let again = |_: &_| call.clone();
-        let (answer, took) = self.call(Check::Path, &call, again, is_right)?;
-        let finding = handshake::path(&answer, &self.caller.url);
-        self.require(Check::Path, took, finding)?;
-        let port = reach::port(&self.caller.url);
-        self.add(Check::Port, Duration::ZERO, port)?;
-        self.drift = handshake::drift(&answer, SystemTime::now());
-        let finding = handshake::echo(&answer, &echostr, self.drift);
-        self.require(Check::Handshake, took, finding)
+    /// Returns the finding about the server's clock.
+    fn verify(&mut self) -> Option<Finding> {
+        let url = &self.caller.url;
+        let (call, echostr) = verification(&self.caller.wechat, SystemTime::now());
+        let is_right = |answer: &_| handshake::is_echoed(answer, &echostr);
+        let (answer, took) = self.call(Check::Path, &call, &|| call.clone(), &is_right)?;
+        let report = &mut self.report;
+        report.require(Check::Path, took, handshake::path(&answer, url))?;
+        report.add(Check::Port, Duration::ZERO, Ok(reach::port(url)))?;
+        report.require(Check::Handshake, took, handshake::echo(&answer, &echostr))?;
+        Some(handshake::clock(&answer))
     }
 
     fn verify_by_http10(&mut self) -> Option<()> {
-        let (call, echostr) = verification(&self.caller.wechat);
-        let judge = |answer: &Answer| handshake::echo(answer, &echostr, self.drift);
-        let (finding, took) = self.ask_by_http10(&call, judge);
-        self.add(Check::Handshake10, took, finding)
+        let (call, echostr) = verification(&self.caller.wechat, SystemTime::now());
+        let judge = |answer: &_| handshake::echo(answer, &echostr);
+        self.call_by_http10(Check::Handshake10, &call, &judge)
     }
 
-    /// Greets once more, over HTTP/1.0, unless a fault was found, since it would show again.
     fn greet_by_http10(&mut self) -> Option<()> {
-        if !self.report.is_well() {
-            return Some(());
-        }
-        let push = push(GREETING);
-        let call = self.caller.call(&push);
-        let (finding, took) = self.ask_by_http10(&call, |answer| self.judge(answer, &push));
-        self.add(Check::Text10, took, finding)
+        let (caller, push) = (self.caller, push(GREETING));
+        let judge = |answer: &_| form(caller, answer, &push);
+        self.call_by_http10(Check::Text10, &caller.call(&push), &judge)
     }
 
-    fn ask_by_http10(
-        &self,
-        call: &Call,
-        judge: impl FnOnce(&Answer) -> Finding,
-    ) -> (Finding, Duration) {
+    fn call_by_http10(&mut self, check: Check, call: &Call, judge: Judge<'_>) -> Option<()> {
         let (answer, took) = self.post(Client::WeChat10, call);
-        let finding = match answer {
-            Ok(answer) => handshake::http10(&answer).map_or_else(|| judge(&answer), Finding::Wrong),
-            Err(error) => Finding::Wrong(Fault::NoAnswer10(error)),
-        };
-        (finding, took)
+        let answer = answer.map_err(Fault::NoAnswer10);
+        let answer = answer.and_then(handshake::http10);
+        self.report
+            .add(check, took, answer.and_then(|answer| judge(&answer)))
     }
 
     fn verify_by_stranger(&mut self) -> Option<()> {
-        let (call, echostr) = verification(&stranger(None));
-        let judge = |_: &_, answer: &_| handshake::wrong_token(answer, &echostr);
-        self.intrude(Check::WrongToken, &call, judge)
+        let (call, echostr) = verification(&stranger(None), SystemTime::now());
+        let judge = |answer: &_| handshake::rejected(answer, &echostr, Err(Fault::AnyToken));
+        self.intrude(Check::WrongToken, &call, &judge)
+    }
+
+    fn verify_late(&mut self) -> Option<()> {
+        let (call, echostr) = verification(&self.caller.wechat, SystemTime::now() - DAY);
+        let accepted = Ok(Fine::Warning(Warning::Replayable));
+        let judge = |answer: &_| handshake::rejected(answer, &echostr, accepted.clone());
+        self.intrude(Check::OldRequest, &call, &judge)
     }
 
     /// Sends a message signed with a wrong Token. In secure mode it is encrypted as it should be,
     /// so that only the signature can be the reason for a refusal.
     fn forge(&mut self, genuine: &Heard) -> Option<()> {
-        let forger = stranger(self.caller.wechat.crypt.clone());
-        let call = forger.push(&stamp(), &push(GREETING), [0; 16]);
-        let judge = |wechat: &_, answer: &_| message::forged(wechat, answer, genuine);
-        self.intrude(Check::Forged, &call, judge)
-    }
-
-    fn verify_late(&mut self) -> Option<()> {
-        let echostr = echostr();
-        let stamp = Stamp::new(SystemTime::now() - DAY, fastrand::u32(..));
-        let call = self.caller.wechat.verification(&stamp, &echostr);
-        let judge = |_: &_, answer: &_| handshake::old(answer, &echostr);
-        self.intrude(Check::OldRequest, &call, judge)
+        let wechat = &self.caller.wechat;
+        let call = greeting_of(&stranger(wechat.crypt.clone()));
+        let judge = |answer: &_| message::forged(wechat, answer, genuine);
+        self.intrude(Check::Forged, &call, &judge)
     }
 
     /// In secure mode, sends a body that is not encrypted.
     fn say_plainly(&mut self) -> Option<()> {
-        let mut plain = self.caller.wechat.clone();
+        let wechat = &self.caller.wechat;
+        let mut plain = wechat.clone();
         plain.crypt.take()?;
-        let call = plain.push(&stamp(), &push(GREETING), [0; 16]);
-        let judge = |wechat: &_, answer: &_| message::rejected(wechat, answer, Fault::PlainBody);
-        self.intrude(Check::PlainBody, &call, judge)
+        let judge = |answer: &_| message::rejected(wechat, answer, Fault::PlainBody);
+        self.intrude(Check::PlainBody, &greeting_of(&plain), &judge)
     }
 
     /// Makes a call that should be rejected; no response counts as a rejection.
-    fn intrude(
-        &mut self,
-        check: Check,
-        call: &Call,
-        judge: impl FnOnce(&WeChat, &Answer) -> Finding,
-    ) -> Option<()> {
+    fn intrude(&mut self, check: Check, call: &Call, judge: Judge<'_>) -> Option<()> {
         let (answer, took) = self.post(Client::WeChat, call);
-        let finding = answer.map_or(Finding::Fine(Fine::Ignored), |answer| {
-            judge(&self.caller.wechat, &answer)
-        });
-        self.add(check, took, finding)
+        let finding = answer.map_or(Ok(Fine::Ignored), |answer| judge(&answer));
+        self.report.add(check, took, finding)
     }
 
-    fn say(&mut self, check: Check, push: &Push) -> Option<Answer> {
-        let (answer, took) = self.ask(check, push)?;
-        self.add(check, took, self.judge(&answer, push))?;
-        Some(answer)
-    }
-
-    fn repeat(&mut self, push: &Push, first: &Heard) -> Option<()> {
-        let (answer, took) = self.ask(Check::Repeat, push)?;
-        let heard = self.hear(&answer);
-        let finding = heard.map_or_else(Finding::Wrong, |again| message::repeat(first, &again));
-        self.add(Check::Repeat, took, finding)
-    }
-
-    /// Judges the answer to a message.
-    fn judge(&self, answer: &Answer, push: &Push) -> Finding {
-        self.hear(answer).map_or_else(Finding::Wrong, |heard| {
-            message::form(&heard, answer, &self.caller.wechat, push, now())
-        })
-    }
-
-    fn hear(&self, answer: &Answer) -> Result<Heard, Fault> {
-        message::hear(&self.caller.wechat, answer, &self.caller.url)
-    }
-
-    fn ask(&mut self, check: Check, push: &Push) -> Option<(Answer, Duration)> {
-        let call = self.caller.call(push);
+    /// Sends a message. `first`: the answer that it got when it was first sent.
+    fn say(&mut self, check: Check, push: &Push, first: Option<&Heard>) -> Option<Answer> {
+        let caller = self.caller;
         // A message that came already is answered in another way than one that did not.
-        let again = |doctor: &Self| doctor.caller.call(&Push::now(USER, push.said.clone()));
-        self.call(check, &call, again, |doctor, answer| {
-            doctor.hear(answer).is_ok()
-        })
+        let again = || caller.call(&Push::now(USER, push.said.clone()));
+        let is_right = |answer: &_| hear(caller, answer).is_ok();
+        let (answer, took) = self.call(check, &caller.call(push), &again, &is_right)?;
+        let finding = match first {
+            Some(first) => hear(caller, &answer).and_then(|again| message::repeat(first, &again)),
+            None => form(caller, &answer, push),
+        };
+        self.report.add(check, took, finding)?;
+        Some(answer)
     }
 
     /// Returns the answer to a call; without one, or if only browsers get a right one, adds the
@@ -292,17 +253,17 @@ impl Doctor {
         &mut self,
         check: Check,
         call: &Call,
-        again: impl Fn(&Self) -> Call,
-        is_right: impl Fn(&Self, &Answer) -> bool,
+        again: &dyn Fn() -> Call,
+        is_right: &dyn Fn(&Answer) -> bool,
     ) -> Option<(Answer, Duration)> {
         let (answer, took) = self.post(Client::WeChat, call);
         // What sends a text with 200 lets WeChat through.
         let is_blocked = answer.as_ref().map_or(true, |answer| {
-            !is_right(self, answer) && (answer.status != 200 || answer.is_page())
+            !is_right(answer) && (answer.status != 200 || answer.is_page())
         });
         let passes = |client| {
-            let (answer, _) = self.post(client, &again(self));
-            answer.is_ok_and(|answer| is_right(self, &answer))
+            let (answer, _) = self.post(client, &again());
+            answer.is_ok_and(|answer| is_right(&answer))
         };
         // A server that was only slow answers WeChat, too, the next time.
         let fault = if is_blocked && passes(Client::Browser) && !passes(Client::WeChat) {
@@ -313,28 +274,20 @@ impl Doctor {
                 Err(error) => Fault::NoAnswer(error),
             }
         };
-        self.add(check, took, Finding::Wrong(fault))?;
+        self.report.add(check, took, Err(fault))?;
         None
     }
 
     fn post(&self, client: Client, call: &Call) -> (Result<Answer, PostError>, Duration) {
         timed(|| post(client, &self.caller.url, call))
     }
+}
 
-    /// Adds a finding, and ends the checks if it is a fault.
-    fn require(&mut self, check: Check, took: Duration, finding: Finding) -> Option<()> {
-        let is_wrong = matches!(finding, Finding::Wrong(_));
-        self.add(check, took, finding)?;
-        (!is_wrong).then_some(())
-    }
-
-    fn add(&mut self, check: Check, took: Duration, finding: Finding) -> Option<()> {
-        self.report.add(Line {
-            check,
-            finding,
-            took,
-        })
-    }
+/// Judges the answer to a message.
+fn form(caller: &Caller, answer: &Answer, push: &Push) -> Finding {
+    let heard = hear(caller, answer)?;
+    let now = unix_seconds(SystemTime::now());
+    message::form(&heard, answer, &caller.wechat, push, now)
 }
 
 /// Returns the result of `act`, and the time it took.
@@ -345,27 +298,22 @@ fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
 
 /// Returns the keys of a forger, whose Token is made up.
 pub(super) fn stranger(crypt: Option<MsgCrypt>) -> WeChat {
-    WeChat {
-        token: Token::random(array::from_fn(|_| fastrand::u8(..))),
-        crypt,
-    }
+    let token = Token::random(array::from_fn(|_| fastrand::u8(..)));
+    WeChat { token, crypt }
 }
 
-/// Returns a verification of the URL, signed now, and its `echostr`.
-fn verification(wechat: &WeChat) -> (Call, String) {
-    let echostr = echostr();
-    (wechat.verification(&stamp(), &echostr), echostr)
+/// Returns a verification of the URL, signed at this time, and its `echostr`: digits, as WeChat
+/// sends them, that no page has by chance.
+fn verification(wechat: &WeChat, time: SystemTime) -> (Call, String) {
+    let echostr = format!("{:019}", fastrand::u64(..));
+    (wechat.verification(&stamp(time), &echostr), echostr)
+}
+
+/// Returns a greeting by the account with these keys.
+fn greeting_of(wechat: &WeChat) -> Call {
+    wechat.push(&stamp(SystemTime::now()), &push(GREETING), [0; 16])
 }
 
 fn push(text: &str) -> Push {
     Push::now(USER, Said::Text(text.to_owned()))
-}
-
-/// Returns digits, as WeChat sends them, that no page has by chance.
-fn echostr() -> String {
-    format!("{:019}", fastrand::u64(..))
-}
-
-fn now() -> u64 {
-    unix_seconds(SystemTime::now())
 }

@@ -3,6 +3,7 @@
 use std::{
     io::{self, Write},
     process::ExitCode,
+    time::SystemTime,
 };
 
 use clap::Args;
@@ -23,6 +24,6 @@ pub(crate) struct SignArgs {}
 
 /// Prints `signature=…&timestamp=…&nonce=…`.
 pub(crate) fn run(_: &SignArgs) -> Result<ExitCode, CommandError> {
-    let query = stamp().sign(&secrets::required_token()?);
+    let query = stamp(SystemTime::now()).sign(&secrets::required_token()?);
     printed(writeln!(io::stdout(), "{query}"))
 }

@@ -1,12 +1,17 @@
 //! A server's HTTP answer, or the reason that there is none.
 
-use std::{borrow::Cow, io::ErrorKind, time::Duration};
+use std::{
+    borrow::Cow,
+    io::ErrorKind,
+    time::{Duration, SystemTime},
+};
 
 use httparse::{EMPTY_HEADER, Response, Status, parse_chunk_size};
 
 use crate::{
     network::{SystemError, TlsError},
     printable::printable,
+    wechat::unix_seconds,
 };
 
 /// Time that WeChat waits for an answer before it drops the connection.
@@ -27,6 +32,8 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     /// True if an HTTP/1.0 connection was still open after the answer when time was up.
     pub(crate) kept_open: bool,
+    /// Seconds between the server's clock, by its `Date` header, and this machine's.
+    pub(crate) drift: Option<u64>,
 }
 
 /// Reason that there is no answer.
@@ -98,6 +105,12 @@ impl Answer {
         let mut headers = self.headers.iter();
         let found = headers.find(|(found, _)| found.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// Returns the seconds between the server's clock and `now`, if the server tells the time.
+    pub(super) fn drift(&self, now: SystemTime) -> Option<u64> {
+        let date = httpdate::parse_http_date(self.header("Date")?).ok()?;
+        Some(unix_seconds(date).abs_diff(unix_seconds(now)))
     }
 
     /// Returns whether the body came in chunks.
@@ -197,6 +210,19 @@ mod tests {
         assert!(!is_page("text/html", "<xml></xml>"));
         assert!(!is_page("text/html", "forbidden"));
         assert!(!is_page("text/html", ""));
+    }
+
+    #[test]
+    fn the_servers_clock_is_read_in_seconds() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let date = |date: &str| Answer {
+            headers: vec![("date".to_owned(), date.to_owned())],
+            ..Answer::default()
+        };
+        assert_eq!(date("Tue, 14 Nov 2023 22:12:40 GMT").drift(now), Some(40));
+        assert_eq!(date("Tue, 14 Nov 2023 22:14:00 GMT").drift(now), Some(40));
+        assert_eq!(date("now").drift(now), None);
+        assert_eq!(Answer::default().drift(now), None);
     }
 
     #[test]

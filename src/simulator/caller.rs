@@ -18,7 +18,7 @@ impl Caller {
     /// Builds the request that delivers a message, signed now.
     pub(crate) fn call(&self, push: &Push) -> Call {
         let random = array::from_fn(|_| fastrand::u8(..));
-        self.wechat.push(&stamp(), push, random)
+        self.wechat.push(&stamp(SystemTime::now()), push, random)
     }
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn msg_id() -> u64 {
     fastrand::u64(10_000_000_000_000_000..100_000_000_000_000_000)
 }
 
-/// Returns the current time with a random nonce.
-pub(crate) fn stamp() -> Stamp {
-    Stamp::new(SystemTime::now(), fastrand::u32(..))
+/// Returns a time with a random nonce.
+pub(crate) fn stamp(time: SystemTime) -> Stamp {
+    Stamp::new(time, fastrand::u32(..))
 }

@@ -6,7 +6,7 @@ use std::{
     net::{SocketAddr, TcpStream, ToSocketAddrs},
     sync::mpsc::channel,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::{
@@ -195,6 +195,7 @@ fn talk(stream: &mut (impl Read + Write), client: Client, request: &str) -> io::
             (Ok(answer), _) => {
                 return Ok(Answer {
                     kept_open: is_late,
+                    drift: answer.drift(SystemTime::now()),
                     ..answer
                 });
             }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    commands::doctor::finding::{Check, Ending, Fault, Finding, Fine, Fix, Line, Refusal, Warning},
+    commands::doctor::finding::{Check, Ending, Fault, Fine, Fix, Line, Refusal, Warning},
     language::{Language, Localize},
     network::TlsError,
     simulator::{ReplyError, answer::PostError},
@@ -31,7 +31,7 @@ texts! { Check:
     Self::PlainBody => "unencrypted message", "未加密的消息";
 }
 
-texts! { Fine:
+texts! { Fine, in language:
     Self::Address(address) => "{address}", "{address}";
     Self::Listens(host, port) => "connected to {host}, port {port}", "{host} 的 {port} 端口连得上";
     Self::Answers(status) => "the server responds ({status})", "有响应，状态码 {status}";
@@ -47,6 +47,7 @@ texts! { Fine:
     Self::SameAnswer => "the same message again got the same reply", "重发同一条消息，得到同样的回复";
     Self::ClocksAgree => "the server's clock agrees with this machine's", "服务器与本机一致";
     Self::NoClock => "the server doesn't tell its time", "服务器没有给出时间";
+    Self::Warning(warning) => "{}", "{}", warning.text(language);
 }
 
 texts! { Warning:
@@ -90,9 +91,9 @@ texts! { Fault, in language:
     Self::NothingHere => "there is nothing at this path (404)", "这个路径下什么也没有，状态码 404";
     Self::NoGet(status) => "GET isn't accepted here ({status})", "不接受 GET 请求，状态码 {status}";
     Self::ServerFails(status) => "the server fails ({status})", "服务器出错，状态码 {status}";
-    Self::RefusedHandshake { status, said, .. } | Self::RefusedMessage { status, said, .. } if said.is_empty() => "refused with {status}",
+    Self::NoEcho { status: status @ 400.., said, .. } | Self::RefusedMessage { status, said, .. } if said.is_empty() => "refused with {status}",
         "被拒绝，状态码 {status}";
-    Self::RefusedHandshake { status, said, .. } | Self::RefusedMessage { status, said, .. } => "refused with {status}: {said}",
+    Self::NoEcho { status: status @ 400.., said, .. } | Self::RefusedMessage { status, said, .. } => "refused with {status}: {said}",
         "被拒绝，状态码 {status}：{said}";
     Self::EchoChanged(said) => "echostr came back changed: \"{said}\"", "返回的 echostr 跟发出的不一样：“{said}”";
     Self::NoEcho { said, .. } if said.is_empty() => "nothing came back instead of echostr", "返回的内容是空的，没有 echostr";
@@ -181,9 +182,9 @@ texts! { Fix<'_>, field 0:
     Fault::NothingHere => "fix the path in the URL: daoxiao answers at / and /wechat unless --path says otherwise",
         "改正 URL 里的路径：daoxiao 默认响应 / 和 /wechat，可以用 --path 修改";
     Fault::NoGet(_) => "have the server answer GET and POST at this path", "让服务器在这个路径上同时响应 GET 和 POST";
-    Fault::RefusedHandshake { stale: None, .. } | Fault::NoEcho { stale: None, .. } => "make the Token the same in three places: WECHAT_TOKEN here, WECHAT_TOKEN of the bot, and the platform's form; and have any proxy keep what follows the ? in the URL",
+    Fault::NoEcho { stale: None, .. } => "make the Token the same in three places: WECHAT_TOKEN here, WECHAT_TOKEN of the bot, and the platform's form; and have any proxy keep what follows the ? in the URL",
         "让三处的 Token 相同：这里的环境变量 WECHAT_TOKEN、机器人的 WECHAT_TOKEN、公众平台表单里填的 Token；有反向代理的，还要让它保留 URL 里 ? 后面的部分";
-    Fault::RefusedHandshake { stale: Some(apart), .. } | Fault::NoEcho { stale: Some(apart), .. } => "set the clocks right: the server's and this machine's differ by {apart} s",
+    Fault::NoEcho { stale: Some(apart), .. } => "set the clocks right: the server's and this machine's differ by {apart} s",
         "校准时间：服务器与本机相差 {apart} 秒";
     Fault::EchoChanged(_) => "respond with echostr as the text that it is: as a number it loses digits", "把 echostr 当作文本原样返回：转成数字会丢掉几位";
     Fault::OtherStatus(_) => "respond with status 200: WeChat may accept no other", "用状态码 200 响应：别的状态码微信未必接受";
@@ -264,9 +265,9 @@ texts! { Ending, in language:
 }
 
 texts! { Line, in language:
-    Self { check, finding: Finding::Fine(fine), took } => "✓ {}: {} {}", "✓ {}：{}{}", check.text(language), fine.text(language), Took(*took).text(language);
-    Self { check, finding: Finding::Warning(warning), took } => "✓ {}: warning: {} {}", "✓ {}：警告：{}{}", check.text(language), warning.text(language), Took(*took).text(language);
-    Self { check, finding: Finding::Wrong(fault), took } => "✗ {}: {} {}", "✗ {}：{}{}", check.text(language), fault.text(language), Took(*took).text(language);
+    Self { check, finding: Ok(Fine::Warning(warning)), took } => "✓ {}: warning: {} {}", "✓ {}：警告：{}{}", check.text(language), warning.text(language), Took(*took).text(language);
+    Self { check, finding: Ok(fine), took } => "✓ {}: {} {}", "✓ {}：{}{}", check.text(language), fine.text(language), Took(*took).text(language);
+    Self { check, finding: Err(fault), took } => "✗ {}: {} {}", "✗ {}：{}{}", check.text(language), fault.text(language), Took(*took).text(language);
 }
 
 #[derive(Debug)]

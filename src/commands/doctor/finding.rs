@@ -27,18 +27,10 @@ pub(crate) enum Check {
     PlainBody,
 }
 
-/// Result of a check.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Finding {
-    /// As it should be.
-    Fine(Fine),
-    /// Works, but the owner should know.
-    Warning(Warning),
-    /// Must be fixed.
-    Wrong(Fault),
-}
+/// Result of a check: what works, or what must be fixed.
+pub(crate) type Finding = Result<Fine, Fault>;
 
-/// Finding that is as it should be.
+/// Finding that works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fine {
     Address(IpAddr),
@@ -59,6 +51,8 @@ pub(crate) enum Fine {
     SameAnswer,
     ClocksAgree,
     NoClock,
+    /// Works, but the owner should know.
+    Warning(Warning),
 }
 
 /// Finding that is not right, though it works.
@@ -109,12 +103,6 @@ pub(crate) enum Fault {
     NothingHere,
     NoGet(u16),
     ServerFails(u16),
-    /// `stale`: seconds between the clocks, if they are the reason.
-    RefusedHandshake {
-        status: u16,
-        said: String,
-        stale: Option<u64>,
-    },
     OtherStatus(u16),
     WebPage,
     EchoInPage,
@@ -127,7 +115,9 @@ pub(crate) enum Fault {
     EchoAmid(String),
     /// Part of `echostr`, or `echostr` rounded as a number.
     EchoChanged(String),
+    /// `stale`: seconds between the clocks, if they are the reason.
     NoEcho {
+        status: u16,
         said: String,
         stale: Option<u64>,
     },
@@ -199,4 +189,11 @@ pub(crate) struct Line {
     pub(crate) check: Check,
     pub(crate) finding: Finding,
     pub(crate) took: Duration,
+}
+
+impl Line {
+    /// Returns whether the owner should read it.
+    pub(super) fn needs_attention(&self) -> bool {
+        matches!(self.finding, Ok(Fine::Warning(_)) | Err(_))
+    }
 }

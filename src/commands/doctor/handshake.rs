@@ -1,14 +1,11 @@
 //! Judges a server by its answers to URL verification.
 
-use std::time::SystemTime;
-
 use url::Url;
 
 use super::finding::{Fault, Finding, Fine, Warning};
 use crate::{
     printable::printable,
     simulator::{answer::Answer, url::BotUrl},
-    wechat::unix_seconds,
 };
 
 /// Clocks that differ by less count as equal: `Date` has whole seconds, and answers take time.
@@ -33,16 +30,22 @@ const ECHOED_CHARS: usize = 8;
 /// Age in seconds at which servers that check it refuse a request; daoxiao's default.
 const STALE: u64 = 300;
 
+/// Judges a verification of the URL as a whole.
+pub(in crate::commands) fn judge(answer: &Answer, url: &BotUrl, echostr: &str) -> Finding {
+    path(answer, url)?;
+    echo(answer, echostr)
+}
+
 /// Judges whether anything answers at this path.
-pub(in crate::commands) fn path(answer: &Answer, url: &BotUrl) -> Finding {
+pub(super) fn path(answer: &Answer, url: &BotUrl) -> Finding {
     if let Some(fault) = obstacle(answer, url) {
-        return Finding::Wrong(fault);
+        return Err(fault);
     }
     match answer.status {
-        404 => Finding::Wrong(Fault::NothingHere),
-        405 | 501 => Finding::Wrong(Fault::NoGet(answer.status)),
-        status @ 500.. => Finding::Wrong(Fault::ServerFails(status)),
-        status => Finding::Fine(Fine::Answers(status)),
+        404 => Err(Fault::NothingHere),
+        405 | 501 => Err(Fault::NoGet(answer.status)),
+        status @ 500.. => Err(Fault::ServerFails(status)),
+        status => Ok(Fine::Answers(status)),
     }
 }
 
@@ -62,66 +65,58 @@ pub(super) fn obstacle(answer: &Answer, url: &BotUrl) -> Option<Fault> {
 }
 
 fn redirect(answer: &Answer, url: &BotUrl) -> Fault {
-    let status = answer.status;
-    let location = printable(
-        answer.header("Location").unwrap_or_default(),
-        MAX_LOCATION_CHARS,
-    );
-    if location.is_empty() {
-        return Fault::RedirectNowhere(status);
-    }
-    let here = url.to_string();
+    let (status, here) = (answer.status, url.to_string());
+    let location = match answer.header("Location") {
+        None | Some("") => return Fault::RedirectNowhere(status),
+        Some(location) => printable(location, MAX_LOCATION_CHARS),
+    };
     // Without the query, which has the signature of this call.
     let to = match location.split(['?', '#']).next() {
         None | Some("") => here.as_str(),
         Some(to) => to,
     };
-    let shown = to.to_owned();
-    match added(&here, to) {
-        Some((false, false)) => Fault::RedirectToSame(shown, status),
-        Some((false, true)) => Fault::RedirectToSlash(shown, status),
-        Some((true, false)) => Fault::RedirectToHttps(shown, status),
-        Some((true, true)) => Fault::RedirectToHttpsAndSlash(shown, status),
-        _ if is_login(&here, to) => Fault::RedirectToLogin(shown, status),
-        _ => Fault::Redirect(shown, status),
+    let fault = Url::parse(&here).and_then(|here| Ok(redirect_fault(&here, &here.join(to)?)));
+    fault.unwrap_or(Fault::Redirect)(to.to_owned(), status)
+}
+
+/// Returns the fault of a redirect, still without its target and status.
+fn redirect_fault(here: &Url, to: &Url) -> fn(String, u16) -> Fault {
+    let adds_https = here.scheme() == "http" && to.scheme() == "https";
+    let adds_slash = to.path().strip_suffix('/') == Some(here.path());
+    // Either both ports are written, or each is its scheme's.
+    let is_same = (here.host(), here.port()) == (to.host(), to.port())
+        && (adds_https || here.scheme() == to.scheme())
+        && (adds_slash || here.path() == to.path());
+    match (is_same, adds_https, adds_slash) {
+        (true, false, false) => Fault::RedirectToSame,
+        (true, false, true) => Fault::RedirectToSlash,
+        (true, true, false) => Fault::RedirectToHttps,
+        (true, true, true) => Fault::RedirectToHttpsAndSlash,
+        (false, ..) if is_login(to) => Fault::RedirectToLogin,
+        (false, ..) => Fault::Redirect,
     }
 }
 
-fn is_login(here: &str, to: &str) -> bool {
-    let to = Url::parse(here).and_then(|here| here.join(to));
-    let path = to.map_or_else(|_| String::new(), |to| to.path().to_ascii_lowercase());
+fn is_login(to: &Url) -> bool {
+    let path = to.path().to_ascii_lowercase();
     let mut names = path.split('/').filter_map(|name| name.split('.').next());
     names.any(|name| LOGINS.contains(&name))
 }
 
-/// Returns whether a redirect adds https, and whether it adds a slash at the end; `None` if it
-/// leads to another address.
-fn added(here: &str, to: &str) -> Option<(bool, bool)> {
-    let here = Url::parse(here).ok()?;
-    let to = here.join(to).ok()?;
-    let has_slash = to.path().strip_suffix('/') == Some(here.path());
-    // Either both ports are written, or each is its scheme's.
-    let is_same = here.host() == to.host() && here.port() == to.port();
-    let is_same = is_same && (here.scheme() == to.scheme() || to.scheme() == "https");
-    (is_same && (has_slash || to.path() == here.path()))
-        .then(|| (here.scheme() == "http" && to.scheme() == "https", has_slash))
-}
-
-/// Judges whether `echostr` came back unchanged. `drift`: seconds between the clocks.
-pub(in crate::commands) fn echo(answer: &Answer, echostr: &str, drift: Option<u64>) -> Finding {
+/// Judges whether `echostr` came back unchanged.
+pub(super) fn echo(answer: &Answer, echostr: &str) -> Finding {
     if is_echoed(answer, echostr) {
-        return Finding::Fine(Fine::Echoed);
+        return Ok(Fine::Echoed);
     }
-    let said = answer.first_line();
-    let stale = drift.filter(|apart| *apart >= STALE);
-    Finding::Wrong(match answer.status {
-        status @ 400.. => Fault::RefusedHandshake {
-            status,
-            said,
-            stale,
-        },
+    let no_echo = Fault::NoEcho {
+        status: answer.status,
+        said: answer.first_line(),
+        stale: answer.drift.filter(|apart| *apart >= STALE),
+    };
+    Err(match answer.status {
+        400.. => no_echo,
         status if answer.body == echostr.as_bytes() => Fault::OtherStatus(status),
-        _ => around(answer, echostr).unwrap_or(Fault::NoEcho { said, stale }),
+        _ => around(answer, echostr).unwrap_or(no_echo),
     })
 }
 
@@ -134,29 +129,19 @@ pub(super) fn is_echoed(answer: &Answer, echostr: &str) -> bool {
 fn around(answer: &Answer, echostr: &str) -> Option<Fault> {
     let text = answer.text();
     let Some((before, after)) = text.split_once(echostr) else {
-        let changed =
-            || is_part(text.trim(), echostr).then(|| Fault::EchoChanged(answer.first_line()));
-        let page = answer.is_page().then_some(Fault::WebPage);
-        return page.or_else(changed);
+        let is_part = is_part(text.trim(), echostr);
+        let changed = is_part.then(|| Fault::EchoChanged(answer.first_line()));
+        return answer.is_page().then_some(Fault::WebPage).or(changed);
     };
-    let is_in_tags = before.trim_end().ends_with('>') && after.trim_start().starts_with("</");
-    Some(if answer.is_page() {
-        Fault::EchoInPage
-    } else if is_in_tags {
-        Fault::EchoInTags
-    } else if before.starts_with('\u{feff}') {
-        Fault::EchoAfterBom
-    } else if before.ends_with(['"', '\'']) && after.starts_with(['"', '\'']) {
-        Fault::EchoInQuotes
-    } else if before.trim().is_empty() && after.trim().is_empty() {
-        let has_break = [before, after].concat().contains(['\n', '\r']);
-        if has_break {
-            Fault::EchoInLines
-        } else {
-            Fault::EchoInWhitespace
-        }
-    } else {
-        Fault::EchoAmid(answer.first_line())
+    let quotes = ['"', '\''];
+    Some(match (before.trim(), after.trim()) {
+        _ if answer.is_page() => Fault::EchoInPage,
+        (tag, end) if tag.ends_with('>') && end.starts_with("</") => Fault::EchoInTags,
+        _ if before.starts_with('\u{feff}') => Fault::EchoAfterBom,
+        _ if before.ends_with(quotes) && after.starts_with(quotes) => Fault::EchoInQuotes,
+        ("", "") if [before, after].concat().contains(['\n', '\r']) => Fault::EchoInLines,
+        ("", "") => Fault::EchoInWhitespace,
+        _ => Fault::EchoAmid(answer.first_line()),
     })
 }
 
@@ -165,63 +150,42 @@ fn around(answer: &Answer, echostr: &str) -> Option<Fault> {
 fn is_part(text: &str, echostr: &str) -> bool {
     let digits = text.split(['e', 'E']).next().unwrap_or_default();
     let digits = digits.replace('.', "");
-    let without_zeros = |number: &'_ str| number.trim_start_matches('0').to_owned();
-    let (number, sent) = (without_zeros(&digits), without_zeros(echostr));
-    let same = number.chars().zip(sent.chars());
+    let number = digits.trim_start_matches('0').chars();
+    let same = number.zip(echostr.trim_start_matches('0').chars());
     let same = same.take_while(|(a, b)| a == b);
     text.len() >= ECHOED_CHARS && (same.count() >= ECHOED_CHARS || echostr.ends_with(text))
 }
 
-/// Returns what keeps WeChat from reading an answer over HTTP/1.0, whatever its body is.
-pub(super) fn http10(answer: &Answer) -> Option<Fault> {
+/// Returns an answer over HTTP/1.0, or what keeps WeChat from reading it, whatever its body is.
+pub(super) fn http10(answer: Answer) -> Result<Answer, Fault> {
     match answer.status {
-        _ if answer.is_chunked() => Some(Fault::Chunks10),
-        _ if answer.kept_open => Some(Fault::KeptOpen10),
-        status @ 400.. => Some(Fault::Refused10(status, answer.first_line())),
-        _ => None,
+        _ if answer.is_chunked() => Err(Fault::Chunks10),
+        _ if answer.kept_open => Err(Fault::KeptOpen10),
+        status @ 400.. => Err(Fault::Refused10(status, answer.first_line())),
+        _ => Ok(answer),
     }
 }
 
-/// Judges whether a request with a wrong Token was rejected.
-pub(super) fn wrong_token(answer: &Answer, echostr: &str) -> Finding {
-    if echoes(answer, echostr) {
-        return Finding::Wrong(Fault::AnyToken);
+/// Judges whether a verification was rejected. `accepted`: the finding if it was not.
+pub(super) fn rejected(answer: &Answer, echostr: &str, accepted: Finding) -> Finding {
+    if answer.status < 400 && answer.text().contains(echostr) {
+        return accepted;
     }
-    Finding::Fine(Fine::TurnedAway(answer.status))
-}
-
-/// Judges whether a request signed a day ago was rejected. A warning at most: few servers look.
-pub(super) fn old(answer: &Answer, echostr: &str) -> Finding {
-    if echoes(answer, echostr) {
-        return Finding::Warning(Warning::Replayable);
-    }
-    Finding::Fine(Fine::TurnedAway(answer.status))
-}
-
-fn echoes(answer: &Answer, echostr: &str) -> bool {
-    answer.status < 400 && answer.text().contains(echostr)
-}
-
-/// Returns the seconds between the server's clock and this machine's, if it tells the time.
-pub(in crate::commands) fn drift(answer: &Answer, now: SystemTime) -> Option<u64> {
-    let date = httpdate::parse_http_date(answer.header("Date")?).ok()?;
-    Some(unix_seconds(date).abs_diff(unix_seconds(now)))
+    Ok(Fine::TurnedAway(answer.status))
 }
 
 /// Judges the server's clock.
-pub(super) fn clock(drift: Option<u64>) -> Finding {
-    match drift {
-        None => Finding::Fine(Fine::NoClock),
-        Some(0..EQUAL_CLOCKS) => Finding::Fine(Fine::ClocksAgree),
-        Some(apart @ EQUAL_CLOCKS..STALE) => Finding::Warning(Warning::ClocksApart(apart)),
-        Some(apart) => Finding::Wrong(Fault::ClocksApart(apart)),
+pub(super) fn clock(answer: &Answer) -> Finding {
+    match answer.drift {
+        None => Ok(Fine::NoClock),
+        Some(0..EQUAL_CLOCKS) => Ok(Fine::ClocksAgree),
+        Some(apart @ EQUAL_CLOCKS..STALE) => Ok(Fine::Warning(Warning::ClocksApart(apart))),
+        Some(apart) => Err(Fault::ClocksApart(apart)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const ECHOSTR: &str = "1234567890";
@@ -245,7 +209,7 @@ mod tests {
     #[test]
     fn a_path_answers_unless_there_is_nothing_or_nobody() {
         let path = |status| path(&answer(status, ""), &here());
-        let fine = |status| Finding::Fine(Fine::Answers(status));
+        let fine = |status| Ok(Fine::Answers(status));
         assert_eq!(path(200), fine(200));
         assert_eq!(path(403), fine(403));
         for (status, fault) in [
@@ -257,7 +221,7 @@ mod tests {
             (502, Fault::ProxyWithoutBot(502)),
             (401, Fault::WantsPassword(401)),
         ] {
-            assert_eq!(path(status), Finding::Wrong(fault));
+            assert_eq!(path(status), Err(fault));
         }
     }
 
@@ -345,10 +309,11 @@ mod tests {
 
     #[test]
     fn echostr_is_right_only_as_it_was_sent() {
-        let echo = |status, body: &str| echo(&answer(status, body), ECHOSTR, None);
-        assert_eq!(echo(200, ECHOSTR), Finding::Fine(Fine::Echoed));
-        assert_eq!(echo(201, ECHOSTR), Finding::Wrong(Fault::OtherStatus(201)));
+        let echo = |status, body: &str| echo(&answer(status, body), ECHOSTR);
+        assert_eq!(echo(200, ECHOSTR), Ok(Fine::Echoed));
+        assert_eq!(echo(201, ECHOSTR), Err(Fault::OtherStatus(201)));
         let no_echo = |said: &str| Fault::NoEcho {
+            status: 200,
             said: said.to_owned(),
             stale: None,
         };
@@ -377,64 +342,67 @@ mod tests {
             ("", no_echo("")),
             ("error", no_echo("error")),
         ] {
-            assert_eq!(echo(200, body), Finding::Wrong(fault));
+            assert_eq!(echo(200, body), Err(fault));
         }
     }
 
     #[test]
     fn a_refusal_comes_from_the_token_unless_the_clocks_differ() {
         for (drift, stale) in [(None, None), (Some(299), None), (Some(300), Some(300))] {
-            let refused = Fault::RefusedHandshake {
+            let refused = Fault::NoEcho {
                 status: 403,
                 said: "forbidden".to_owned(),
                 stale,
             };
-            let found = echo(&answer(403, "forbidden"), ECHOSTR, drift);
-            assert_eq!(found, Finding::Wrong(refused));
+            let answer = Answer {
+                drift,
+                ..answer(403, "forbidden")
+            };
+            assert_eq!(echo(&answer, ECHOSTR), Err(refused));
         }
     }
 
     #[test]
     fn an_answer_by_http_1_0_has_no_chunks_and_ends_with_its_connection() {
-        assert_eq!(http10(&answer(200, "")), None);
+        assert_eq!(http10(answer(200, "")), Ok(answer(200, "")));
         let chunked = Answer {
             headers: header("Transfer-Encoding", "chunked"),
             ..answer(200, "")
         };
-        assert_eq!(http10(&chunked), Some(Fault::Chunks10));
+        assert_eq!(http10(chunked), Err(Fault::Chunks10));
         let kept_open = Answer {
             kept_open: true,
             ..answer(200, "")
         };
-        assert_eq!(http10(&kept_open), Some(Fault::KeptOpen10));
+        assert_eq!(http10(kept_open), Err(Fault::KeptOpen10));
         let refused = Fault::Refused10(505, "no".to_owned());
-        assert_eq!(http10(&answer(505, "no")), Some(refused));
+        assert_eq!(http10(answer(505, "no")), Err(refused));
     }
 
     #[test]
     fn a_request_is_turned_away_by_status_or_by_silence() {
-        for (status, body) in [(403, ""), (200, ""), (200, "error"), (401, ECHOSTR)] {
-            let turned_away = Finding::Fine(Fine::TurnedAway(status));
-            assert_eq!(wrong_token(&answer(status, body), ECHOSTR), turned_away);
-            assert_eq!(old(&answer(status, body), ECHOSTR), turned_away);
+        for accepted in [Err(Fault::AnyToken), Ok(Fine::Warning(Warning::Replayable))] {
+            let rejected =
+                |status, body: &str| rejected(&answer(status, body), ECHOSTR, accepted.clone());
+            for (status, body) in [(403, ""), (200, ""), (200, "error"), (401, ECHOSTR)] {
+                assert_eq!(rejected(status, body), Ok(Fine::TurnedAway(status)));
+            }
+            assert_eq!(rejected(200, ECHOSTR), accepted);
         }
-        let echo = answer(200, ECHOSTR);
-        assert_eq!(wrong_token(&echo, ECHOSTR), Finding::Wrong(Fault::AnyToken));
-        let warning = Finding::Warning(Warning::Replayable);
-        assert_eq!(old(&echo, ECHOSTR), warning);
     }
 
     #[test]
     fn clocks_agree_differ_or_are_wrong() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        let mut answer = answer(200, "");
-        assert_eq!(drift(&answer, now), None);
-        answer.headers = header("Date", "Tue, 14 Nov 2023 22:12:40 GMT");
-        assert_eq!(drift(&answer, now), Some(40));
-        assert_eq!(clock(None), Finding::Fine(Fine::NoClock));
-        assert_eq!(clock(Some(29)), Finding::Fine(Fine::ClocksAgree));
-        let warning = Finding::Warning(Warning::ClocksApart(30));
+        let clock = |drift| {
+            clock(&Answer {
+                drift,
+                ..Answer::default()
+            })
+        };
+        assert_eq!(clock(None), Ok(Fine::NoClock));
+        assert_eq!(clock(Some(29)), Ok(Fine::ClocksAgree));
+        let warning = Ok(Fine::Warning(Warning::ClocksApart(30)));
         assert_eq!(clock(Some(30)), warning);
-        assert_eq!(clock(Some(300)), Finding::Wrong(Fault::ClocksApart(300)));
+        assert_eq!(clock(Some(300)), Err(Fault::ClocksApart(300)));
     }
 }

@@ -68,64 +68,52 @@ pub(in crate::commands) fn form(
     now: u64,
 ) -> Finding {
     let Heard::Reply(reply) = heard else {
-        return Finding::Fine(Fine::NoWords);
+        return Ok(Fine::NoWords);
     };
-    let encryption = (wechat.crypt.is_some() && !reply.encrypted).then_some(Fault::NotEncrypted);
-    let fault = encryption
-        .or_else(|| names(reply, push))
-        .or_else(|| create_time(reply, now))
-        .or_else(|| content(reply));
-    match fault {
-        Some(fault) => Finding::Wrong(fault),
-        None if answer.has_html_type() => Finding::Warning(Warning::CalledPage),
-        None => Finding::Fine(answered(reply)),
+    if wechat.crypt.is_some() && !reply.encrypted {
+        return Err(Fault::NotEncrypted);
     }
-}
-
-fn names(reply: &PassiveReply, push: &Push) -> Option<Fault> {
     let (to, from) = (reply.field("ToUserName"), reply.field("FromUserName"));
-    let is_right = to == Some(push.user.as_str()) && from == Some(ACCOUNT);
-    (!is_right).then_some(Fault::NamesNotSwapped)
-}
-
-fn create_time(reply: &PassiveReply, now: u64) -> Option<Fault> {
-    let text = reply.field("CreateTime").unwrap_or_default().trim();
-    match text.parse::<u64>() {
-        Ok(time) if time >= MILLISECONDS => Some(Fault::Milliseconds),
-        Ok(time) if time.abs_diff(now) <= DAY => None,
-        _ => Some(Fault::WrongTime(printable(text, SHOWN_CHARS))),
+    if to != Some(push.user.as_str()) || from != Some(ACCOUNT) {
+        return Err(Fault::NamesNotSwapped);
     }
-}
-
-fn content(reply: &PassiveReply) -> Option<Fault> {
-    let Some(kind) = reply.field("MsgType") else {
-        return Some(Fault::NoMsgType);
-    };
-    match reply.field("Content").unwrap_or_default().len() {
-        _ if !TYPES.contains(&kind) => Some(Fault::UnknownMsgType(printable(kind, SHOWN_CHARS))),
-        _ if kind != "text" => None,
-        0 => Some(Fault::NoContent),
-        1..=MAX_CONTENT_BYTES => None,
-        bytes => Some(Fault::LongContent(bytes)),
+    let time = reply.field("CreateTime").unwrap_or_default().trim();
+    match time.parse::<u64>() {
+        Ok(time) if time >= MILLISECONDS => return Err(Fault::Milliseconds),
+        Ok(time) if time.abs_diff(now) <= DAY => {}
+        _ => return Err(Fault::WrongTime(printable(time, SHOWN_CHARS))),
     }
+    let answered = content(reply)?;
+    Ok(if answer.has_html_type() {
+        Fine::Warning(Warning::CalledPage)
+    } else {
+        answered
+    })
 }
 
-fn answered(reply: &PassiveReply) -> Fine {
-    let shown = |text| printable(text, SHOWN_CHARS);
-    match reply.field("Content") {
-        Some(text) => Fine::Answered(shown(text)),
-        None => Fine::AnsweredType(shown(reply.field("MsgType").unwrap_or_default())),
+fn content(reply: &PassiveReply) -> Finding {
+    let kind = reply.field("MsgType").ok_or(Fault::NoMsgType)?;
+    if !TYPES.contains(&kind) {
+        return Err(Fault::UnknownMsgType(printable(kind, SHOWN_CHARS)));
+    }
+    let content = reply.field("Content");
+    match (kind, content.unwrap_or_default().len()) {
+        ("text", 0) => Err(Fault::NoContent),
+        ("text", bytes) if bytes > MAX_CONTENT_BYTES => Err(Fault::LongContent(bytes)),
+        _ => Ok(match content {
+            Some(text) => Fine::Answered(printable(text, SHOWN_CHARS)),
+            None => Fine::AnsweredType(kind.to_owned()),
+        }),
     }
 }
 
 /// Judges whether a forged message was rejected. `genuine`: the answer to a correctly signed one.
 pub(in crate::commands) fn forged(wechat: &WeChat, answer: &Answer, genuine: &Heard) -> Finding {
-    match rejected(wechat, answer, Fault::Forged) {
-        Finding::Fine(_) if answer.status == 200 && *genuine == Heard::Acknowledged => {
-            Finding::Warning(Warning::CannotTell)
-        }
-        finding => finding,
-    }
+    let rejected = rejected(wechat, answer, Fault::Forged)?;
+    Ok(match genuine {
+        Heard::Acknowledged if answer.status == 200 => Fine::Warning(Warning::CannotTell),
+        _ => rejected,
+    })
 }
 
 /// Judges whether a message was rejected; if it was not, `fault` is given the reply's text.
@@ -136,22 +124,23 @@ pub(in crate::commands) fn rejected(
 ) -> Finding {
     match wechat.read(&answer.body) {
         Ok(Heard::Reply(reply)) if answer.status < 400 => {
-            Finding::Wrong(fault(printable(&reply.words(), SHOWN_CHARS)))
+            Err(fault(printable(&reply.words(), SHOWN_CHARS)))
         }
-        _ => Finding::Fine(Fine::TurnedAway(answer.status)),
+        _ => Ok(Fine::TurnedAway(answer.status)),
     }
 }
 
 /// Judges whether the same message again got the same answer.
 pub(in crate::commands) fn repeat(first: &Heard, again: &Heard) -> Finding {
-    let text = |heard: &Heard| match heard {
-        Heard::Acknowledged => None,
-        Heard::Reply(reply) => Some(reply.field("Content").map(str::to_owned)),
-    };
-    match (text(first), text(again)) {
-        (first, again) if first == again => Finding::Fine(Fine::SameAnswer),
-        (Some(_), None) => Finding::Wrong(Fault::RepeatLost),
-        _ => Finding::Wrong(Fault::RepeatDiffers),
+    match (first, again) {
+        (Heard::Acknowledged, Heard::Acknowledged) => Ok(Fine::SameAnswer),
+        (Heard::Reply(first), Heard::Reply(again))
+            if first.field("Content") == again.field("Content") =>
+        {
+            Ok(Fine::SameAnswer)
+        }
+        (Heard::Reply(_), Heard::Acknowledged) => Err(Fault::RepeatLost),
+        _ => Err(Fault::RepeatDiffers),
     }
 }
 
@@ -257,14 +246,14 @@ mod tests {
 
     #[test]
     fn a_reply_in_the_right_form_is_shown() {
-        let fine = |text: &str| Finding::Fine(Fine::Answered(text.to_owned()));
-        assert_eq!(form_of("success"), Finding::Fine(Fine::NoWords));
+        let fine = |text: &str| Ok(Fine::Answered(text.to_owned()));
+        assert_eq!(form_of("success"), Ok(Fine::NoWords));
         assert_eq!(form_of(&text("好你")), fine("好你"));
         let cut = "a".repeat(20) + "…";
         assert_eq!(form_of(&text(&"a".repeat(21))), fine(&cut));
         let image = xml("oUser", &NOW.to_string(), "<MsgType>image</MsgType>");
         let image_type = Fine::AnsweredType("image".to_owned());
-        assert_eq!(form_of(&image), Finding::Fine(image_type));
+        assert_eq!(form_of(&image), Ok(image_type));
         let called_page = Answer {
             headers: vec![(
                 "Content-Type".to_owned(),
@@ -274,7 +263,7 @@ mod tests {
         };
         assert_eq!(
             form(&heard(&text("a")), &called_page, &plain(), &push(), NOW),
-            Finding::Warning(Warning::CalledPage)
+            Ok(Fine::Warning(Warning::CalledPage))
         );
     }
 
@@ -302,14 +291,14 @@ mod tests {
             (text(""), Fault::NoContent),
             (long, Fault::LongContent(2048)),
         ] {
-            assert_eq!(form_of(&body), Finding::Wrong(fault));
+            assert_eq!(form_of(&body), Err(fault));
         }
         let longest = form_of(&text(&"a".repeat(2047)));
-        assert!(matches!(longest, Finding::Fine(_)), "{longest:?}");
+        assert!(longest.is_ok(), "{longest:?}");
         let body = text("a");
         assert_eq!(
             form(&heard(&body), &answer(200, &body), &secure(), &push(), NOW),
-            Finding::Wrong(Fault::NotEncrypted)
+            Err(Fault::NotEncrypted)
         );
     }
 
@@ -318,14 +307,14 @@ mod tests {
         let forged = |status, body: &str, genuine: &str| {
             forged(&plain(), &answer(status, body), &heard(genuine))
         };
-        let turned_away = |status| Finding::Fine(Fine::TurnedAway(status));
+        let turned_away = |status| Ok(Fine::TurnedAway(status));
         let reply = text("a");
         assert_eq!(forged(403, "forbidden", &reply), turned_away(403));
         assert_eq!(forged(200, "success", &reply), turned_away(200));
         assert_eq!(forged(200, "error", &reply), turned_away(200));
         let fault = Fault::Forged("a".to_owned());
-        assert_eq!(forged(200, &reply, &reply), Finding::Wrong(fault));
-        let cannot_tell = Finding::Warning(Warning::CannotTell);
+        assert_eq!(forged(200, &reply, &reply), Err(fault));
+        let cannot_tell = Ok(Fine::Warning(Warning::CannotTell));
         assert_eq!(forged(200, "", "success"), cannot_tell);
         assert_eq!(forged(403, "", "success"), turned_away(403));
     }
@@ -334,19 +323,19 @@ mod tests {
     fn a_body_without_encryption_is_to_get_no_reply() {
         let plain =
             |status, body: &str| rejected(&secure(), &answer(status, body), Fault::PlainBody);
-        let turned_away = Finding::Fine(Fine::TurnedAway(403));
+        let turned_away = Ok(Fine::TurnedAway(403));
         assert_eq!(plain(403, "forbidden"), turned_away);
         let fault = Fault::PlainBody("a".to_owned());
-        assert_eq!(plain(200, &text("a")), Finding::Wrong(fault));
+        assert_eq!(plain(200, &text("a")), Err(fault));
     }
 
     #[test]
     fn a_repeated_message_is_to_get_its_first_answer() {
         let (a, b, none) = (heard(&text("a")), heard(&text("b")), Heard::Acknowledged);
-        assert_eq!(repeat(&a, &a), Finding::Fine(Fine::SameAnswer));
-        assert_eq!(repeat(&none, &none), Finding::Fine(Fine::SameAnswer));
-        assert_eq!(repeat(&a, &none), Finding::Wrong(Fault::RepeatLost));
-        assert_eq!(repeat(&a, &b), Finding::Wrong(Fault::RepeatDiffers));
-        assert_eq!(repeat(&none, &a), Finding::Wrong(Fault::RepeatDiffers));
+        assert_eq!(repeat(&a, &a), Ok(Fine::SameAnswer));
+        assert_eq!(repeat(&none, &none), Ok(Fine::SameAnswer));
+        assert_eq!(repeat(&a, &none), Err(Fault::RepeatLost));
+        assert_eq!(repeat(&a, &b), Err(Fault::RepeatDiffers));
+        assert_eq!(repeat(&none, &a), Err(Fault::RepeatDiffers));
     }
 }

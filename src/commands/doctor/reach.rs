@@ -7,23 +7,18 @@ use crate::simulator::{answer::PostError, url::BotUrl};
 
 /// Judges the addresses of the host: WeChat calls only public IPv4 addresses.
 pub(super) fn addresses(resolved: &Result<Vec<SocketAddr>, PostError>, url: &BotUrl) -> Finding {
-    let addresses = match resolved {
-        Ok(addresses) => addresses,
-        Err(error) => return Finding::Wrong(Fault::NoAnswer(error.clone())),
-    };
+    let addresses = resolved
+        .as_ref()
+        .map_err(|error| Fault::NoAnswer(error.clone()))?;
     let host = url.host().to_owned();
     let mut ips = addresses.iter().map(SocketAddr::ip);
     match ips.clone().find(IpAddr::is_ipv4).or_else(|| ips.next()) {
-        Some(address) if is_private(address) && is_meant_to_be_near(&host) => {
-            Finding::Fine(Fine::Address(address))
-        }
-        Some(IpAddr::V4(ip)) if is_fake(ip) => Finding::Warning(Warning::ProxyAddress(ip)),
-        Some(address @ IpAddr::V4(_)) if is_private(address) => {
-            Finding::Wrong(Fault::NotPublic(host, address))
-        }
-        Some(address @ IpAddr::V4(_)) => Finding::Fine(Fine::Address(address)),
-        Some(IpAddr::V6(_)) if literal(&host).is_some() => Finding::Wrong(Fault::Ipv6Address(host)),
-        Some(IpAddr::V6(_)) | None => Finding::Wrong(Fault::OnlyIpv6(host)),
+        Some(ip) if is_private(ip) && is_meant_to_be_near(&host) => Ok(Fine::Address(ip)),
+        Some(IpAddr::V4(ip)) if is_fake(ip) => Ok(Fine::Warning(Warning::ProxyAddress(ip))),
+        Some(ip @ IpAddr::V4(_)) if !is_private(ip) => Ok(Fine::Address(ip)),
+        Some(ip @ IpAddr::V4(_)) => Err(Fault::NotPublic(host, ip)),
+        _ if literal(&host).is_some() => Err(Fault::Ipv6Address(host)),
+        _ => Err(Fault::OnlyIpv6(host)),
     }
 }
 
@@ -31,18 +26,18 @@ pub(super) fn addresses(resolved: &Result<Vec<SocketAddr>, PostError>, url: &Bot
 pub(super) fn connection<T>(connected: Result<T, PostError>, url: &BotUrl) -> Finding {
     let (host, port) = (url.host().to_owned(), url.port());
     match connected {
-        Ok(_) => Finding::Fine(Fine::Listens(host, port)),
-        Err(PostError::TooSlow) => Finding::Wrong(Fault::Dropped(host, port)),
-        Err(error) => Finding::Wrong(Fault::NoAnswer(error)),
+        Ok(_) => Ok(Fine::Listens(host, port)),
+        Err(PostError::TooSlow) => Err(Fault::Dropped(host, port)),
+        Err(error) => Err(Fault::NoAnswer(error)),
     }
 }
 
 /// Judges the port: WeChat calls 80 and 443 only, but a test may use any.
-pub(super) fn port(url: &BotUrl) -> Finding {
-    Finding::Fine(match url.port() {
+pub(super) fn port(url: &BotUrl) -> Fine {
+    match url.port() {
         port @ (80 | 443) => Fine::Port(port),
         port => Fine::TestPort(port),
-    })
+    }
 }
 
 /// Returns the ending of a report without a fault.
@@ -142,7 +137,7 @@ mod tests {
                 .map(|ip| SocketAddr::new(ip.parse().unwrap(), 80));
             addresses(&Ok(ips.collect()), &url(text))
         };
-        let fine = |ip: &str| Finding::Fine(Fine::Address(ip.parse().unwrap()));
+        let fine = |ip: &str| Ok(Fine::Address(ip.parse().unwrap()));
         let bot = "http://bot.example.com/";
         assert_eq!(found(bot, &["8.8.8.8"]), fine("8.8.8.8"));
         assert_eq!(found(bot, &["2001:db8::1", "8.8.8.8"]), fine("8.8.8.8"));
@@ -154,7 +149,7 @@ mod tests {
             found("http://localhost/", &["127.0.0.1"]),
             fine("127.0.0.1")
         );
-        let only_ipv6 = |host: &str| Finding::Wrong(Fault::OnlyIpv6(host.to_owned()));
+        let only_ipv6 = |host: &str| Err(Fault::OnlyIpv6(host.to_owned()));
         assert_eq!(found("http://[::1]/", &["::1"]), fine("::1"));
         assert_eq!(
             found("http://ip6-localhost/", &["::1"]),
@@ -165,9 +160,9 @@ mod tests {
             ("http://[2001:db8::1]/", "[2001:db8::1]", "2001:db8::1"),
         ] {
             let fault = Fault::Ipv6Address(host.to_owned());
-            assert_eq!(found(url, &[ip]), Finding::Wrong(fault));
+            assert_eq!(found(url, &[ip]), Err(fault));
         }
-        let of_proxy = |ip: &str| Finding::Warning(Warning::ProxyAddress(ip.parse().unwrap()));
+        let of_proxy = |ip: &str| Ok(Fine::Warning(Warning::ProxyAddress(ip.parse().unwrap())));
         assert_eq!(found(bot, &["198.18.0.7"]), of_proxy("198.18.0.7"));
         assert_eq!(found(bot, &["198.20.0.7"]), fine("198.20.0.7"));
         assert_eq!(found(bot, &["100.128.0.1"]), fine("100.128.0.1"));
@@ -181,7 +176,7 @@ mod tests {
             "0.0.0.0",
         ] {
             let fault = Fault::NotPublic("bot.example.com".to_owned(), inner.parse().unwrap());
-            assert_eq!(found(bot, &[inner]), Finding::Wrong(fault));
+            assert_eq!(found(bot, &[inner]), Err(fault));
         }
         assert_eq!(found(bot, &["2001:db8::1"]), only_ipv6("bot.example.com"));
     }

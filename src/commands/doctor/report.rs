@@ -1,10 +1,16 @@
 //! Prints the findings, line by line or as one JSON object.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
-use super::finding::{Ending, Fault, Finding, Fix, Line};
+use super::{
+    finding::{Check, Ending, Fault, Finding, Fine, Fix, Line},
+    reach::praise,
+};
 use crate::{language::Localize, simulator::url::BotUrl};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,9 +26,7 @@ pub(super) enum Form {
 /// The findings so far.
 pub(super) struct Report {
     form: Form,
-    checks: Vec<Value>,
-    first: Option<Fault>,
-    warned: bool,
+    lines: Vec<Line>,
     written: io::Result<()>,
 }
 
@@ -30,50 +34,54 @@ impl Report {
     pub(super) fn new(form: Form) -> Self {
         Self {
             form,
-            checks: Vec::new(),
-            first: None,
-            warned: false,
+            lines: Vec::new(),
             written: Ok(()),
         }
     }
 
     /// Adds the finding of a check; `None` if it cannot be printed.
-    pub(super) fn add(&mut self, line: Line) -> Option<()> {
-        self.warned |= matches!(line.finding, Finding::Warning(_));
-        match self.form {
-            Form::Json => self.checks.push(object(&line)),
-            Form::Quiet if matches!(line.finding, Finding::Fine(_)) => {}
-            Form::Lines | Form::Quiet => {
-                self.written = writeln!(io::stdout(), "{}", line.localized());
-            }
+    pub(super) fn add(&mut self, check: Check, took: Duration, finding: Finding) -> Option<()> {
+        let line = Line {
+            check,
+            finding,
+            took,
+        };
+        if self.form == Form::Lines || self.form == Form::Quiet && line.needs_attention() {
+            self.written = writeln!(io::stdout(), "{}", line.localized());
         }
-        if let Finding::Wrong(fault) = line.finding {
-            self.first.get_or_insert(fault);
-        }
+        self.lines.push(line);
         self.written.is_ok().then_some(())
+    }
+
+    /// Adds a finding, and returns `None` as well if it is a fault.
+    pub(super) fn require(&mut self, check: Check, took: Duration, finding: Finding) -> Option<()> {
+        let is_fine = finding.is_ok();
+        self.add(check, took, finding)?;
+        is_fine.then_some(())
     }
 
     /// Returns whether no fault was found so far.
     pub(super) fn is_well(&self) -> bool {
-        self.first.is_none()
+        first_fault(&self.lines).is_none()
     }
 
-    /// Prints the end: what to do first, or `well` if nothing.
-    pub(super) fn close(self, url: &BotUrl, well: Ending) -> io::Result<()> {
-        let (mut out, is_well) = (io::stdout(), self.is_well());
+    /// Prints the end: what to do first, if anything.
+    pub(super) fn close(self, url: &BotUrl) -> io::Result<()> {
         self.written?;
+        let (mut out, fault) = (io::stdout(), first_fault(&self.lines));
         if self.form == Form::Json {
-            let first = self.first.as_ref().map(|fault| Fix(fault).localized());
-            let (url, checks) = (url.to_string(), self.checks);
-            let whole = json!({ "url": url, "well": is_well, "first": first, "checks": checks });
+            let first = fault.map(|fault| Fix(fault).localized());
+            let checks: Vec<Value> = self.lines.iter().map(object).collect();
+            let (url, well) = (url.to_string(), fault.is_none());
+            let whole = json!({ "url": url, "well": well, "first": first, "checks": checks });
             return writeln!(out, "{whole}");
         }
-        let ending = match self.first {
-            Some(fault) => Ending::DoFirst(fault),
-            None if self.warned => Ending::ButForWarnings,
-            None => well,
+        let ending = match fault {
+            Some(fault) => Ending::DoFirst(fault.clone()),
+            None if self.lines.iter().any(Line::needs_attention) => Ending::ButForWarnings,
+            None => praise(url),
         };
-        if self.form == Form::Lines || !is_well {
+        if self.form == Form::Lines || fault.is_some() {
             writeln!(out, "{}", ending.localized())?;
         }
         if self.form == Form::Lines {
@@ -83,12 +91,16 @@ impl Report {
     }
 }
 
+fn first_fault(lines: &[Line]) -> Option<&Fault> {
+    lines.iter().find_map(|line| line.finding.as_ref().err())
+}
+
 /// The check's name is the same in every language; the texts are in the owner's.
 fn object(line: &Line) -> Value {
     let (result, message, fix) = match &line.finding {
-        Finding::Fine(fine) => ("ok", fine.localized(), None),
-        Finding::Warning(warning) => ("warning", warning.localized(), None),
-        Finding::Wrong(fault) => ("fault", fault.localized(), Some(Fix(fault).localized())),
+        Ok(Fine::Warning(warning)) => ("warning", warning.localized(), None),
+        Ok(fine) => ("ok", fine.localized(), None),
+        Err(fault) => ("fault", fault.localized(), Some(Fix(fault).localized())),
     };
     let milliseconds = u64::try_from(line.took.as_millis()).unwrap_or(u64::MAX);
     json!({

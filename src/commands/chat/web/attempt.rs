@@ -98,7 +98,7 @@ fn failure(fault: Fault) -> Judgement {
     Judgement {
         outcome: "failure",
         heard: None,
-        finding: Finding::Wrong(fault),
+        finding: Err(fault),
     }
 }
 
@@ -111,10 +111,7 @@ fn replied(
 ) -> Result<Judgement, Fault> {
     let heard = message::hear(wechat, answer, url)?;
     let now = unix_seconds(SystemTime::now());
-    let form = match message::form(&heard, answer, wechat, push, now) {
-        Finding::Wrong(fault) => return Err(fault),
-        form => form,
-    };
+    let form = Ok(message::form(&heard, answer, wechat, push, now)?);
     Ok(Judgement {
         outcome: match heard {
             Heard::Reply(_) => "reply",
@@ -127,7 +124,7 @@ fn replied(
 
 /// Judges the answer to a message that must be refused.
 fn refused(wechat: &WeChat, answer: &Answer, finding: Finding) -> Judgement {
-    let is_wrong = matches!(finding, Finding::Wrong(_));
+    let is_wrong = finding.is_err();
     Judgement {
         outcome: if is_wrong { "accepted" } else { "refused" },
         heard: wechat.read(&answer.body).ok().filter(|_| is_wrong),
@@ -139,15 +136,11 @@ fn refused(wechat: &WeChat, answer: &Answer, finding: Finding) -> Judgement {
 fn verified(url: &BotUrl, call: &Call, answer: &Answer) -> Judgement {
     let fields = query_fields(&call.query);
     let echostr = field(&fields, "echostr").unwrap_or_default();
-    let drift = handshake::drift(answer, SystemTime::now());
-    let finding = match handshake::path(answer, url) {
-        Finding::Fine(_) => handshake::echo(answer, echostr, drift),
-        wrong => wrong,
-    };
+    let finding = handshake::judge(answer, url, echostr);
     Judgement {
         outcome: match finding {
-            Finding::Wrong(_) => "unverified",
-            _ => "verified",
+            Ok(_) => "verified",
+            Err(_) => "unverified",
         },
         heard: None,
         finding,

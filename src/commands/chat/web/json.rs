@@ -124,9 +124,8 @@ fn shown(body: &[u8]) -> String {
 
 fn finding_json(finding: &Finding) -> Value {
     let (is_good, seen, fix) = match finding {
-        Finding::Fine(fine) => (true, words_json(fine), Value::Null),
-        Finding::Warning(warning) => (true, words_json(warning), Value::Null),
-        Finding::Wrong(fault) => (false, words_json(fault), words_json(&Fix(fault))),
+        Ok(fine) => (true, words_json(fine), Value::Null),
+        Err(fault) => (false, words_json(fault), words_json(&Fix(fault))),
     };
     object([("good", is_good.into()), ("seen", seen), ("fix", fix)])
 }
