@@ -92,6 +92,14 @@ impl CommandError {
     pub(crate) fn failure(error: impl Localize + 'static) -> Self {
         Self::Failure(Box::new(error))
     }
+
+    /// Returns the exit code of a command that fails so.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::Environment(_) => USAGE,
+            Self::Failure(_) => FAILED,
+        }
+    }
 }
 
 /// Prints where a command listens, at a terminal in the owner's language. Programs wait for the
@@ -110,10 +118,7 @@ pub(crate) fn announce(address: &str) {
 /// Prints why a command fails, and returns its exit code.
 pub(crate) fn fail(error: &CommandError) -> ExitCode {
     print_error(&Notice::Error(error).localized());
-    ExitCode::from(match error {
-        CommandError::Usage(_) | CommandError::Environment(_) => USAGE,
-        CommandError::Failure(_) => FAILED,
-    })
+    error.code().into()
 }
 
 /// Prints why a command ends; for systemd's journal, with a priority on each line.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     CommandError, FAILED, InputError, NO_ANSWER, Notice, USAGE,
@@ -14,9 +14,7 @@ use super::{
         self,
         finding::{Fix, Refusal},
     },
-    printed,
-    secrets::{self, EnvironmentError},
-    to_stderr,
+    printed, secrets, to_stderr,
 };
 use crate::{
     language::{Localize, localized_errors},
@@ -65,58 +63,43 @@ pub(crate) struct SayArgs {
     quiet: bool,
 }
 
-/// Error in sending a message, or in its answer.
+/// Error in the words to send.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SayError {
     #[error("there is no message: give <TEXT>, or pass it on standard input")]
     NoWords,
     #[error("- reads standard input, and takes no more words")]
     Dash,
-    #[error(transparent)]
-    Input(#[from] InputError),
-    #[error(transparent)]
-    Environment(#[from] EnvironmentError),
-    #[error(transparent)]
-    Refused(#[from] Box<Refusal>),
 }
 
-impl SayError {
-    fn code(&self) -> u8 {
-        match self {
-            Self::NoWords | Self::Dash | Self::Environment(_) => USAGE,
-            _ => FAILED,
-        }
-    }
-}
+/// What came of a message; the outer error means that it was not sent.
+type Outcome = Result<Result<Heard, Box<Refusal>>, CommandError>;
 
 /// Sends the message and prints the reply.
 pub(crate) fn run(args: &SayArgs) -> Result<ExitCode, CommandError> {
-    let heard = talk(args);
-    if args.json {
-        return print_json(&heard);
-    }
-    let failed = heard.as_ref().err().map(SayError::code);
-    if let Some(code) = failed.filter(|code| args.quiet && *code != USAGE) {
-        return Ok(ExitCode::from(code));
-    }
-    let heard = heard.map_err(|error| match error.code() {
-        USAGE => CommandError::usage(error),
-        _ => CommandError::failure(error),
-    });
-    match heard? {
-        Heard::Acknowledged => {
-            if !args.quiet {
-                to_stderr(Notice::Accepted.localized());
-            }
-            Ok(ExitCode::from(NO_ANSWER))
+    let outcome = send(args);
+    let code = match &outcome {
+        Ok(Ok(Heard::Reply(_))) => 0,
+        Ok(Ok(Heard::Acknowledged)) => NO_ANSWER,
+        Ok(Err(_)) => FAILED,
+        Err(error) => error.code(),
+    };
+    let text = match outcome {
+        outcome if args.json => json_of(&outcome).to_string(),
+        _ if args.quiet && code != USAGE => return Ok(code.into()),
+        Ok(Ok(Heard::Reply(reply))) if args.raw => reply.xml,
+        Ok(Ok(Heard::Reply(reply))) => reply.words(),
+        Ok(Ok(Heard::Acknowledged)) => {
+            to_stderr(Notice::Accepted.localized());
+            return Ok(code.into());
         }
-        Heard::Reply(_) if args.quiet => Ok(ExitCode::SUCCESS),
-        Heard::Reply(reply) if args.raw => printed(writeln!(io::stdout(), "{}", reply.xml)),
-        Heard::Reply(reply) => printed(writeln!(io::stdout(), "{}", reply.words())),
-    }
+        Ok(Err(refusal)) => return Err(CommandError::failure(*refusal)),
+        Err(error) => return Err(error),
+    };
+    printed(writeln!(io::stdout(), "{text}")).map(|_| code.into())
 }
 
-fn talk(args: &SayArgs) -> Result<Heard, SayError> {
+fn send(args: &SayArgs) -> Outcome {
     let said = match args.event.clone() {
         Some(name) => Said::Event {
             name,
@@ -124,73 +107,62 @@ fn talk(args: &SayArgs) -> Result<Heard, SayError> {
         },
         None => Said::Text(words(args)?),
     };
-    let caller = Caller {
-        url: args.url.clone(),
-        wechat: secrets::wechat()?,
-    };
+    let (url, wechat) = (args.url.clone(), secrets::wechat()?);
+    let caller = Caller { url, wechat };
     let heard = doctor::talk(&caller, &args.user, said);
-    let heard = heard.map_err(|seen| {
-        if args.quiet {
+    Ok(heard.map_err(|seen| {
+        Box::new(if args.quiet {
             // Nobody is told the cause.
             let cause = seen.clone();
             Refusal { seen, cause }
         } else {
             doctor::refusal(&caller, seen)
-        }
-    });
-    Ok(heard.map_err(Box::new)?)
+        })
+    }))
 }
 
-/// Returns the words of the command line, or those on standard input without the last line break.
-fn words(args: &SayArgs) -> Result<String, SayError> {
-    match args.text.as_slice() {
-        [] => {}
-        [first, rest @ ..] if first == "-" => {
-            if !rest.is_empty() {
-                return Err(SayError::Dash);
-            }
-        }
-        words => return some_words(&words.join(" ")),
+/// Returns the words of the command line, or those on standard input.
+fn words(args: &SayArgs) -> Result<String, CommandError> {
+    let words = match args.text.as_slice() {
+        [dash, _, ..] if dash == "-" => return Err(CommandError::usage(SayError::Dash)),
+        [dash] if dash == "-" => input(args.quiet)?,
+        [] => input(args.quiet)?,
+        words => words.join(" "),
+    };
+    if words.trim().is_empty() {
+        return Err(CommandError::usage(SayError::NoWords));
     }
+    Ok(words)
+}
+
+/// Returns standard input without the last line break.
+fn input(is_quiet: bool) -> Result<String, CommandError> {
     let mut input = io::stdin();
-    if input.is_terminal() && !args.quiet {
+    if input.is_terminal() && !is_quiet {
         to_stderr(Notice::HowToEndSay.localized());
     }
     let mut bytes = Vec::new();
-    input.read_to_end(&mut bytes).map_err(InputError)?;
+    let read = input.read_to_end(&mut bytes);
+    read.map_err(|error| CommandError::failure(InputError(error)))?;
     let text = String::from_utf8_lossy(&bytes);
-    some_words(text.strip_suffix('\n').unwrap_or(&text))
+    Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
 }
 
-fn some_words(text: &str) -> Result<String, SayError> {
-    if text.trim().is_empty() {
-        return Err(SayError::NoWords);
-    }
-    Ok(text.to_owned())
-}
-
-fn print_json(heard: &Result<Heard, SayError>) -> Result<ExitCode, CommandError> {
-    let (object, code) = match heard {
-        Ok(Heard::Reply(reply)) => {
+fn json_of(outcome: &Outcome) -> Value {
+    let (error, fix) = match outcome {
+        Ok(Ok(Heard::Reply(reply))) => {
             let (kind, text) = (reply.field("MsgType"), reply.field("Content"));
-            let object = json!({
+            return json!({
                 "answered": true, "type": kind, "text": text, "encrypted": reply.encrypted,
                 "xml": reply.xml,
             });
-            (object, 0)
         }
-        Ok(Heard::Acknowledged) => (json!({ "answered": false }), NO_ANSWER),
-        Err(error) => {
-            let (text, fix) = match error {
-                SayError::Refused(refusal) => (
-                    refusal.seen.localized(),
-                    Some(Fix(&refusal.cause).localized()),
-                ),
-                error => (error.localized(), None),
-            };
-            let object = json!({ "answered": false, "error": text, "fix": fix });
-            (object, error.code())
-        }
+        Ok(Ok(Heard::Acknowledged)) => return json!({ "answered": false }),
+        Ok(Err(refusal)) => (
+            refusal.seen.localized(),
+            Some(Fix(&refusal.cause).localized()),
+        ),
+        Err(error) => (error.localized(), None),
     };
-    printed(writeln!(io::stdout(), "{object}")).map(|_| code.into())
+    json!({ "answered": false, "error": error, "fix": fix })
 }

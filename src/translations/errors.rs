@@ -173,9 +173,6 @@ chinese! { NoSupervisor: Self => "{VARIABLE} 是程序自己用的变量，不�
 chinese! { SayError:
     Self::NoWords => "没有消息内容：请把消息写在命令后面，或从标准输入传入";
     Self::Dash => "- 表示从标准输入读，后面不能再写别的";
-    Self::Input(error) => "{}", error.chinese();
-    Self::Environment(error) => "{}", error.chinese();
-    Self::Refused(error) => "{}", error.chinese();
 }
 
 chinese! { PostError:
