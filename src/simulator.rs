@@ -1,12 +1,12 @@
 //! WeChat's side of a conversation: the requests that its server sends, and the reading of answers.
 //!
-//! `chat`, `say`, `sign` and `doctor` play WeChat with it. `http` makes the calls, `caller`
+//! `chat`, `say`, `sign` and `doctor` play WeChat with it. `http` sends the requests, `target`
 //! supplies time and nonces; the rest is pure.
 
 pub(crate) mod answer;
-pub(crate) mod caller;
 pub(crate) mod http;
 pub(crate) mod signing;
+pub(crate) mod target;
 mod tls;
 pub(crate) mod url;
 
@@ -41,7 +41,7 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
 /// Keys of an account, which WeChat and the bot share.
 #[derive(Debug, Clone)]
-pub(crate) struct WeChat {
+pub(crate) struct AccountKeys {
     /// Signs the query.
     pub(crate) token: Token,
     /// Encrypts messages and decrypts replies, if the account is not in plaintext mode.
@@ -64,12 +64,12 @@ pub(crate) struct Push {
     pub(crate) create_time: u64,
     /// MsgId; not sent for an event.
     pub(crate) msg_id: u64,
-    pub(crate) said: Said,
+    pub(crate) action: UserAction,
 }
 
 /// A user's words or action.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum UserAction {
     /// Typed words.
     Text(String),
     /// A picture.
@@ -89,7 +89,7 @@ pub(crate) enum Said {
 
 /// A request of WeChat's server: `GET` without a body, otherwise `POST`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Call {
+pub(crate) struct SignedRequest {
     /// The URL's part after the `?`.
     pub(crate) query: String,
     /// XML of a message.
@@ -98,10 +98,10 @@ pub(crate) struct Call {
 
 /// A server's answer to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum BotReply {
     /// `success` or an empty body: received, without a reply.
     Acknowledged,
-    Reply(PassiveReply),
+    Passive(PassiveReply),
 }
 
 /// A passive reply, decrypted.
@@ -141,29 +141,29 @@ impl Stamp {
     }
 
     /// Returns `signature=…&timestamp=…&nonce=…`.
-    pub(crate) fn sign(&self, token: &Token) -> String {
+    pub(crate) fn signed_query(&self, token: &Token) -> String {
         let Self { timestamp, nonce } = self;
         let signature = sign(&[token.as_str(), timestamp, nonce]);
         format!("signature={signature}&timestamp={timestamp}&nonce={nonce}")
     }
 }
 
-impl WeChat {
+impl AccountKeys {
     /// Builds the request that verifies a URL; a good server answers with `echostr`.
-    pub(crate) fn verification(&self, stamp: &Stamp, echostr: &str) -> Call {
+    pub(crate) fn verification(&self, stamp: &Stamp, echostr: &str) -> SignedRequest {
         let echostr = utf8_percent_encode(echostr, QUERY);
-        Call {
-            query: format!("{}&echostr={echostr}", stamp.sign(&self.token)),
+        SignedRequest {
+            query: format!("{}&echostr={echostr}", stamp.signed_query(&self.token)),
             body: None,
         }
     }
 
     /// Builds the request that delivers a message, encrypted if there is a key.
-    pub(crate) fn push(&self, stamp: &Stamp, push: &Push, random: [u8; 16]) -> Call {
+    pub(crate) fn push(&self, stamp: &Stamp, push: &Push, random: [u8; 16]) -> SignedRequest {
         let user = utf8_percent_encode(&push.user, QUERY);
-        let query = format!("{}&openid={user}", stamp.sign(&self.token));
+        let query = format!("{}&openid={user}", stamp.signed_query(&self.token));
         let Some(crypt) = &self.crypt else {
-            return Call {
+            return SignedRequest {
                 query,
                 body: Some(push.to_xml()),
             };
@@ -171,7 +171,7 @@ impl WeChat {
         let encrypt = crypt.encrypt(&push.to_xml(), random);
         let Stamp { timestamp, nonce } = stamp;
         let msg_signature = sign(&[self.token.as_str(), timestamp, nonce, &encrypt]);
-        Call {
+        SignedRequest {
             query: format!("{query}&encrypt_type=aes&msg_signature={msg_signature}"),
             body: Some(format!(
                 "<xml>{}{}</xml>",
@@ -182,10 +182,10 @@ impl WeChat {
     }
 
     /// Reads the body of the answer to a message.
-    pub(crate) fn read(&self, body: &[u8]) -> Result<Heard, ReplyError> {
+    pub(crate) fn read(&self, body: &[u8]) -> Result<BotReply, ReplyError> {
         let bare = body.trim_ascii();
         if bare.is_empty() || bare == b"success" {
-            return Ok(Heard::Acknowledged);
+            return Ok(BotReply::Acknowledged);
         }
         let text = str::from_utf8(bare).map_err(|_| ReplyError::NotUtf8)?;
         let reply = PassiveReply {
@@ -194,10 +194,10 @@ impl WeChat {
             xml: text.to_owned(),
         };
         if reply.field("Encrypt").is_none() {
-            return Ok(Heard::Reply(reply));
+            return Ok(BotReply::Passive(reply));
         }
         let xml = self.open(&reply)?;
-        Ok(Heard::Reply(PassiveReply {
+        Ok(BotReply::Passive(PassiveReply {
             encrypted: true,
             fields: read_strictly(&xml)?,
             xml,
@@ -220,24 +220,26 @@ impl WeChat {
 impl Push {
     /// Returns the message as the platform writes it, before any encryption.
     pub(crate) fn to_xml(&self) -> String {
-        let (msg_type, elements) = match &self.said {
-            Said::Text(text) => ("text", element("Content", text)),
-            Said::Image => (
+        let (msg_type, elements) = match &self.action {
+            UserAction::Text(text) => ("text", element("Content", text)),
+            UserAction::Image => (
                 "image",
                 element("PicUrl", PICTURE) + &element("MediaId", MEDIA),
             ),
-            Said::Voice(words) => {
+            UserAction::Voice(words) => {
                 let recognition = words.as_deref().map(|words| element("Recognition", words));
                 let format = element("MediaId", MEDIA) + &element("Format", "amr");
                 ("voice", format + &recognition.unwrap_or_default())
             }
-            Said::Location(label) => ("location", PLACE.to_owned() + &element("Label", label)),
-            Said::Event { name, key } => {
+            UserAction::Location(label) => {
+                ("location", PLACE.to_owned() + &element("Label", label))
+            }
+            UserAction::Event { name, key } => {
                 ("event", element("Event", name) + &element("EventKey", key))
             }
         };
-        let id = match self.said {
-            Said::Event { .. } => String::new(),
+        let id = match self.action {
+            UserAction::Event { .. } => String::new(),
             _ => format!("<MsgId>{}</MsgId>", self.msg_id),
         };
         format!(
@@ -298,16 +300,16 @@ mod tests {
     /// Ends in bits that the key does not use, as real keys do.
     const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 
-    fn plain() -> WeChat {
-        WeChat {
+    fn plain() -> AccountKeys {
+        AccountKeys {
             token: "testtoken".parse().unwrap(),
             crypt: None,
         }
     }
 
-    fn secure() -> WeChat {
+    fn secure() -> AccountKeys {
         let app_id = "wx1234567890abcdef".parse().unwrap();
-        WeChat {
+        AccountKeys {
             crypt: Some(MsgCrypt::new(KEY.parse().unwrap(), app_id)),
             ..plain()
         }
@@ -325,21 +327,21 @@ mod tests {
             user: "o_User-1".to_owned(),
             create_time: 1_700_000_000,
             msg_id: 7,
-            said: Said::Text(text.to_owned()),
+            action: UserAction::Text(text.to_owned()),
         }
     }
 
-    fn reply(heard: &Heard) -> &PassiveReply {
+    fn reply(heard: &BotReply) -> &PassiveReply {
         match heard {
-            Heard::Reply(reply) => reply,
-            Heard::Acknowledged => panic!("no reply"),
+            BotReply::Passive(reply) => reply,
+            BotReply::Acknowledged => panic!("no reply"),
         }
     }
 
     #[test]
     fn a_query_is_signed_with_time_and_nonce() {
         assert_eq!(
-            stamp().sign(&plain().token),
+            stamp().signed_query(&plain().token),
             "signature=9c0a6be3b285fa6a347ea3c22ba94bf205b123dd&timestamp=1700000000&nonce=42"
         );
     }
@@ -369,14 +371,14 @@ mod tests {
 
     #[test]
     fn what_is_no_text_has_the_platforms_elements() {
-        let xml = |said| {
-            let push = Push { said, ..text("") };
+        let xml = |action| {
+            let push = Push { action, ..text("") };
             let xml = push.to_xml();
             let (_, said) = xml.split_once("</CreateTime>").unwrap();
             said.to_owned()
         };
         assert_eq!(
-            xml(Said::Image),
+            xml(UserAction::Image),
             "<MsgType><![CDATA[image]]></MsgType>\
              <PicUrl><![CDATA[http://mmbiz.qpic.cn/mmbiz_jpg/daoxiao/0]]></PicUrl>\
              <MediaId><![CDATA[daoxiao_media_id]]></MediaId><MsgId>7</MsgId></xml>"
@@ -385,15 +387,15 @@ mod tests {
                      <MediaId><![CDATA[daoxiao_media_id]]></MediaId>\
                      <Format><![CDATA[amr]]></Format>";
         assert_eq!(
-            xml(Said::Voice(None)),
+            xml(UserAction::Voice(None)),
             format!("{voice}<MsgId>7</MsgId></xml>")
         );
         assert_eq!(
-            xml(Said::Voice(Some("你好".to_owned()))),
+            xml(UserAction::Voice(Some("你好".to_owned()))),
             format!("{voice}<Recognition><![CDATA[你好]]></Recognition><MsgId>7</MsgId></xml>")
         );
         assert_eq!(
-            xml(Said::Location("广场".to_owned())),
+            xml(UserAction::Location("广场".to_owned())),
             "<MsgType><![CDATA[location]]></MsgType><Location_X>31.2304</Location_X>\
              <Location_Y>121.4737</Location_Y><Scale>15</Scale>\
              <Label><![CDATA[广场]]></Label><MsgId>7</MsgId></xml>"
@@ -403,7 +405,7 @@ mod tests {
     #[test]
     fn an_event_has_its_key_and_no_id() {
         let push = Push {
-            said: Said::Event {
+            action: UserAction::Event {
                 name: "CLICK".to_owned(),
                 key: "笑话".to_owned(),
             },
@@ -431,7 +433,7 @@ mod tests {
     #[test]
     fn success_and_nothing_are_no_reply() {
         for body in ["", "success", " success\n"] {
-            assert_eq!(plain().read(body.as_bytes()), Ok(Heard::Acknowledged));
+            assert_eq!(plain().read(body.as_bytes()), Ok(BotReply::Acknowledged));
         }
     }
 
@@ -439,8 +441,8 @@ mod tests {
     fn a_plain_reply_is_read_in_either_mode() {
         let body =
             "<xml><MsgType><![CDATA[text]]></MsgType><Content><![CDATA[ a]]></Content></xml>";
-        for wechat in [plain(), secure()] {
-            let heard = wechat.read(body.as_bytes()).unwrap();
+        for keys in [plain(), secure()] {
+            let heard = keys.read(body.as_bytes()).unwrap();
             let reply = reply(&heard);
             assert_eq!((reply.words().as_str(), reply.encrypted), (" a", false));
         }
@@ -467,7 +469,7 @@ mod tests {
         let heard = secure().read(envelope(&signature).as_bytes()).unwrap();
         let opened = reply(&heard);
         assert_eq!((opened.words().as_str(), opened.encrypted), ("a", true));
-        let read = |wechat: WeChat, body: &str| wechat.read(body.as_bytes()).unwrap_err();
+        let read = |keys: AccountKeys, body: &str| keys.read(body.as_bytes()).unwrap_err();
         assert_eq!(read(plain(), &envelope(&signature)), ReplyError::KeyMissing);
         assert_eq!(read(secure(), &envelope("0")), ReplyError::MsgSignature);
         assert_eq!(

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     language::{Language, Localize, localized_errors},
     logger::copies::Copies,
-    simulator::{Heard, Said, url::BotUrl},
+    simulator::{BotReply, UserAction, url::BotUrl},
 };
 
 /// OpenID of the user at the terminal or the page.
@@ -150,14 +150,14 @@ impl Talk {
 
     fn answer(&mut self, text: String) -> io::Result<()> {
         let mut out = io::stdout();
-        match doctor::talk(&self.bot.caller, USER, Said::Text(text)) {
-            Ok(Heard::Acknowledged) => writeln!(out, "{}", Notice::NoAnswer.localized())?,
-            Ok(Heard::Reply(reply)) => writeln!(out, "{}", reply.words())?,
+        match doctor::talk(&self.bot.target, USER, UserAction::Text(text)) {
+            Ok(BotReply::Acknowledged) => writeln!(out, "{}", Notice::NoAnswer.localized())?,
+            Ok(BotReply::Passive(reply)) => writeln!(out, "{}", reply.words())?,
             // The next line may succeed.
             Err(fault) if self.last_fault.as_ref() == Some(&fault) => self.complain(&fault),
             Err(fault) => {
                 self.last_fault = Some(fault.clone());
-                self.complain(&doctor::refusal(&self.bot.caller, fault));
+                self.complain(&doctor::diagnose(&self.bot.target, fault));
             }
         }
         out.flush()

@@ -17,17 +17,17 @@ use std::{
 use clap::Args;
 
 use self::{
-    finding::{Check, Fault, Finding, Fine, Refusal, Warning},
+    finding::{Check, Diagnosis, Fault, Finding, Fine, Warning},
     report::{Form, Report},
 };
 use super::{CommandError, FAILED, printed, secrets};
 use crate::{
     language::localized_errors,
     simulator::{
-        Call, Heard, Push, Said, WeChat,
-        answer::{Answer, PATIENCE, PostError},
-        caller::{Caller, stamp},
-        http::{self, Client, post},
+        AccountKeys, BotReply, Push, SignedRequest, UserAction,
+        answer::{HttpAnswer, PATIENCE, SendError},
+        http::{self, Client, send},
+        target::{Target, stamp},
         url::BotUrl,
     },
     wechat::{crypt::MsgCrypt, signature::Token, unix_seconds},
@@ -79,52 +79,56 @@ pub(crate) fn run(args: DoctorArgs) -> Result<ExitCode, CommandError> {
         (_, true) => Form::Quiet,
         _ => Form::Lines,
     };
-    let (url, wechat) = (args.url, secrets::wechat()?);
-    let caller = Caller { url, wechat };
+    let (url, keys) = (args.url, secrets::keys()?);
+    let target = Target { url, keys };
     let mut doctor = Doctor {
-        caller: &caller,
+        target: &target,
         report: Report::new(form),
     };
     // `None` means that the rest would fail for the same reason, or that nobody reads the output.
     let _ = doctor.run_checks();
-    let code = if doctor.report.is_well() { 0 } else { FAILED };
-    printed(doctor.report.close(&caller.url)).map(|_| code.into())
+    let code = if doctor.report.has_no_fault() {
+        0
+    } else {
+        FAILED
+    };
+    printed(doctor.report.close(&target.url)).map(|_| code.into())
 }
 
 /// Sends a message now and reads the reply.
-pub(super) fn talk(caller: &Caller, user: &str, said: Said) -> Result<Heard, Fault> {
-    let call = caller.call(&Push::now(user, said));
-    let answer = post(Client::WeChat, &caller.url, &call).map_err(Fault::NoAnswer)?;
-    hear(caller, &answer)
+pub(super) fn talk(target: &Target, user: &str, said: UserAction) -> Result<BotReply, Fault> {
+    let call = target.signed_request(&Push::now(user, said));
+    let answer = send(Client::WeChat, &target.url, &call).map_err(Fault::NoAnswer)?;
+    read_reply(target, &answer)
 }
 
-fn hear(caller: &Caller, answer: &Answer) -> Result<Heard, Fault> {
-    message::hear(&caller.wechat, answer, &caller.url)
+fn read_reply(target: &Target, answer: &HttpAnswer) -> Result<BotReply, Fault> {
+    message::read_reply(&target.keys, answer, &target.url)
 }
 
 /// Finds out what is to be fixed where this was seen, with one more call.
-pub(super) fn refusal(caller: &Caller, seen: Fault) -> Refusal {
-    let cause = cause(caller, &seen).unwrap_or_else(|| seen.clone());
-    Refusal { seen, cause }
+pub(super) fn diagnose(target: &Target, seen: Fault) -> Diagnosis {
+    let cause = cause(target, &seen).unwrap_or_else(|| seen.clone());
+    Diagnosis { seen, cause }
 }
 
 /// Returns the fault that the verification of the URL shows, if the server answers at all.
-fn cause(caller: &Caller, seen: &Fault) -> Option<Fault> {
+fn cause(target: &Target, seen: &Fault) -> Option<Fault> {
     if matches!(seen, Fault::NoAnswer(_)) {
         return None;
     }
-    let (call, echostr) = verification(&caller.wechat, SystemTime::now());
-    let answer = post(Client::WeChat, &caller.url, &call).ok()?;
-    handshake::judge(&answer, &caller.url, &echostr).err()
+    let (call, echostr) = verification(&target.keys, SystemTime::now());
+    let answer = send(Client::WeChat, &target.url, &call).ok()?;
+    handshake::judge(&answer, &target.url, &echostr).err()
 }
 
 struct Doctor<'a> {
-    caller: &'a Caller,
+    target: &'a Target,
     report: Report,
 }
 
 /// Finds out what an answer means.
-type Judge<'a> = &'a dyn Fn(&Answer) -> Finding;
+type Judge<'a> = &'a dyn Fn(&HttpAnswer) -> Finding;
 
 /// Each check returns `None` if no more checks make sense.
 impl Doctor<'_> {
@@ -135,9 +139,9 @@ impl Doctor<'_> {
         self.verify_by_stranger()?;
         let greeting = push(GREETING);
         let answer = self.say(Check::Text, &greeting, None)?;
-        let heard = hear(self.caller, &answer).ok()?;
+        let heard = read_reply(self.target, &answer).ok()?;
         // A fault would show again.
-        if self.report.is_well() {
+        if self.report.has_no_fault() {
             self.greet_by_http10()?;
         }
         self.say(Check::Brackets, &push(BRACKETS), None)?;
@@ -150,7 +154,7 @@ impl Doctor<'_> {
     }
 
     fn reach(&mut self) -> Option<()> {
-        let url = &self.caller.url;
+        let url = &self.target.url;
         let (resolved, took) = timed(|| http::resolve(url));
         let finding = reach::addresses(&resolved, url);
         self.report.add(Check::Address, took, finding)?;
@@ -163,8 +167,8 @@ impl Doctor<'_> {
 
     /// Returns the finding about the server's clock.
     fn verify(&mut self) -> Option<Finding> {
-        let url = &self.caller.url;
-        let (call, echostr) = verification(&self.caller.wechat, SystemTime::now());
+        let url = &self.target.url;
+        let (call, echostr) = verification(&self.target.keys, SystemTime::now());
         let is_right = |answer: &_| handshake::is_echoed(answer, &echostr);
         let (answer, took) = self.call(Check::Path, &call, &|| call.clone(), &is_right)?;
         let report = &mut self.report;
@@ -175,19 +179,24 @@ impl Doctor<'_> {
     }
 
     fn verify_by_http10(&mut self) -> Option<()> {
-        let (call, echostr) = verification(&self.caller.wechat, SystemTime::now());
+        let (call, echostr) = verification(&self.target.keys, SystemTime::now());
         let judge = |answer: &_| handshake::echo(answer, &echostr);
         self.call_by_http10(Check::Handshake10, &call, &judge)
     }
 
     fn greet_by_http10(&mut self) -> Option<()> {
-        let (caller, push) = (self.caller, push(GREETING));
-        let judge = |answer: &_| form(caller, answer, &push);
-        self.call_by_http10(Check::Text10, &caller.call(&push), &judge)
+        let (target, push) = (self.target, push(GREETING));
+        let judge = |answer: &_| form(target, answer, &push);
+        self.call_by_http10(Check::Text10, &target.signed_request(&push), &judge)
     }
 
-    fn call_by_http10(&mut self, check: Check, call: &Call, judge: Judge<'_>) -> Option<()> {
-        let (answer, took) = self.post(Client::WeChat10, call);
+    fn call_by_http10(
+        &mut self,
+        check: Check,
+        call: &SignedRequest,
+        judge: Judge<'_>,
+    ) -> Option<()> {
+        let (answer, took) = self.send(Client::WeChat10, call);
         let answer = answer.map_err(Fault::NoAnswer10);
         let answer = answer.and_then(handshake::http10);
         self.report
@@ -201,7 +210,7 @@ impl Doctor<'_> {
     }
 
     fn verify_late(&mut self) -> Option<()> {
-        let (call, echostr) = verification(&self.caller.wechat, SystemTime::now() - DAY);
+        let (call, echostr) = verification(&self.target.keys, SystemTime::now() - DAY);
         let accepted = Ok(Fine::Warning(Warning::Replayable));
         let judge = |answer: &_| handshake::rejected(answer, &echostr, accepted.clone());
         self.intrude(Check::OldRequest, &call, &judge)
@@ -209,39 +218,41 @@ impl Doctor<'_> {
 
     /// Sends a message signed with a wrong Token. In secure mode it is encrypted as it should be,
     /// so that only the signature can be the reason for a refusal.
-    fn forge(&mut self, genuine: &Heard) -> Option<()> {
-        let wechat = &self.caller.wechat;
-        let call = greeting_of(&stranger(wechat.crypt.clone()));
-        let judge = |answer: &_| message::forged(wechat, answer, genuine);
+    fn forge(&mut self, genuine: &BotReply) -> Option<()> {
+        let keys = &self.target.keys;
+        let call = greeting_of(&stranger(keys.crypt.clone()));
+        let judge = |answer: &_| message::forged(keys, answer, genuine);
         self.intrude(Check::Forged, &call, &judge)
     }
 
     /// In secure mode, sends a body that is not encrypted.
     fn say_plainly(&mut self) -> Option<()> {
-        let wechat = &self.caller.wechat;
-        let mut plain = wechat.clone();
+        let keys = &self.target.keys;
+        let mut plain = keys.clone();
         plain.crypt.take()?;
-        let judge = |answer: &_| message::rejected(wechat, answer, Fault::PlainBody);
+        let judge = |answer: &_| message::rejected(keys, answer, Fault::PlainBody);
         self.intrude(Check::PlainBody, &greeting_of(&plain), &judge)
     }
 
     /// Makes a call that should be rejected; no response counts as a rejection.
-    fn intrude(&mut self, check: Check, call: &Call, judge: Judge<'_>) -> Option<()> {
-        let (answer, took) = self.post(Client::WeChat, call);
+    fn intrude(&mut self, check: Check, call: &SignedRequest, judge: Judge<'_>) -> Option<()> {
+        let (answer, took) = self.send(Client::WeChat, call);
         let finding = answer.map_or(Ok(Fine::Ignored), |answer| judge(&answer));
         self.report.add(check, took, finding)
     }
 
     /// Sends a message. `first`: the answer that it got when it was first sent.
-    fn say(&mut self, check: Check, push: &Push, first: Option<&Heard>) -> Option<Answer> {
-        let caller = self.caller;
+    fn say(&mut self, check: Check, push: &Push, first: Option<&BotReply>) -> Option<HttpAnswer> {
+        let target = self.target;
         // A message that came already is answered in another way than one that did not.
-        let again = || caller.call(&Push::now(USER, push.said.clone()));
-        let is_right = |answer: &_| hear(caller, answer).is_ok();
-        let (answer, took) = self.call(check, &caller.call(push), &again, &is_right)?;
+        let again = || target.signed_request(&Push::now(USER, push.action.clone()));
+        let is_right = |answer: &_| read_reply(target, answer).is_ok();
+        let (answer, took) = self.call(check, &target.signed_request(push), &again, &is_right)?;
         let finding = match first {
-            Some(first) => hear(caller, &answer).and_then(|again| message::repeat(first, &again)),
-            None => form(caller, &answer, push),
+            Some(first) => {
+                read_reply(target, &answer).and_then(|again| message::repeat(first, &again))
+            }
+            None => form(target, &answer, push),
         };
         self.report.add(check, took, finding)?;
         Some(answer)
@@ -252,17 +263,17 @@ impl Doctor<'_> {
     fn call(
         &mut self,
         check: Check,
-        call: &Call,
-        again: &dyn Fn() -> Call,
-        is_right: &dyn Fn(&Answer) -> bool,
-    ) -> Option<(Answer, Duration)> {
-        let (answer, took) = self.post(Client::WeChat, call);
+        call: &SignedRequest,
+        again: &dyn Fn() -> SignedRequest,
+        is_right: &dyn Fn(&HttpAnswer) -> bool,
+    ) -> Option<(HttpAnswer, Duration)> {
+        let (answer, took) = self.send(Client::WeChat, call);
         // What sends a text with 200 lets WeChat through.
         let is_blocked = answer.as_ref().map_or(true, |answer| {
             !is_right(answer) && (answer.status != 200 || answer.is_page())
         });
         let passes = |client| {
-            let (answer, _) = self.post(client, &again());
+            let (answer, _) = self.send(client, &again());
             answer.is_ok_and(|answer| is_right(&answer))
         };
         // A server that was only slow answers WeChat, too, the next time.
@@ -278,16 +289,20 @@ impl Doctor<'_> {
         None
     }
 
-    fn post(&self, client: Client, call: &Call) -> (Result<Answer, PostError>, Duration) {
-        timed(|| post(client, &self.caller.url, call))
+    fn send(
+        &self,
+        client: Client,
+        call: &SignedRequest,
+    ) -> (Result<HttpAnswer, SendError>, Duration) {
+        timed(|| send(client, &self.target.url, call))
     }
 }
 
 /// Judges the answer to a message.
-fn form(caller: &Caller, answer: &Answer, push: &Push) -> Finding {
-    let heard = hear(caller, answer)?;
+fn form(target: &Target, answer: &HttpAnswer, push: &Push) -> Finding {
+    let heard = read_reply(target, answer)?;
     let now = unix_seconds(SystemTime::now());
-    message::form(&heard, answer, &caller.wechat, push, now)
+    message::form(&heard, answer, &target.keys, push, now)
 }
 
 /// Returns the result of `act`, and the time it took.
@@ -297,23 +312,23 @@ fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
 }
 
 /// Returns the keys of a forger, whose Token is made up.
-pub(super) fn stranger(crypt: Option<MsgCrypt>) -> WeChat {
+pub(super) fn stranger(crypt: Option<MsgCrypt>) -> AccountKeys {
     let token = Token::random(array::from_fn(|_| fastrand::u8(..)));
-    WeChat { token, crypt }
+    AccountKeys { token, crypt }
 }
 
 /// Returns a verification of the URL, signed at this time, and its `echostr`: digits, as WeChat
 /// sends them, that no page has by chance.
-fn verification(wechat: &WeChat, time: SystemTime) -> (Call, String) {
+fn verification(keys: &AccountKeys, time: SystemTime) -> (SignedRequest, String) {
     let echostr = format!("{:019}", fastrand::u64(..));
-    (wechat.verification(&stamp(time), &echostr), echostr)
+    (keys.verification(&stamp(time), &echostr), echostr)
 }
 
 /// Returns a greeting by the account with these keys.
-fn greeting_of(wechat: &WeChat) -> Call {
-    wechat.push(&stamp(SystemTime::now()), &push(GREETING), [0; 16])
+fn greeting_of(keys: &AccountKeys) -> SignedRequest {
+    keys.push(&stamp(SystemTime::now()), &push(GREETING), [0; 16])
 }
 
 fn push(text: &str) -> Push {
-    Push::now(USER, Said::Text(text.to_owned()))
+    Push::now(USER, UserAction::Text(text.to_owned()))
 }

@@ -9,8 +9,8 @@ use crate::{
     language::localized_errors,
     server::HEALTH_PATH,
     simulator::{
-        Call,
-        http::{Client, post},
+        SignedRequest,
+        http::{Client, send},
         url::BotUrl,
     },
 };
@@ -38,11 +38,11 @@ pub(crate) struct HealthError(pub(crate) u16);
 pub(crate) fn run(args: &HealthcheckArgs) -> Result<ExitCode, CommandError> {
     // Who calls 0.0.0.0 reaches this machine.
     let url = format!("http://{}{HEALTH_PATH}", args.listen).parse::<BotUrl>();
-    let call = Call {
+    let call = SignedRequest {
         query: String::new(),
         body: None,
     };
-    let answer = post(Client::WeChat, &url.map_err(CommandError::usage)?, &call);
+    let answer = send(Client::WeChat, &url.map_err(CommandError::usage)?, &call);
     let answer = answer.map_err(CommandError::failure)?;
     match answer.status {
         200 => Ok(ExitCode::SUCCESS),

@@ -12,13 +12,13 @@ use super::{
     CommandError, FAILED, InputError, NO_ANSWER, Notice, USAGE,
     doctor::{
         self,
-        finding::{Fix, Refusal},
+        finding::{Diagnosis, Fix},
     },
     printed, secrets, to_stderr,
 };
 use crate::{
     language::{Localize, localized_errors},
-    simulator::{Heard, Said, caller::Caller, url::BotUrl},
+    simulator::{BotReply, UserAction, target::Target, url::BotUrl},
 };
 
 pub(super) const HELP: &str = "\
@@ -73,27 +73,27 @@ pub(crate) enum SayError {
 }
 
 /// What came of a message; the outer error means that it was not sent.
-type Outcome = Result<Result<Heard, Box<Refusal>>, CommandError>;
+type Outcome = Result<Result<BotReply, Box<Diagnosis>>, CommandError>;
 
 /// Sends the message and prints the reply.
 pub(crate) fn run(args: &SayArgs) -> Result<ExitCode, CommandError> {
     let outcome = send(args);
     let code = match &outcome {
-        Ok(Ok(Heard::Reply(_))) => 0,
-        Ok(Ok(Heard::Acknowledged)) => NO_ANSWER,
+        Ok(Ok(BotReply::Passive(_))) => 0,
+        Ok(Ok(BotReply::Acknowledged)) => NO_ANSWER,
         Ok(Err(_)) => FAILED,
         Err(error) => error.code(),
     };
     let text = match outcome {
         outcome if args.json => json_of(&outcome).to_string(),
         _ if args.quiet && code != USAGE => return Ok(code.into()),
-        Ok(Ok(Heard::Reply(reply))) if args.raw => reply.xml,
-        Ok(Ok(Heard::Reply(reply))) => reply.words(),
-        Ok(Ok(Heard::Acknowledged)) => {
+        Ok(Ok(BotReply::Passive(reply))) if args.raw => reply.xml,
+        Ok(Ok(BotReply::Passive(reply))) => reply.words(),
+        Ok(Ok(BotReply::Acknowledged)) => {
             to_stderr(Notice::Accepted.localized());
             return Ok(code.into());
         }
-        Ok(Err(refusal)) => return Err(CommandError::failure(*refusal)),
+        Ok(Err(diagnosis)) => return Err(CommandError::failure(*diagnosis)),
         Err(error) => return Err(error),
     };
     printed(writeln!(io::stdout(), "{text}")).map(|_| code.into())
@@ -101,22 +101,22 @@ pub(crate) fn run(args: &SayArgs) -> Result<ExitCode, CommandError> {
 
 fn send(args: &SayArgs) -> Outcome {
     let said = match args.event.clone() {
-        Some(name) => Said::Event {
+        Some(name) => UserAction::Event {
             name,
             key: args.key.clone().unwrap_or_default(),
         },
-        None => Said::Text(words(args)?),
+        None => UserAction::Text(words(args)?),
     };
-    let (url, wechat) = (args.url.clone(), secrets::wechat()?);
-    let caller = Caller { url, wechat };
-    let heard = doctor::talk(&caller, &args.user, said);
+    let (url, keys) = (args.url.clone(), secrets::keys()?);
+    let target = Target { url, keys };
+    let heard = doctor::talk(&target, &args.user, said);
     Ok(heard.map_err(|seen| {
         Box::new(if args.quiet {
             // Nobody is told the cause.
             let cause = seen.clone();
-            Refusal { seen, cause }
+            Diagnosis { seen, cause }
         } else {
-            doctor::refusal(&caller, seen)
+            doctor::diagnose(&target, seen)
         })
     }))
 }
@@ -150,17 +150,17 @@ fn input(is_quiet: bool) -> Result<String, CommandError> {
 
 fn json_of(outcome: &Outcome) -> Value {
     let (error, fix) = match outcome {
-        Ok(Ok(Heard::Reply(reply))) => {
+        Ok(Ok(BotReply::Passive(reply))) => {
             let (kind, text) = (reply.field("MsgType"), reply.field("Content"));
             return json!({
                 "answered": true, "type": kind, "text": text, "encrypted": reply.encrypted,
                 "xml": reply.xml,
             });
         }
-        Ok(Ok(Heard::Acknowledged)) => return json!({ "answered": false }),
-        Ok(Err(refusal)) => (
-            refusal.seen.localized(),
-            Some(Fix(&refusal.cause).localized()),
+        Ok(Ok(BotReply::Acknowledged)) => return json!({ "answered": false }),
+        Ok(Err(diagnosis)) => (
+            diagnosis.seen.localized(),
+            Some(Fix(&diagnosis.cause).localized()),
         ),
         Err(error) => (error.localized(), None),
     };

@@ -13,7 +13,7 @@ use crate::{
     callback::Account,
     entropy,
     language::Localize,
-    simulator::WeChat,
+    simulator::AccountKeys,
     systemd,
     wechat::{
         crypt::{AppId, EncodingAesKey, MsgCrypt},
@@ -166,14 +166,14 @@ pub(super) fn account(token: Token, max_age: Duration) -> Result<Account, Enviro
 }
 
 /// Returns the keys for playing WeChat to the account in the environment.
-pub(super) fn wechat() -> Result<WeChat, EnvironmentError> {
-    wechat_of(required_token()?)
+pub(super) fn keys() -> Result<AccountKeys, EnvironmentError> {
+    keys_of(required_token()?)
 }
 
 /// Returns the keys for playing WeChat to the account of a Token.
-pub(super) fn wechat_of(token: Token) -> Result<WeChat, EnvironmentError> {
+pub(super) fn keys_of(token: Token) -> Result<AccountKeys, EnvironmentError> {
     let Account { token, crypt, .. } = account(token, Duration::ZERO)?;
-    Ok(WeChat { token, crypt })
+    Ok(AccountKeys { token, crypt })
 }
 
 /// Returns a value from the environment, or from a file that the environment names, as containers

@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 
 use super::{CommandError, printed, secrets};
-use crate::simulator::caller::stamp;
+use crate::simulator::target::stamp;
 
 pub(super) const HELP: &str = "\
 Set WECHAT_TOKEN to the bot's Token. A signature is valid for a few minutes
@@ -24,6 +24,6 @@ pub(crate) struct SignArgs {}
 
 /// Prints `signature=…&timestamp=…&nonce=…`.
 pub(crate) fn run(_: &SignArgs) -> Result<ExitCode, CommandError> {
-    let query = stamp(SystemTime::now()).sign(&secrets::required_token()?);
+    let query = stamp(SystemTime::now()).signed_query(&secrets::required_token()?);
     printed(writeln!(io::stdout(), "{query}"))
 }

@@ -25,7 +25,7 @@ const MAX_HEADERS: usize = 64;
 
 /// An HTTP answer, whatever its status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct HttpAnswer {
     pub(crate) status: u16,
     /// Names and values of all headers.
     pub(crate) headers: Vec<(String, String)>,
@@ -38,7 +38,7 @@ pub(crate) struct Answer {
 
 /// Reason that there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum PostError {
+pub(crate) enum SendError {
     #[error("no such host: {0}")]
     UnknownHost(String),
     #[error("nothing is listening on {host}, port {port}")]
@@ -61,7 +61,7 @@ pub(crate) enum PostError {
     NotHttp,
 }
 
-impl Answer {
+impl HttpAnswer {
     /// Parses an answer, which ends with the connection if it declares no length. The error is
     /// `UnexpectedEof` if more has to come, `InvalidData` if it is not HTTP.
     pub(super) fn parse(bytes: &[u8], has_ended: bool) -> Result<Self, ErrorKind> {
@@ -175,11 +175,11 @@ fn unchunk(mut rest: &[u8]) -> Result<Vec<u8>, ErrorKind> {
 mod tests {
     use super::*;
 
-    fn answer(body: &[u8]) -> Answer {
-        Answer {
+    fn answer(body: &[u8]) -> HttpAnswer {
+        HttpAnswer {
             status: 403,
             body: body.to_vec(),
-            ..Answer::default()
+            ..HttpAnswer::default()
         }
     }
 
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn a_web_page_is_told_by_its_beginning_or_by_its_type() {
         let is_page = |content_type: &str, body: &str| {
-            let answer = Answer {
+            let answer = HttpAnswer {
                 headers: vec![("content-type".to_owned(), content_type.to_owned())],
                 ..answer(body.as_bytes())
             };
@@ -215,21 +215,21 @@ mod tests {
     #[test]
     fn the_servers_clock_is_read_in_seconds() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        let date = |date: &str| Answer {
+        let date = |date: &str| HttpAnswer {
             headers: vec![("date".to_owned(), date.to_owned())],
-            ..Answer::default()
+            ..HttpAnswer::default()
         };
         assert_eq!(date("Tue, 14 Nov 2023 22:12:40 GMT").drift(now), Some(40));
         assert_eq!(date("Tue, 14 Nov 2023 22:14:00 GMT").drift(now), Some(40));
         assert_eq!(date("now").drift(now), None);
-        assert_eq!(Answer::default().drift(now), None);
+        assert_eq!(HttpAnswer::default().drift(now), None);
     }
 
     #[test]
     fn an_answer_ends_by_its_length_its_chunks_or_its_connection() {
         let body = |head: &str, body: &str, has_ended| {
             let bytes = format!("HTTP/1.1 200 OK\r\n{head}\r\n{body}");
-            let answer = Answer::parse(bytes.as_bytes(), has_ended)?;
+            let answer = HttpAnswer::parse(bytes.as_bytes(), has_ended)?;
             Ok(String::from_utf8(answer.body).unwrap())
         };
         let whole = |text: &str| Ok(text.to_owned());
@@ -251,7 +251,7 @@ mod tests {
             body(chunked, "ffffffffffffffff\r\n", true),
             Err(ErrorKind::InvalidData)
         );
-        let parse = |bytes: &[u8]| Answer::parse(bytes, true).map(|answer| answer.status);
+        let parse = |bytes: &[u8]| HttpAnswer::parse(bytes, true).map(|answer| answer.status);
         assert_eq!(
             parse(b"SSH-2.0-OpenSSH_9.2\r\n"),
             Err(ErrorKind::InvalidData)

@@ -10,8 +10,8 @@ use std::{
 };
 
 use super::{
-    Call,
-    answer::{Answer, PATIENCE, PostError},
+    SignedRequest,
+    answer::{HttpAnswer, PATIENCE, SendError},
     tls,
     url::BotUrl,
 };
@@ -48,7 +48,7 @@ impl Client {
         }
     }
 
-    fn request(self, url: &BotUrl, call: &Call) -> String {
+    fn request(self, url: &BotUrl, call: &SignedRequest) -> String {
         let (method, body) = match &call.body {
             None => ("GET", "\r\n".to_owned()),
             Some(xml) => {
@@ -64,11 +64,15 @@ impl Client {
 }
 
 /// Makes the call and returns the answer that comes within [`PATIENCE`].
-pub(crate) fn post(client: Client, url: &BotUrl, call: &Call) -> Result<Answer, PostError> {
+pub(crate) fn send(
+    client: Client,
+    url: &BotUrl,
+    call: &SignedRequest,
+) -> Result<HttpAnswer, SendError> {
     let exchanged = exchange(client, url, call, PATIENCE);
     exchanged.map_err(|error| match error {
         // An http server takes TLS for a request: it waits for the end of its line, or hangs up.
-        PostError::TooSlow | PostError::Closed | PostError::NotHttp | PostError::Broken(_)
+        SendError::TooSlow | SendError::Closed | SendError::NotHttp | SendError::Broken(_)
             if is_plain(url) =>
         {
             TlsError::NotTls.into()
@@ -84,7 +88,7 @@ fn is_plain(url: &BotUrl) -> bool {
     let (true, Ok(plain)) = (url.is_https(), plain.parse()) else {
         return false;
     };
-    let call = Call {
+    let call = SignedRequest {
         query: String::new(),
         body: None,
     };
@@ -95,9 +99,9 @@ fn is_plain(url: &BotUrl) -> bool {
 fn exchange(
     client: Client,
     url: &BotUrl,
-    call: &Call,
+    call: &SignedRequest,
     patience: Duration,
-) -> Result<Answer, PostError> {
+) -> Result<HttpAnswer, SendError> {
     let end = Instant::now() + patience;
     let tcp = connect(url, &resolve(url)?, end)?;
     let mut stream = Timed { tcp, end };
@@ -111,7 +115,7 @@ fn exchange(
 }
 
 /// Resolves the URL's host within [`PATIENCE`]; the system's resolver may take longer.
-pub(crate) fn resolve(url: &BotUrl) -> Result<Vec<SocketAddr>, PostError> {
+pub(crate) fn resolve(url: &BotUrl) -> Result<Vec<SocketAddr>, SendError> {
     let host = url.host().trim_matches(['[', ']']).to_owned();
     let port = url.port();
     let (done, result) = channel();
@@ -121,10 +125,10 @@ pub(crate) fn resolve(url: &BotUrl) -> Result<Vec<SocketAddr>, PostError> {
     });
     let addresses: Vec<_> = result
         .recv_timeout(PATIENCE)
-        .map_err(|_| PostError::TooSlow)?;
+        .map_err(|_| SendError::TooSlow)?;
     // A host without an address counts as unknown, whatever error the resolver gives.
     if addresses.is_empty() {
-        return Err(PostError::UnknownHost(url.host().to_owned()));
+        return Err(SendError::UnknownHost(url.host().to_owned()));
     }
     Ok(addresses)
 }
@@ -134,7 +138,7 @@ pub(crate) fn connect(
     url: &BotUrl,
     addresses: &[SocketAddr],
     end: Instant,
-) -> Result<TcpStream, PostError> {
+) -> Result<TcpStream, SendError> {
     let none = Err(ErrorKind::TimedOut.into());
     let connected = addresses.iter().fold(none, |found, address| {
         found.or_else(|_| TcpStream::connect_timeout(address, left(end)?))
@@ -177,7 +181,7 @@ impl Write for Timed {
 }
 
 /// Sends the request and reads the answer; with HTTP/1.0, until the connection ends.
-fn talk(stream: &mut (impl Read + Write), client: Client, request: &str) -> io::Result<Answer> {
+fn talk(stream: &mut (impl Read + Write), client: Client, request: &str) -> io::Result<HttpAnswer> {
     // A server may refuse, and close, before it has read the whole request; its answer counts.
     let sent = stream.write_all(request.as_bytes());
     let sent = sent.and_then(|()| stream.flush());
@@ -189,11 +193,11 @@ fn talk(stream: &mut (impl Read + Write), client: Client, request: &str) -> io::
         let is_http10 = client == Client::WeChat10;
         // A reset ends an answer as well. Over HTTP/1.0, so does a connection that is kept open.
         let has_ended = !matches!(read, Ok(1..)) && (is_http10 || !is_late);
-        match (Answer::parse(&bytes, has_ended), read) {
+        match (HttpAnswer::parse(&bytes, has_ended), read) {
             (Ok(_), Ok(1..)) if is_http10 => {}
             (Err(ErrorKind::UnexpectedEof), Ok(1..)) => {}
             (Ok(answer), _) => {
-                return Ok(Answer {
+                return Ok(HttpAnswer {
                     kept_open: is_late,
                     drift: answer.drift(SystemTime::now()),
                     ..answer
@@ -214,13 +218,13 @@ fn is_timeout(kind: ErrorKind) -> bool {
 }
 
 /// Returns why a call to this URL got no answer.
-fn why(error: &io::Error, url: &BotUrl) -> PostError {
+fn why(error: &io::Error, url: &BotUrl) -> SendError {
     if let Some(error) = TlsError::carried_by(error) {
         return error.into();
     }
     let host = url.host().to_owned();
     match error.kind() {
-        ErrorKind::ConnectionRefused => PostError::Refused {
+        ErrorKind::ConnectionRefused => SendError::Refused {
             host,
             port: url.port(),
         },
@@ -229,14 +233,14 @@ fn why(error: &io::Error, url: &BotUrl) -> PostError {
         | ErrorKind::NetworkUnreachable
         | ErrorKind::NetworkDown
         | ErrorKind::AddrNotAvailable
-        | ErrorKind::InvalidInput => PostError::Unreachable {
+        | ErrorKind::InvalidInput => SendError::Unreachable {
             host,
             error: error.into(),
         },
-        kind if is_timeout(kind) => PostError::TooSlow,
-        ErrorKind::ConnectionAborted => PostError::Closed,
-        ErrorKind::FileTooLarge => PostError::TooLarge,
-        ErrorKind::UnexpectedEof | ErrorKind::InvalidData => PostError::NotHttp,
-        _ => PostError::Broken(error.into()),
+        kind if is_timeout(kind) => SendError::TooSlow,
+        ErrorKind::ConnectionAborted => SendError::Closed,
+        ErrorKind::FileTooLarge => SendError::TooLarge,
+        ErrorKind::UnexpectedEof | ErrorKind::InvalidData => SendError::NotHttp,
+        _ => SendError::Broken(error.into()),
     }
 }

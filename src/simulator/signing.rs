@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::{Call, Stamp, WeChat, field};
+use super::{AccountKeys, SignedRequest, Stamp, field};
 use crate::wechat::{signature::sign, xml::read_strictly};
 
 /// One signature of a request.
@@ -18,9 +18,9 @@ pub(crate) struct Signing {
     pub(crate) given: String,
 }
 
-impl WeChat {
+impl AccountKeys {
     /// Returns the signatures of a request with this stamp.
-    pub(crate) fn signings(&self, stamp: &Stamp, call: &Call) -> Vec<Signing> {
+    pub(crate) fn signings(&self, stamp: &Stamp, call: &SignedRequest) -> Vec<Signing> {
         let Stamp { timestamp, nonce } = stamp;
         let token = ("Token", self.token.as_str());
         let (timestamp, nonce) = (("timestamp", timestamp.as_str()), ("nonce", nonce.as_str()));
@@ -34,7 +34,7 @@ impl WeChat {
 }
 
 fn signing<const N: usize>(
-    call: &Call,
+    call: &SignedRequest,
     name: &'static str,
     mut parts: [(&'static str, &str); N],
 ) -> Signing {
@@ -67,7 +67,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        simulator::{Push, Said},
+        simulator::{Push, UserAction},
         wechat::crypt::MsgCrypt,
     };
 
@@ -75,8 +75,8 @@ mod tests {
         Stamp::new(UNIX_EPOCH + Duration::from_secs(1_700_000_000), 42)
     }
 
-    fn plain(token: &str) -> WeChat {
-        WeChat {
+    fn plain(token: &str) -> AccountKeys {
+        AccountKeys {
             token: token.parse().unwrap(),
             crypt: None,
         }
@@ -84,8 +84,8 @@ mod tests {
 
     #[test]
     fn three_strings_are_sorted_and_hashed() {
-        let wechat = plain("testtoken");
-        let call = wechat.verification(&stamp(), "1");
+        let keys = plain("testtoken");
+        let call = keys.verification(&stamp(), "1");
         let signature = "9c0a6be3b285fa6a347ea3c22ba94bf205b123dd";
         let parts = [
             ("timestamp", "1700000000"),
@@ -93,7 +93,7 @@ mod tests {
             ("Token", "testtoken"),
         ];
         assert_eq!(
-            wechat.signings(&stamp(), &call),
+            keys.signings(&stamp(), &call),
             [Signing {
                 name: "signature",
                 parts: parts.map(|(name, text)| (name, text.to_owned())).to_vec(),
@@ -118,7 +118,7 @@ mod tests {
     fn an_encrypted_message_is_signed_too() {
         let key = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
         let app_id = "wx1234567890abcdef".parse().unwrap();
-        let wechat = WeChat {
+        let keys = AccountKeys {
             crypt: Some(MsgCrypt::new(key.parse().unwrap(), app_id)),
             ..plain("testtoken")
         };
@@ -126,9 +126,9 @@ mod tests {
             user: "o".to_owned(),
             create_time: 1,
             msg_id: 1,
-            said: Said::Image,
+            action: UserAction::Image,
         };
-        let signings = wechat.signings(&stamp(), &wechat.push(&stamp(), &push, [0; 16]));
+        let signings = keys.signings(&stamp(), &keys.push(&stamp(), &push, [0; 16]));
         let names: Vec<&str> = signings.iter().map(|signing| signing.name).collect();
         assert_eq!(names, ["signature", "msg_signature"]);
         assert_eq!(signings[1].parts.len(), 4);

@@ -6,10 +6,10 @@ use std::{
 };
 
 use crate::{
-    commands::doctor::finding::{Check, Ending, Fault, Fine, Fix, Line, Refusal, Warning},
+    commands::doctor::finding::{Check, CheckLine, Diagnosis, Ending, Fault, Fine, Fix, Warning},
     language::{Language, Localize},
     network::TlsError,
-    simulator::{ReplyError, answer::PostError},
+    simulator::{ReplyError, answer::SendError},
 };
 
 texts! { Check:
@@ -39,7 +39,7 @@ texts! { Fine, in language:
     Self::TestPort(port) => "{port} is for your own tests only: the URL for WeChat needs port 80 or 443",
         "{port} 端口只能自己测试用，填到公众平台的 URL 必须用 80 或 443 端口";
     Self::Echoed => "echostr came back unchanged", "原样返回了 echostr";
-    Self::NoWords => "accepted without a reply", "收到了，没有回复";
+    Self::NoReply => "accepted without a reply", "收到了，没有回复";
     Self::Answered(text) => "replied \"{text}\"", "回复了“{text}”";
     Self::AnsweredType(kind) => "replied with a message of type {kind}", "回复了一条 {kind} 类型的消息";
     Self::TurnedAway(status) => "rejected ({status})", "拒绝了，状态码 {status}";
@@ -137,27 +137,27 @@ texts! { Fix<'_>, field 0:
     Fault::Ipv6Address(_) => "put the server's IPv4 address in the URL, or a name with an A record", "URL 里改用服务器的 IPv4 地址，或者有 A 记录的域名";
     Fault::Dropped(_, port) => "open port {port} in the server's firewall and in its provider's security group",
         "在服务器的防火墙和云服务商的安全组里放行 {port} 端口";
-    Fault::NoAnswer(PostError::UnknownHost(_)) => "fix the host in the URL, or its DNS record", "改正 URL 里的域名，或者域名的 DNS 记录";
-    Fault::NoAnswer(PostError::Refused { .. }) => "start the bot on that machine, or fix the port in the URL", "在那台机器上启动机器人，或者改正 URL 里的端口";
-    Fault::NoAnswer(PostError::TooSlow) => "check whether the server runs (systemctl status 'daoxiao*') and what keeps it busy: WeChat waits no longer than 5 s",
+    Fault::NoAnswer(SendError::UnknownHost(_)) => "fix the host in the URL, or its DNS record", "改正 URL 里的域名，或者域名的 DNS 记录";
+    Fault::NoAnswer(SendError::Refused { .. }) => "start the bot on that machine, or fix the port in the URL", "在那台机器上启动机器人，或者改正 URL 里的端口";
+    Fault::NoAnswer(SendError::TooSlow) => "check whether the server runs (systemctl status 'daoxiao*') and what keeps it busy: WeChat waits no longer than 5 s",
         "看看服务器是不是在运行（systemctl status 'daoxiao*'），是什么拖慢了它：微信只等 5 秒";
-    Fault::NoAnswer(PostError::Unreachable { .. }) => "fix the address in the URL, or the network: no way leads from this machine to that address",
+    Fault::NoAnswer(SendError::Unreachable { .. }) => "fix the address in the URL, or the network: no way leads from this machine to that address",
         "改正 URL 里的地址，或者检查网络：从这台机器到不了那个地址";
-    Fault::NoAnswer(PostError::Tls(TlsError::Untrusted)) => "use a certificate from a public authority with its whole chain (fullchain.pem), or http on port 80",
+    Fault::NoAnswer(SendError::Tls(TlsError::Untrusted)) => "use a certificate from a public authority with its whole chain (fullchain.pem), or http on port 80",
         "换用受信任的证书机构签发的证书，并配上完整的证书链（fullchain.pem），或者改用 80 端口的 http";
-    Fault::NoAnswer(PostError::Tls(TlsError::Expired)) => "renew the certificate, and have it renewed automatically (certbot renew)",
+    Fault::NoAnswer(SendError::Tls(TlsError::Expired)) => "renew the certificate, and have it renewed automatically (certbot renew)",
         "更新证书，并设好自动续期（certbot renew）";
-    Fault::NoAnswer(PostError::Tls(TlsError::NotYetValid)) => "set this machine's clock right if it is slow (timedatectl); else use a certificate that is valid already",
+    Fault::NoAnswer(SendError::Tls(TlsError::NotYetValid)) => "set this machine's clock right if it is slow (timedatectl); else use a certificate that is valid already",
         "本机的时间若是慢了，先校准（timedatectl）；若不慢，就换用已经生效的证书";
-    Fault::NoAnswer(PostError::Tls(TlsError::OtherName)) => "use a certificate for the name in the URL, or the name in the certificate",
+    Fault::NoAnswer(SendError::Tls(TlsError::OtherName)) => "use a certificate for the name in the URL, or the name in the certificate",
         "换用这个域名的证书，或者把 URL 改成证书上的域名";
-    Fault::NoAnswer(PostError::Tls(TlsError::NotTls)) => "write http:// in the URL, or put https in front of the bot (Caddy, nginx or a tunnel)",
+    Fault::NoAnswer(SendError::Tls(TlsError::NotTls)) => "write http:// in the URL, or put https in front of the bot (Caddy, nginx or a tunnel)",
         "把 URL 改成 http://，或者在机器人前面配上 https（Caddy、nginx 或内网穿透）";
-    Fault::NoAnswer(PostError::Tls(_)) => "fix the server's TLS, or use http on port 80", "改正服务器的 TLS 配置，或者改用 80 端口的 http";
-    Fault::NoAnswer(PostError::Broken(_)) => "find out what cuts the connection between here and there", "检查两边之间的网络，看是什么切断了连接";
-    Fault::NoAnswer(PostError::Closed) => "read the server's log: it hangs up, or something before it does", "查看服务器的日志：是它或它前面的程序断开了连接";
-    Fault::NoAnswer(PostError::TooLarge) => "make the URL lead to the bot: no reply is so large", "让 URL 指向机器人：回复不会这么大";
-    Fault::NoAnswer(PostError::NotHttp) => "find out what listens on this port", "查一查是什么程序在监听这个端口";
+    Fault::NoAnswer(SendError::Tls(_)) => "fix the server's TLS, or use http on port 80", "改正服务器的 TLS 配置，或者改用 80 端口的 http";
+    Fault::NoAnswer(SendError::Broken(_)) => "find out what cuts the connection between here and there", "检查两边之间的网络，看是什么切断了连接";
+    Fault::NoAnswer(SendError::Closed) => "read the server's log: it hangs up, or something before it does", "查看服务器的日志：是它或它前面的程序断开了连接";
+    Fault::NoAnswer(SendError::TooLarge) => "make the URL lead to the bot: no reply is so large", "让 URL 指向机器人：回复不会这么大";
+    Fault::NoAnswer(SendError::NotHttp) => "find out what listens on this port", "查一查是什么程序在监听这个端口";
     Fault::RedirectToSame(..) => "let this path through whatever is in front of the bot, such as a firewall: it wants a cookie or a script, and WeChat has neither",
         "机器人前面有防火墙之类的程序要求 Cookie 或执行脚本，让它放行这个路径：微信两样都没有";
     Fault::RedirectToSlash(..) => "write the slash in the URL too: WeChat follows no redirects", "URL 末尾也写上斜杠：微信不跟随跳转";
@@ -251,7 +251,7 @@ texts! { Fix<'_>, field 0:
         "把时间不准的那台机器校准，并开启自动同步（timedatectl set-ntp true）";
 }
 
-chinese! { Refusal: Self { seen, cause } => "{}\n先做这一步：{}。", seen.chinese(), Fix(cause).chinese(); }
+chinese! { Diagnosis: Self { seen, cause } => "{}\n先做这一步：{}。", seen.chinese(), Fix(cause).chinese(); }
 
 texts! { Ending, in language:
     Self::DoFirst(fault) => "Do this first: {}.", "先做这一步：{}。", Fix(fault).text(language);
@@ -264,7 +264,7 @@ texts! { Ending, in language:
         "若仍不通，再用微信开发者平台的“网络检测”和“消息推送调试”来查只有微信那边才看得到的问题。";
 }
 
-texts! { Line, in language:
+texts! { CheckLine, in language:
     Self { check, finding: Ok(Fine::Warning(warning)), took } => "✓ {}: warning: {} {}", "✓ {}：警告：{}{}", check.text(language), warning.text(language), Took(*took).text(language);
     Self { check, finding: Ok(fine), took } => "✓ {}: {} {}", "✓ {}：{}{}", check.text(language), fine.text(language), Took(*took).text(language);
     Self { check, finding: Err(fault), took } => "✗ {}: {} {}", "✗ {}：{}{}", check.text(language), fault.text(language), Took(*took).text(language);

@@ -13,7 +13,7 @@ use crate::{
     },
     language::{Language, LanguageError, Localize},
     network::{SystemError, TlsError},
-    simulator::{ReplyError, answer::PostError, url::UrlError},
+    simulator::{ReplyError, answer::SendError, url::UrlError},
     survival::{
         socket::ListenError,
         supervisor::SupervisorError,
@@ -175,7 +175,7 @@ chinese! { SayError:
     Self::Dash => "- 表示从标准输入读，后面不能再写别的";
 }
 
-chinese! { PostError:
+chinese! { SendError:
     Self::UnknownHost(host) => "找不到主机 {host}";
     Self::Refused { host, port } => "{host} 的 {port} 端口没有程序在监听";
     Self::TooSlow => "5 秒内没有响应";

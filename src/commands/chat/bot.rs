@@ -21,7 +21,7 @@ use crate::{
         words_arg::WordsArg,
     },
     server::{Server, Service},
-    simulator::{WeChat, caller::Caller, url::BotUrl},
+    simulator::{AccountKeys, target::Target, url::BotUrl},
     survival::health::Health,
 };
 
@@ -37,7 +37,7 @@ pub(super) struct BotArgs {
 }
 
 pub(super) struct Bot {
-    pub(super) caller: Caller,
+    pub(super) target: Target,
     own: Option<Own>,
 }
 
@@ -55,21 +55,21 @@ type FileState = (SystemTime, u64);
 impl Bot {
     /// Returns the bot at this address.
     pub(super) fn elsewhere(url: BotUrl) -> Result<Self, EnvironmentError> {
-        let wechat = secrets::wechat()?;
+        let keys = secrets::keys()?;
         Ok(Self {
-            caller: Caller { url, wechat },
+            target: Target { url, keys },
             own: None,
         })
     }
 
     /// Starts a bot in this process.
     pub(super) fn start(args: BotArgs) -> Result<Self, CommandError> {
-        let wechat = secrets::wechat_of(secrets::run_token()?.token)?;
+        let keys = secrets::keys_of(secrets::run_token()?.token)?;
         // Looks at the file before it is read, so that a change during the reading is noticed.
         let words = args.words_state();
-        let (running, url) = Running::start(&wechat, &args)?;
+        let (running, url) = Running::start(&keys, &args)?;
         Ok(Self {
-            caller: Caller { url, wechat },
+            target: Target { url, keys },
             own: Some(Own {
                 args,
                 running,
@@ -93,7 +93,7 @@ impl Bot {
         if words == own.words {
             return Ok(false);
         }
-        (own.running, self.caller.url) = Running::start(&self.caller.wechat, &own.args)?;
+        (own.running, self.target.url) = Running::start(&self.target.keys, &own.args)?;
         own.words = words;
         Ok(true)
     }
@@ -105,11 +105,11 @@ impl BotArgs {
         Some((file.modified().ok()?, file.len()))
     }
 
-    fn service(&self, wechat: &WeChat) -> Result<Service, CommandError> {
+    fn service(&self, keys: &AccountKeys) -> Result<Service, CommandError> {
         let words = Arc::new(self.words.read()?);
         let account = Account {
-            token: wechat.token.clone(),
-            crypt: wechat.crypt.clone(),
+            token: keys.token.clone(),
+            crypt: keys.crypt.clone(),
             max_age: self.age.max_age,
         };
         Ok(Service {
@@ -125,8 +125,8 @@ impl BotArgs {
 struct Running(Arc<Health>);
 
 impl Running {
-    fn start(wechat: &WeChat, args: &BotArgs) -> Result<(Self, BotUrl), CommandError> {
-        let service = args.service(wechat)?;
+    fn start(keys: &AccountKeys, args: &BotArgs) -> Result<(Self, BotUrl), CommandError> {
+        let service = args.service(keys)?;
         Self::serve(service).map_err(|error| CommandError::failure(StartError(error)))
     }
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use crate::simulator::{ReplyError, answer::PostError};
+use crate::simulator::{ReplyError, answer::SendError};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Check {
@@ -40,7 +40,7 @@ pub(crate) enum Fine {
     Port(u16),
     TestPort(u16),
     Echoed,
-    NoWords,
+    NoReply,
     /// Beginning of the reply's text.
     Answered(String),
     /// Type of a reply without text.
@@ -79,7 +79,7 @@ pub(crate) enum Fault {
     Ipv6Address(String),
     /// The host and port neither accept a connection nor refuse it.
     Dropped(String, u16),
-    NoAnswer(PostError),
+    NoAnswer(SendError),
     /// Redirects to the same address, as a firewall does that wants a cookie.
     RedirectToSame(String, u16),
     /// Redirects to the same address with a slash at the end; with the status.
@@ -128,7 +128,7 @@ pub(crate) enum Fault {
     /// HTTP/1.0 is refused with a status that HTTP/1.1 does not get.
     Refused10(u16, String),
     /// HTTP/1.0 gets no answer, and HTTP/1.1 does.
-    NoAnswer10(PostError),
+    NoAnswer10(SendError),
     AnyToken,
     Unreadable(ReplyError),
     ReplyInPage,
@@ -164,7 +164,7 @@ pub(crate) struct Fix<'a>(pub(crate) &'a Fault);
 /// A message got no reply that can be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{seen}\nDo this first: {}.", Fix(cause))]
-pub(crate) struct Refusal {
+pub(crate) struct Diagnosis {
     /// What came back.
     pub(crate) seen: Fault,
     /// What is to be fixed.
@@ -185,13 +185,13 @@ pub(crate) enum Ending {
 
 /// Line about one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Line {
+pub(crate) struct CheckLine {
     pub(crate) check: Check,
     pub(crate) finding: Finding,
     pub(crate) took: Duration,
 }
 
-impl Line {
+impl CheckLine {
     /// Returns whether the owner should read it.
     pub(super) fn needs_attention(&self) -> bool {
         matches!(self.finding, Ok(Fine::Warning(_)) | Err(_))

@@ -5,7 +5,7 @@ use url::Url;
 use super::finding::{Fault, Finding, Fine, Warning};
 use crate::{
     printable::printable,
-    simulator::{answer::Answer, url::BotUrl},
+    simulator::{answer::HttpAnswer, url::BotUrl},
 };
 
 /// Clocks that differ by less count as equal: `Date` has whole seconds, and answers take time.
@@ -31,13 +31,13 @@ const ECHOED_CHARS: usize = 8;
 const STALE: u64 = 300;
 
 /// Judges a verification of the URL as a whole.
-pub(in crate::commands) fn judge(answer: &Answer, url: &BotUrl, echostr: &str) -> Finding {
+pub(in crate::commands) fn judge(answer: &HttpAnswer, url: &BotUrl, echostr: &str) -> Finding {
     path(answer, url)?;
     echo(answer, echostr)
 }
 
 /// Judges whether anything answers at this path.
-pub(super) fn path(answer: &Answer, url: &BotUrl) -> Finding {
+pub(super) fn path(answer: &HttpAnswer, url: &BotUrl) -> Finding {
     if let Some(fault) = obstacle(answer, url) {
         return Err(fault);
     }
@@ -50,7 +50,7 @@ pub(super) fn path(answer: &Answer, url: &BotUrl) -> Finding {
 }
 
 /// Recognizes the answers of proxies, firewalls and web servers in front of the bot.
-pub(super) fn obstacle(answer: &Answer, url: &BotUrl) -> Option<Fault> {
+pub(super) fn obstacle(answer: &HttpAnswer, url: &BotUrl) -> Option<Fault> {
     let status = answer.status;
     Some(match status {
         300..400 => redirect(answer, url),
@@ -64,7 +64,7 @@ pub(super) fn obstacle(answer: &Answer, url: &BotUrl) -> Option<Fault> {
     })
 }
 
-fn redirect(answer: &Answer, url: &BotUrl) -> Fault {
+fn redirect(answer: &HttpAnswer, url: &BotUrl) -> Fault {
     let (status, here) = (answer.status, url.to_string());
     let location = match answer.header("Location") {
         None | Some("") => return Fault::RedirectNowhere(status),
@@ -104,7 +104,7 @@ fn is_login(to: &Url) -> bool {
 }
 
 /// Judges whether `echostr` came back unchanged.
-pub(super) fn echo(answer: &Answer, echostr: &str) -> Finding {
+pub(super) fn echo(answer: &HttpAnswer, echostr: &str) -> Finding {
     if is_echoed(answer, echostr) {
         return Ok(Fine::Echoed);
     }
@@ -121,12 +121,12 @@ pub(super) fn echo(answer: &Answer, echostr: &str) -> Finding {
 }
 
 /// Returns whether the answer is exactly what WeChat wants.
-pub(super) fn is_echoed(answer: &Answer, echostr: &str) -> bool {
+pub(super) fn is_echoed(answer: &HttpAnswer, echostr: &str) -> bool {
     answer.status == 200 && answer.body == echostr.as_bytes()
 }
 
 /// Returns the fault if `echostr` came back with something around it, or a web page instead.
-fn around(answer: &Answer, echostr: &str) -> Option<Fault> {
+fn around(answer: &HttpAnswer, echostr: &str) -> Option<Fault> {
     let text = answer.text();
     let Some((before, after)) = text.split_once(echostr) else {
         let is_part = is_part(text.trim(), echostr);
@@ -157,7 +157,7 @@ fn is_part(text: &str, echostr: &str) -> bool {
 }
 
 /// Returns an answer over HTTP/1.0, or what keeps WeChat from reading it, whatever its body is.
-pub(super) fn http10(answer: Answer) -> Result<Answer, Fault> {
+pub(super) fn http10(answer: HttpAnswer) -> Result<HttpAnswer, Fault> {
     match answer.status {
         _ if answer.is_chunked() => Err(Fault::Chunks10),
         _ if answer.kept_open => Err(Fault::KeptOpen10),
@@ -167,7 +167,7 @@ pub(super) fn http10(answer: Answer) -> Result<Answer, Fault> {
 }
 
 /// Judges whether a verification was rejected. `accepted`: the finding if it was not.
-pub(super) fn rejected(answer: &Answer, echostr: &str, accepted: Finding) -> Finding {
+pub(super) fn rejected(answer: &HttpAnswer, echostr: &str, accepted: Finding) -> Finding {
     if answer.status < 400 && answer.text().contains(echostr) {
         return accepted;
     }
@@ -175,7 +175,7 @@ pub(super) fn rejected(answer: &Answer, echostr: &str, accepted: Finding) -> Fin
 }
 
 /// Judges the server's clock.
-pub(super) fn clock(answer: &Answer) -> Finding {
+pub(super) fn clock(answer: &HttpAnswer) -> Finding {
     match answer.drift {
         None => Ok(Fine::NoClock),
         Some(0..EQUAL_CLOCKS) => Ok(Fine::ClocksAgree),
@@ -190,11 +190,11 @@ mod tests {
 
     const ECHOSTR: &str = "1234567890";
 
-    fn answer(status: u16, body: &str) -> Answer {
-        Answer {
+    fn answer(status: u16, body: &str) -> HttpAnswer {
+        HttpAnswer {
             status,
             body: body.as_bytes().to_vec(),
-            ..Answer::default()
+            ..HttpAnswer::default()
         }
     }
 
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn a_redirect_is_told_by_what_it_adds() {
         let redirected = |url: &str, to: &str| {
-            let answer = Answer {
+            let answer = HttpAnswer {
                 headers: header("Location", to),
                 ..answer(301, "")
             };
@@ -354,7 +354,7 @@ mod tests {
                 said: "forbidden".to_owned(),
                 stale,
             };
-            let answer = Answer {
+            let answer = HttpAnswer {
                 drift,
                 ..answer(403, "forbidden")
             };
@@ -365,12 +365,12 @@ mod tests {
     #[test]
     fn an_answer_by_http_1_0_has_no_chunks_and_ends_with_its_connection() {
         assert_eq!(http10(answer(200, "")), Ok(answer(200, "")));
-        let chunked = Answer {
+        let chunked = HttpAnswer {
             headers: header("Transfer-Encoding", "chunked"),
             ..answer(200, "")
         };
         assert_eq!(http10(chunked), Err(Fault::Chunks10));
-        let kept_open = Answer {
+        let kept_open = HttpAnswer {
             kept_open: true,
             ..answer(200, "")
         };
@@ -394,9 +394,9 @@ mod tests {
     #[test]
     fn clocks_agree_differ_or_are_wrong() {
         let clock = |drift| {
-            clock(&Answer {
+            clock(&HttpAnswer {
                 drift,
-                ..Answer::default()
+                ..HttpAnswer::default()
             })
         };
         assert_eq!(clock(None), Ok(Fine::NoClock));

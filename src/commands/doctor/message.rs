@@ -7,7 +7,8 @@ use super::{
 use crate::{
     printable::printable,
     simulator::{
-        ACCOUNT, Heard, PassiveReply, Push, ReplyError, WeChat, answer::Answer, url::BotUrl,
+        ACCOUNT, AccountKeys, BotReply, PassiveReply, Push, ReplyError, answer::HttpAnswer,
+        url::BotUrl,
     },
     wechat::reply::MAX_CONTENT_BYTES,
 };
@@ -33,11 +34,11 @@ const TYPES: [&str; 7] = [
 const SHOWN_CHARS: usize = 20;
 
 /// Reads the answer to a message, or returns the reason that it cannot be read.
-pub(in crate::commands) fn hear(
-    wechat: &WeChat,
-    answer: &Answer,
+pub(in crate::commands) fn read_reply(
+    keys: &AccountKeys,
+    answer: &HttpAnswer,
     url: &BotUrl,
-) -> Result<Heard, Fault> {
+) -> Result<BotReply, Fault> {
     if answer.status != 200 {
         return Err(match obstacle(answer, url) {
             // Nobody asks WeChat for a login when it verifies the URL; a form's page asks for one.
@@ -46,12 +47,12 @@ pub(in crate::commands) fn hear(
             None => Fault::RefusedMessage {
                 status: answer.status,
                 said: answer.first_line(),
-                has_key: wechat.crypt.is_some(),
+                has_key: keys.crypt.is_some(),
             },
         });
     }
-    match wechat.read(&answer.body) {
-        Ok(Heard::Reply(reply)) if reply.is_empty() => Err(Fault::EmptyReply),
+    match keys.read(&answer.body) {
+        Ok(BotReply::Passive(reply)) if reply.is_empty() => Err(Fault::EmptyReply),
         Err(ReplyError::NotXml(_)) if answer.is_page() && answer.contains("<xml>") => {
             Err(Fault::ReplyInPage)
         }
@@ -61,16 +62,16 @@ pub(in crate::commands) fn hear(
 
 /// Judges whether a reply has the form that WeChat accepts. `now` in Unix seconds.
 pub(in crate::commands) fn form(
-    heard: &Heard,
-    answer: &Answer,
-    wechat: &WeChat,
+    heard: &BotReply,
+    answer: &HttpAnswer,
+    keys: &AccountKeys,
     push: &Push,
     now: u64,
 ) -> Finding {
-    let Heard::Reply(reply) = heard else {
-        return Ok(Fine::NoWords);
+    let BotReply::Passive(reply) = heard else {
+        return Ok(Fine::NoReply);
     };
-    if wechat.crypt.is_some() && !reply.encrypted {
+    if keys.crypt.is_some() && !reply.encrypted {
         return Err(Fault::NotEncrypted);
     }
     let (to, from) = (reply.field("ToUserName"), reply.field("FromUserName"));
@@ -108,22 +109,26 @@ fn content(reply: &PassiveReply) -> Finding {
 }
 
 /// Judges whether a forged message was rejected. `genuine`: the answer to a correctly signed one.
-pub(in crate::commands) fn forged(wechat: &WeChat, answer: &Answer, genuine: &Heard) -> Finding {
-    let rejected = rejected(wechat, answer, Fault::Forged)?;
+pub(in crate::commands) fn forged(
+    keys: &AccountKeys,
+    answer: &HttpAnswer,
+    genuine: &BotReply,
+) -> Finding {
+    let rejected = rejected(keys, answer, Fault::Forged)?;
     Ok(match genuine {
-        Heard::Acknowledged if answer.status == 200 => Fine::Warning(Warning::CannotTell),
+        BotReply::Acknowledged if answer.status == 200 => Fine::Warning(Warning::CannotTell),
         _ => rejected,
     })
 }
 
 /// Judges whether a message was rejected; if it was not, `fault` is given the reply's text.
 pub(in crate::commands) fn rejected(
-    wechat: &WeChat,
-    answer: &Answer,
+    keys: &AccountKeys,
+    answer: &HttpAnswer,
     fault: fn(String) -> Fault,
 ) -> Finding {
-    match wechat.read(&answer.body) {
-        Ok(Heard::Reply(reply)) if answer.status < 400 => {
+    match keys.read(&answer.body) {
+        Ok(BotReply::Passive(reply)) if answer.status < 400 => {
             Err(fault(printable(&reply.words(), SHOWN_CHARS)))
         }
         _ => Ok(Fine::TurnedAway(answer.status)),
@@ -131,15 +136,15 @@ pub(in crate::commands) fn rejected(
 }
 
 /// Judges whether the same message again got the same answer.
-pub(in crate::commands) fn repeat(first: &Heard, again: &Heard) -> Finding {
+pub(in crate::commands) fn repeat(first: &BotReply, again: &BotReply) -> Finding {
     match (first, again) {
-        (Heard::Acknowledged, Heard::Acknowledged) => Ok(Fine::SameAnswer),
-        (Heard::Reply(first), Heard::Reply(again))
+        (BotReply::Acknowledged, BotReply::Acknowledged) => Ok(Fine::SameAnswer),
+        (BotReply::Passive(first), BotReply::Passive(again))
             if first.field("Content") == again.field("Content") =>
         {
             Ok(Fine::SameAnswer)
         }
-        (Heard::Reply(_), Heard::Acknowledged) => Err(Fault::RepeatLost),
+        (BotReply::Passive(_), BotReply::Acknowledged) => Err(Fault::RepeatLost),
         _ => Err(Fault::RepeatDiffers),
     }
 }
@@ -147,21 +152,21 @@ pub(in crate::commands) fn repeat(first: &Heard, again: &Heard) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{simulator::Said, wechat::crypt::MsgCrypt};
+    use crate::{simulator::UserAction, wechat::crypt::MsgCrypt};
 
     const NOW: u64 = 1_700_000_000;
 
-    fn plain() -> WeChat {
-        WeChat {
+    fn plain() -> AccountKeys {
+        AccountKeys {
             token: "testtoken".parse().unwrap(),
             crypt: None,
         }
     }
 
-    fn secure() -> WeChat {
+    fn secure() -> AccountKeys {
         let key = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
         let app_id = "wx1234567890abcdef".parse().unwrap();
-        WeChat {
+        AccountKeys {
             crypt: Some(MsgCrypt::new(key.parse().unwrap(), app_id)),
             ..plain()
         }
@@ -172,15 +177,15 @@ mod tests {
             user: "oUser".to_owned(),
             create_time: NOW,
             msg_id: 1,
-            said: Said::Text("a".to_owned()),
+            action: UserAction::Text("a".to_owned()),
         }
     }
 
-    fn answer(status: u16, body: &str) -> Answer {
-        Answer {
+    fn answer(status: u16, body: &str) -> HttpAnswer {
+        HttpAnswer {
             status,
             body: body.as_bytes().to_vec(),
-            ..Answer::default()
+            ..HttpAnswer::default()
         }
     }
 
@@ -196,7 +201,7 @@ mod tests {
         xml("oUser", &NOW.to_string(), &rest)
     }
 
-    fn heard(body: &str) -> Heard {
+    fn heard(body: &str) -> BotReply {
         plain().read(body.as_bytes()).unwrap()
     }
 
@@ -204,29 +209,29 @@ mod tests {
         form(&heard(body), &answer(200, body), &plain(), &push(), NOW)
     }
 
-    fn hear(wechat: &WeChat, status: u16, body: &str) -> Fault {
+    fn read_reply(keys: &AccountKeys, status: u16, body: &str) -> Fault {
         let url = "http://bot.cn/wechat".parse().unwrap();
-        super::hear(wechat, &answer(status, body), &url).unwrap_err()
+        super::read_reply(keys, &answer(status, body), &url).unwrap_err()
     }
 
     #[test]
     fn a_refusal_is_told_by_its_status_and_the_key() {
-        for (wechat, has_key) in [(plain(), false), (secure(), true)] {
+        for (keys, has_key) in [(plain(), false), (secure(), true)] {
             for status in [400, 403, 405, 500] {
                 let refused = Fault::RefusedMessage {
                     status,
                     said: "forbidden".to_owned(),
                     has_key,
                 };
-                assert_eq!(hear(&wechat, status, "forbidden"), refused);
+                assert_eq!(read_reply(&keys, status, "forbidden"), refused);
             }
         }
-        assert_eq!(hear(&plain(), 302, ""), Fault::RedirectNowhere(302));
+        assert_eq!(read_reply(&plain(), 302, ""), Fault::RedirectNowhere(302));
     }
 
     #[test]
     fn what_cannot_be_read_is_told_by_its_reason() {
-        let unreadable = |wechat: WeChat, body: &str| match hear(&wechat, 200, body) {
+        let unreadable = |keys: AccountKeys, body: &str| match read_reply(&keys, 200, body) {
             Fault::Unreadable(error) => error,
             fault => panic!("{fault:?}"),
         };
@@ -240,21 +245,21 @@ mod tests {
         let missing = ReplyError::Missing("TimeStamp");
         assert_eq!(unreadable(secure(), encrypted), missing);
         let page = format!("<html><body>{}</body></html>", text("a"));
-        assert_eq!(hear(&plain(), 200, &page), Fault::ReplyInPage);
-        assert_eq!(hear(&plain(), 200, "<xml></xml>"), Fault::EmptyReply);
+        assert_eq!(read_reply(&plain(), 200, &page), Fault::ReplyInPage);
+        assert_eq!(read_reply(&plain(), 200, "<xml></xml>"), Fault::EmptyReply);
     }
 
     #[test]
     fn a_reply_in_the_right_form_is_shown() {
         let fine = |text: &str| Ok(Fine::Answered(text.to_owned()));
-        assert_eq!(form_of("success"), Ok(Fine::NoWords));
+        assert_eq!(form_of("success"), Ok(Fine::NoReply));
         assert_eq!(form_of(&text("好你")), fine("好你"));
         let cut = "a".repeat(20) + "…";
         assert_eq!(form_of(&text(&"a".repeat(21))), fine(&cut));
         let image = xml("oUser", &NOW.to_string(), "<MsgType>image</MsgType>");
         let image_type = Fine::AnsweredType("image".to_owned());
         assert_eq!(form_of(&image), Ok(image_type));
-        let called_page = Answer {
+        let called_page = HttpAnswer {
             headers: vec![(
                 "Content-Type".to_owned(),
                 "text/html; charset=utf-8".to_owned(),
@@ -331,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_repeated_message_is_to_get_its_first_answer() {
-        let (a, b, none) = (heard(&text("a")), heard(&text("b")), Heard::Acknowledged);
+        let (a, b, none) = (heard(&text("a")), heard(&text("b")), BotReply::Acknowledged);
         assert_eq!(repeat(&a, &a), Ok(Fine::SameAnswer));
         assert_eq!(repeat(&none, &none), Ok(Fine::SameAnswer));
         assert_eq!(repeat(&a, &none), Err(Fault::RepeatLost));

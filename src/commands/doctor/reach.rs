@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::finding::{Ending, Fault, Finding, Fine, Warning};
-use crate::simulator::{answer::PostError, url::BotUrl};
+use crate::simulator::{answer::SendError, url::BotUrl};
 
 /// Judges the addresses of the host: WeChat calls only public IPv4 addresses.
-pub(super) fn addresses(resolved: &Result<Vec<SocketAddr>, PostError>, url: &BotUrl) -> Finding {
+pub(super) fn addresses(resolved: &Result<Vec<SocketAddr>, SendError>, url: &BotUrl) -> Finding {
     let addresses = resolved
         .as_ref()
         .map_err(|error| Fault::NoAnswer(error.clone()))?;
@@ -23,11 +23,11 @@ pub(super) fn addresses(resolved: &Result<Vec<SocketAddr>, PostError>, url: &Bot
 }
 
 /// Judges the attempt to connect.
-pub(super) fn connection<T>(connected: Result<T, PostError>, url: &BotUrl) -> Finding {
+pub(super) fn connection<T>(connected: Result<T, SendError>, url: &BotUrl) -> Finding {
     let (host, port) = (url.host().to_owned(), url.port());
     match connected {
         Ok(_) => Ok(Fine::Listens(host, port)),
-        Err(PostError::TooSlow) => Err(Fault::Dropped(host, port)),
+        Err(SendError::TooSlow) => Err(Fault::Dropped(host, port)),
         Err(error) => Err(Fault::NoAnswer(error)),
     }
 }
@@ -41,7 +41,7 @@ pub(super) fn port(url: &BotUrl) -> Fine {
 }
 
 /// Returns the ending of a report without a fault.
-pub(super) fn praise(url: &BotUrl) -> Ending {
+pub(super) fn success_ending(url: &BotUrl) -> Ending {
     match url.port() {
         _ if is_near(url.host()) => Ending::WellFromHere,
         80 | 443 => Ending::Well,
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_bot_that_wechat_cannot_reach_is_well_from_here_only() {
-        let praise = |text| praise(&url(text));
+        let praise = |text| success_ending(&url(text));
         for near in [
             "http://localhost/",
             "http://127.0.0.1/",

@@ -8,8 +8,8 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    finding::{Check, Ending, Fault, Finding, Fine, Fix, Line},
-    reach::praise,
+    finding::{Check, CheckLine, Ending, Fault, Finding, Fine, Fix},
+    reach::success_ending,
 };
 use crate::{language::Localize, simulator::url::BotUrl};
 
@@ -26,7 +26,7 @@ pub(super) enum Form {
 /// The findings so far.
 pub(super) struct Report {
     form: Form,
-    lines: Vec<Line>,
+    lines: Vec<CheckLine>,
     written: io::Result<()>,
 }
 
@@ -41,7 +41,7 @@ impl Report {
 
     /// Adds the finding of a check; `None` if it cannot be printed.
     pub(super) fn add(&mut self, check: Check, took: Duration, finding: Finding) -> Option<()> {
-        let line = Line {
+        let line = CheckLine {
             check,
             finding,
             took,
@@ -61,7 +61,7 @@ impl Report {
     }
 
     /// Returns whether no fault was found so far.
-    pub(super) fn is_well(&self) -> bool {
+    pub(super) fn has_no_fault(&self) -> bool {
         first_fault(&self.lines).is_none()
     }
 
@@ -78,8 +78,8 @@ impl Report {
         }
         let ending = match fault {
             Some(fault) => Ending::DoFirst(fault.clone()),
-            None if self.lines.iter().any(Line::needs_attention) => Ending::ButForWarnings,
-            None => praise(url),
+            None if self.lines.iter().any(CheckLine::needs_attention) => Ending::ButForWarnings,
+            None => success_ending(url),
         };
         if self.form == Form::Lines || fault.is_some() {
             writeln!(out, "{}", ending.localized())?;
@@ -91,12 +91,12 @@ impl Report {
     }
 }
 
-fn first_fault(lines: &[Line]) -> Option<&Fault> {
+fn first_fault(lines: &[CheckLine]) -> Option<&Fault> {
     lines.iter().find_map(|line| line.finding.as_ref().err())
 }
 
 /// The check's name is the same in every language; the texts are in the owner's.
-fn object(line: &Line) -> Value {
+fn object(line: &CheckLine) -> Value {
     let (result, message, fix) = match &line.finding {
         Ok(Fine::Warning(warning)) => ("warning", warning.localized(), None),
         Ok(fine) => ("ok", fine.localized(), None),

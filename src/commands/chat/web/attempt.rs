@@ -11,11 +11,11 @@ use crate::{
         },
     },
     simulator::{
-        Call, Heard, Push, Stamp, WeChat,
-        answer::{Answer, PostError},
-        caller::Caller,
+        AccountKeys, BotReply, Push, SignedRequest, Stamp,
+        answer::{HttpAnswer, SendError},
         field,
         signing::query_fields,
+        target::Target,
         url::BotUrl,
     },
     wechat::unix_seconds,
@@ -50,8 +50,8 @@ pub(super) struct Attempt {
     pub(super) words_error: Option<CommandError>,
     pub(super) at: SystemTime,
     pub(super) stamp: Stamp,
-    pub(super) call: Call,
-    pub(super) answer: Result<Answer, PostError>,
+    pub(super) call: SignedRequest,
+    pub(super) answer: Result<HttpAnswer, SendError>,
     pub(super) took: Duration,
     /// Lines that the bot has logged; `None` if it runs elsewhere.
     pub(super) log: Option<Vec<String>>,
@@ -60,18 +60,18 @@ pub(super) struct Attempt {
 pub(super) struct Judgement {
     /// The page's name for the outcome.
     pub(super) outcome: &'static str,
-    pub(super) heard: Option<Heard>,
+    pub(super) heard: Option<BotReply>,
     pub(super) finding: Finding,
 }
 
 /// Judges an answer. `first`: the answer to the message when it was first sent.
 pub(super) fn judge(
-    caller: &Caller,
+    target: &Target,
     request: &Request<'_>,
     attempt: &Attempt,
-    first: Option<&Heard>,
+    first: Option<&BotReply>,
 ) -> Judgement {
-    let Caller { url, wechat } = caller;
+    let Target { url, keys } = target;
     let answer = match &attempt.answer {
         Ok(answer) => answer,
         Err(error) => return failure(Fault::NoAnswer(error.clone())),
@@ -80,16 +80,16 @@ pub(super) fn judge(
         return verified(url, &attempt.call, answer);
     };
     match request.flaw {
-        None => replied(caller, push, answer, first).unwrap_or_else(failure),
+        None => replied(target, push, answer, first).unwrap_or_else(failure),
         // A server that fails has refused nothing.
         Some(_) if answer.status >= 500 => failure(Fault::ServerFails(answer.status)),
         Some(Flaw::Forged) => {
-            let genuine = first.unwrap_or(&Heard::Acknowledged);
-            refused(wechat, answer, message::forged(wechat, answer, genuine))
+            let genuine = first.unwrap_or(&BotReply::Acknowledged);
+            refused(keys, answer, message::forged(keys, answer, genuine))
         }
         Some(Flaw::Late) => {
-            let finding = message::rejected(wechat, answer, Fault::Replayed);
-            refused(wechat, answer, finding)
+            let finding = message::rejected(keys, answer, Fault::Replayed);
+            refused(keys, answer, finding)
         }
     }
 }
@@ -104,18 +104,18 @@ fn failure(fault: Fault) -> Judgement {
 
 /// Judges the answer to a message, or to its repeat.
 fn replied(
-    Caller { url, wechat }: &Caller,
+    Target { url, keys }: &Target,
     push: &Push,
-    answer: &Answer,
-    first: Option<&Heard>,
+    answer: &HttpAnswer,
+    first: Option<&BotReply>,
 ) -> Result<Judgement, Fault> {
-    let heard = message::hear(wechat, answer, url)?;
+    let heard = message::read_reply(keys, answer, url)?;
     let now = unix_seconds(SystemTime::now());
-    let form = Ok(message::form(&heard, answer, wechat, push, now)?);
+    let form = Ok(message::form(&heard, answer, keys, push, now)?);
     Ok(Judgement {
         outcome: match heard {
-            Heard::Reply(_) => "reply",
-            Heard::Acknowledged => "silence",
+            BotReply::Passive(_) => "reply",
+            BotReply::Acknowledged => "silence",
         },
         finding: first.map_or(form, |first| message::repeat(first, &heard)),
         heard: Some(heard),
@@ -123,17 +123,17 @@ fn replied(
 }
 
 /// Judges the answer to a message that must be refused.
-fn refused(wechat: &WeChat, answer: &Answer, finding: Finding) -> Judgement {
+fn refused(keys: &AccountKeys, answer: &HttpAnswer, finding: Finding) -> Judgement {
     let is_wrong = finding.is_err();
     Judgement {
         outcome: if is_wrong { "accepted" } else { "refused" },
-        heard: wechat.read(&answer.body).ok().filter(|_| is_wrong),
+        heard: keys.read(&answer.body).ok().filter(|_| is_wrong),
         finding,
     }
 }
 
 /// Judges the answer to the verification of the URL.
-fn verified(url: &BotUrl, call: &Call, answer: &Answer) -> Judgement {
+fn verified(url: &BotUrl, call: &SignedRequest, answer: &HttpAnswer) -> Judgement {
     let fields = query_fields(&call.query);
     let echostr = field(&fields, "echostr").unwrap_or_default();
     let finding = handshake::judge(answer, url, echostr);

@@ -20,10 +20,9 @@ use crate::{
     language::Language,
     logger::copies::Copies,
     simulator::{
-        Heard, Push, Said, Stamp,
-        caller::Caller,
-        field,
-        http::{Client, post},
+        BotReply, Push, Stamp, UserAction, field,
+        http::{Client, send},
+        target::Target,
     },
 };
 
@@ -46,7 +45,7 @@ pub(super) struct Conversation {
 struct Exchange {
     id: usize,
     push: Option<Push>,
-    heard: Option<Heard>,
+    heard: Option<BotReply>,
     json: String,
 }
 
@@ -62,7 +61,7 @@ impl Conversation {
     }
 
     pub(super) fn token_json(&self) -> String {
-        json!({ "token": self.bot.caller.wechat.token.as_str() }).to_string()
+        json!({ "token": self.bot.target.keys.token.as_str() }).to_string()
     }
 
     /// Returns all that is kept, for a page that has just been opened.
@@ -81,8 +80,8 @@ impl Conversation {
         let request = self.request(asked)?;
         let attempt = self.attempt(&request);
         let first = request.of.and_then(|of| self.exchange(of)?.heard.as_ref());
-        let judgement = judge(&self.bot.caller, &request, &attempt, first);
-        let json = exchange_json(&self.bot.caller, &request, &attempt, &judgement).to_string();
+        let judgement = judge(&self.bot.target, &request, &attempt, first);
+        let json = exchange_json(&self.bot.target, &request, &attempt, &judgement).to_string();
         if self.exchanges.len() == MAX_EXCHANGES {
             self.exchanges.pop_front();
         }
@@ -132,13 +131,13 @@ impl Conversation {
                 exchange.heard = None;
             }
         }
-        let Caller { url, wechat } = &self.bot.caller;
-        let forger = stranger(wechat.crypt.clone());
+        let Target { url, keys } = &self.bot.target;
+        let forger = stranger(keys.crypt.clone());
         let at = SystemTime::now();
         let (signer, signed_at) = match request.flaw {
-            None => (wechat, at),
+            None => (keys, at),
             Some(Flaw::Forged) => (&forger, at),
-            Some(Flaw::Late) => (wechat, at - LATE),
+            Some(Flaw::Late) => (keys, at - LATE),
         };
         let stamp = Stamp::new(signed_at, fastrand::u32(..));
         let call = match &request.push {
@@ -146,7 +145,7 @@ impl Conversation {
             None => signer.verification(&stamp, &fastrand::u64(..).to_string()),
         };
         let begun = Instant::now();
-        let answer = post(Client::WeChat, url, &call);
+        let answer = send(Client::WeChat, url, &call);
         Attempt {
             id: self.count,
             words_error: reloaded.err(),
@@ -161,16 +160,16 @@ impl Conversation {
 }
 
 /// Returns the action of this name on the page, with the user's words.
-fn said(action: &str, words: &str) -> Option<Said> {
-    let event = |name: &str, key: &str| Said::Event {
+fn said(action: &str, words: &str) -> Option<UserAction> {
+    let event = |name: &str, key: &str| UserAction::Event {
         name: name.to_owned(),
         key: key.to_owned(),
     };
     Some(match action {
-        "text" => Said::Text(words.to_owned()),
-        "image" => Said::Image,
-        "voice" => Said::Voice((!words.is_empty()).then(|| words.to_owned())),
-        "location" => Said::Location(words.to_owned()),
+        "text" => UserAction::Text(words.to_owned()),
+        "image" => UserAction::Image,
+        "voice" => UserAction::Voice((!words.is_empty()).then(|| words.to_owned())),
+        "location" => UserAction::Location(words.to_owned()),
         "subscribe" | "unsubscribe" => event(action, ""),
         "click" => event("CLICK", words),
         _ => return None,

@@ -10,10 +10,10 @@ use crate::{
     },
     language::{Language, Localize},
     simulator::{
-        Heard, Push, WeChat,
-        answer::Answer,
-        caller::Caller,
+        AccountKeys, BotReply, Push,
+        answer::HttpAnswer,
         signing::{Signing, query_fields},
+        target::Target,
     },
     wechat::unix_seconds,
 };
@@ -27,8 +27,8 @@ pub(super) fn about_json(bot: &Bot, language: Option<Language>, limit: usize) ->
         Language::English => "en",
         Language::Chinese => "zh",
     });
-    let Caller { url, wechat } = &bot.caller;
-    let mode = wechat.crypt.as_ref().map_or("plaintext", |_| "secure");
+    let Target { url, keys } = &bot.target;
+    let mode = keys.crypt.as_ref().map_or("plaintext", |_| "secure");
     object([
         ("language", language.into()),
         ("own", bot.is_own().into()),
@@ -40,17 +40,17 @@ pub(super) fn about_json(bot: &Bot, language: Option<Language>, limit: usize) ->
 
 /// Returns everything about an exchange.
 pub(super) fn exchange_json(
-    caller: &Caller,
+    target: &Target,
     request: &Request<'_>,
     attempt: &Attempt,
     judgement: &Judgement,
 ) -> Value {
     let words_error = attempt.words_error.as_ref().map(|error| words_json(error));
     let answer = attempt.answer.as_ref().ok();
-    let answer = answer.map(|answer| answer_json(&caller.wechat, answer));
+    let answer = answer.map(|answer| answer_json(&target.keys, answer));
     let milliseconds = u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX);
     let reply = match &judgement.heard {
-        Some(Heard::Reply(reply)) => Some(reply.text()),
+        Some(BotReply::Passive(reply)) => Some(reply.text()),
         _ => None,
     };
     object([
@@ -61,7 +61,7 @@ pub(super) fn exchange_json(
         ("action", request.action.into()),
         ("said", request.words.into()),
         ("of", request.of.into()),
-        ("request", request_json(caller, request, attempt)),
+        ("request", request_json(target, request, attempt)),
         ("answer", answer.into()),
         ("ms", milliseconds.into()),
         ("outcome", judgement.outcome.into()),
@@ -70,12 +70,12 @@ pub(super) fn exchange_json(
     ])
 }
 
-fn request_json(caller: &Caller, request: &Request<'_>, attempt: &Attempt) -> Value {
-    let (Caller { url, wechat }, Attempt { call, stamp, .. }) = (caller, attempt);
+fn request_json(target: &Target, request: &Request<'_>, attempt: &Attempt) -> Value {
+    let (Target { url, keys }, Attempt { call, stamp, .. }) = (target, attempt);
     let method = if call.body.is_some() { "POST" } else { "GET" };
     let line = format!("{method} {} HTTP/1.1", url.target(&call.query));
-    let signings = wechat.signings(stamp, call);
-    let opened = request.push.as_ref().filter(|_| wechat.crypt.is_some());
+    let signings = keys.signings(stamp, call);
+    let opened = request.push.as_ref().filter(|_| keys.crypt.is_some());
     object([
         ("line", line.into()),
         ("query", pairs(query_fields(&call.query))),
@@ -99,9 +99,9 @@ fn signing_json(signing: &Signing) -> Value {
     ])
 }
 
-fn answer_json(wechat: &WeChat, answer: &Answer) -> Value {
-    let opened = match wechat.read(&answer.body) {
-        Ok(Heard::Reply(reply)) if reply.encrypted => Some(reply.xml),
+fn answer_json(keys: &AccountKeys, answer: &HttpAnswer) -> Value {
+    let opened = match keys.read(&answer.body) {
+        Ok(BotReply::Passive(reply)) if reply.encrypted => Some(reply.xml),
         _ => None,
     };
     object([

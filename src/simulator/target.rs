@@ -1,35 +1,35 @@
-//! The requests of WeChat's server for one account, signed now.
+//! The bot that requests go to, and requests that are signed now.
 
 use std::{array, time::SystemTime};
 
-use super::{Call, Push, Said, Stamp, WeChat, url::BotUrl};
+use super::{AccountKeys, Push, SignedRequest, Stamp, UserAction, url::BotUrl};
 use crate::wechat::unix_seconds;
 
-/// WeChat's server, for one account at one address.
+/// A bot's address, and the keys of its account.
 #[derive(Debug)]
-pub(crate) struct Caller {
+pub(crate) struct Target {
     /// Address of the bot.
     pub(crate) url: BotUrl,
     /// Keys of the account.
-    pub(crate) wechat: WeChat,
+    pub(crate) keys: AccountKeys,
 }
 
-impl Caller {
+impl Target {
     /// Builds the request that delivers a message, signed now.
-    pub(crate) fn call(&self, push: &Push) -> Call {
+    pub(crate) fn signed_request(&self, push: &Push) -> SignedRequest {
         let random = array::from_fn(|_| fastrand::u8(..));
-        self.wechat.push(&stamp(SystemTime::now()), push, random)
+        self.keys.push(&stamp(SystemTime::now()), push, random)
     }
 }
 
 impl Push {
     /// Creates a message that is sent now.
-    pub(crate) fn now(user: &str, said: Said) -> Self {
+    pub(crate) fn now(user: &str, action: UserAction) -> Self {
         Self {
             user: user.to_owned(),
             create_time: unix_seconds(SystemTime::now()),
             msg_id: msg_id(),
-            said,
+            action,
         }
     }
 }
