@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     env,
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     io::{self, Write},
     process::ExitCode,
 };
@@ -11,24 +11,13 @@ use std::{
 use clap::{
     Arg, ArgAction, CommandFactory, Error, FromArgMatches, Parser, Subcommand,
     builder::Resettable,
-    error::{ContextKind, ContextValue, ErrorKind},
+    error::{ContextKind, ErrorKind},
 };
 
 use crate::{
     commands::{
-        self, CommandError, USAGE,
-        cgi::{self, CgiArgs},
-        chat::{self, ChatArgs},
-        completions::{self, CompletionsArgs},
-        doctor::{self, DoctorArgs},
-        healthcheck::{self, HealthcheckArgs},
-        joke::{self, JokeCommand},
-        man::{self, ManArgs},
-        say::{self, SayArgs},
-        secrets,
-        serve::{self, ServeArgs},
-        sign::{self, SignArgs},
-        words::{self, WordsCommand},
+        self, CommandError, USAGE, cgi, chat, completions, doctor, healthcheck, joke, man, say,
+        secrets, serve, sign, words,
     },
     language::{self, Language, localized_errors},
     translations::help,
@@ -66,17 +55,17 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(Box<ServeArgs>),
-    Chat(Box<ChatArgs>),
-    Say(SayArgs),
-    Sign(SignArgs),
-    Doctor(DoctorArgs),
-    Joke(Box<JokeCommand>),
-    Words(WordsCommand),
-    Cgi(Box<CgiArgs>),
-    Healthcheck(HealthcheckArgs),
-    Completions(CompletionsArgs),
-    Man(ManArgs),
+    Serve(Box<serve::ServeArgs>),
+    Chat(Box<chat::ChatArgs>),
+    Say(say::SayArgs),
+    Sign(sign::SignArgs),
+    Doctor(doctor::DoctorArgs),
+    Joke(Box<joke::JokeCommand>),
+    Words(words::WordsCommand),
+    Cgi(Box<cgi::CgiArgs>),
+    Healthcheck(healthcheck::HealthcheckArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 /// Reads the command line and runs its command.
@@ -85,28 +74,31 @@ pub fn run() -> ExitCode {
     let flag = take_language(&mut arguments);
     // Chosen before the command line is parsed, since its errors are in that language, too.
     Language::choose(flag.as_deref(), |name| env::var(name).ok()).set();
-    let mut arguments = in_order(arguments);
+    let mut arguments = with_explicit_command(arguments);
     let named = |name| arguments.get(1) == Some(&OsString::from(name));
     let (is_cgi, is_bot) = (named("cgi"), named("cgi") || named("serve"));
-    // On both levels: a variable that is wrong would be refused where the flag isn't.
+    // On both levels: on one without the flag, clap would refuse a variable that is wrong.
     for place in [2, 1] {
         let flag = flag.as_ref().map(|flag| format!("--lang={flag}").into());
         let place = arguments.len().min(place);
         arguments.splice(place..place, flag);
     }
     let matches = command().try_get_matches_from(arguments);
-    let code = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Err(page) if !page.use_stderr() => print(&page.to_string()),
+    let result = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Err(page) if !page.use_stderr() => {
+            commands::printed(writeln!(io::stdout(), "{}", help::page(&page.to_string())))
+        }
         // First for `X=value # comment` and `export X=value`, of which clap would say only that a
         // value is wrong.
         cli => match (secrets::check_environment(), cli) {
-            (Err(error), _) if is_bot => commands::fail(&error.into()),
+            (Err(error), _) if is_bot => Err(error.into()),
             (_, Err(error)) => refuse(error),
-            (_, Ok(cli)) => execute(cli).unwrap_or_else(|error| commands::fail(&error)),
+            (_, Ok(cli)) => execute(cli),
         },
     };
+    let code = result.unwrap_or_else(|error| commands::fail(&error));
     if is_cgi && code != ExitCode::SUCCESS {
-        cgi::refuse();
+        cgi::respond_not_set_up();
     }
     code
 }
@@ -146,7 +138,7 @@ fn command() -> clap::Command {
     }
 }
 
-/// Takes an empty variable for none, as what composes containers leaves it.
+/// Takes an empty variable for none, as Docker Compose leaves one that is not set.
 fn without_empty_variable(arg: Arg) -> Arg {
     let value = arg.get_env().and_then(env::var_os);
     if value.is_some_and(|value| value.is_empty()) {
@@ -175,7 +167,7 @@ fn take_language(arguments: &mut Vec<OsString>) -> Option<String> {
 /// Puts the arguments as clap is to read them: flags without a command are those of `serve`, since
 /// a bad variable for one of them would stop every other command if they belonged to the top level;
 /// and `help serve` is `serve --help`.
-fn in_order(mut arguments: Vec<OsString>) -> Vec<OsString> {
+fn with_explicit_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
     while arguments.get(1).is_some_and(|first| first == "help") {
         arguments.remove(1);
         arguments.insert(arguments.len().min(2), "--help".into());
@@ -190,71 +182,39 @@ fn in_order(mut arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-/// Prints the help or the version that was asked for.
-fn print(page: &str) -> ExitCode {
-    let printed = commands::printed(writeln!(io::stdout(), "{}", help::page(page)));
-    printed.unwrap_or_else(|error| commands::fail(&error))
-}
-
 /// Prints the error in the command line.
-fn refuse(mut error: Error) -> ExitCode {
+fn refuse(error: Error) -> Result<ExitCode, CommandError> {
     if error.kind() == ErrorKind::UnknownArgument
-        && let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
-        && let Some(secret) = secrets::on_command_line(flag)
+        && let Some(secret) =
+            secrets::on_command_line(&help::context(&error, ContextKind::InvalidArg))
     {
-        return commands::fail(&CommandError::usage(secret));
+        return Err(CommandError::usage(secret));
     }
     let variable = variable(&error);
-    let is_missing = error.kind() == ErrorKind::MissingRequiredArgument;
-    commands::print_error(&match Language::current() {
-        Language::English => {
-            if let Some(name) = variable {
-                let tip = if is_missing {
-                    format!("the variable {name} can be set instead")
-                } else {
-                    format!("the value is from the variable {name}")
-                };
-                let tips = ContextValue::StyledStrs(vec![tip.into()]);
-                error.insert(ContextKind::Suggested, tips);
-            }
-            help::without_language(&error.to_string())
-        }
-        Language::Chinese => {
-            let tip = variable.map(|name| {
-                if is_missing {
-                    format!("，或设置环境变量 {name}")
-                } else {
-                    format!("（来自环境变量 {name}）")
-                }
-            });
-            let text = help::error_in_chinese(&error) + &tip.unwrap_or_default();
-            format!("错误：{text}\n用法见 --help。")
-        }
-    });
-    ExitCode::from(USAGE)
+    commands::print_error(&help::usage_error(error, variable.as_deref()));
+    Ok(ExitCode::from(USAGE))
 }
 
 /// Returns the variable that a refused value is from, or that may be set in place of a missing one;
 /// `None` if the value is from the command line.
 fn variable(error: &Error) -> Option<String> {
-    let argument = help::context(error, &[ContextKind::InvalidArg]);
-    let value = help::context(error, &[ContextKind::InvalidValue]);
+    let argument = help::context(error, ContextKind::InvalidArg);
+    let value = help::context(error, ContextKind::InvalidValue);
+    let mut cli = Cli::command();
+    cli.build();
+    let mut all = cli
+        .get_subcommands()
+        .chain([&cli])
+        .flat_map(clap::Command::get_arguments);
+    let variable = all.find_map(|arg| arg.get_env().filter(|_| arg.to_string() == argument))?;
     let flag = argument.split(' ').next().unwrap_or_default();
-    let name = flag.trim_matches(['<', '>', '-']).replace('-', "_");
-    let variable = format!("DAOXIAO_{}", name.to_uppercase());
     let is_given = env::args_os().any(|given| {
         let given = given.to_string_lossy();
         given.starts_with(flag) || given == value
     });
-    let is_known = match error.kind() {
-        ErrorKind::MissingRequiredArgument => {
-            let cli = Cli::command();
-            let mut all = cli.get_subcommands().flat_map(clap::Command::get_arguments);
-            all.any(|arg| arg.get_env() == Some(OsStr::new(&variable)))
-        }
-        _ => env::var_os(&variable).is_some(),
-    };
-    (is_known && !is_given).then_some(variable)
+    let is_missing = error.kind() == ErrorKind::MissingRequiredArgument;
+    let is_set = env::var_os(variable).is_some();
+    ((is_missing || is_set) && !is_given).then(|| variable.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ pub(crate) struct CgiArgs {
 }
 
 /// Answers for a bot that cannot be run, if a web server asks.
-pub(crate) fn refuse() {
+pub(crate) fn respond_not_set_up() {
     if let Some(request) = CgiRequest::from_variables(|name| env::var(name).ok()) {
         let _ = request.read(io::stdin());
         // Where nobody takes the answer, nobody is left to be told.

@@ -97,26 +97,25 @@ fn toml(reason: &str) -> String {
             Some((_, missing)) if !missing.contains(',') || missing == ",`" => {
                 format!("这里缺少 {}", missing.trim_end_matches('`'))
             }
-            _ => syntax(reason).to_owned(),
+            _ => {
+                let known = SYNTAX.iter().find(|(english, _)| reason.contains(english));
+                let otherwise = "不符合 TOML 的写法，应写成 help = \"…\" 这样";
+                known.map_or(otherwise, |(_, chinese)| chinese).to_owned()
+            }
         },
     }
 }
 
-fn syntax(reason: &str) -> &'static str {
-    if reason.ends_with("expected newline, `#`") {
-        "这一行末尾有多余的内容"
-    } else if reason.contains("unquoted key") {
-        "等号左边应为英文的名字，例如 help"
-    } else if reason.contains("escaped value") || reason.contains("unicode value") {
-        r"\ 后面的字符不对；文字里的 \ 要写成 \\"
-    } else if reason.starts_with("extra comma") {
-        "多了一个逗号"
-    } else if reason.starts_with("extra `=`") || reason.starts_with("extra =") {
-        "多了一个等号"
-    } else {
-        "不符合 TOML 的写法，应写成 help = \"…\" 这样"
-    }
-}
+/// What the TOML parser's errors of syntax have in them, and what they mean.
+const SYNTAX: [(&str, &str); 7] = [
+    ("expected newline, `#`", "这一行末尾有多余的内容"),
+    ("unquoted key", "等号左边应为英文的名字，例如 help"),
+    ("escaped value", r"\ 后面的字符不对；文字里的 \ 要写成 \\"),
+    ("unicode value", r"\ 后面的字符不对；文字里的 \ 要写成 \\"),
+    ("extra comma", "多了一个逗号"),
+    ("extra `=`", "多了一个等号"),
+    ("extra =", "多了一个等号"),
+];
 
 chinese! { EnvironmentError:
     Self::Invalid { variable, expected } => "{variable} 的值不能用：{}", expected.chinese();

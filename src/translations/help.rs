@@ -36,18 +36,20 @@ pub(crate) fn in_chinese(mut cli: Command) -> Command {
 
 fn translate(command: Command) -> Command {
     let name = command.get_name().to_owned();
-    let mut command = command
+    let command = command
         .help_template(TEMPLATE)
         .subcommand_help_heading("命令")
         .subcommand_value_name("命令")
         .mut_args(|arg| translate_arg(&name, arg))
         .mut_subcommands(translate);
-    if let Some(about) = texts::about(&name) {
-        command = command.about(about).long_about(None);
-    }
-    match texts::after_help(&name) {
-        Some(text) => command.after_help(text),
-        None => command,
+    let Some((about, after)) = texts::command(&name) else {
+        return command;
+    };
+    let command = command.about(about).long_about(None);
+    if after.is_empty() {
+        command
+    } else {
+        command.after_help(after)
     }
 }
 
@@ -183,9 +185,31 @@ fn parts(text: &str) -> Vec<String> {
     parts
 }
 
+/// Says what is wrong with the command line; `variable` is the one that the wrong value is from, or
+/// that may be set in place of a missing one.
+pub(crate) fn usage_error(mut error: Error, variable: Option<&str>) -> String {
+    let is_missing = error.kind() == ErrorKind::MissingRequiredArgument;
+    let language = Language::current();
+    let tip = variable.map(|name| match (language, is_missing) {
+        (Language::English, true) => format!("the variable {name} can be set instead"),
+        (Language::English, false) => format!("the value is from the variable {name}"),
+        (Language::Chinese, true) => format!("，或设置环境变量 {name}"),
+        (Language::Chinese, false) => format!("（来自环境变量 {name}）"),
+    });
+    if language == Language::Chinese {
+        let (text, tip) = (error_in_chinese(&error), tip.unwrap_or_default());
+        return format!("错误：{text}{tip}\n用法见 --help。");
+    }
+    if let Some(tip) = tip {
+        let tips = ContextValue::StyledStrs(vec![tip.into()]);
+        error.insert(ContextKind::Suggested, tips);
+    }
+    without_language(&error.to_string())
+}
+
 /// Describes in Chinese what is wrong with the command line.
-pub(crate) fn error_in_chinese(error: &Error) -> String {
-    let known = |kind| context(error, &[kind]);
+fn error_in_chinese(error: &Error) -> String {
+    let known = |kind| context(error, kind);
     let argument = known(ContextKind::InvalidArg);
     let value = known(ContextKind::InvalidValue);
     let said = match error.kind() {
@@ -219,24 +243,23 @@ pub(crate) fn error_in_chinese(error: &Error) -> String {
         ContextKind::SuggestedSubcommand,
         ContextKind::SuggestedValue,
     ];
-    match context(error, &similar).as_str() {
+    match similar.map(known).concat().as_str() {
         "" => said,
         similar => format!("{said}。是不是 {similar}？"),
     }
 }
 
 /// Returns a usage without the flag that is there only because it was given.
-pub(crate) fn without_language(usage: &str) -> String {
+fn without_language(usage: &str) -> String {
     usage.replace(" --lang <LANG>", "")
 }
 
-/// Returns the error's context of these kinds, of which clap sets at most one.
-pub(crate) fn context(error: &Error, kinds: &[ContextKind]) -> String {
-    let texts = kinds.iter().map(|kind| match error.get(*kind) {
+/// Returns what the error has of this kind.
+pub(crate) fn context(error: &Error, kind: ContextKind) -> String {
+    match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
         Some(ContextValue::Strings(texts)) => texts.join("、"),
         Some(ContextValue::StyledStr(text)) => text.to_string(),
         _ => String::new(),
-    });
-    texts.collect()
+    }
 }

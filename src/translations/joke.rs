@@ -166,15 +166,9 @@ chinese! { UrlError:
 
 chinese! { CharsetError: Self => "没有这种编码；可用的有 utf-8、gb2312、gbk、gb18030、big5，以及 WHATWG 编码标准里的其他名称"; }
 
-impl Localize for SelectorError {
-    fn chinese(&self) -> String {
-        let Self { at, mistake } = self;
-        format!(
-            "第 {at} 个字符：{}；选择器由标签名、*、.class、#id、[attr]、[attr=值]、[attr^=开头]、\
-             [attr*=一部分] 组成，中间用空格（里面任意一层）或 >（直接的下一层）连接",
-            mistake.chinese()
-        )
-    }
+chinese! { SelectorError:
+    Self { at, mistake } => "第 {at} 个字符：{}；选择器由标签名、*、.class、#id、[attr]、[attr=值]、[attr^=开头]、[attr*=一部分] 组成，中间用空格（里面任意一层）或 >（直接的下一层）连接",
+        mistake.chinese();
 }
 
 chinese! { Mistake:

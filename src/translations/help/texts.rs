@@ -1,27 +1,36 @@
 //! The help texts of commands and flags.
 
-/// What a command does, in a line.
-pub(crate) fn about(command: &str) -> Option<&'static str> {
-    Some(match command {
-        "daoxiao" => "微信公众号机器人：把你的话倒过来说，要笑话就讲笑话",
-        "serve" => "响应微信的请求；不写命令时，默认就是它",
-        "chat" => "在终端里跟机器人聊天，不需要公众号，也不需要联网",
-        "say" => "像微信服务器那样给机器人发一条消息，打印它的回复",
-        "sign" => "打印签好名的查询字符串，给 curl 用：signature=…&timestamp=…&nonce=…",
-        "doctor" => "模拟微信服务器，找出微信和你的服务器为什么连不通",
-        "joke" => "现在就抓取笑话并打印，用来试一个来源或选择器",
-        "words" => "检查你自己的回复文件，看看哪句话会得到什么回复",
-        "cgi" => "作为 CGI 程序，响应 Web 服务器的一个请求",
-        "healthcheck" => "问问本机上的机器人是否正常，给容器的 HEALTHCHECK 用",
-        "completions" => "打印命令行补全脚本",
-        "man" => "打印手册页",
-        "help" => "显示帮助，或某个命令的帮助",
+/// What a command does, in a line; and what stands below its flags.
+pub(super) fn command(name: &str) -> Option<(&'static str, &'static str)> {
+    Some(match name {
+        "daoxiao" => (
+            "微信公众号机器人：把你的话倒过来说，要笑话就讲笑话",
+            DAOXIAO,
+        ),
+        "serve" => ("响应微信的请求；不写命令时，默认就是它", SERVE),
+        "chat" => ("在终端里跟机器人聊天，不需要公众号，也不需要联网", CHAT),
+        "say" => ("像微信服务器那样给机器人发一条消息，打印它的回复", SAY),
+        "sign" => (
+            "打印签好名的查询字符串，给 curl 用：signature=…&timestamp=…&nonce=…",
+            SIGN,
+        ),
+        "doctor" => ("模拟微信服务器，找出微信和你的服务器为什么连不通", DOCTOR),
+        "joke" => ("现在就抓取笑话并打印，用来试一个来源或选择器", JOKE),
+        "words" => ("检查你自己的回复文件，看看哪句话会得到什么回复", WORDS),
+        "cgi" => ("作为 CGI 程序，响应 Web 服务器的一个请求", CGI),
+        "healthcheck" => (
+            "问问本机上的机器人是否正常，给容器的 HEALTHCHECK 用",
+            HEALTHCHECK,
+        ),
+        "completions" => ("打印命令行补全脚本", COMPLETIONS),
+        "man" => ("打印手册页", MAN),
+        "help" => ("显示帮助，或某个命令的帮助", ""),
         _ => return None,
     })
 }
 
 /// What a flag or argument of a command means.
-pub(crate) fn argument(command: &str, id: &str) -> Option<&'static str> {
+pub(super) fn argument(command: &str, id: &str) -> Option<&'static str> {
     Some(match (command, id) {
         ("help", "subcommand") => "哪个命令",
         ("serve", "listen") => "监听的端口，或地址和端口；端口 0 表示自动选一个空闲端口",
@@ -92,32 +101,13 @@ fn shared(id: &str) -> Option<&'static str> {
 }
 
 /// The heading of a part of a man page.
-pub(crate) fn man_heading(english: &str) -> Option<&'static str> {
+pub(super) fn man_heading(english: &str) -> Option<&'static str> {
     Some(match english {
         "NAME" => "名称",
         "SYNOPSIS" => "用法",
         "DESCRIPTION" => "说明",
         "NOTES" => "备注",
         "VERSION" => "版本",
-        _ => return None,
-    })
-}
-
-/// What stands below the flags of a command.
-pub(crate) fn after_help(command: &str) -> Option<&'static str> {
-    Some(match command {
-        "daoxiao" => DAOXIAO,
-        "serve" => SERVE,
-        "chat" => CHAT,
-        "say" => SAY,
-        "sign" => SIGN,
-        "doctor" => DOCTOR,
-        "joke" => JOKE,
-        "words" => WORDS,
-        "cgi" => CGI,
-        "healthcheck" => HEALTHCHECK,
-        "completions" => COMPLETIONS,
-        "man" => MAN,
         _ => return None,
     })
 }
