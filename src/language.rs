@@ -13,7 +13,7 @@
 
 use std::{
     fmt::{Debug, Display},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::OnceLock,
 };
 
 /// Variable that overrides the locale, and is overridden by `--lang`.
@@ -49,7 +49,7 @@ pub(crate) trait Localize: Display + Debug {
 pub(crate) struct LanguageError;
 
 /// Language of the process, like its locale; set when the command line is read.
-static IS_CHINESE: AtomicBool = AtomicBool::new(false);
+static LANGUAGE: OnceLock<Language> = OnceLock::new();
 
 /// Wraps a parser of a flag's value so that its errors are in the owner's language.
 pub(crate) fn localized_errors<T, E: Localize>(
@@ -61,29 +61,21 @@ pub(crate) fn localized_errors<T, E: Localize>(
 impl Language {
     /// Makes this the language of the process.
     pub(crate) fn set(self) {
-        IS_CHINESE.store(self == Self::Chinese, Ordering::Relaxed);
+        let _ = LANGUAGE.set(self);
     }
 
     pub(crate) fn current() -> Self {
-        if IS_CHINESE.load(Ordering::Relaxed) {
-            Self::Chinese
-        } else {
-            Self::English
-        }
+        *LANGUAGE.get().unwrap_or(&Self::English)
     }
 
     /// Chooses the language by `--lang`, or else by [`VARIABLE`], or else by the locale.
     pub(crate) fn choose(flag: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Self {
+        let parse = |name: String| Self::parse(&name).ok();
         let own = flag.map(str::to_owned).or_else(|| variable(VARIABLE));
-        let chosen = own.and_then(|name| Self::parse(&name).ok());
-        chosen.unwrap_or_else(|| {
-            let names = ["LC_ALL", "LC_MESSAGES", "LANG"];
-            let mut locales = names.into_iter().filter_map(variable);
-            match locales.find(|locale| !locale.is_empty()) {
-                Some(locale) => Self::parse(&locale).unwrap_or(Self::English),
-                None => Self::English,
-            }
-        })
+        let locales = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter();
+        let locale = || locales.filter_map(&variable).find(|name| !name.is_empty());
+        let chosen = own.and_then(parse).or_else(|| locale().and_then(parse));
+        chosen.unwrap_or(Self::English)
     }
 
     /// Parses the name of a language, or of a locale, such as `zh-CN` or `zh_TW.UTF-8`.

@@ -66,38 +66,35 @@ pub(crate) struct MaxAgeArg {
 impl LogArgs {
     /// Starts the log at the level asked for.
     pub(crate) fn start(&self) -> Result<(), CommandError> {
-        let level = self.log.or(self.quiet.then_some(LevelFilter::Warn));
-        if level.is_none() {
-            check_rust_log(env::var(VARIABLE).ok()).map_err(CommandError::usage)?;
-        }
-        logger::start(level);
-        Ok(())
+        self.start_at(None)
     }
 
     /// Starts the log for a command that shares the terminal with it: only errors, unless `--log`
     /// or `RUST_LOG` asks for more.
     pub(crate) fn start_quietly(&self) -> Result<(), CommandError> {
-        let is_silent = env::var_os(VARIABLE).is_none_or(|value| value.is_empty());
-        if self.log.is_none() && !self.quiet && is_silent {
-            logger::start(Some(LevelFilter::Error));
-            return Ok(());
+        self.start_at(Some(LevelFilter::Error))
+    }
+
+    fn start_at(&self, default: Option<LevelFilter>) -> Result<(), CommandError> {
+        let filter = env::var(VARIABLE).unwrap_or_default();
+        let asked = self.log.or(self.quiet.then_some(LevelFilter::Warn));
+        let level = asked.or(default.filter(|_| filter.is_empty()));
+        if level.is_none() {
+            check_rust_log(filter).map_err(CommandError::usage)?;
         }
-        self.start()
+        logger::start(level);
+        Ok(())
     }
 }
 
 /// Refuses mistyped levels in `RUST_LOG`, such as `inof`. The log would take such a word for a
 /// module's name; without a level, only this crate's modules are accepted.
-fn check_rust_log(value: Option<String>) -> Result<(), ValueError> {
-    let value = value.unwrap_or_default();
+fn check_rust_log(value: String) -> Result<(), ValueError> {
     let mut directives = value.split('/').next().unwrap_or_default().split(',');
-    let is_right = |directive: &str| match directive.trim().split_once('=') {
-        Some((_, level)) => level.parse::<LevelFilter>().is_ok(),
-        None => {
-            directive.trim().is_empty()
-                || level(directive.trim()).is_ok()
-                || directive.trim().starts_with(env!("CARGO_CRATE_NAME"))
-        }
+    let is_right = |directive: &str| match directive.trim() {
+        "" => true,
+        own if own.starts_with(env!("CARGO_CRATE_NAME")) && !own.contains('=') => true,
+        other => level(other.split_once('=').map_or(other, |(_, level)| level)).is_ok(),
     };
     if directives.all(is_right) {
         Ok(())
@@ -204,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_filter_of_the_log_has_levels() {
-        let check = |value: &str| check_rust_log(Some(value.to_owned()));
+        let check = |value: &str| check_rust_log(value.to_owned());
         for right in [
             "",
             "info",
@@ -219,6 +216,5 @@ mod tests {
         for wrong in ["inof", "daoxiao=loud", "info,deubg"] {
             assert_eq!(check(wrong), Err(ValueError::RustLog(wrong.to_owned())));
         }
-        assert_eq!(check_rust_log(None), Ok(()));
     }
 }

@@ -83,31 +83,22 @@ pub(crate) enum EnvironmentError {
 }
 
 /// Flags that someone may try for a secret, and the variables to use instead.
-const FLAGS: [(&str, &str); 7] = [
-    ("--token", TOKEN),
-    ("--wechat-token", TOKEN),
-    ("--aes-key", ENCODING_AES_KEY),
-    ("--encoding-aes-key", ENCODING_AES_KEY),
-    ("--key", ENCODING_AES_KEY),
-    ("--appid", APP_ID),
-    ("--app-id", APP_ID),
+const FLAGS: [(&[&str], &str); 3] = [
+    (&["--token", "--wechat-token"], TOKEN),
+    (
+        &["--aes-key", "--encoding-aes-key", "--key"],
+        ENCODING_AES_KEY,
+    ),
+    (&["--appid", "--app-id"], APP_ID),
 ];
 
 /// Returns the error for a flag that does not exist because its value would be a secret.
 pub(crate) fn on_command_line(flag: &str) -> Option<EnvironmentError> {
-    let (flag, variable) = FLAGS.into_iter().find(|(known, _)| *known == flag)?;
+    let (_, variable) = FLAGS.into_iter().find(|(known, _)| known.contains(&flag))?;
     Some(EnvironmentError::OnCommandLine {
         flag: flag.to_owned(),
         variable,
     })
-}
-
-/// The Token that a bot runs with.
-#[derive(Clone, Debug)]
-pub(super) struct RunToken {
-    pub(super) token: Token,
-    /// True if it is a random one, since none is set.
-    pub(super) is_random: bool,
 }
 
 /// Refuses what comes of a settings file that is written like a shell script: Docker takes `export
@@ -135,17 +126,16 @@ pub(super) fn required_token() -> Result<Token, EnvironmentError> {
     secret(TOKEN)?.ok_or(EnvironmentError::NoToken)
 }
 
-/// Returns the Token from the environment, or else a random one.
-pub(super) fn run_token() -> Result<RunToken, EnvironmentError> {
+/// Returns the Token that a bot runs with: from the environment, or else a random one; and whether
+/// it is random.
+pub(super) fn run_token() -> Result<(Token, bool), EnvironmentError> {
     let given = secret(TOKEN)?;
     // A service has no terminal to show a random one, and the log is no place for a secret.
     if given.is_none() && env::var_os(systemd::VARIABLE).is_some() {
         return Err(EnvironmentError::NoTokenOfService);
     }
-    Ok(RunToken {
-        is_random: given.is_none(),
-        token: given.map_or_else(entropy::token, Ok)?,
-    })
+    let is_random = given.is_none();
+    Ok((given.map_or_else(entropy::token, Ok)?, is_random))
 }
 
 /// Returns the account of a Token, with encryption if the environment has its key.
@@ -192,9 +182,10 @@ fn secret<T: FromStr<Err: Localize + 'static>>(
         (None, Some(path)) => match read(Path::new(&path)) {
             Ok(text) => (file_variable, text),
             Err(error) => {
+                let (variable, path) = (file_variable, path.into());
                 return Err(EnvironmentError::Unreadable {
-                    variable: file_variable,
-                    path: path.into(),
+                    variable,
+                    path,
                     error,
                 });
             }
@@ -203,13 +194,11 @@ fn secret<T: FromStr<Err: Localize + 'static>>(
     if text.contains(char::is_whitespace) {
         return Err(EnvironmentError::Spaced { variable });
     }
-    match text.parse() {
-        Ok(secret) => Ok(Some(secret)),
-        Err(error) => Err(EnvironmentError::Invalid {
-            variable,
-            expected: Box::new(error),
-        }),
-    }
+    let invalid = |error: T::Err| EnvironmentError::Invalid {
+        variable,
+        expected: Box::new(error),
+    };
+    text.parse().map(Some).map_err(invalid)
 }
 
 /// Reads a file, without the byte order mark at its beginning and the line break at its end.

@@ -16,7 +16,7 @@ use super::{
     args::{LogArgs, MaxAgeArg, address, number, path, switch},
     in_force::{InForce, JOKES, WORDS, memory},
     joke_args::{self, JokeArgs},
-    secrets::{self, RunToken, TOKEN},
+    secrets::{self, TOKEN},
     to_stderr,
     words_arg::{self, WordsArg},
 };
@@ -88,22 +88,22 @@ pub(crate) struct ServeArgs {
 /// Runs the supervisor, or the worker that it has started.
 pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, CommandError> {
     args.log.start()?;
-    let limits = Limits {
-        connections: args.max_connections,
-        memory_mib: args.max_memory,
-    };
     match Worker::adopt().map_err(CommandError::usage)? {
         Some(worker) => serve(args, worker),
-        None => supervise(&args, limits),
+        None => supervise(&args),
     }
 }
 
 /// Checks the settings, opens the socket, and has workers serve until a signal ends the command.
 /// The owner's files are read by the first worker only: what that takes is given back where a
 /// process ends, or as [`MALLOC`] says.
-fn supervise(args: &ServeArgs, limits: Limits) -> Result<ExitCode, CommandError> {
+fn supervise(args: &ServeArgs) -> Result<ExitCode, CommandError> {
     check_memory().map_err(CommandError::failure)?;
-    let RunToken { token, is_random } = secrets::run_token()?;
+    let limits = Limits {
+        connections: args.max_connections,
+        memory_mib: args.max_memory,
+    };
+    let (token, is_random) = secrets::run_token()?;
     let mut variables = MALLOC
         .map(|(name, bytes)| (name, bytes.to_owned()))
         .to_vec();
@@ -178,15 +178,10 @@ fn try_threads() -> io::Result<()> {
     thread::scope(|scope| {
         let _closed = gate.lock();
         let wait = || drop(gate.lock());
-        let mut threads =
-            (0..FIRST_THREADS).map(|_| thread::Builder::new().spawn_scoped(scope, wait));
-        threads
-            .try_for_each(|thread| thread.map(drop))
-            .map_err(|error| {
-                io::Error::other(format!(
-                    "{FIRST_THREADS} threads cannot be started: {error}"
-                ))
-            })
+        let start = |_| thread::Builder::new().spawn_scoped(scope, wait).map(drop);
+        let started = (0..FIRST_THREADS).try_for_each(start);
+        let refused = |error| format!("{FIRST_THREADS} threads cannot be started: {error}");
+        started.map_err(|error| io::Error::other(refused(error)))
     })
 }
 

@@ -64,7 +64,7 @@ impl Bot {
 
     /// Starts a bot in this process.
     pub(super) fn start(args: BotArgs) -> Result<Self, CommandError> {
-        let keys = secrets::keys_of(secrets::run_token()?.token)?;
+        let keys = secrets::keys_of(secrets::run_token()?.0)?;
         // Looks at the file before it is read, so that a change during the reading is noticed.
         let words = args.words_state();
         let (running, url) = Running::start(&keys, &args)?;
