@@ -4,7 +4,7 @@ use std::iter;
 
 use select::node::Node;
 
-use super::limits;
+use super::limits::original_name;
 
 /// Nesting levels of a page at most; browsers stop at 512 as well.
 pub(super) const MAX_DEPTH: usize = 512;
@@ -29,8 +29,7 @@ impl Element for Node<'_> {
     }
 
     fn is_called(&self, name: &str) -> bool {
-        self.name()
-            .is_some_and(|own| limits::original_name(own) == name)
+        self::name(self) == name
     }
 
     fn is_element(&self) -> bool {
@@ -40,6 +39,11 @@ impl Element for Node<'_> {
     fn attribute(&self, name: &str) -> Option<&str> {
         self.attr(name)
     }
+}
+
+/// Returns the name of an element of HTML; nothing for other nodes.
+pub(super) fn name<'a>(node: &Node<'a>) -> &'a str {
+    original_name(node.name().unwrap_or_default())
 }
 
 impl Element for roxmltree::Node<'_, '_> {
@@ -55,10 +59,8 @@ impl Element for roxmltree::Node<'_, '_> {
     fn is_called(&self, name: &str) -> bool {
         let (prefix, local) = name.rsplit_once(':').unwrap_or(("", name));
         let own = self.tag_name();
-        let has_prefix = || {
-            let own_prefix = own.namespace().and_then(|uri| self.lookup_prefix(uri));
-            own_prefix.is_some_and(|own| own.eq_ignore_ascii_case(prefix))
-        };
+        let own_prefix = || own.namespace().and_then(|uri| self.lookup_prefix(uri));
+        let has_prefix = || own_prefix().is_some_and(|own| own.eq_ignore_ascii_case(prefix));
         own.name().eq_ignore_ascii_case(local) && (prefix.is_empty() || has_prefix())
     }
 

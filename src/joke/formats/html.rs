@@ -10,12 +10,12 @@ use select::{
 
 use super::{
     Links, PageError, Rules,
-    element::{Element, is_too_deep, outermost},
+    element::{Element, is_too_deep, name, outermost},
     item::{
         BREAK, HEADING, Item, LONG_MARK_BYTES, MAX_MARK_BYTES, MIN_JOKE_CHARACTERS, Rest,
         characters, ends_sentence, is_cut_mark, is_one_of, means_rest, names_rest, trails_off,
     },
-    limits::{self, original_name},
+    limits,
     selector::Selector,
 };
 
@@ -138,8 +138,9 @@ pub(super) fn fragment(html: &str) -> Item {
     };
     let preformatted = preformatted(&document);
     let mut reader = Reader {
-        line_end: '\n',
-        ..Reader::new(&preformatted)
+        preformatted: &preformatted,
+        keeps_lines: true,
+        ..Reader::default()
     };
     for root in document.find(ROOT) {
         reader.read(&root);
@@ -190,11 +191,10 @@ pub(super) fn has_known_tag(text: &str) -> bool {
 pub(super) fn speaks_of_tags(text: &str) -> bool {
     let is_word = |(at, _): (usize, &str)| {
         let (before, tag) = text.split_at(at);
-        let rest = tag.split_once('>').map(|(_, rest)| rest);
-        let goes_on = |rest: &str| rest.starts_with([' ', '.', ',', '?', '!']);
+        let goes_on = |(_, rest): (&str, &str)| rest.starts_with([' ', '.', ',', '?', '!']);
         before.ends_with([' ', '，', '、', '。'])
             && !tag.starts_with("</")
-            && rest.is_some_and(goes_on)
+            && tag.split_once('>').is_some_and(goes_on)
     };
     has_known_tag(text) && text.match_indices('<').all(is_word)
 }
@@ -219,46 +219,38 @@ pub(super) fn nodes(document: &Document) -> impl Iterator<Item = Node<'_>> + Clo
     (0..document.nodes.len()).filter_map(|n| document.nth(n))
 }
 
-/// Returns the indexes of the elements in which lines are kept: in `pre`, or by `white-space: pre`
-/// or the like in an attribute or a style sheet of the page. It holds for all that is inside.
-fn preformatted(document: &Document) -> HashSet<usize> {
-    let sheets: String = document
-        .find(Name("style"))
-        .map(|sheet| sheet.text())
-        .collect();
+/// Returns for each node if lines are kept in it: in `pre`, or by `white-space: pre` or the like in
+/// an attribute or a style sheet of the page, and in all that is inside.
+fn preformatted(document: &Document) -> Vec<bool> {
+    let sheets = document.find(Name("style"));
+    let sheets: String = sheets.map(|sheet| sheet.text()).collect();
     let rules = sheets.split('}').filter_map(|rule| rule.split_once('{'));
     let selectors = rules
         .filter(|(_, declarations)| keeps_lines(declarations))
         .take(MAX_STYLE_RULES)
         .filter_map(|(selector, _)| Selector::for_page(selector.rsplit("*/").next()?).ok());
-    let mut preformatted: HashSet<usize> = selectors
-        .flat_map(|selector| selector.find(nodes(document)))
-        .map(|node| node.index())
-        .collect();
+    let chosen = selectors.flat_map(|selector| selector.find(nodes(document)));
+    let chosen: HashSet<usize> = chosen.map(|node| node.index()).collect();
+    let mut preformatted: Vec<bool> = Vec::new();
     for node in nodes(document) {
-        let parent = node.parent().map(|parent| parent.index());
-        if is_preformatted(&node) || parent.is_some_and(|parent| preformatted.contains(&parent)) {
-            preformatted.insert(node.index());
-        }
+        let parent = node
+            .parent()
+            .and_then(|parent| preformatted.get(parent.index()));
+        let is_inside = parent.is_some_and(|is_preformatted| *is_preformatted);
+        let is_chosen = chosen.contains(&node.index());
+        preformatted.push(is_inside || is_chosen || is_preformatted(&node));
     }
     preformatted
 }
 
 fn keeps_lines(declarations: &str) -> bool {
     let declarations = declarations.to_lowercase().replace(char::is_whitespace, "");
-    ["white-space:pre", "white-space:break-spaces"]
-        .iter()
-        .any(|declared| declarations.contains(declared))
+    declarations.contains("white-space:pre") || declarations.contains("white-space:break-spaces")
 }
 
 /// Returns true for an `a` element that leads somewhere.
 fn is_hyperlink(node: &Node<'_>) -> bool {
     node.is_called("a") && node.attr("href").is_some()
-}
-
-/// Returns an element's name; nothing for other nodes.
-fn name<'a>(node: &Node<'a>) -> &'a str {
-    original_name(node.name().unwrap_or_default())
 }
 
 fn has_class(node: &Node<'_>, is_wanted: impl Fn(&str) -> bool) -> bool {
@@ -268,12 +260,7 @@ fn has_class(node: &Node<'_>, is_wanted: impl Fn(&str) -> bool) -> bool {
 
 /// Reads the title and the content of an item. In the only item of a page, without a content
 /// selector, several titles are headings of several jokes.
-fn read_item(
-    item: &Node<'_>,
-    rules: &Rules,
-    preformatted: &HashSet<usize>,
-    is_block: bool,
-) -> Item {
+fn read_item(item: &Node<'_>, rules: &Rules, preformatted: &[bool], is_block: bool) -> Item {
     let chosen = |selector: &Selector| selector.find(item.descendants());
     let titles = rules.title.as_ref().map(chosen).unwrap_or_default();
     let contents = match &rules.content {
@@ -282,11 +269,15 @@ fn read_item(
     };
     let are_headings = is_block && titles.len() > 1 && rules.content.is_none();
     let title = titles.first().filter(|_| !are_headings);
-    let mut title_reader = Reader::new(preformatted);
+    let reader = || Reader {
+        preformatted,
+        ..Reader::default()
+    };
+    let mut title_reader = reader();
     if let Some(title) = title {
         title_reader.read(title);
     }
-    let mut reader = Reader::new(preformatted);
+    let mut reader = reader();
     reader.without = title.map(Node::index);
     if are_headings {
         reader.headings = titles.iter().map(Node::index).collect();
@@ -333,67 +324,54 @@ fn is_hidden(node: &Node<'_>) -> bool {
     node.attr("hidden").is_some() || style.contains("display:none")
 }
 
-/// A link, a button or words such as `查看全文`, with its range in the text.
-struct Mark {
-    range: Range<usize>,
-    is_link: bool,
-    /// Set for a link that a blog puts behind an excerpt, or that shows an answer.
-    is_more: bool,
+/// What may lead to the rest of a joke.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    /// Words such as `查看全文`.
+    Words,
+    /// A link or a button.
+    Link,
+    /// A link that a blog puts behind an excerpt, or that shows an answer.
+    More,
 }
 
 /// Collects the text that a reader of the page sees.
+#[derive(Default)]
 struct Reader<'a> {
     text: String,
     /// Index of an element to leave out.
     without: Option<usize>,
     /// Indexes of elements that are headings, in addition to those with the name of one.
     headings: Vec<usize>,
-    /// Indexes of elements in which a line end is a [`BREAK`].
-    preformatted: &'a HashSet<usize>,
-    /// Takes the place of a line end elsewhere.
-    line_end: char,
-    marks: Vec<Mark>,
+    /// Set for each node in which a line end is a [`BREAK`].
+    preformatted: &'a [bool],
+    /// Set if a line end elsewhere is no space.
+    keeps_lines: bool,
+    /// Marks, each with its range in the text.
+    marks: Vec<(Range<usize>, Mark)>,
 }
 
 impl Reader<'_> {
-    fn new(preformatted: &HashSet<usize>) -> Reader<'_> {
-        Reader {
-            text: String::new(),
-            without: None,
-            headings: Vec::new(),
-            preformatted,
-            line_end: ' ',
-            marks: Vec::new(),
-        }
-    }
-
     /// Reads a node that a selector has chosen, or that is seen.
     fn read(&mut self, node: &Node<'_>) {
         match node.data() {
             Data::Element(..) if Some(node.index()) != self.without => self.read_element(node),
             Data::Element(..) | Data::Comment(_) => {}
             Data::Text(data) => {
-                let parent = node.parent().map(|parent| parent.index());
-                let is_kept = parent.is_some_and(|parent| self.preformatted.contains(&parent));
-                let line_end = if is_kept { BREAK } else { self.line_end };
-                let lines = data.replace("\r\n", "\n");
+                let line_end = match self.preformatted.get(node.index()) {
+                    Some(true) => BREAK,
+                    _ if self.keeps_lines => '\n',
+                    _ => ' ',
+                };
+                let text = data.replace("\r\n", "\n");
+                let text = text.replace(['\n', '\r'], &line_end.to_string());
                 let begin = self.text.len();
-                self.text
-                    .push_str(&lines.replace(['\n', '\r'], &line_end.to_string()));
+                self.text.push_str(&text);
                 if means_rest(data) {
-                    self.mark(begin, false, false);
+                    self.marks.push((begin..self.text.len(), Mark::Words));
                 }
             }
         }
-    }
-
-    fn mark(&mut self, begin: usize, is_link: bool, is_more: bool) {
-        let range = begin..self.text.len();
-        self.marks.push(Mark {
-            range,
-            is_link,
-            is_more,
-        });
     }
 
     /// Returns a part of the text that is read.
@@ -420,9 +398,10 @@ impl Reader<'_> {
         }
         // The readings of characters, without brackets (`rp`) of their own.
         let is_bare_ruby = name == "ruby" && !node.children().any(|child| child.is_called("rp"));
-        for child in node.children() {
-            let is_left_out = is_unseen(&child) || is_bare_ruby && child.is_called("rt");
-            if !is_left_out && (!is_hidden(&child) || self.asks()) {
+        for child in node.children().filter(|child| !is_unseen(child)) {
+            let is_reading = is_bare_ruby && child.is_called("rt");
+            let is_seen = !is_reading && (!is_hidden(&child) || self.take_answer_label());
+            if is_seen {
                 self.read(&child);
             }
         }
@@ -431,7 +410,8 @@ impl Reader<'_> {
             "a" | "button" => {
                 let leads_on = |href: &str| href.contains("#more-");
                 let is_more = names_answer(content) || node.attr("href").is_some_and(leads_on);
-                self.mark(begin, true, is_more);
+                let mark = if is_more { Mark::More } else { Mark::Link };
+                self.marks.push((begin..self.text.len(), mark));
             }
             // Editors make `<p>&nbsp;</p>` or `<p><br></p>` of an empty line.
             "p" if content.trim().is_empty() && content.contains(['\u{a0}', BREAK]) => {
@@ -442,18 +422,18 @@ impl Reader<'_> {
         self.text.push_str(around);
     }
 
-    /// Returns true if the text ends in a question and `看答案` or the like, and removes these words:
+    /// Removes `看答案` or the like from the text's end, and returns true if a question is before it:
     /// what is hidden next is the answer.
-    fn asks(&mut self) -> bool {
+    fn take_answer_label(&mut self) -> bool {
         let mut end = self.text.char_indices().rev().take(MAX_FACE_CHARACTERS);
         let asked = end.find(|(_, c)| "？?".contains(*c));
         let label = asked.map(|(at, c)| at + c.len_utf8());
-        let Some(label) = label.filter(|at| self.text.get(*at..).is_some_and(names_answer)) else {
+        let Some(label) = label.filter(|at| names_answer(self.part(*at..self.text.len()))) else {
             return false;
         };
         self.text.truncate(label);
         self.text.push(BREAK);
-        while self.marks.pop_if(|mark| mark.range.end > label).is_some() {}
+        while self.marks.pop_if(|(range, _)| range.end > label).is_some() {}
         true
     }
 
@@ -473,20 +453,15 @@ impl Reader<'_> {
         } else {
             Rest::None
         };
-        while let Some(mark) = self.marks.pop() {
+        while let Some((range, mark)) = self.marks.pop() {
             // It was inside a link that is removed.
-            if mark.range.start >= self.text.len() {
+            if range.start >= self.text.len() {
                 continue;
             }
-            let Some((end, leads_to_rest)) = self.removed(&mark) else {
+            let Some((end, found)) = self.end_before(range, mark) else {
                 break;
             };
-            let link = self.part(mark.range.clone());
-            rest = rest.max(match leads_to_rest {
-                true if mark.is_more || mark.is_link && names_rest(link) => Rest::Named,
-                true => Rest::Linked,
-                false => Rest::None,
-            });
+            rest = rest.max(found);
             self.text.truncate(end);
         }
         Item {
@@ -496,17 +471,22 @@ impl Reader<'_> {
         }
     }
 
+    /// Yields the ranges of links and buttons.
+    fn links(&self) -> impl Iterator<Item = Range<usize>> {
+        let links = self.marks.iter().filter(|(_, mark)| *mark != Mark::Words);
+        links.map(|(range, _)| range.clone())
+    }
+
     /// Returns true if all of the text is a link and trails off: `<a>从前有座山...</a>`.
     fn is_excerpt(&self) -> bool {
         let text = self.text.trim();
-        let is_all = |mark: &Mark| mark.is_link && self.part(mark.range.clone()).trim() == text;
-        trails_off(text) && self.marks.iter().any(is_all)
+        trails_off(text) && self.links().any(|link| self.part(link).trim() == text)
     }
 
-    /// Returns where the text ends without a mark, and whether it is cut there; `None` if the mark
-    /// stays.
-    fn removed(&self, mark: &Mark) -> Option<(usize, bool)> {
-        let (start, end) = (mark.range.start, mark.range.end.min(self.text.len()));
+    /// Returns where the text ends before a mark, and what the mark says of the rest of the joke;
+    /// `None` if it stays.
+    fn end_before(&self, range: Range<usize>, mark: Mark) -> Option<(usize, Rest)> {
+        let (start, end) = (range.start, range.end.min(self.text.len()));
         let is_filler =
             |c: char| c.is_whitespace() || c.is_ascii_digit() || "|·/-,[]()".contains(c);
         if !self.part(end..self.text.len()).chars().all(is_filler) {
@@ -516,12 +496,10 @@ impl Reader<'_> {
         let before = whole.trim_end_matches("submitted by").trim_end();
         let text = self.part(start..end).to_lowercase();
         // As words alone it may be the joke's end: `你的爱好是什么？` `阅读`.
-        let is_mark = mark.is_link
+        let stands_out = mark != Mark::Words
             || trails_off(before)
             || text.len() >= LONG_MARK_BYTES && !before.ends_with(['？', '?']);
-        if mark.is_more || is_mark && is_cut_mark(&text) {
-            return Some((before.len(), true));
-        }
+        let leads_to_rest = mark == Mark::More || stands_out && is_cut_mark(&text);
         let name = text.trim_matches(|c: char| !c.is_alphabetic());
         let goes_on = |c: char| c.is_alphanumeric() || "，,、：:；;（(“‘《".contains(c);
         let is_apart = !before.ends_with(goes_on)
@@ -531,21 +509,25 @@ impl Reader<'_> {
         // Stops counting early: there may be many links.
         let mut seen = before.chars().filter(|c| !c.is_whitespace());
         let is_joke = seen.nth(MIN_JOKE_CHARACTERS - 1).is_some();
+        if !leads_to_rest && !(mark == Mark::Link && is_apart && (is_all || is_joke)) {
+            return None;
+        }
         let is_tool = TOOLS.split(' ').any(|tool| text.contains(tool));
         // Authors write `……`, sites `...` or `…`.
         let is_cut =
             trails_off(before) && !before.ends_with("……") && !is_tool || text.contains("下一页");
-        (mark.is_link && is_apart && (is_all || is_joke)).then_some((before.len(), is_cut))
+        let rest = match mark {
+            _ if !leads_to_rest && !is_cut => Rest::None,
+            Mark::More => Rest::Named,
+            Mark::Link if names_rest(&text) => Rest::Named,
+            Mark::Link | Mark::Words => Rest::Linked,
+        };
+        Some((before.len(), rest))
     }
 
     /// Returns true if the text is a link that reads like a title, and hardly anything else but a
     /// date, a number or more such links: `<a>买菜记</a> 2024-01-02`.
     fn is_link(&self) -> bool {
-        let links = self.marks.iter().filter(|mark| mark.is_link);
-        let links = links.map(|link| link.range.clone());
-        let Some(first) = links.clone().map(|link| link.start).min() else {
-            return false;
-        };
         let letters = |range: Range<usize>| {
             let text = self.part(range).chars();
             text.filter(|c| c.is_alphabetic()).count()
@@ -556,9 +538,11 @@ impl Reader<'_> {
                 && !link.contains(['\n', BREAK])
                 && characters(link) <= MAX_LINK_CHARACTERS
         };
-        let linked: usize = links.clone().map(letters).sum();
+        let linked: usize = self.links().map(letters).sum();
         let others = letters(0..self.text.len()).saturating_sub(linked);
-        letters(0..first) == 0 && others < MIN_JOKE_CHARACTERS && links.clone().all(is_title)
+        let first_letter = self.text.find(char::is_alphabetic);
+        let is_first = |link: Range<usize>| first_letter.is_none_or(|at| link.start <= at);
+        others < MIN_JOKE_CHARACTERS && self.links().any(is_first) && self.links().all(is_title)
     }
 }
 
@@ -578,11 +562,10 @@ fn is_bold_line(node: &Node<'_>) -> bool {
     let [only] = filled.as_slice() else {
         return false;
     };
-    let text = only.text();
-    is_one_of(name(node), "p div")
-        && is_one_of(name(only), "b strong")
-        && characters(&text) <= MAX_LINK_CHARACTERS
-        && !ends_sentence(text.trim())
+    is_one_of(name(node), "p div") && is_one_of(name(only), "b strong") && {
+        let text = only.text();
+        characters(&text) <= MAX_LINK_CHARACTERS && !ends_sentence(text.trim())
+    }
 }
 
 /// Returns the text of a picture that is a face, `[笑哭]` or an emoji; of others, nothing.

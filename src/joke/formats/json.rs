@@ -31,15 +31,12 @@ const OTHER_KEYS: &str = "\
 const MESSAGE_KEYS: &str = "\
     msg message reason errmsg error_msg error errors info description detail showapi_res_error";
 
-/// Keys, and the values of one that are a sign of an error.
-type Sign = (&'static str, fn(&Value) -> bool);
+type IsError = fn(&Value) -> bool;
 
-/// Signs that leave no doubt of an error, whatever else is in an answer. APIs have many.
-const ERRORS: [Sign; 7] = [
+/// Keys, each with the values that leave no doubt of an error, whatever else is in an answer.
+const ERRORS: [(&str, IsError); 7] = [
     ("error", is_error),
-    ("errors", |errors| {
-        errors.as_array().is_some_and(|errors| !errors.is_empty())
-    }),
+    ("errors", is_filled),
     ("status code", names_failure),
     ("type state result", names_error),
     (
@@ -54,16 +51,9 @@ const ERRORS: [Sign; 7] = [
     }),
 ];
 
-/// Codes that are not known, which mean nothing beside data.
-const UNKNOWN_CODES: [Sign; 2] = [
-    (
-        "error_code errno err_no err errcode errorcode retcode ret_code showapi_res_code",
-        |code| number(code).is_some_and(|code| code != 0 && code != 200),
-    ),
-    (CODE_KEYS, |code| {
-        number(code).is_some_and(|code| !is_good(code))
-    }),
-];
+/// Keys of numbers that are 0 if all is well, or 200.
+const ERROR_KEYS: &str = "\
+    error_code errno err_no err errcode errorcode retcode ret_code showapi_res_code";
 
 /// Keys of numbers that [`is_good`] judges.
 const CODE_KEYS: &str = "\
@@ -130,8 +120,9 @@ fn with_escapes(text: &str) -> String {
 
 /// Returns the items in a value; without selectors, what looks like a joke.
 pub(super) fn items(root: &Value, rules: &Rules) -> Result<Vec<Item>, PageError> {
-    if let Some(error) = error(root) {
-        return Err(PageError::ApiError(error));
+    if root.as_object().is_some_and(reports_error) {
+        let message = message(root).unwrap_or_else(|| "no reason given".to_owned());
+        return Err(PageError::ApiError(message));
     }
     let items = match (&rules.item, &rules.content) {
         (None, None) => usual(root, root.is_string()),
@@ -148,7 +139,7 @@ pub(super) fn items(root: &Value, rules: &Rules) -> Result<Vec<Item>, PageError>
     let selector = rules.item.as_ref().or(rules.content.as_ref());
     Err(match (message(root), selector) {
         (Some(message), _) if rules.item.is_none() => PageError::ApiError(message),
-        (_, Some(selector)) => PageError::NoPath(selector.text().to_owned()),
+        (_, Some(selector)) => PageError::NoPath(selector.text.clone()),
         (_, None) => PageError::NoUsualPath,
     })
 }
@@ -227,8 +218,7 @@ fn list(value: &Value) -> Option<Vec<&Value>> {
 #[inline(never)]
 fn get<'v>(map: &'v Map<String, Value>, key: &str) -> Option<&'v Value> {
     let in_any_case = || map.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
-    map.get(key)
-        .or_else(|| in_any_case().map(|(_, value)| value))
+    map.get(key).or_else(|| Some(in_any_case()?.1))
 }
 
 /// Returns the jokes at paths from the root. `data.setup,data.punchline` are fields of one object,
@@ -242,13 +232,10 @@ fn at_paths(root: &Value, content: &Selector, title: Option<&Selector>) -> Vec<I
     }
     let paths = content.iter().chain(&title);
     let mut parents = paths.filter_map(|path| Some(path.split_last()?.1));
-    let parent = parents.next().unwrap_or_default();
-    let parent = if parents.all(|other| other == parent) {
-        parent
-    } else {
-        &[]
-    }
-    .to_vec();
+    let parent = match parents.next() {
+        Some(parent) if parents.all(|other| other == parent) => parent.to_vec(),
+        _ => Vec::new(),
+    };
     for path in content.iter_mut().chain(&mut title) {
         path.drain(..parent.len());
     }
@@ -261,6 +248,9 @@ fn at_paths(root: &Value, content: &Selector, title: Option<&Selector>) -> Vec<I
 
 /// Finds the jokes in an answer without selectors. A text is one only where `is_joke` is set.
 fn usual(value: &Value, is_joke: bool) -> Vec<Item> {
+    if let Some(joke) = pair(value) {
+        return vec![joke];
+    }
     match (list(value), value) {
         (_, Value::String(text)) => match parse(text, false) {
             Some(Ok(Value::String(_))) | None if is_joke && has_words(text) => {
@@ -271,10 +261,8 @@ fn usual(value: &Value, is_joke: bool) -> Vec<Item> {
         },
         (Some(values), _) => {
             let is_joke = is_joke || values.iter().all(|value| value.is_string());
-            values
-                .into_iter()
-                .flat_map(|value| pair(value).map_or_else(|| usual(value, is_joke), |it| vec![it]))
-                .collect()
+            let values = values.into_iter();
+            values.flat_map(|value| usual(value, is_joke)).collect()
         }
         (None, Value::Object(map)) => in_object(map),
         _ => Vec::new(),
@@ -316,9 +304,6 @@ fn joke(map: &Map<String, Value>) -> Option<Item> {
         });
         texts.find(|text| !text.trim().is_empty())
     };
-    if let Some(joke) = at(map, JOKE_KEYS).find_map(pair) {
-        return Some(joke);
-    }
     let answer = find(SECOND_KEYS).or_else(|| find("quest").and(find("result")));
     if let (Some(first), Some(second)) = (find(FIRST_KEYS), answer) {
         return Some(Item::of(format!("{first}\n{second}")));
@@ -346,24 +331,23 @@ fn is_question(text: &str) -> bool {
     text.trim_end().ends_with(['?', '？'])
 }
 
-/// Returns the message of an answer that reports an error.
-fn error(root: &Value) -> Option<String> {
-    let is_error = reports_error(root.as_object()?);
-    is_error.then(|| message(root).unwrap_or_else(|| "no reason given".to_owned()))
-}
-
 /// Returns true for an answer that reports an error.
 fn reports_error(map: &Map<String, Value>) -> bool {
-    let has_any = |signs: &[Sign]| {
-        let mut signs = signs.iter();
-        signs.any(|(keys, is_sign)| at(map, keys).any(is_sign))
-    };
-    let has_data = at(map, LIST_KEYS).any(|value| match value {
+    let numbers = |keys| at(map, keys).filter_map(number);
+    // A code that is not known means nothing beside data.
+    let is_unknown = numbers(ERROR_KEYS).any(|code| code != 0 && code != 200)
+        || numbers(CODE_KEYS).any(|code| !is_good(code));
+    let has_data = at(map, LIST_KEYS).any(is_filled);
+    let mut errors = ERRORS.iter();
+    errors.any(|(keys, is_error)| at(map, keys).any(is_error)) || is_unknown && !has_data
+}
+
+fn is_filled(value: &Value) -> bool {
+    match value {
         Value::Array(values) => !values.is_empty(),
         Value::Object(values) => !values.is_empty(),
         _ => false,
-    });
-    has_any(&ERRORS) || has_any(&UNKNOWN_CODES) && !has_data
+    }
 }
 
 fn is_error(error: &Value) -> bool {
@@ -408,8 +392,7 @@ fn number(value: &Value) -> Option<i64> {
 /// before zeros.
 fn is_good(code: i64) -> bool {
     let digits = code.to_string();
-    let is_round = digits.starts_with(['1', '2']) && digits.bytes().skip(1).all(|c| c == b'0');
-    code == 0 || (200..300).contains(&code) || is_round
+    (200..300).contains(&code) || ["", "1", "2"].contains(&digits.trim_end_matches('0'))
 }
 
 /// Returns the message in an answer, whatever it reports.

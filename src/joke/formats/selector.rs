@@ -12,7 +12,7 @@ pub(crate) use self::parse::{Mistake, SelectorError};
 /// text is read as paths instead, such as `data.list` or `a.x,a.y`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Selector {
-    text: String,
+    pub(super) text: String,
     /// Alternatives, divided by commas in the text.
     chains: Vec<Vec<Step>>,
 }
@@ -37,10 +37,6 @@ impl Selector {
         })
     }
 
-    pub(super) fn text(&self) -> &str {
-        &self.text
-    }
-
     /// Returns the paths into JSON, each a list of keys: `data`, `0` and `a` for `data[0].a`.
     pub(super) fn paths(&self) -> Vec<Vec<&str>> {
         let paths = self.text.split(',').map(str::trim);
@@ -55,9 +51,8 @@ impl Selector {
         let chains = self.chains.iter();
         let found = chains.flat_map(|steps| ends(steps, &nodes));
         let found: HashSet<_> = found.collect();
-        nodes
-            .filter(|node| found.contains(&Some(node.index())))
-            .collect()
+        let is_found = |node: &E| found.contains(&Some(node.index()));
+        nodes.filter(is_found).collect()
     }
 }
 
@@ -74,7 +69,7 @@ fn ends<E: Element>(
         let mut around = mem::take(&mut ends);
         for node in nodes.clone() {
             let is_inside = around.contains(&parent(node));
-            if is_inside && step.link == Link::Descendant {
+            if is_inside && !step.is_child {
                 around.insert(Some(node.index()));
             }
             if is_inside && step.fits(node) {
@@ -85,40 +80,26 @@ fn ends<E: Element>(
     ends
 }
 
-/// One element of a chain, and its relation to the one before or to the scope.
+/// One element of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Step {
-    link: Link,
-    tests: Vec<Test>,
+    /// Set if it is directly inside the one before or the scope.
+    is_child: bool,
+    /// Its name; empty for any.
+    tag: String,
+    /// Names of attributes, and what their values are compared with.
+    attributes: Vec<(String, Operator, String)>,
 }
 
 impl Step {
     fn fits(&self, element: impl Element) -> bool {
-        element.is_element() && self.tests.iter().all(|test| test.passes(element))
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Link {
-    Descendant,
-    Child,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Test {
-    Tag(String),
-    /// An attribute's name, and its value or a part of it.
-    Attribute(String, Operator, String),
-}
-
-impl Test {
-    fn passes(&self, element: impl Element) -> bool {
-        match self {
-            Test::Tag(tag) => element.is_called(tag),
-            Test::Attribute(name, operator, value) => element
-                .attribute(name)
-                .is_some_and(|found| operator.compares(found, value)),
-        }
+        let mut attributes = self.attributes.iter();
+        element.is_element()
+            && (self.tag.is_empty() || element.is_called(&self.tag))
+            && attributes.all(|(name, operator, value)| {
+                let found = element.attribute(name);
+                found.is_some_and(|found| operator.compares(found, value))
+            })
     }
 }
 

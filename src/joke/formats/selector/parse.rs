@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{super::item::is_one_of, Link, Operator, Step, Test};
+use super::{super::item::is_one_of, Operator, Step};
 
 /// Syntax of selectors; part of every error about one.
 const SYNTAX: &str = "a selector is made of tag, *, .class, #id, [attr], [attr=value], \
@@ -23,14 +23,10 @@ const OPERATORS: [(&str, Operator); 3] = [
 /// Parses the chains of a selector, divided by commas. Inside an item, a chain may begin with `>`,
 /// which means "directly inside the item".
 pub(super) fn chains(text: &str, is_in_item: bool) -> Result<Vec<Vec<Step>>, SelectorError> {
-    let mut cursor = Cursor {
-        text,
-        rest: text,
-        is_in_item,
-    };
-    let mut chains = vec![cursor.chain()?];
+    let mut cursor = Cursor { text, rest: text };
+    let mut chains = vec![cursor.chain(is_in_item)?];
     while cursor.eat(',') {
-        chains.push(cursor.chain()?);
+        chains.push(cursor.chain(is_in_item)?);
     }
     Ok(chains)
 }
@@ -74,68 +70,69 @@ pub(crate) enum Mistake {
 struct Cursor<'a> {
     text: &'a str,
     rest: &'a str,
-    is_in_item: bool,
 }
 
 impl<'a> Cursor<'a> {
     /// Parses the steps up to a comma or the end.
-    fn chain(&mut self) -> Result<Vec<Step>, SelectorError> {
+    fn chain(&mut self, is_in_item: bool) -> Result<Vec<Step>, SelectorError> {
         let mut steps = Vec::new();
         loop {
             let is_apart = self.skip_whitespace() || steps.is_empty();
-            let link = match self.peek() {
-                Some('>') if steps.is_empty() && !self.is_in_item => {
+            let is_child = match self.peek() {
+                Some('>') if steps.is_empty() && !is_in_item => {
                     return Err(self.error(Mistake::LeadingChild));
                 }
                 Some('>') => {
                     self.eat('>');
                     self.skip_whitespace();
-                    Link::Child
+                    true
                 }
                 None | Some(',') if !steps.is_empty() => return Ok(steps),
                 Some(c) if !is_apart => return Err(self.error(Mistake::Unexpected(c))),
-                _ => Link::Descendant,
+                _ => false,
             };
-            let tests = self.tests()?;
-            steps.push(Step { link, tests });
+            steps.push(self.step(is_child)?);
         }
     }
 
-    /// Parses the tests of one element: a tag or `*` first, then classes, ids and attributes.
-    fn tests(&mut self) -> Result<Vec<Test>, SelectorError> {
+    /// Parses one element: a tag or `*` first, then classes, ids and attributes.
+    fn step(&mut self, is_child: bool) -> Result<Step, SelectorError> {
         let begin = self.rest.len();
-        let mut tests = Vec::new();
-        match self.tag() {
-            tag if tag.is_empty() => drop(self.eat('*')),
-            tag => tests.push(Test::Tag(tag.to_ascii_lowercase())),
+        let tag = self.tag();
+        if tag.is_empty() {
+            self.eat('*');
         }
+        let mut attributes = Vec::new();
         loop {
-            tests.push(match self.peek() {
-                Some('.') => {
-                    Test::Attribute("class".to_owned(), Operator::HasWord, self.name('.')?)
-                }
-                Some('#') => Test::Attribute("id".to_owned(), Operator::Is, self.name('#')?),
+            attributes.push(match self.peek() {
+                Some('.') => ("class".to_owned(), Operator::HasWord, self.name('.')?),
+                Some('#') => ("id".to_owned(), Operator::Is, self.name('#')?),
                 Some('[') => self.attribute()?,
                 Some(':') => return Err(self.pseudo_class()),
-                _ if self.rest.len() < begin => return Ok(tests),
+                _ if self.rest.len() < begin => break,
                 Some(c) => return Err(self.error(Mistake::Unexpected(c))),
                 None => return Err(self.error(Mistake::NothingHere)),
             });
         }
+        Ok(Step {
+            is_child,
+            tag,
+            attributes,
+        })
     }
 
     /// Parses a tag's name, in XML perhaps with a prefix as in `content:encoded`.
     fn tag(&mut self) -> String {
-        let mut tag = self.take_while(is_name).to_owned();
+        let tag = self.take_while(is_name);
         let mut behind = *self;
-        if !tag.is_empty() && behind.eat(':') {
-            let name = behind.take_while(is_name);
-            if !name.is_empty() && behind.peek() != Some('(') && !is_one_of(name, PSEUDO_CLASSES) {
-                tag = format!("{tag}:{name}");
-                *self = behind;
-            }
+        let has_prefix = !tag.is_empty() && behind.eat(':');
+        let name = behind.take_while(is_name);
+        let is_pseudo_class = is_one_of(name, PSEUDO_CLASSES) || behind.peek() == Some('(');
+        if !has_prefix || name.is_empty() || is_pseudo_class {
+            return tag.to_ascii_lowercase();
         }
-        tag
+        *self = behind;
+        format!("{tag}:{name}").to_ascii_lowercase()
     }
 
     fn pseudo_class(&self) -> SelectorError {
@@ -145,26 +142,24 @@ impl<'a> Cursor<'a> {
         self.error(Mistake::PseudoClass(format!("{colons}{name}")))
     }
 
-    fn attribute(&mut self) -> Result<Test, SelectorError> {
+    fn attribute(&mut self) -> Result<(String, Operator, String), SelectorError> {
         let opened = *self;
         let name = self.name('[')?.to_ascii_lowercase();
-        self.skip_whitespace();
         let (operator, value) = self.condition()?;
         match self.peek() {
             Some(']') => self.eat(']'),
             Some(c) => return Err(self.error(Mistake::Unexpected(c))),
             None => return Err(opened.error(Mistake::Unclosed('['))),
         };
-        Ok(Test::Attribute(name, operator, value.to_owned()))
+        Ok((name, operator, value.to_owned()))
     }
 
     /// Parses the condition between an attribute's name and the bracket. Without one, the value may
     /// be any, each of which begins with nothing.
     fn condition(&mut self) -> Result<(Operator, &'a str), SelectorError> {
-        let mut operators = OPERATORS.into_iter();
-        let Some((operator, rest)) =
-            operators.find_map(|(sign, operator)| Some((operator, self.rest.strip_prefix(sign)?)))
-        else {
+        self.skip_whitespace();
+        let sign = |(sign, operator)| Some((operator, self.rest.strip_prefix(sign)?));
+        let Some((operator, rest)) = OPERATORS.into_iter().find_map(sign) else {
             return Ok((Operator::Begins, ""));
         };
         self.rest = rest;
@@ -172,8 +167,8 @@ impl<'a> Cursor<'a> {
         let begin = *self;
         let quote = ['"', '\''].into_iter().find(|quote| self.eat(*quote));
         let value = match quote {
-            None => self.take_while(|c| c != ']').trim_end(),
             Some(quote) => self.take_while(|c| c != quote),
+            None => self.take_while(|c| c != ']').trim_end(),
         };
         if let Some(quote) = quote.filter(|quote| !self.eat(*quote)) {
             return Err(begin.error(Mistake::Unclosed(quote)));
