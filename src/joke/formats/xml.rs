@@ -1,6 +1,6 @@
 //! Jokes in feeds (RSS, Atom) and other XML.
 
-use roxmltree::{Document, Error, Node, ParsingOptions};
+use roxmltree::{Document, Error, Node, NodeType, ParsingOptions};
 
 use super::{
     PageError, Rules,
@@ -11,40 +11,38 @@ use super::{
     selector::Selector,
 };
 
-/// Characters at a page's beginning in which XHTML is recognized.
-const HEAD_BYTES: usize = 1_024;
-
 /// Attempts to parse a document, each after one more mistake is repaired: a prefix, most often.
 /// Feeds use up to ten.
 const MAX_READINGS: usize = 20;
 
-/// Elements of a feed that may hold a joke, best first, and whether with any prefix: names such as
-/// `media:description` are mostly of something else.
-const CONTENTS: [(&str, bool); 6] = [
-    ("encoded", true),
-    ("content", false),
-    ("description", false),
-    ("summary", false),
-    ("description", true),
-    ("summary", true),
-];
+/// Elements of a feed that may hold a joke, best first. With a prefix, which `*` stands for, they
+/// are mostly of something else, as `media:description` is.
+const CONTENTS: &str = "*:encoded content description summary *:description *:summary";
 
 /// Returns true if a text is XML, but not XHTML.
 pub(super) fn is_xml(text: &str, media_type: &str) -> bool {
-    let mut text = text.trim_start();
-    while let Some((_, rest)) = text
-        .strip_prefix("<!--")
-        .and_then(|text| text.split_once("-->"))
-    {
-        text = rest.trim_start();
-    }
-    let head: String = text.chars().take(HEAD_BYTES).collect();
-    let head = head.to_ascii_lowercase();
-    let begins = ["<?xml", "<rss", "<feed", "<rdf:rdf"]
-        .iter()
-        .any(|begin| head.starts_with(begin));
-    let is_called = media_type.ends_with("xml") && head.starts_with('<');
-    (begins || is_called) && !head.contains("<html") && !head.contains("<!doctype html")
+    let (at, root) = first_element(text).unwrap_or((text.len(), ""));
+    let prolog = text.get(..at).unwrap_or_default().to_ascii_lowercase();
+    let is_html = is_one_of(root, "html head meta body") || prolog.contains("<!doctype html");
+    let is_xml = media_type.ends_with("xml")
+        || prolog.contains("<?xml")
+        || is_one_of(root, "rss feed rdf:rdf");
+    text.starts_with('<') && is_xml && !is_html
+}
+
+/// Returns the place and the name of the first element, outside comments.
+fn first_element(xml: &str) -> Option<(usize, &str)> {
+    let mut comment_end = 0;
+    let is_element = |(at, _): &(usize, &str)| {
+        let tag = xml.get(at + 1..).unwrap_or_default();
+        if *at >= comment_end && tag.starts_with("!--") {
+            comment_end = at + tag.find("-->").unwrap_or(tag.len());
+        }
+        *at >= comment_end && tag.starts_with(char::is_alphabetic)
+    };
+    let at = xml.match_indices('<').find(is_element)?.0 + 1;
+    let ends = |c: char| c.is_whitespace() || "/>".contains(c);
+    Some((at, xml.get(at..)?.split(ends).next()?))
 }
 
 /// Returns the items of a document; without an item selector, those of a feed.
@@ -68,9 +66,9 @@ pub(super) fn items(xml: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
 pub(super) fn links(xml: &str, selector: &Selector) -> Result<Vec<String>, PageError> {
     parse(xml, |document| {
         let found = selector.find(document.descendants()).into_iter();
-        let link = |node: Node<'_, '_>| match node.attribute("href") {
-            Some(href) => href.to_owned(),
-            None => text(node),
+        let link = |node: Node<'_, '_>| {
+            let href = node.attribute("href").map(str::to_owned);
+            href.unwrap_or_else(|| text(node))
         };
         found.map(link).collect()
     })
@@ -103,41 +101,28 @@ fn parse<T>(xml: &str, read: impl Fn(&Document<'_>) -> T) -> Result<T, PageError
 
 /// Declares a prefix in the first element of a text.
 fn declared(xml: &str, prefix: &str) -> String {
-    let mut comment_end = 0;
-    let is_element = |(at, _): &(usize, &str)| {
-        let tag = xml.get(*at..).unwrap_or_default();
-        if *at >= comment_end && tag.starts_with("<!--") {
-            comment_end = at + tag.find("-->").unwrap_or(tag.len());
-        }
-        *at >= comment_end && tag.chars().nth(1).is_some_and(char::is_alphabetic)
-    };
-    let begin = xml.match_indices('<').find(is_element);
-    let (before, element) = xml.split_at(begin.map_or(0, |(at, _)| at));
-    let name = element.find(|c: char| c.is_whitespace() || "/>".contains(c));
-    let (name, rest) = element.split_at(name.unwrap_or(element.len()));
-    format!("{before}{name} xmlns:{prefix}='{prefix}'{rest}")
+    let (at, name) = first_element(xml).unwrap_or_default();
+    let (before, rest) = xml.split_at(at + name.len());
+    format!("{before} xmlns:{prefix}='{prefix}'{rest}")
 }
 
 /// Escapes every `&` that begins no entity of XML, and removes the characters that XML forbids.
 fn repair(xml: &str) -> String {
     let is_allowed = |c: &char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
     let xml: String = xml.chars().filter(is_allowed).collect();
-    let mut pieces = xml.split('&');
-    let mut repaired = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        let name = piece.split(';').next().unwrap_or_default();
-        let is_xml = ["amp", "lt", "gt", "quot", "apos"].contains(&name) || name.starts_with('#');
-        repaired.push_str(if is_xml { "&" } else { "&amp;" });
-        repaired.push_str(piece);
-    }
-    repaired
+    // `amp` comes last, so that `&amp;lt;` stays as it is.
+    let entities = ["lt;", "gt;", "quot;", "apos;", "#", "amp;"].into_iter();
+    entities.fold(xml.replace('&', "&amp;"), |xml, entity| {
+        xml.replace(&format!("&amp;{entity}"), &format!("&{entity}"))
+    })
 }
 
 fn read_item(item: Node<'_, '_>, rules: &Rules) -> Item {
     let namespace = item.tag_name().namespace();
-    let first = |name: &str, has_any_prefix: bool| {
+    let first = |name: &str| {
+        let local = name.trim_start_matches("*:");
         let is_wanted = |child: &Node<'_, '_>| {
-            child.is_called(name) && (has_any_prefix || child.tag_name().namespace() == namespace)
+            child.is_called(local) && (local != name || child.tag_name().namespace() == namespace)
         };
         let mut texts = item.children().filter(is_wanted).map(text);
         texts.find(|text| !text.trim().is_empty())
@@ -148,14 +133,12 @@ fn read_item(item: Node<'_, '_>, rules: &Rules) -> Item {
     };
     let title = match &rules.title {
         Some(title) => Some(chosen(title)),
-        None if rules.content.is_none() => first("title", false),
+        None if rules.content.is_none() => first("title"),
         None => None,
     };
     let content = match &rules.content {
         Some(content) => Some(chosen(content)),
-        None => CONTENTS
-            .iter()
-            .find_map(|(name, has_any_prefix)| first(name, *has_any_prefix)),
+        None => CONTENTS.split(' ').find_map(first),
     };
     match (title, content) {
         (Some(title), None) if rules.item.is_none() => Item::of(title),
@@ -167,31 +150,22 @@ fn read_item(item: Node<'_, '_>, rules: &Rules) -> Item {
 }
 
 /// Returns the text of an element. Elements of XHTML in it are read as those of HTML.
-fn text(node: Node<'_, '_>) -> String {
-    let mut found = String::new();
-    push_text(node, &mut found);
-    found
-}
-
-fn push_text(node: Node<'_, '_>, found: &mut String) {
+fn text(element: Node<'_, '_>) -> String {
+    let is_filled = |child: Node<'_, '_>| {
+        child.is_text() && child.text().is_some_and(|text| !text.trim().is_empty())
+    };
     // Elements with no text between them are fields.
-    let is_filled = |text: &str| !text.trim().is_empty();
-    let has_text = node
-        .children()
-        .any(|child| child.is_text() && child.text().is_some_and(is_filled));
-    for child in node.children() {
-        if child.is_text() {
-            found.push_str(child.text().unwrap_or_default());
-        } else if child.is_called("br") {
-            found.push(BREAK);
-        } else if child.is_element() {
-            let name = child.tag_name().name();
-            let is_apart =
-                is_one_of(name, html::BLOCKS) || !has_text && !is_one_of(name, html::INLINE);
-            let around = if is_apart { "\n" } else { "" };
-            found.push_str(around);
-            push_text(child, found);
-            found.push_str(around);
+    let has_text = element.children().any(is_filled);
+    let read = |child: Node<'_, '_>| {
+        let name = child.tag_name().name();
+        let is_apart = is_one_of(name, html::BLOCKS) || !has_text && !is_one_of(name, html::INLINE);
+        match child.node_type() {
+            NodeType::Text => child.text().unwrap_or_default().to_owned(),
+            NodeType::Element if child.is_called("br") => BREAK.to_string(),
+            NodeType::Element if is_apart => format!("\n{}\n", text(child)),
+            NodeType::Element => text(child),
+            _ => String::new(),
         }
-    }
+    };
+    element.children().map(read).collect()
 }
