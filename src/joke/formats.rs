@@ -283,7 +283,7 @@ impl PageText {
                 Format::Xml => "XML",
                 Format::Text => "plain text",
             },
-            charset: self.decoded.charset(),
+            charset: self.decoded.charset,
             reason: self.decoded.reason,
         }
     }

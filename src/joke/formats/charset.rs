@@ -36,18 +36,12 @@ impl FromStr for Charset {
 )]
 pub(crate) struct CharsetError;
 
-/// A decoded text, its charset, and the reason for this charset.
+/// A decoded text, the name of its charset, and the reason for this charset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Decoded {
     pub(super) text: String,
-    charset: &'static Encoding,
+    pub(super) charset: &'static str,
     pub(super) reason: CharsetReason,
-}
-
-impl Decoded {
-    pub(super) fn charset(&self) -> &'static str {
-        self.charset.name()
-    }
 }
 
 /// Reason for a text's charset.
@@ -79,7 +73,7 @@ pub(super) fn decode(body: &[u8], content_type: &str, set: Option<Charset>) -> D
     };
     Decoded {
         text: charset.decode_with_bom_removal(body).0.into_owned(),
-        charset,
+        charset: charset.name(),
         reason,
     }
 }
@@ -87,7 +81,7 @@ pub(super) fn decode(body: &[u8], content_type: &str, set: Option<Charset>) -> D
 /// Returns the charset that the `Content-Type` or the page itself declares, unless the bytes are
 /// UTF-8, or fit another one and not the declared one.
 fn detect(body: &[u8], content_type: &str) -> (&'static Encoding, CharsetReason) {
-    let header = declared(content_type).map(|charset| (charset, CharsetReason::Header));
+    let header = declared(content_type, "charset").map(|charset| (charset, CharsetReason::Header));
     let page = in_page(body).map(|charset| (charset, CharsetReason::Page));
     // Any bytes fit Latin, which proves nothing.
     let fits = |charset| charset != WINDOWS_1252 && is_in(charset, body);
@@ -126,14 +120,10 @@ fn is_in(charset: &'static Encoding, body: &[u8]) -> bool {
 fn is_mostly_gb2312(body: &[u8]) -> bool {
     let text = GB18030.decode_without_bom_handling(body).0;
     let garbled = text.matches(char::REPLACEMENT_CHARACTER).count();
-    let count = |is: fn(u8, u8) -> bool| {
-        pairs(body)
-            .filter(|(lead, trail)| is(*lead, *trail))
-            .count()
-    };
-    let usual = count(|lead, trail| lead >= 0xa1 && trail >= 0xa1);
-    let korean = count(|lead, _| (0xb0..=0xc8).contains(&lead));
-    let kana = count(|lead, _| lead == 0xa4 || lead == 0xa5);
+    let count = |is: fn((u8, u8)) -> bool| pairs(body).filter(|pair| is(*pair)).count();
+    let usual = count(|(lead, trail)| lead >= 0xa1 && trail >= 0xa1);
+    let korean = count(|(lead, _)| (0xb0..=0xc8).contains(&lead));
+    let kana = count(|(lead, _)| lead == 0xa4 || lead == 0xa5);
     let all = pairs(body).count();
     let is_foreign = korean == all && all >= MIN_PAIRS || kana * 4 > all;
     all > 0 && usual * 10 >= all * 9 && garbled * MAX_GARBLED < all && !is_foreign
@@ -164,36 +154,29 @@ fn pairs(body: &[u8]) -> impl Iterator<Item = (u8, u8)> {
 /// charsets by chance, but not the other way round.
 fn is_mostly_utf8(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body);
-    let wide = text.chars().filter(|c| c.len_utf8() > 2);
-    let (garbled, good): (Vec<char>, Vec<char>) =
-        wide.partition(|c| *c == char::REPLACEMENT_CHARACTER);
-    good.len() > garbled.len()
+    let garbled = text.matches(char::REPLACEMENT_CHARACTER).count();
+    text.chars().filter(|c| c.len_utf8() > 2).count() > 2 * garbled
 }
 
 /// Undoes a double encoding: UTF-8 or GB2312 that was taken for Latin and encoded again, `ç¬‘` for
 /// `笑`.
 pub(super) fn decoded_again(text: &str) -> Option<String> {
-    // Beyond the last character of Windows-1252, which is the Latin of the web.
-    if text.is_ascii() || text.contains(|c| c > '\u{2122}') {
+    if text.is_ascii() {
         return None;
     }
-    let mut bytes = Vec::new();
-    for c in text.chars() {
-        match (
-            u8::try_from(c),
-            WINDOWS_1252.encode(c.encode_utf8(&mut [0; 4])),
-        ) {
-            (Ok(byte), _) => bytes.push(byte),
-            (Err(_), (encoded, _, false)) => bytes.extend_from_slice(&encoded),
-            (Err(_), _) => return None,
-        }
-    }
+    // Windows-1252 is the Latin of the web.
+    let encoded = |c: char| match WINDOWS_1252.encode(c.encode_utf8(&mut [0; 4])) {
+        (bytes, _, false) => bytes.first().copied(),
+        _ => None,
+    };
+    let byte = |c: char| u8::try_from(c).ok().or_else(|| encoded(c));
+    let bytes: Vec<u8> = text.chars().map(byte).collect::<Option<_>>()?;
     match String::from_utf8(bytes) {
         Ok(text) => Some(text),
         Err(error) => {
-            let is_gb = is_mostly_gb2312(error.as_bytes());
-            let text = GB18030.decode_without_bom_handling(error.as_bytes()).0;
-            is_gb.then(|| text.into_owned())
+            let bytes = error.as_bytes();
+            let text = GB18030.decode_without_bom_handling(bytes).0;
+            is_mostly_gb2312(bytes).then(|| text.into_owned())
         }
     }
 }
@@ -215,27 +198,22 @@ pub(super) fn is_garbled(text: &str) -> bool {
 fn in_page(body: &[u8]) -> Option<&'static Encoding> {
     let head = body.get(..HEAD_BYTES).unwrap_or(body);
     let head = String::from_utf8_lossy(head);
-    let mut parts = head.split("<!--");
-    let first = parts.next().unwrap_or_default();
-    let others = parts.map(|part| part.split_once("-->").map_or("", |(_, after)| after));
-    let prolog = head
-        .trim_start()
-        .strip_prefix("<?xml")
-        .and_then(|rest| rest.split_once("?>"));
-    let encoding = prolog
-        .and_then(|(prolog, _)| named(prolog, "encoding"))
-        .or_else(|| iter::once(first).chain(others).find_map(declared))?;
+    let in_prolog = || {
+        let (prolog, _) = head.trim_start().strip_prefix("<?xml")?.split_once("?>")?;
+        declared(prolog, "encoding")
+    };
+    let mut outside_comments = head
+        .split("-->")
+        .filter_map(|part| part.split("<!--").next());
+    let encoding =
+        in_prolog().or_else(|| outside_comments.find_map(|part| declared(part, "charset")))?;
     // A declaration that can be read byte by byte is not in UTF-16.
     let is_wide = encoding == UTF_16LE || encoding == UTF_16BE;
     Some(if is_wide { UTF_8 } else { encoding })
 }
 
-/// Returns the first known charset after a `charset=`, in any case, quoted or not.
-fn declared(text: &str) -> Option<&'static Encoding> {
-    named(text, "charset")
-}
-
-fn named(text: &str, attribute: &str) -> Option<&'static Encoding> {
+/// Returns the first known charset after an attribute's name and `=`, in any case, quoted or not.
+fn declared(text: &str, attribute: &str) -> Option<&'static Encoding> {
     let text = text.to_ascii_lowercase();
     text.split(attribute).skip(1).find_map(|rest| {
         let value = rest.trim_start().strip_prefix('=')?.trim_start();
@@ -276,7 +254,7 @@ mod tests {
             let decoded = decode(&gbk, declared, None);
             assert_eq!(decoded.text, "电梯坏了，我走楼梯。");
             assert_eq!(
-                (decoded.charset(), decoded.reason),
+                (decoded.charset, decoded.reason),
                 ("gb18030", CharsetReason::Fits)
             );
         }
@@ -289,7 +267,7 @@ mod tests {
             let decoded = decode(utf8.as_bytes(), declared, None);
             assert_eq!(decoded.text, utf8);
             assert_eq!(
-                (decoded.charset(), decoded.reason),
+                (decoded.charset, decoded.reason),
                 ("UTF-8", CharsetReason::IsUtf8)
             );
         }
