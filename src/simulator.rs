@@ -88,7 +88,7 @@ pub(crate) enum UserAction {
 }
 
 /// A request of WeChat's server: `GET` without a body, otherwise `POST`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SignedRequest {
     /// The URL's part after the `?`.
     pub(crate) query: String,
@@ -161,24 +161,18 @@ impl AccountKeys {
     /// Builds the request that delivers a message, encrypted if there is a key.
     pub(crate) fn push(&self, stamp: &Stamp, push: &Push, random: [u8; 16]) -> SignedRequest {
         let user = utf8_percent_encode(&push.user, QUERY);
-        let query = format!("{}&openid={user}", stamp.signed_query(&self.token));
-        let Some(crypt) = &self.crypt else {
-            return SignedRequest {
-                query,
-                body: Some(push.to_xml()),
-            };
-        };
-        let encrypt = crypt.encrypt(&push.to_xml(), random);
-        let Stamp { timestamp, nonce } = stamp;
-        let msg_signature = sign(&[self.token.as_str(), timestamp, nonce, &encrypt]);
-        SignedRequest {
-            query: format!("{query}&encrypt_type=aes&msg_signature={msg_signature}"),
-            body: Some(format!(
-                "<xml>{}{}</xml>",
-                element("ToUserName", ACCOUNT),
-                element("Encrypt", &encrypt)
-            )),
+        let mut query = format!("{}&openid={user}", stamp.signed_query(&self.token));
+        let mut body = push.to_xml();
+        if let Some(crypt) = &self.crypt {
+            let encrypt = crypt.encrypt(&body, random);
+            let Stamp { timestamp, nonce } = stamp;
+            let msg_signature = sign(&[self.token.as_str(), timestamp, nonce, &encrypt]);
+            query = format!("{query}&encrypt_type=aes&msg_signature={msg_signature}");
+            let (account, encrypt) = (element("ToUserName", ACCOUNT), element("Encrypt", &encrypt));
+            body = format!("<xml>{account}{encrypt}</xml>");
         }
+        let body = Some(body);
+        SignedRequest { query, body }
     }
 
     /// Reads the body of the answer to a message.
@@ -188,20 +182,11 @@ impl AccountKeys {
             return Ok(BotReply::Acknowledged);
         }
         let text = str::from_utf8(bare).map_err(|_| ReplyError::NotUtf8)?;
-        let reply = PassiveReply {
-            encrypted: false,
-            fields: read_strictly(text)?,
-            xml: text.to_owned(),
-        };
-        if reply.field("Encrypt").is_none() {
-            return Ok(BotReply::Passive(reply));
+        let mut reply = PassiveReply::parse(text.to_owned(), false)?;
+        if reply.field("Encrypt").is_some() {
+            reply = PassiveReply::parse(self.open(&reply)?, true)?;
         }
-        let xml = self.open(&reply)?;
-        Ok(BotReply::Passive(PassiveReply {
-            encrypted: true,
-            fields: read_strictly(&xml)?,
-            xml,
-        }))
+        Ok(BotReply::Passive(reply))
     }
 
     fn open(&self, envelope: &PassiveReply) -> Result<String, ReplyError> {
@@ -259,6 +244,15 @@ fn element(name: &str, text: &str) -> String {
 }
 
 impl PassiveReply {
+    fn parse(xml: String, encrypted: bool) -> Result<Self, XmlError> {
+        let fields = read_strictly(&xml)?;
+        Ok(Self {
+            encrypted,
+            xml,
+            fields,
+        })
+    }
+
     /// Returns [`Self::text`], escaped for a terminal.
     pub(crate) fn words(&self) -> String {
         printable_lines(&self.text(), MAX_CONTENT_BYTES)
@@ -285,10 +279,8 @@ impl PassiveReply {
 
 /// Returns the text of the first field of that name.
 pub(crate) fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    fields
-        .iter()
-        .find(|(found, _)| found == name)
-        .map(|(_, text)| text.as_str())
+    let found = fields.iter().find(|(found, _)| found == name);
+    found.map(|(_, text)| text.as_str())
 }
 
 #[cfg(test)]

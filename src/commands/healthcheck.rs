@@ -38,11 +38,8 @@ pub(crate) struct HealthError(pub(crate) u16);
 pub(crate) fn run(args: &HealthcheckArgs) -> Result<ExitCode, CommandError> {
     // Who calls 0.0.0.0 reaches this machine.
     let url = format!("http://{}{HEALTH_PATH}", args.listen).parse::<BotUrl>();
-    let call = SignedRequest {
-        query: String::new(),
-        body: None,
-    };
-    let answer = send(Client::WeChat, &url.map_err(CommandError::usage)?, &call);
+    let (client, request) = (Client::WeChat, SignedRequest::default());
+    let answer = send(client, &url.map_err(CommandError::usage)?, &request);
     let answer = answer.map_err(CommandError::failure)?;
     match answer.status {
         200 => Ok(ExitCode::SUCCESS),

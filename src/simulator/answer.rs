@@ -41,13 +41,14 @@ pub(crate) struct HttpAnswer {
 pub(crate) enum SendError {
     #[error("no such host: {0}")]
     UnknownHost(String),
-    #[error("nothing is listening on {host}, port {port}")]
-    Refused { host: String, port: u16 },
+    /// At this host and port.
+    #[error("nothing is listening on {0}, port {1}")]
+    Refused(String, u16),
     #[error("no response within {} s", PATIENCE.as_secs())]
     TooSlow,
     /// No way leads from this machine to the host.
-    #[error("{host} can't be reached: {error}")]
-    Unreachable { host: String, error: SystemError },
+    #[error("{0} can't be reached: {1}")]
+    Unreachable(String, SystemError),
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The connection ended too early.

@@ -88,11 +88,8 @@ fn is_plain(url: &BotUrl) -> bool {
     let (true, Ok(plain)) = (url.is_https(), plain.parse()) else {
         return false;
     };
-    let call = SignedRequest {
-        query: String::new(),
-        body: None,
-    };
-    let answer = exchange(Client::WeChat, &plain, &call, PROBE_PATIENCE);
+    let request = SignedRequest::default();
+    let answer = exchange(Client::WeChat, &plain, &request, PROBE_PATIENCE);
     answer.is_ok_and(|answer| answer.status != 400)
 }
 
@@ -123,14 +120,14 @@ pub(crate) fn resolve(url: &BotUrl) -> Result<Vec<SocketAddr>, SendError> {
         let addresses = (host.as_str(), port).to_socket_addrs();
         done.send(addresses.map(Iterator::collect).unwrap_or_default())
     });
-    let addresses: Vec<_> = result
-        .recv_timeout(PATIENCE)
-        .map_err(|_| SendError::TooSlow)?;
-    // A host without an address counts as unknown, whatever error the resolver gives.
-    if addresses.is_empty() {
-        return Err(SendError::UnknownHost(url.host().to_owned()));
+    match result.recv_timeout(PATIENCE) {
+        // A host without an address counts as unknown, whatever error the resolver gives.
+        Ok(addresses) if Vec::is_empty(&addresses) => {
+            Err(SendError::UnknownHost(url.host().to_owned()))
+        }
+        Ok(addresses) => Ok(addresses),
+        Err(_) => Err(SendError::TooSlow),
     }
-    Ok(addresses)
 }
 
 /// Connects to the first address that accepts before `end`.
@@ -224,19 +221,13 @@ fn why(error: &io::Error, url: &BotUrl) -> SendError {
     }
     let host = url.host().to_owned();
     match error.kind() {
-        ErrorKind::ConnectionRefused => SendError::Refused {
-            host,
-            port: url.port(),
-        },
+        ErrorKind::ConnectionRefused => SendError::Refused(host, url.port()),
         // `InvalidInput`: a link-local address of IPv6, which says nothing of the link.
         ErrorKind::HostUnreachable
         | ErrorKind::NetworkUnreachable
         | ErrorKind::NetworkDown
         | ErrorKind::AddrNotAvailable
-        | ErrorKind::InvalidInput => SendError::Unreachable {
-            host,
-            error: error.into(),
-        },
+        | ErrorKind::InvalidInput => SendError::Unreachable(host, error.into()),
         kind if is_timeout(kind) => SendError::TooSlow,
         ErrorKind::ConnectionAborted => SendError::Closed,
         ErrorKind::FileTooLarge => SendError::TooLarge,

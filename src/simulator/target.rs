@@ -28,15 +28,11 @@ impl Push {
         Self {
             user: user.to_owned(),
             create_time: unix_seconds(SystemTime::now()),
-            msg_id: msg_id(),
+            // As many digits as the platform's have.
+            msg_id: fastrand::u64(10_000_000_000_000_000..100_000_000_000_000_000),
             action,
         }
     }
-}
-
-/// Returns a random `MsgId` with as many digits as the platform's.
-pub(crate) fn msg_id() -> u64 {
-    fastrand::u64(10_000_000_000_000_000..100_000_000_000_000_000)
 }
 
 /// Returns a time with a random nonce.

@@ -138,10 +138,10 @@ texts! { Fix<'_>, field 0:
     Fault::Dropped(_, port) => "open port {port} in the server's firewall and in its provider's security group",
         "在服务器的防火墙和云服务商的安全组里放行 {port} 端口";
     Fault::NoAnswer(SendError::UnknownHost(_)) => "fix the host in the URL, or its DNS record", "改正 URL 里的域名，或者域名的 DNS 记录";
-    Fault::NoAnswer(SendError::Refused { .. }) => "start the bot on that machine, or fix the port in the URL", "在那台机器上启动机器人，或者改正 URL 里的端口";
+    Fault::NoAnswer(SendError::Refused(..)) => "start the bot on that machine, or fix the port in the URL", "在那台机器上启动机器人，或者改正 URL 里的端口";
     Fault::NoAnswer(SendError::TooSlow) => "check whether the server runs (systemctl status 'daoxiao*') and what keeps it busy: WeChat waits no longer than 5 s",
         "看看服务器是不是在运行（systemctl status 'daoxiao*'），是什么拖慢了它：微信只等 5 秒";
-    Fault::NoAnswer(SendError::Unreachable { .. }) => "fix the address in the URL, or the network: no way leads from this machine to that address",
+    Fault::NoAnswer(SendError::Unreachable(..)) => "fix the address in the URL, or the network: no way leads from this machine to that address",
         "改正 URL 里的地址，或者检查网络：从这台机器到不了那个地址";
     Fault::NoAnswer(SendError::Tls(TlsError::Untrusted)) => "use a certificate from a public authority with its whole chain (fullchain.pem), or http on port 80",
         "换用受信任的证书机构签发的证书，并配上完整的证书链（fullchain.pem），或者改用 80 端口的 http";

@@ -176,9 +176,9 @@ chinese! { SayError:
 
 chinese! { SendError:
     Self::UnknownHost(host) => "找不到主机 {host}";
-    Self::Refused { host, port } => "{host} 的 {port} 端口没有程序在监听";
+    Self::Refused(host, port) => "{host} 的 {port} 端口没有程序在监听";
     Self::TooSlow => "5 秒内没有响应";
-    Self::Unreachable { host, error } => "连不上 {host}：{}", error.chinese();
+    Self::Unreachable(host, error) => "连不上 {host}：{}", error.chinese();
     Self::Tls(error) => "{}", error.chinese();
     Self::Broken(error) => "连接中断：{}", error.chinese();
     Self::Closed => "没有响应，连接就断开了";
