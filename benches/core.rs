@@ -9,10 +9,10 @@ use std::{
 };
 
 use daoxiao::{
-    callback::{Account, Answer, Callback, Outcome, Randomness},
+    callback::{Answer, Callback, Outcome, Randomness},
     joke::{Page, PageText, Source},
     reverse::reverse,
-    wechat::{crypt::MsgCrypt, message::Message, reply::Content, signature::sign},
+    wechat::{AccountKeys, crypt::MsgCrypt, message::Message, reply::Content, signature::sign},
     words::Words,
 };
 use divan::{AllocProfiler, Bencher, black_box};
@@ -135,12 +135,9 @@ fn callback(crypt: Option<MsgCrypt>) -> Callback {
 }
 
 fn callback_with(crypt: Option<MsgCrypt>, words: Words) -> Callback {
-    let account = Account {
-        token: TOKEN.parse().unwrap(),
-        crypt,
-        max_age: Duration::from_secs(300),
-    };
-    Callback::new(account, words)
+    let token = TOKEN.parse().unwrap();
+    let keys = AccountKeys { token, crypt };
+    Callback::new(keys, Duration::from_secs(300), words)
 }
 
 fn crypt() -> MsgCrypt {

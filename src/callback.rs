@@ -12,16 +12,17 @@ mod account;
 mod recent;
 mod rejection;
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use self::recent::{Answered, Recent};
-pub use self::{
-    account::{Account, EnvelopeError},
-    rejection::Rejection,
-};
+pub use self::{account::EnvelopeError, rejection::Rejection};
 use crate::{
     bot::decide,
     wechat::{
+        AccountKeys,
         message::Message,
         query::CallbackQuery,
         reply::{Content, SUCCESS},
@@ -55,7 +56,9 @@ impl Randomness {
 /// Answers callbacks.
 #[derive(Debug)]
 pub struct Callback {
-    account: Account,
+    keys: AccountKeys,
+    /// How far a timestamp may be from now, either way; zero for any age.
+    max_age: Duration,
     words: Arc<Words>,
     recent: Recent,
 }
@@ -94,9 +97,10 @@ pub struct Answer {
 impl Callback {
     /// A callback of the account that has answered nothing yet.
     #[must_use]
-    pub fn new(account: Account, words: impl Into<Arc<Words>>) -> Self {
+    pub fn new(keys: AccountKeys, max_age: Duration, words: impl Into<Arc<Words>>) -> Self {
         Self {
-            account,
+            keys,
+            max_age,
             words: words.into(),
             recent: Recent::default(),
         }
@@ -115,19 +119,19 @@ impl Callback {
             nonce,
             ..
         } = &query;
-        if !check_signature(signature, &[self.account.token.as_str(), timestamp, nonce]) {
+        if !check_signature(signature, &[self.keys.token.as_str(), timestamp, nonce]) {
             return Err(Rejection::Signature);
         }
         self.check_age(timestamp, now)?;
         Ok(query)
     }
 
-    /// Refuses a timestamp that is further from now than the account allows: a signed query can be
+    /// Refuses a timestamp that is further from now than allowed: a signed query can be
     /// sent again by anyone who has seen it.
     fn check_age(&self, timestamp: &str, now: SystemTime) -> Result<(), Rejection> {
         let signed_at = seconds(timestamp).ok_or(Rejection::Timestamp)?;
         let now = unix_seconds(now);
-        let allowed = self.account.max_age.as_secs();
+        let allowed = self.max_age.as_secs();
         let off = signed_at.abs_diff(now);
         if allowed == 0 || off <= allowed {
             return Ok(());
@@ -150,7 +154,7 @@ impl Callback {
         now: SystemTime,
         random: impl Fn() -> Result<Randomness, E>,
     ) -> Result<Outcome, Rejection> {
-        let message = self.account.read(query, body)?;
+        let message = self.keys.read_message(query, body)?;
         if let Some(kept) = self.recent.find(message.fingerprint, now) {
             let answer = self.reply(&message, Some(kept), "repeat", now, random)?;
             return Ok(Outcome::Answer(answer));
@@ -223,10 +227,10 @@ impl Callback {
         };
         let (to, from) = (&message.from_user_name, &message.to_user_name);
         let plain = said.content.xml(to, from, unix_seconds(said.at));
-        let body = match &self.account.crypt {
+        let body = match &self.keys.crypt {
             Some(crypt) => {
                 let random = random().map_err(|_| Rejection::NoRandomness)?;
-                self.account.seal(crypt, &plain, now, &random)
+                self.keys.seal(crypt, &plain, now, &random)
             }
             None => plain,
         };

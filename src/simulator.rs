@@ -17,7 +17,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::{
     printable::printable_lines,
     wechat::{
-        crypt::{CryptError, MsgCrypt},
+        AccountKeys,
+        crypt::CryptError,
         reply::{MAX_CONTENT_BYTES, push_element},
         signature::{Token, check_signature, sign},
         unix_seconds,
@@ -38,15 +39,6 @@ const PLACE: &str =
 
 /// Characters escaped in a query: all but letters, digits, and `-` and `_`, which an OpenID has.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
-
-/// Keys of an account, which WeChat and the bot share.
-#[derive(Debug, Clone)]
-pub(crate) struct AccountKeys {
-    /// Signs the query.
-    pub(crate) token: Token,
-    /// Encrypts messages and decrypts replies, if the account is not in plaintext mode.
-    pub(crate) crypt: Option<MsgCrypt>,
-}
 
 /// Time and nonce of one request, as the text that is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,7 +168,7 @@ impl AccountKeys {
     }
 
     /// Reads the body of the answer to a message.
-    pub(crate) fn read(&self, body: &[u8]) -> Result<BotReply, ReplyError> {
+    pub(crate) fn read_reply(&self, body: &[u8]) -> Result<BotReply, ReplyError> {
         let bare = body.trim_ascii();
         if bare.is_empty() || bare == b"success" {
             return Ok(BotReply::Acknowledged);
@@ -288,6 +280,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::wechat::crypt::MsgCrypt;
 
     /// Ends in bits that the key does not use, as real keys do.
     const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
@@ -425,7 +418,10 @@ mod tests {
     #[test]
     fn success_and_nothing_are_no_reply() {
         for body in ["", "success", " success\n"] {
-            assert_eq!(plain().read(body.as_bytes()), Ok(BotReply::Acknowledged));
+            assert_eq!(
+                plain().read_reply(body.as_bytes()),
+                Ok(BotReply::Acknowledged)
+            );
         }
     }
 
@@ -434,7 +430,7 @@ mod tests {
         let body =
             "<xml><MsgType><![CDATA[text]]></MsgType><Content><![CDATA[ a]]></Content></xml>";
         for keys in [plain(), secure()] {
-            let heard = keys.read(body.as_bytes()).unwrap();
+            let heard = keys.read_reply(body.as_bytes()).unwrap();
             let reply = reply(&heard);
             assert_eq!((reply.words().as_str(), reply.encrypted), (" a", false));
         }
@@ -443,7 +439,7 @@ mod tests {
     #[test]
     fn a_reply_without_text_is_told_by_its_type() {
         let heard = plain()
-            .read(b"<xml><MsgType>image</MsgType></xml>")
+            .read_reply(b"<xml><MsgType>image</MsgType></xml>")
             .unwrap();
         assert_eq!(reply(&heard).words(), "[image]");
     }
@@ -458,10 +454,12 @@ mod tests {
             let signature = element("MsgSignature", signature);
             format!("<xml>{encrypted}{signature}<TimeStamp>1</TimeStamp><Nonce>2</Nonce></xml>")
         };
-        let heard = secure().read(envelope(&signature).as_bytes()).unwrap();
+        let heard = secure()
+            .read_reply(envelope(&signature).as_bytes())
+            .unwrap();
         let opened = reply(&heard);
         assert_eq!((opened.words().as_str(), opened.encrypted), ("a", true));
-        let read = |keys: AccountKeys, body: &str| keys.read(body.as_bytes()).unwrap_err();
+        let read = |keys: AccountKeys, body: &str| keys.read_reply(body.as_bytes()).unwrap_err();
         assert_eq!(read(plain(), &envelope(&signature)), ReplyError::KeyMissing);
         assert_eq!(read(secure(), &envelope("0")), ReplyError::MsgSignature);
         assert_eq!(
@@ -478,9 +476,9 @@ mod tests {
             "error",
             "<xml>",
         ] {
-            let error = plain().read(body.as_bytes()).unwrap_err();
+            let error = plain().read_reply(body.as_bytes()).unwrap_err();
             assert!(matches!(error, ReplyError::NotXml(_)), "{body}: {error}");
         }
-        assert_eq!(plain().read(b"\xff"), Err(ReplyError::NotUtf8));
+        assert_eq!(plain().read_reply(b"\xff"), Err(ReplyError::NotUtf8));
     }
 }

@@ -10,6 +10,17 @@ pub mod xml;
 
 use std::{ops::RangeInclusive, time::SystemTime};
 
+use self::{crypt::MsgCrypt, signature::Token};
+
+/// What an account and the platform share.
+#[derive(Debug, Clone)]
+pub struct AccountKeys {
+    /// Signs every query.
+    pub token: Token,
+    /// Encrypts messages and replies, if the account is in secure mode.
+    pub crypt: Option<MsgCrypt>,
+}
+
 /// Whole seconds since 1970, as the platform writes times; a clock before that counts as then.
 pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH)

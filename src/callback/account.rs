@@ -1,34 +1,25 @@
-//! One account: its secrets, and reading and sealing bodies by them.
+//! Reading and sealing bodies by the keys of an account.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use thiserror::Error;
 
 use super::{Randomness, Rejection};
 use crate::wechat::{
+    AccountKeys,
     crypt::{CryptError, MsgCrypt},
     message::Message,
     query::{CallbackQuery, QueryError},
     reply::encrypted_body,
-    signature::{Token, check_signature, sign},
+    signature::{check_signature, sign},
     unix_seconds,
     xml::{self, XmlError},
 };
 
-/// What the platform and the bot know about the account.
-#[derive(Debug)]
-pub struct Account {
-    /// Signs every callback.
-    pub token: Token,
-    /// Encrypts messages; with it, those that are not encrypted are refused.
-    pub crypt: Option<MsgCrypt>,
-    /// How far a timestamp may be from now, either way; zero for any age.
-    pub max_age: Duration,
-}
-
-impl Account {
+/// With a key, messages that are not encrypted are refused.
+impl AccountKeys {
     /// Reads the message in a body. With a key, only `<Encrypt>` counts.
-    pub(super) fn read(
+    pub(super) fn read_message(
         &self,
         query: &CallbackQuery<'_>,
         body: &[u8],

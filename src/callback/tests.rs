@@ -1,4 +1,4 @@
-use std::{convert::Infallible, time::Duration};
+use std::convert::Infallible;
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -37,12 +37,9 @@ fn joke() -> String {
 }
 
 fn callback(crypt: Option<MsgCrypt>) -> Callback {
-    let account = Account {
-        token: "pamtest".parse().unwrap(),
-        crypt,
-        max_age: Duration::from_secs(300),
-    };
-    Callback::new(account, Words::default())
+    let token = "pamtest".parse().unwrap();
+    let keys = AccountKeys { token, crypt };
+    Callback::new(keys, Duration::from_secs(300), Words::default())
 }
 
 fn plain() -> Callback {
@@ -272,7 +269,7 @@ fn admits_what_is_no_further_from_now_than_allowed() {
 fn refuses_a_timestamp_that_is_no_number_at_any_allowed_age() {
     for max_age in [Duration::from_secs(300), Duration::ZERO] {
         let mut callback = plain();
-        callback.account.max_age = max_age;
+        callback.max_age = max_age;
         for wrong in [
             "",
             "-1",
@@ -295,7 +292,7 @@ fn refuses_a_timestamp_that_is_no_number_at_any_allowed_age() {
 #[test]
 fn admits_any_age_where_none_is_set() {
     let mut callback = plain();
-    callback.account.max_age = Duration::ZERO;
+    callback.max_age = Duration::ZERO;
     for timestamp in ["0", "9223372036854775807", "0001"] {
         assert!(callback.admit(&query_at(timestamp), now()).is_ok());
     }
@@ -514,13 +511,12 @@ fn a_message_of_the_sdks_vectors_is_opened_in_its_envelope() {
     assert_eq!(vectors.len(), 2);
     for vector in vectors {
         let field = |name: &str| vector[name].as_str().unwrap();
-        let account = Account {
+        let keys = AccountKeys {
             token: field("token").parse().unwrap(),
             crypt: Some(MsgCrypt::new(
                 field("encoding_aes_key").parse().unwrap(),
                 field("appid").parse().unwrap(),
             )),
-            max_age: Duration::ZERO,
         };
         let (timestamp, nonce) = (field("timestamp"), field("nonce"));
         let query = format!(
@@ -528,7 +524,7 @@ fn a_message_of_the_sdks_vectors_is_opened_in_its_envelope() {
             sign(&[field("token"), timestamp, nonce]),
             field("msg_signature"),
         );
-        let mut callback = Callback::new(account, Words::default());
+        let mut callback = Callback::new(keys, Duration::ZERO, Words::default());
         let answer = post(&mut callback, &query, field("outer_xml"), now()).unwrap();
         assert_eq!((answer.msg_type, answer.answered), ("text", "text"));
     }
@@ -541,12 +537,15 @@ fn any_bit_flipped_in_an_encrypted_body_is_refused_or_beside_the_message() {
     for (query, body) in [secure_post(&message), compatible_post(&message)] {
         let callback = secure();
         let admitted = callback.admit(&query, now()).unwrap();
-        let right = callback.account.read(&admitted, body.as_bytes()).unwrap();
+        let right = callback
+            .keys
+            .read_message(&admitted, body.as_bytes())
+            .unwrap();
         let inside = body.find("<Encrypt>").unwrap()..=body.find("</Encrypt>").unwrap();
         for (index, bit) in (0..body.len()).flat_map(|index| (0..8).map(move |bit| (index, bit))) {
             let mut flipped = body.clone().into_bytes();
             flipped[index] ^= 1 << bit;
-            match callback.account.read(&admitted, &flipped) {
+            match callback.keys.read_message(&admitted, &flipped) {
                 Err(refusal) => assert_eq!(refusal.status(), 403),
                 Ok(message) => {
                     assert_eq!(message, right);

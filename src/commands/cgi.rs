@@ -74,7 +74,7 @@ pub(crate) fn run(args: CgiArgs) -> Result<ExitCode, CommandError> {
         ..args.jokes.settings(&words)?
     };
     let mut jokes = Jokes::new(settings, || ());
-    let mut callback = Callback::new(secrets::account(token, args.age.max_age)?, words);
+    let mut callback = Callback::new(secrets::keys_of(token)?, args.age.max_age, words);
     let response = request.answer(io::stdin(), &mut callback, &mut jokes, SystemTime::now());
     let written = cgi::write(&response, io::stdout().lock());
     let line = Line {

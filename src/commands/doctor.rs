@@ -24,13 +24,13 @@ use super::{CommandError, FAILED, printed, secrets};
 use crate::{
     language::localized_errors,
     simulator::{
-        AccountKeys, BotReply, Push, SignedRequest, UserAction,
+        BotReply, Push, SignedRequest, UserAction,
         answer::{HttpAnswer, PATIENCE, SendError},
         http::{self, Client, send},
         target::{Target, stamp},
         url::BotUrl,
     },
-    wechat::{crypt::MsgCrypt, signature::Token, unix_seconds},
+    wechat::{AccountKeys, crypt::MsgCrypt, signature::Token, unix_seconds},
 };
 
 pub(super) const HELP: &str = "\

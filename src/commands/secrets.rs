@@ -6,16 +6,14 @@ use std::{
     io::{self, Read},
     path::{Path, PathBuf},
     str::FromStr,
-    time::Duration,
 };
 
 use crate::{
-    callback::Account,
     entropy,
     language::Localize,
-    simulator::AccountKeys,
     systemd,
     wechat::{
+        AccountKeys,
         crypt::{AppId, EncodingAesKey, MsgCrypt},
         signature::Token,
     },
@@ -138,8 +136,13 @@ pub(super) fn run_token() -> Result<(Token, bool), EnvironmentError> {
     Ok((given.map_or_else(entropy::token, Ok)?, is_random))
 }
 
-/// Returns the account of a Token, with encryption if the environment has its key.
-pub(super) fn account(token: Token, max_age: Duration) -> Result<Account, EnvironmentError> {
+/// Returns the keys of the account in the environment.
+pub(super) fn keys() -> Result<AccountKeys, EnvironmentError> {
+    keys_of(required_token()?)
+}
+
+/// Returns the keys of the account of a Token, with encryption if the environment has its key.
+pub(super) fn keys_of(token: Token) -> Result<AccountKeys, EnvironmentError> {
     let key: Option<EncodingAesKey> = secret(ENCODING_AES_KEY)?;
     let app_id: Option<AppId> = secret(APP_ID)?;
     let crypt = match (key, app_id) {
@@ -148,21 +151,6 @@ pub(super) fn account(token: Token, max_age: Duration) -> Result<Account, Enviro
         // An AppID without a key is no request for encryption.
         (None, _) => None,
     };
-    Ok(Account {
-        token,
-        crypt,
-        max_age,
-    })
-}
-
-/// Returns the keys for playing WeChat to the account in the environment.
-pub(super) fn keys() -> Result<AccountKeys, EnvironmentError> {
-    keys_of(required_token()?)
-}
-
-/// Returns the keys for playing WeChat to the account of a Token.
-pub(super) fn keys_of(token: Token) -> Result<AccountKeys, EnvironmentError> {
-    let Account { token, crypt, .. } = account(token, Duration::ZERO)?;
     Ok(AccountKeys { token, crypt })
 }
 

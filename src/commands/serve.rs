@@ -112,7 +112,7 @@ fn supervise(args: &ServeArgs) -> Result<ExitCode, CommandError> {
         variables.push((TOKEN, token.as_str().to_owned()));
     }
     // A mistake must end the command, not each worker.
-    secrets::account(token, args.age.max_age)?;
+    secrets::keys_of(token)?;
     variables.extend([WORDS, JOKES].into_iter().filter_map(memory));
     let listener = socket::listen(args.listen).map_err(CommandError::failure)?;
     let address = listener.local_addr().map_err(CommandError::failure)?;
@@ -148,7 +148,7 @@ fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
         paths: args.path,
         trust_proxy: args.trust_proxy,
         jokes: args.jokes.with_own(own_jokes, &words)?,
-        callback: Callback::new(secrets::account(token, args.age.max_age)?, words),
+        callback: Callback::new(secrets::keys_of(token)?, args.age.max_age, words),
     };
     try_threads().map_err(CommandError::failure)?;
     in_force.keep();

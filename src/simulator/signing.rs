@@ -2,8 +2,8 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::{AccountKeys, SignedRequest, Stamp, field};
-use crate::wechat::{signature::sign, xml::read_strictly};
+use super::{SignedRequest, Stamp, field};
+use crate::wechat::{AccountKeys, signature::sign, xml::read_strictly};
 
 /// One signature of a request.
 #[derive(Debug, PartialEq, Eq)]

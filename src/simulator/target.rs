@@ -2,8 +2,8 @@
 
 use std::{array, time::SystemTime};
 
-use super::{AccountKeys, Push, SignedRequest, Stamp, UserAction, url::BotUrl};
-use crate::wechat::unix_seconds;
+use super::{Push, SignedRequest, Stamp, UserAction, url::BotUrl};
+use crate::wechat::{AccountKeys, unix_seconds};
 
 /// A bot's address, and the keys of its account.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use std::{
 use clap::Args;
 
 use crate::{
-    callback::{Account, Callback},
+    callback::Callback,
     commands::{
         CommandError, StartError,
         args::MaxAgeArg,
@@ -21,8 +21,9 @@ use crate::{
         words_arg::WordsArg,
     },
     server::{Server, Service},
-    simulator::{AccountKeys, target::Target, url::BotUrl},
+    simulator::{target::Target, url::BotUrl},
     survival::health::Health,
+    wechat::AccountKeys,
 };
 
 /// Settings of the bot that is started for the talk.
@@ -107,16 +108,11 @@ impl BotArgs {
 
     fn service(&self, keys: &AccountKeys) -> Result<Service, CommandError> {
         let words = Arc::new(self.words.read()?);
-        let account = Account {
-            token: keys.token.clone(),
-            crypt: keys.crypt.clone(),
-            max_age: self.age.max_age,
-        };
         Ok(Service {
             paths: vec!["/".to_owned()],
             trust_proxy: false,
             jokes: self.jokes.clone().settings(&words)?,
-            callback: Callback::new(account, words),
+            callback: Callback::new(keys.clone(), self.age.max_age, words),
         })
     }
 }

@@ -7,10 +7,9 @@ use super::{
 use crate::{
     printable::printable,
     simulator::{
-        ACCOUNT, AccountKeys, BotReply, PassiveReply, Push, ReplyError, answer::HttpAnswer,
-        url::BotUrl,
+        ACCOUNT, BotReply, PassiveReply, Push, ReplyError, answer::HttpAnswer, url::BotUrl,
     },
-    wechat::reply::MAX_CONTENT_BYTES,
+    wechat::{AccountKeys, reply::MAX_CONTENT_BYTES},
 };
 
 /// CreateTime from here on is in milliseconds: as seconds it would be the year 5138.
@@ -51,7 +50,7 @@ pub(in crate::commands) fn read_reply(
             },
         });
     }
-    match keys.read(&answer.body) {
+    match keys.read_reply(&answer.body) {
         Ok(BotReply::Passive(reply)) if reply.is_empty() => Err(Fault::EmptyReply),
         Err(ReplyError::NotXml(_)) if answer.is_page() && answer.contains("<xml>") => {
             Err(Fault::ReplyInPage)
@@ -127,7 +126,7 @@ pub(in crate::commands) fn rejected(
     answer: &HttpAnswer,
     fault: fn(String) -> Fault,
 ) -> Finding {
-    match keys.read(&answer.body) {
+    match keys.read_reply(&answer.body) {
         Ok(BotReply::Passive(reply)) if answer.status < 400 => {
             Err(fault(printable(&reply.words(), SHOWN_CHARS)))
         }
@@ -202,7 +201,7 @@ mod tests {
     }
 
     fn heard(body: &str) -> BotReply {
-        plain().read(body.as_bytes()).unwrap()
+        plain().read_reply(body.as_bytes()).unwrap()
     }
 
     fn form_of(body: &str) -> Finding {

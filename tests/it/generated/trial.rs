@@ -8,8 +8,8 @@ use std::{
 };
 
 use daoxiao::{
-    callback::{Account, Answer, Callback, Outcome, Randomness, Rejection},
-    wechat::crypt::MsgCrypt,
+    callback::{Answer, Callback, Outcome, Randomness, Rejection},
+    wechat::{AccountKeys, crypt::MsgCrypt},
     words::Words,
 };
 use percent_encoding::percent_decode_str;
@@ -273,12 +273,11 @@ fn query(now: u64, encrypt: Option<&str>) -> String {
 
 fn callback(is_secure: bool) -> Callback {
     let crypt = MsgCrypt::new(KEY.parse().unwrap(), APP_ID.parse().unwrap());
-    let account = Account {
+    let keys = AccountKeys {
         token: TOKEN.parse().unwrap(),
         crypt: is_secure.then_some(crypt),
-        max_age: Duration::from_secs(300),
     };
-    Callback::new(account, Words::default())
+    Callback::new(keys, Duration::from_secs(300), Words::default())
 }
 
 fn answer(

@@ -11,14 +11,14 @@ use crate::{
         },
     },
     simulator::{
-        AccountKeys, BotReply, Push, SignedRequest, Stamp,
+        BotReply, Push, SignedRequest, Stamp,
         answer::{HttpAnswer, SendError},
         field,
         signing::query_fields,
         target::Target,
         url::BotUrl,
     },
-    wechat::unix_seconds,
+    wechat::{AccountKeys, unix_seconds},
 };
 
 /// Request that the page asks for.
@@ -127,7 +127,7 @@ fn refused(keys: &AccountKeys, answer: &HttpAnswer, finding: Finding) -> Judgeme
     let is_wrong = finding.is_err();
     Judgement {
         outcome: if is_wrong { "accepted" } else { "refused" },
-        heard: keys.read(&answer.body).ok().filter(|_| is_wrong),
+        heard: keys.read_reply(&answer.body).ok().filter(|_| is_wrong),
         finding,
     }
 }

@@ -10,12 +10,12 @@ use crate::{
     },
     language::{Language, Localize},
     simulator::{
-        AccountKeys, BotReply, Push,
+        BotReply, Push,
         answer::HttpAnswer,
         signing::{Signing, query_fields},
         target::Target,
     },
-    wechat::unix_seconds,
+    wechat::{AccountKeys, unix_seconds},
 };
 
 /// Characters shown at most of a body: a reply has some 2 KiB, a web page may have any length.
@@ -100,7 +100,7 @@ fn signing_json(signing: &Signing) -> Value {
 }
 
 fn answer_json(keys: &AccountKeys, answer: &HttpAnswer) -> Value {
-    let opened = match keys.read(&answer.body) {
+    let opened = match keys.read_reply(&answer.body) {
         Ok(BotReply::Passive(reply)) if reply.encrypted => Some(reply.xml),
         _ => None,
     };
