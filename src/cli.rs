@@ -49,7 +49,7 @@ struct Cli {
     command: Command,
     /// The language to speak: zh or en
     /// [default: by `LC_ALL`, `LC_MESSAGES` or `LANG`]
-    #[arg(long, global = true, env = language::VARIABLE, value_name = "LANG", value_parser = localized_errors(Language::parse))]
+    #[arg(long, global = true, env = language::DAOXIAO_LANG, value_name = "LANG", value_parser = localized_errors(Language::parse))]
     lang: Option<Language>,
 }
 

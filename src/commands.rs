@@ -10,7 +10,10 @@ use std::{
 use log::Level;
 
 use self::secrets::EnvironmentError;
-use crate::{language::Localize, logger};
+use crate::{
+    language::{Language, Localize},
+    logger,
+};
 
 pub(crate) mod args;
 pub(crate) mod cgi;
@@ -105,14 +108,16 @@ impl CommandError {
 /// Prints where a command listens, at a terminal in the owner's language. Programs wait for the
 /// English line; one that is gone does not matter.
 pub(crate) fn announce(address: &str) {
-    let notice = Notice::Listening(address);
-    let is_read = io::stdout().is_terminal();
-    let line = if is_read {
-        notice.localized()
+    let language = if io::stdout().is_terminal() {
+        Language::current()
     } else {
-        notice.to_string()
+        Language::English
     };
-    let _ = writeln!(io::stdout(), "{line}");
+    let _ = writeln!(
+        io::stdout(),
+        "{}",
+        Notice::Listening(address).text(language)
+    );
 }
 
 /// Prints why a command fails, and returns its exit code.

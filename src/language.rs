@@ -17,7 +17,7 @@ use std::{
 };
 
 /// Variable that overrides the locale, and is overridden by `--lang`.
-pub(crate) const VARIABLE: &str = "DAOXIAO_LANG";
+pub(crate) const DAOXIAO_LANG: &str = "DAOXIAO_LANG";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Language {
@@ -68,10 +68,10 @@ impl Language {
         *LANGUAGE.get().unwrap_or(&Self::English)
     }
 
-    /// Chooses the language by `--lang`, or else by [`VARIABLE`], or else by the locale.
+    /// Chooses the language by `--lang`, or else by [`DAOXIAO_LANG`], or else by the locale.
     pub(crate) fn choose(flag: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Self {
         let parse = |name: String| Self::parse(&name).ok();
-        let own = flag.map(str::to_owned).or_else(|| variable(VARIABLE));
+        let own = flag.map(str::to_owned).or_else(|| variable(DAOXIAO_LANG));
         let locales = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter();
         let locale = || locales.filter_map(&variable).find(|name| !name.is_empty());
         let chosen = own.and_then(parse).or_else(|| locale().and_then(parse));

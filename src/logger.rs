@@ -27,7 +27,7 @@ use nix::{
 use crate::access_log;
 
 /// Says what is logged, as in most Rust programs.
-pub(crate) const VARIABLE: &str = "RUST_LOG";
+pub(crate) const RUST_LOG: &str = "RUST_LOG";
 
 /// Bytes that may wait to be written: some sixty lines. With a line about missing ones they are no
 /// more than `PIPE_BUF` on Linux: a pipe takes so much as a whole or not at all, and mixes nothing
@@ -49,7 +49,7 @@ pub(crate) fn start(level: Option<LevelFilter>) {
         .filter_level(LevelFilter::Error)
         // Its errors end the worker, and the supervisor logs that.
         .filter_module("tiny_http", LevelFilter::Off);
-    let variable = env::var(VARIABLE).ok().filter(|value| !value.is_empty());
+    let variable = env::var(RUST_LOG).ok().filter(|value| !value.is_empty());
     match (level, variable) {
         (None, Some(value)) => builder.parse(&value),
         _ => builder.filter_module(env!("CARGO_CRATE_NAME"), level.unwrap_or(LevelFilter::Info)),

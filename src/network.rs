@@ -9,7 +9,7 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerInco
 #[error("{text}")]
 pub(crate) struct SystemError {
     pub(crate) kind: ErrorKind,
-    text: String,
+    pub(crate) text: String,
 }
 
 /// Error of TLS.

@@ -10,12 +10,12 @@ use std::{
 
 /// Variable that service managers such as systemd set: where a service tells them how it is. Behind
 /// an `@` is no path, but an abstract name.
-pub(crate) const VARIABLE: &str = "NOTIFY_SOCKET";
+pub(crate) const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 
 /// Tells the service manager, if one has started this process. One that does not read is not waited
 /// for.
 pub(crate) fn notify(state: &str) {
-    let Some(place) = env::var_os(VARIABLE) else {
+    let Some(place) = env::var_os(NOTIFY_SOCKET) else {
         return;
     };
     let address = match place.as_encoded_bytes() {

@@ -12,7 +12,7 @@ use log::LevelFilter;
 use super::CommandError;
 use crate::{
     language::localized_errors,
-    logger::{self, VARIABLE},
+    logger::{self, RUST_LOG},
     server::HEALTH_PATH,
 };
 
@@ -76,7 +76,7 @@ impl LogArgs {
     }
 
     fn start_at(&self, default: Option<LevelFilter>) -> Result<(), CommandError> {
-        let filter = env::var(VARIABLE).unwrap_or_default();
+        let filter = env::var(RUST_LOG).unwrap_or_default();
         let asked = self.log.or(self.quiet.then_some(LevelFilter::Warn));
         let level = asked.or(default.filter(|_| filter.is_empty()));
         if level.is_none() {

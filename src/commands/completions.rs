@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Arg, Args, Command, Id};
+use clap::{Arg, Args, Command};
 use clap_complete::{Shell, generate};
 
 use super::{CommandError, printed};
@@ -35,13 +35,11 @@ pub(crate) fn run(args: &CompletionsArgs, cli: Command) -> Result<ExitCode, Comm
 /// The command line as shells complete it: with the flags of `serve`, which needs no command, and
 /// with the values that some flags take.
 fn completed(cli: Command) -> Command {
+    let known: Vec<_> = cli.get_arguments().map(Arg::get_id).collect();
+    let is_new = |arg: &&Arg| arg.get_id() != "help" && !known.contains(&arg.get_id());
     let serve = cli.find_subcommand("serve").into_iter();
-    let flags: Vec<Arg> = serve.flat_map(Command::get_arguments).cloned().collect();
-    let known = cli.get_arguments().map(|arg| arg.get_id().clone());
-    let known: Vec<_> = known.chain([Id::from("help")]).collect();
-    let new = flags
-        .into_iter()
-        .filter(|arg| !known.contains(arg.get_id()));
+    let flags = serve.flat_map(Command::get_arguments).filter(is_new);
+    let new: Vec<Arg> = flags.cloned().collect();
     let cli = cli.args(new).mut_args(with_values);
     cli.mut_subcommands(|command| command.mut_args(with_values))
 }

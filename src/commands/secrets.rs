@@ -129,7 +129,7 @@ pub(super) fn required_token() -> Result<Token, EnvironmentError> {
 pub(super) fn run_token() -> Result<(Token, bool), EnvironmentError> {
     let given = secret(TOKEN)?;
     // A service has no terminal to show a random one, and the log is no place for a secret.
-    if given.is_none() && env::var_os(systemd::VARIABLE).is_some() {
+    if given.is_none() && env::var_os(systemd::NOTIFY_SOCKET).is_some() {
         return Err(EnvironmentError::NoTokenOfService);
     }
     let is_random = given.is_none();

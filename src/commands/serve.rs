@@ -31,7 +31,6 @@ use crate::{
         supervisor::{Supervisor, SupervisorError},
         worker::Worker,
     },
-    wechat::signature::Token,
 };
 
 /// Make a worker give memory back that reading a large file of words took: by default, glibc keeps
@@ -108,7 +107,9 @@ fn supervise(args: &ServeArgs) -> Result<ExitCode, CommandError> {
         .map(|(name, bytes)| (name, bytes.to_owned()))
         .to_vec();
     if is_random {
-        print_token(&token);
+        // Once: workers find it in their environment.
+        to_stderr(format_args!("Token: {}", token.as_str()));
+        to_stderr(Notice::RandomToken.localized());
         variables.push((TOKEN, token.as_str().to_owned()));
     }
     // A mistake must end the command, not each worker.
@@ -183,10 +184,4 @@ fn try_threads() -> io::Result<()> {
         let refused = |error| format!("{FIRST_THREADS} threads cannot be started: {error}");
         started.map_err(|error| io::Error::other(refused(error)))
     })
-}
-
-/// Prints the random Token, once: workers find it in their environment.
-fn print_token(token: &Token) {
-    to_stderr(format_args!("Token: {}", token.as_str()));
-    to_stderr(Notice::RandomToken.localized());
 }

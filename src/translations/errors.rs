@@ -231,29 +231,24 @@ impl Localize for io::Error {
     }
 }
 
-impl Localize for SystemError {
-    fn chinese(&self) -> String {
-        let known = match self.kind {
-            ErrorKind::NotFound => "文件不存在",
-            ErrorKind::PermissionDenied => "没有权限",
-            ErrorKind::IsADirectory => "这是一个目录",
-            ErrorKind::InvalidData => "内容不是 UTF-8 文本",
-            ErrorKind::AddrInUse => "端口已被占用",
-            ErrorKind::AddrNotAvailable => "本机没有这个地址",
-            ErrorKind::StorageFull => "磁盘已满",
-            ErrorKind::ReadOnlyFilesystem => "文件系统是只读的",
-            ErrorKind::NotADirectory => "路径中有一段不是目录",
-            ErrorKind::ConnectionRefused => "连接被拒绝，端口上没有程序在监听",
-            ErrorKind::ConnectionReset => "连接被对方重置",
-            ErrorKind::ConnectionAborted => "连接被中止",
-            ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => "对方提前关闭了连接",
-            ErrorKind::HostUnreachable => "没有通往这台主机的路由",
-            ErrorKind::NetworkUnreachable => "没有通往这个网络的路由",
-            ErrorKind::NetworkDown => "本机的网络没有启用",
-            ErrorKind::InvalidInput => "参数无效",
-            ErrorKind::TimedOut => "超时",
-            _ => return format!("系统报错（{self}）"),
-        };
-        known.to_owned()
-    }
+chinese! { SystemError:
+    Self { kind: ErrorKind::NotFound, .. } => "文件不存在";
+    Self { kind: ErrorKind::PermissionDenied, .. } => "没有权限";
+    Self { kind: ErrorKind::IsADirectory, .. } => "这是一个目录";
+    Self { kind: ErrorKind::InvalidData, .. } => "内容不是 UTF-8 文本";
+    Self { kind: ErrorKind::AddrInUse, .. } => "端口已被占用";
+    Self { kind: ErrorKind::AddrNotAvailable, .. } => "本机没有这个地址";
+    Self { kind: ErrorKind::StorageFull, .. } => "磁盘已满";
+    Self { kind: ErrorKind::ReadOnlyFilesystem, .. } => "文件系统是只读的";
+    Self { kind: ErrorKind::NotADirectory, .. } => "路径中有一段不是目录";
+    Self { kind: ErrorKind::ConnectionRefused, .. } => "连接被拒绝，端口上没有程序在监听";
+    Self { kind: ErrorKind::ConnectionReset, .. } => "连接被对方重置";
+    Self { kind: ErrorKind::ConnectionAborted, .. } => "连接被中止";
+    Self { kind: ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof, .. } => "对方提前关闭了连接";
+    Self { kind: ErrorKind::HostUnreachable, .. } => "没有通往这台主机的路由";
+    Self { kind: ErrorKind::NetworkUnreachable, .. } => "没有通往这个网络的路由";
+    Self { kind: ErrorKind::NetworkDown, .. } => "本机的网络没有启用";
+    Self { kind: ErrorKind::InvalidInput, .. } => "参数无效";
+    Self { kind: ErrorKind::TimedOut, .. } => "超时";
+    Self { text, .. } => "系统报错（{text}）";
 }
