@@ -81,7 +81,8 @@ pub(super) fn decode(body: &[u8], content_type: &str, set: Option<Charset>) -> D
 /// Returns the charset that the `Content-Type` or the page itself declares, unless the bytes are
 /// UTF-8, or fit another one and not the declared one.
 fn detect(body: &[u8], content_type: &str) -> (&'static Encoding, CharsetReason) {
-    let header = declared(content_type, "charset").map(|charset| (charset, CharsetReason::Header));
+    let header =
+        charset_after(content_type, "charset").map(|charset| (charset, CharsetReason::Header));
     let page = in_page(body).map(|charset| (charset, CharsetReason::Page));
     // Any bytes fit Latin, which proves nothing.
     let fits = |charset| charset != WINDOWS_1252 && is_in(charset, body);
@@ -200,20 +201,20 @@ fn in_page(body: &[u8]) -> Option<&'static Encoding> {
     let head = String::from_utf8_lossy(head);
     let in_prolog = || {
         let (prolog, _) = head.trim_start().strip_prefix("<?xml")?.split_once("?>")?;
-        declared(prolog, "encoding")
+        charset_after(prolog, "encoding")
     };
     let mut outside_comments = head
         .split("-->")
         .filter_map(|part| part.split("<!--").next());
     let encoding =
-        in_prolog().or_else(|| outside_comments.find_map(|part| declared(part, "charset")))?;
+        in_prolog().or_else(|| outside_comments.find_map(|part| charset_after(part, "charset")))?;
     // A declaration that can be read byte by byte is not in UTF-16.
     let is_wide = encoding == UTF_16LE || encoding == UTF_16BE;
     Some(if is_wide { UTF_8 } else { encoding })
 }
 
 /// Returns the first known charset after an attribute's name and `=`, in any case, quoted or not.
-fn declared(text: &str, attribute: &str) -> Option<&'static Encoding> {
+fn charset_after(text: &str, attribute: &str) -> Option<&'static Encoding> {
     let text = text.to_ascii_lowercase();
     text.split(attribute).skip(1).find_map(|rest| {
         let value = rest.trim_start().strip_prefix('=')?.trim_start();

@@ -55,7 +55,7 @@ const ERRORS: [(&str, IsError); 7] = [
 const ERROR_KEYS: &str = "\
     error_code errno err_no err errcode errorcode retcode ret_code showapi_res_code";
 
-/// Keys of numbers that [`is_good`] judges.
+/// Keys of numbers that [`is_success`] judges.
 const CODE_KEYS: &str = "\
     code status statuscode status_code ret resultcode result_code \
     rescode returncode http_code httpstatus";
@@ -68,9 +68,9 @@ pub(super) fn parse(text: &str, is_called_json: bool) -> Option<Result<Value, se
     let text = without_callback(text.trim()).unwrap_or(text);
     if !is_called_json && !looks_like_json(text) {
         // Unlike `"a"`, a text such as `"a" and "b"` is no JSON.
-        return string(text).map(|text| Ok(Value::String(text)));
+        return parse_string(text).map(|text| Ok(Value::String(text)));
     }
-    let values = values(text).or_else(|error| values(&with_escapes(text)).map_err(|_| error));
+    let values = parse_all(text).or_else(|error| parse_all(&with_escapes(text)).map_err(|_| error));
     Some(values.map(|mut values| match values.pop() {
         Some(only) if values.is_empty() => only,
         last => values.into_iter().chain(last).collect(),
@@ -86,11 +86,11 @@ fn looks_like_json(text: &str) -> bool {
 }
 
 /// Returns the text of a JSON string if there is nothing else.
-pub(super) fn string(text: &str) -> Option<String> {
+pub(super) fn parse_string(text: &str) -> Option<String> {
     serde_json::from_str(text).ok()
 }
 
-fn values(text: &str) -> Result<Vec<Value>, serde_json::Error> {
+fn parse_all(text: &str) -> Result<Vec<Value>, serde_json::Error> {
     Deserializer::from_str(text).into_iter().collect()
 }
 
@@ -125,12 +125,12 @@ pub(super) fn items(root: &Value, rules: &Rules) -> Result<Vec<Item>, PageError>
         return Err(PageError::ApiError(message));
     }
     let items = match (&rules.item, &rules.content) {
-        (None, None) => usual(root, root.is_string()),
+        (None, None) => jokes_in(root, root.is_string()),
         (None, Some(content)) => at_paths(root, content, rules.title.as_ref()),
         (Some(item), _) => {
             let paths = item.paths().into_iter();
             let values = paths.flat_map(|path| follow(root, &path));
-            values.flat_map(|value| chosen(value, rules)).collect()
+            values.flat_map(|value| read_items(value, rules)).collect()
         }
     };
     if !items.is_empty() {
@@ -150,10 +150,10 @@ pub(super) fn links(root: &Value, selector: &Selector) -> Vec<String> {
 }
 
 /// Reads an item by the rules for content and title.
-fn chosen(value: &Value, rules: &Rules) -> Vec<Item> {
+fn read_items(value: &Value, rules: &Rules) -> Vec<Item> {
     let mut items = match &rules.content {
         Some(content) => vec![Item::of(joined(value, &content.paths()))],
-        None => usual(value, true),
+        None => jokes_in(value, true),
     };
     if let Some(title) = &rules.title {
         for item in &mut items {
@@ -187,7 +187,7 @@ fn texts(value: &Value, paths: &[Vec<&str>]) -> Vec<String> {
 /// `{"data":[{"text":"a"},{"text":"b"}]}`.
 fn follow<'v>(value: &'v Value, path: &[&str]) -> Vec<&'v Value> {
     let index = path.first().and_then(|key| key.parse::<usize>().ok());
-    if let (Some(values), None) = (list(value), index) {
+    if let (Some(values), None) = (as_list(value), index) {
         let values = values.into_iter();
         return values.flat_map(|value| follow(value, path)).collect();
     }
@@ -203,7 +203,7 @@ fn follow<'v>(value: &'v Value, path: &[&str]) -> Vec<&'v Value> {
 }
 
 /// Returns the values of an array, or of an object with numeric keys, as scripts write arrays.
-fn list(value: &Value) -> Option<Vec<&Value>> {
+fn as_list(value: &Value) -> Option<Vec<&Value>> {
     match value {
         Value::Array(values) => Some(values.iter().collect()),
         Value::Object(map) => {
@@ -247,45 +247,45 @@ fn at_paths(root: &Value, content: &Selector, title: Option<&Selector>) -> Vec<I
 }
 
 /// Finds the jokes in an answer without selectors. A text is one only where `is_joke` is set.
-fn usual(value: &Value, is_joke: bool) -> Vec<Item> {
-    if let Some(joke) = pair(value) {
-        return vec![joke];
-    }
-    match (list(value), value) {
+fn jokes_in(value: &Value, is_joke: bool) -> Vec<Item> {
+    match (as_list(value), value) {
         (_, Value::String(text)) => match parse(text, false) {
             Some(Ok(Value::String(_))) | None if is_joke && has_words(text) => {
                 vec![Item::of(text.clone())]
             }
-            Some(Ok(value)) if !value.is_string() => usual(&value, true),
+            Some(Ok(value)) if !value.is_string() => jokes_in(&value, true),
             _ => Vec::new(),
         },
         (Some(values), _) => {
             let is_joke = is_joke || values.iter().all(|value| value.is_string());
-            let values = values.into_iter();
-            values.flat_map(|value| usual(value, is_joke)).collect()
+            let read = |value| match read_pair(value) {
+                Some(joke) => vec![joke],
+                None => jokes_in(value, is_joke),
+            };
+            values.into_iter().flat_map(read).collect()
         }
-        (None, Value::Object(map)) => in_object(map),
+        (None, Value::Object(map)) => jokes_in_object(map),
         _ => Vec::new(),
     }
 }
 
 /// Finds the jokes in an object: in its lists, else itself, else in its other values.
-fn in_object(map: &Map<String, Value>) -> Vec<Item> {
+fn jokes_in_object(map: &Map<String, Value>) -> Vec<Item> {
     let is_list = |key: &str| is_one_of(key, LIST_KEYS);
     let values = map.iter().filter(|(key, _)| !is_one_of(key, OTHER_KEYS));
     let (lists, others): (Vec<_>, Vec<_>) =
         values.partition(|(key, value)| is_list(key) && !value.is_string());
     let lists = lists.into_iter();
-    let in_lists: Vec<Item> = lists.flat_map(|(_, list)| usual(list, true)).collect();
+    let in_lists: Vec<Item> = lists.flat_map(|(_, list)| jokes_in(list, true)).collect();
     if !in_lists.is_empty() {
         return in_lists;
     }
-    if let Some(joke) = joke(map) {
+    if let Some(joke) = read_joke(map) {
         return vec![joke];
     }
     let others = others.into_iter();
     others
-        .flat_map(|(key, value)| usual(value, is_list(key)))
+        .flat_map(|(key, value)| jokes_in(value, is_list(key)))
         .collect()
 }
 
@@ -295,7 +295,7 @@ fn has_words(text: &str) -> bool {
 }
 
 /// Reads an object as a joke, if it has the keys of one.
-fn joke(map: &Map<String, Value>) -> Option<Item> {
+fn read_joke(map: &Map<String, Value>) -> Option<Item> {
     let find = |keys: &str| {
         let mut texts = keys.split(' ').filter_map(|key| match get(map, key)? {
             // As in the answers of WordPress.
@@ -304,12 +304,15 @@ fn joke(map: &Map<String, Value>) -> Option<Item> {
         });
         texts.find(|text| !text.trim().is_empty())
     };
+    if let Some(joke) = values_of(map, JOKE_KEYS).find_map(read_pair) {
+        return Some(joke);
+    }
     let answer = find(SECOND_KEYS).or_else(|| find("quest").and(find("result")));
     if let (Some(first), Some(second)) = (find(FIRST_KEYS), answer) {
         return Some(Item::of(format!("{first}\n{second}")));
     }
     let content = find(JOKE_KEYS)?;
-    let is_cut = at(map, "truncated islongtext").any(|value| value.as_bool() == Some(true));
+    let is_cut = values_of(map, "truncated islongtext").any(|value| value.as_bool() == Some(true));
     Some(Item {
         rest: if is_cut { Rest::Named } else { Rest::None },
         title: find("title").unwrap_or_default().to_owned(),
@@ -318,7 +321,7 @@ fn joke(map: &Map<String, Value>) -> Option<Item> {
 }
 
 /// Reads a list of a question and its answer as a joke.
-fn pair(value: &Value) -> Option<Item> {
+fn read_pair(value: &Value) -> Option<Item> {
     let [asked, said] = value.as_array()?.as_slice() else {
         return None;
     };
@@ -333,13 +336,13 @@ fn is_question(text: &str) -> bool {
 
 /// Returns true for an answer that reports an error.
 fn reports_error(map: &Map<String, Value>) -> bool {
-    let numbers = |keys| at(map, keys).filter_map(number);
+    let numbers = |keys| values_of(map, keys).filter_map(number);
     // A code that is not known means nothing beside data.
     let is_unknown = numbers(ERROR_KEYS).any(|code| code != 0 && code != 200)
-        || numbers(CODE_KEYS).any(|code| !is_good(code));
-    let has_data = at(map, LIST_KEYS).any(is_filled);
+        || numbers(CODE_KEYS).any(|code| !is_success(code));
+    let has_data = values_of(map, LIST_KEYS).any(is_filled);
     let mut errors = ERRORS.iter();
-    errors.any(|(keys, is_error)| at(map, keys).any(is_error)) || is_unknown && !has_data
+    errors.any(|(keys, is_error)| values_of(map, keys).any(is_error)) || is_unknown && !has_data
 }
 
 fn is_filled(value: &Value) -> bool {
@@ -376,7 +379,7 @@ fn names_error(kind: &Value) -> bool {
 }
 
 /// Returns the values of keys, those that there are.
-fn at<'v>(map: &'v Map<String, Value>, keys: &'v str) -> impl Iterator<Item = &'v Value> {
+fn values_of<'v>(map: &'v Map<String, Value>, keys: &'v str) -> impl Iterator<Item = &'v Value> {
     keys.split(' ').filter_map(|key| get(map, key))
 }
 
@@ -390,19 +393,16 @@ fn number(value: &Value) -> Option<i64> {
 
 /// Returns true for a code that reports success, as seen in the wild: 0, 1, 100, 2xx, or a 1 or 2
 /// before zeros.
-fn is_good(code: i64) -> bool {
+fn is_success(code: i64) -> bool {
     let digits = code.to_string();
     (200..300).contains(&code) || ["", "1", "2"].contains(&digits.trim_end_matches('0'))
 }
 
 /// Returns the message in an answer, whatever it reports.
 pub(super) fn message(root: &Value) -> Option<String> {
-    let map = root.as_object()?;
-    MESSAGE_KEYS
-        .split(' ')
-        .find_map(|key| match get(map, key)? {
-            Value::String(text) if !text.is_empty() => Some(text.clone()),
-            Value::Array(values) => message(values.first()?),
-            value => message(value),
-        })
+    values_of(root.as_object()?, MESSAGE_KEYS).find_map(|value| match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Array(values) => message(values.first()?),
+        value => message(value),
+    })
 }

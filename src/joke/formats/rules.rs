@@ -381,7 +381,7 @@ fn unescaped(text: &str) -> Option<String> {
         .replace('\n', "\\n")
         .replace('\r', "\\r")
         .replace('\t', "\\t");
-    json::string(&format!("\"{lines}\""))
+    json::parse_string(&format!("\"{lines}\""))
 }
 
 /// Cleans a raw text: without empty lines or whitespace around lines, with single spaces inside,
