@@ -18,16 +18,12 @@ pub(crate) fn decide(
         MessageKind::Text(Some(text)) => hear(Input::Text, text),
         MessageKind::Voice(Some(text)) if !text.trim().is_empty() => hear(Input::Speech, text),
         MessageKind::Voice(_) | MessageKind::Wordless(_) => words.no_words(),
-        MessageKind::Event { name, .. } if name.eq_ignore_ascii_case("subscribe") => {
-            words.welcome()
-        }
-        MessageKind::Event {
-            name,
-            key: Some(key),
-        } if name.eq_ignore_ascii_case("CLICK") => hear(Input::MenuKey, key),
-        MessageKind::Text(None) | MessageKind::Event { .. } | MessageKind::Unknown => {
-            Action::Acknowledge
-        }
+        MessageKind::Event { name, key } => match (name.to_lowercase().as_str(), key) {
+            ("subscribe", _) => words.welcome(),
+            ("click", Some(key)) => hear(Input::MenuKey, key),
+            _ => Action::Acknowledge,
+        },
+        MessageKind::Text(None) | MessageKind::Unknown => Action::Acknowledge,
     }
 }
 

@@ -9,25 +9,26 @@
 //! them to be finished takes the joke, and the others repeat it.
 
 mod account;
-mod recent;
+mod joke_listeners;
+mod kept_answers;
 mod rejection;
 
 use std::{
+    borrow::Cow,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use self::recent::{Answered, Recent};
 pub use self::{account::EnvelopeError, rejection::Rejection};
+use self::{
+    joke_listeners::JokeListeners,
+    kept_answers::{KeptAnswer, KeptAnswers},
+};
 use crate::{
     bot::decide,
     wechat::{
-        AccountKeys,
-        message::Message,
-        query::CallbackQuery,
-        reply::{Content, SUCCESS},
-        signature::check_signature,
-        unix_seconds,
+        AccountKeys, message::Message, query::CallbackQuery, reply::SUCCESS,
+        signature::check_signature, unix_seconds,
     },
     words::{Action, Words},
 };
@@ -36,7 +37,7 @@ use crate::{
 /// four bytes in compatible mode: 8 KiB, and its encrypted form of 11 KiB beside it.
 pub(crate) const MAX_BODY_BYTES: usize = 24 * 1024;
 
-/// Random values for one answer.
+/// Random values for one answer: `bytes` also choose its text, where there are several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Randomness {
     /// Begins an encrypted reply.
@@ -53,32 +54,27 @@ impl Randomness {
     }
 }
 
-/// Answers callbacks.
+/// A timestamp from this on is in milliseconds: as seconds it would be in the year 5138.
+const FIRST_MILLISECONDS: u64 = 100_000_000_000;
+
+/// Answers the callbacks of one account.
 #[derive(Debug)]
 pub struct Callback {
     keys: AccountKeys,
     /// How far a timestamp may be from now, either way; zero for any age.
     max_age: Duration,
     words: Arc<Words>,
-    recent: Recent,
+    kept: KeptAnswers,
+    listeners: JokeListeners,
 }
-
-/// A timestamp beyond this is in milliseconds: as seconds it would be the year 5138.
-const MILLISECONDS: u64 = 100_000_000_000;
 
 /// What there is to do about a message.
 #[derive(Debug)]
 pub enum Outcome {
     /// Send this back.
     Answer(Answer),
-    /// The user wants a joke: get one, and [`Callback::finish`] it.
-    AwaitJoke(Pending),
-}
-
-/// A message that is answered when there is a joke.
-#[derive(Debug)]
-pub struct Pending {
-    message: Message,
+    /// The user who sent this wants a joke: get one, and [`Callback::finish`] the message.
+    AwaitJoke(Message),
 }
 
 /// What is sent back, and what the log tells of it.
@@ -90,19 +86,44 @@ pub struct Answer {
     pub content_type: &'static str,
     /// The message's type in a word.
     pub msg_type: &'static str,
-    /// What was answered, in a word.
-    pub answered: &'static str,
+    /// What was answered.
+    pub kind: AnswerKind,
+}
+
+/// What was answered to a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerKind {
+    /// A text.
+    Text,
+    /// A joke.
+    Joke,
+    /// The same as to the same message before.
+    Repeat,
+    /// Nothing that the user sees.
+    Success,
+}
+
+impl AnswerKind {
+    /// The kind in a word for the log.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Joke => "joke",
+            Self::Repeat => "repeat",
+            Self::Success => "success",
+        }
+    }
 }
 
 impl Callback {
     /// A callback of the account that has answered nothing yet.
-    #[must_use]
     pub fn new(keys: AccountKeys, max_age: Duration, words: impl Into<Arc<Words>>) -> Self {
         Self {
             keys,
             max_age,
             words: words.into(),
-            recent: Recent::default(),
+            kept: KeptAnswers::default(),
+            listeners: JokeListeners::default(),
         }
     }
 
@@ -113,16 +134,11 @@ impl Callback {
         now: SystemTime,
     ) -> Result<CallbackQuery<'a>, Rejection> {
         let query = CallbackQuery::parse(query)?;
-        let CallbackQuery {
-            signature,
-            timestamp,
-            nonce,
-            ..
-        } = &query;
-        if !check_signature(signature, &[self.keys.token.as_str(), timestamp, nonce]) {
+        let signed = [self.keys.token.as_str(), &query.timestamp, &query.nonce];
+        if !check_signature(&query.signature, &signed) {
             return Err(Rejection::Signature);
         }
-        self.check_age(timestamp, now)?;
+        self.check_age(&query.timestamp, now)?;
         Ok(query)
     }
 
@@ -136,7 +152,7 @@ impl Callback {
         if allowed == 0 || off <= allowed {
             return Ok(());
         }
-        if signed_at >= MILLISECONDS {
+        if signed_at >= FIRST_MILLISECONDS {
             return Err(Rejection::Milliseconds);
         }
         let side = if signed_at < now { "past" } else { "future" };
@@ -155,18 +171,18 @@ impl Callback {
         random: impl Fn() -> Result<Randomness, E>,
     ) -> Result<Outcome, Rejection> {
         let message = self.keys.read_message(query, body)?;
-        if let Some(kept) = self.recent.find(message.fingerprint, now) {
-            let answer = self.reply(&message, Some(kept), "repeat", now, random)?;
-            return Ok(Outcome::Answer(answer));
-        }
-        let after_joke = self.recent.is_after_joke(&message.from_user_name, now);
+        let after_joke = self.listeners.contains(&message.from_user_name, now);
+        let dated = |content| KeptAnswer { content, at: now };
         let pick = |count| random().map_or(0, |random| random.pick(count));
-        let (content, word) = match decide(&message, &self.words, after_joke, pick) {
-            Action::TellJoke => return Ok(Outcome::AwaitJoke(Pending { message })),
-            Action::Reply(content) => (Some(content), "text"),
-            Action::Acknowledge => (None, "success"),
+        let (content, kind) = match self.kept.find(message.fingerprint, now) {
+            Some(kept) => (Some(kept.clone()), AnswerKind::Repeat),
+            None => match decide(&message, &self.words, after_joke, pick) {
+                Action::TellJoke => return Ok(Outcome::AwaitJoke(message)),
+                Action::Reply(content) => (Some(dated(content)), AnswerKind::Text),
+                Action::Acknowledge => (None, AnswerKind::Success),
+            },
         };
-        let answer = self.say(&message, content, word, now, random)?;
+        let answer = self.reply(&message, content, kind, now, random)?;
         Ok(Outcome::Answer(answer))
     }
 
@@ -174,79 +190,61 @@ impl Callback {
     /// before: its joke is told again.
     pub fn finish<E>(
         &mut self,
-        pending: Pending,
+        message: &Message,
         joke: impl FnOnce() -> String,
         now: SystemTime,
         random: impl FnOnce() -> Result<Randomness, E>,
     ) -> Result<Answer, Rejection> {
-        let message = pending.message;
-        if let Some(kept) = self.recent.find(message.fingerprint, now) {
-            return self.reply(&message, Some(kept), "repeat", now, random);
-        }
-        let content = self.words.tell(&joke());
-        let answer = self.say(&message, content, "joke", now, random)?;
-        self.recent.told_joke(message.from_user_name, now);
-        Ok(answer)
+        let dated = |content| KeptAnswer { content, at: now };
+        let (content, kind) = match self.kept.find(message.fingerprint, now) {
+            Some(kept) => (Some(kept.clone()), AnswerKind::Repeat),
+            None => (self.words.tell(&joke()).map(dated), AnswerKind::Joke),
+        };
+        self.reply(message, content, kind, now, random)
     }
 
-    /// The response to a message of which this is said, or nothing; it is kept for the next try.
-    fn say<E>(
+    /// Builds the answer from this content, which is kept for WeChat's retries; without one it is a
+    /// bare `success`.
+    fn reply<E>(
         &mut self,
         message: &Message,
-        content: Option<Content>,
-        word: &'static str,
+        content: Option<KeptAnswer>,
+        kind: AnswerKind,
         now: SystemTime,
         random: impl FnOnce() -> Result<Randomness, E>,
     ) -> Result<Answer, Rejection> {
-        let said = content.map(|content| Answered { content, at: now });
-        let answer = self.reply(message, said.as_ref(), word, now, random)?;
-        if let Some(said) = said {
-            self.recent.keep(message.fingerprint, said);
-            self.recent.told_something(&message.from_user_name);
-        }
-        Ok(answer)
-    }
-
-    /// The response to a message of which this was said, or nothing.
-    fn reply<E>(
-        &self,
-        message: &Message,
-        said: Option<&Answered>,
-        word: &'static str,
-        now: SystemTime,
-        random: impl FnOnce() -> Result<Randomness, E>,
-    ) -> Result<Answer, Rejection> {
-        let msg_type = message.kind.name();
-        let Some(said) = said else {
-            return Ok(Answer {
-                body: SUCCESS.to_owned(),
-                content_type: "text/plain",
-                msg_type,
-                answered: word,
-            });
-        };
-        let (to, from) = (&message.from_user_name, &message.to_user_name);
-        let plain = said.content.xml(to, from, unix_seconds(said.at));
-        let body = match &self.keys.crypt {
-            Some(crypt) => {
-                let random = random().map_err(|_| Rejection::NoRandomness)?;
-                self.keys.seal(crypt, &plain, now, &random)
+        let (body, content_type) = match &content {
+            Some(KeptAnswer { content, at }) => {
+                let (to, from) = (&message.from_user_name, &message.to_user_name);
+                let plain = content.xml(to, from, unix_seconds(*at));
+                (self.keys.seal(plain, now, random)?, "application/xml")
             }
-            None => plain,
+            None => (SUCCESS.to_owned(), "text/plain"),
         };
+        if let Some(content) = content.filter(|_| kind != AnswerKind::Repeat) {
+            let was_joke = kind == AnswerKind::Joke;
+            self.listeners.note(&message.from_user_name, was_joke, now);
+            self.kept.keep(message.fingerprint, content);
+        }
         Ok(Answer {
             body,
-            content_type: "application/xml",
-            msg_type,
-            answered: word,
+            content_type,
+            msg_type: message.kind.name(),
+            kind,
         })
     }
 }
 
 /// The `echostr` by which an admitted handshake ends.
 pub fn handshake(query: CallbackQuery<'_>) -> Result<Vec<u8>, Rejection> {
-    let echostr = query.echostr.ok_or(Rejection::NoEchostr)?;
-    Ok(echostr.into_owned())
+    let echostr = query.echostr.map(Cow::into_owned);
+    echostr.ok_or(Rejection::NoEchostr)
+}
+
+/// Whether the time is over for which something is kept. A clock that was set back makes nothing
+/// older.
+fn is_over(at: SystemTime, now: SystemTime, kept_for: Duration) -> bool {
+    now.duration_since(at).is_ok_and(|age| age > kept_for)
 }
 
 /// Whether a body of this declared length is read.

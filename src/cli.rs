@@ -11,7 +11,7 @@ use std::{
 use clap::{
     Arg, ArgAction, CommandFactory, Error, FromArgMatches, Parser, Subcommand,
     builder::Resettable,
-    error::{ContextKind, ErrorKind},
+    error::{ContextKind, ContextValue, ErrorKind},
 };
 
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
         self, CommandError, USAGE, cgi, chat, completions, doctor, healthcheck, joke, man, say,
         secrets, serve, sign, words,
     },
+    joke::shown,
     language::{self, Language, localized_errors},
     translations::help,
 };
@@ -183,7 +184,7 @@ fn with_explicit_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
 }
 
 /// Prints the error in the command line.
-fn refuse(error: Error) -> Result<ExitCode, CommandError> {
+fn refuse(mut error: Error) -> Result<ExitCode, CommandError> {
     if error.kind() == ErrorKind::UnknownArgument
         && let Some(secret) =
             secrets::on_command_line(&help::context(&error, ContextKind::InvalidArg))
@@ -191,6 +192,11 @@ fn refuse(error: Error) -> Result<ExitCode, CommandError> {
         return Err(CommandError::usage(secret));
     }
     let variable = variable(&error);
+    if help::context(&error, ContextKind::InvalidArg).starts_with("--joke-url") {
+        // It may have a key in it.
+        let url = shown(&help::context(&error, ContextKind::InvalidValue));
+        error.insert(ContextKind::InvalidValue, ContextValue::String(url));
+    }
     commands::print_error(&help::usage_error(error, variable.as_deref()));
     Ok(ExitCode::from(USAGE))
 }

@@ -4,6 +4,7 @@ use std::{
     error::Error,
     fmt::Display,
     io::{self, BufRead, IsTerminal, Write},
+    path::Path,
     process::ExitCode,
 };
 
@@ -21,9 +22,9 @@ pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod healthcheck;
-mod in_force;
 pub(crate) mod joke;
 pub(crate) mod joke_args;
+mod last_good;
 pub(crate) mod man;
 pub(crate) mod say;
 pub(crate) mod secrets;
@@ -83,6 +84,11 @@ pub(crate) enum Notice<'a> {
     HowToLeave,
     HowToEndSay,
     HowToEndWords,
+    /// Number of jokes in the owner's file.
+    OwnJokes {
+        file: &'a Path,
+        jokes: usize,
+    },
     /// Where a command listens.
     Listening(&'a str),
 }

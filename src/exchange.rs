@@ -10,8 +10,9 @@ use std::{
 use log::Level;
 
 use crate::{
-    callback::{self, Answer, Callback, Pending, Rejection, check_length, handshake},
+    callback::{self, Answer, Callback, Rejection, check_length, handshake},
     entropy,
+    wechat::message::Message,
 };
 
 /// Page for a browser that opens the address meant for WeChat.
@@ -42,7 +43,7 @@ pub(crate) enum Outcome {
     /// The query was admitted; the body of this length is still to come.
     AwaitBody(usize),
     /// The joke that finishes the answer is still to come.
-    AwaitJoke(Pending),
+    AwaitJoke(Message),
 }
 
 /// Answers a handshake.
@@ -72,9 +73,9 @@ pub(crate) fn answer(
     };
     match callback.answer(&query, &body, now, entropy::randomness)? {
         callback::Outcome::Answer(answer) => Ok(Outcome::Respond(answer.into())),
-        callback::Outcome::AwaitJoke(pending) => match joke() {
-            Some(joke) => finish(callback, pending, || joke, now).map(Outcome::Respond),
-            None => Ok(Outcome::AwaitJoke(pending)),
+        callback::Outcome::AwaitJoke(message) => match joke() {
+            Some(joke) => finish(callback, &message, || joke, now).map(Outcome::Respond),
+            None => Ok(Outcome::AwaitJoke(message)),
         },
     }
 }
@@ -82,11 +83,11 @@ pub(crate) fn answer(
 /// Answers a message that has waited for a joke.
 pub(crate) fn finish(
     callback: &mut Callback,
-    pending: Pending,
+    message: &Message,
     joke: impl FnOnce() -> String,
     now: SystemTime,
 ) -> Result<Response, Rejection> {
-    let answer = callback.finish(pending, joke, now, entropy::randomness)?;
+    let answer = callback.finish(message, joke, now, entropy::randomness)?;
     Ok(answer.into())
 }
 
@@ -154,21 +155,22 @@ impl Response {
 
 impl From<Answer> for Response {
     fn from(answer: Answer) -> Self {
-        let said = format!("{} {}", answer.msg_type, answer.answered);
+        let said = format!("{} {}", answer.msg_type, answer.kind.name());
         Self::ok(answer.content_type, answer.body.into_bytes(), said)
     }
 }
 
 impl From<&Rejection> for Response {
     fn from(rejection: &Rejection) -> Self {
+        let (status, phrase) = rejection.status();
         Self {
-            status: rejection.status(),
+            status,
             content_type: "text/plain",
             allow: match rejection {
                 Rejection::MethodNotAllowed { allow } => Some(allow),
                 _ => None,
             },
-            body: format!("{}\n", rejection.phrase()).into_bytes(),
+            body: format!("{phrase}\n").into_bytes(),
             said: format!("- refused: {rejection}").into(),
             level: if rejection.needs_owner() {
                 Level::Warn

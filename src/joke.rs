@@ -8,7 +8,7 @@
 use std::{
     sync::{
         Arc,
-        mpsc::{self, Receiver, Sender},
+        mpsc::{self, Receiver},
     },
     thread,
     time::{Duration, Instant, SystemTime},
@@ -35,7 +35,7 @@ pub(crate) use self::{
         own_jokes,
         selector::{Mistake, Selector, SelectorError},
     },
-    fortune::fortune_entry,
+    fortune::to_fortune,
     url::{PageUrl, UrlError, shown},
 };
 pub use self::{
@@ -48,7 +48,6 @@ use self::{
     client::Client,
     deck::{Deck, Pile},
     fetch::{Get, fetch},
-    formats::rules::has_word,
     fortune::fortune,
 };
 use crate::words::Words;
@@ -84,33 +83,27 @@ pub struct JokeSettings {
     pub use_proxy: bool,
 }
 
-impl JokeSettings {
-    /// Returns the reason to leave a fetched joke out, if there is one.
-    fn unwanted(&self, joke: &str) -> Option<Reason> {
-        if has_word(joke, &self.skip) {
-            return Some(Reason::Skipped);
-        }
-        self.words.is_banned(joke).then_some(Reason::Banned)
-    }
-}
-
 /// Deals jokes, and fetches new ones when they are due.
 pub struct Jokes {
     settings: Arc<JokeSettings>,
     get: Arc<Get>,
     wake: Arc<dyn Fn() + Send + Sync>,
-    /// Channel through which a fetch sends its results.
-    results: (Sender<Vec<SourceResult>>, Receiver<Vec<SourceResult>>),
     deck: Option<Deck>,
     own: Pile,
     /// The joke dealt last.
     last: Option<String>,
     backoff: Backoff,
-    /// Set while a fetch runs: the time up to which it is worth waiting for; it may take longer.
-    fetching: Option<Instant>,
+    running: Option<RunningFetch>,
     /// Set by a deal, cleared by [`Jokes::refresh`], which does nothing unless it is set.
     dealt: bool,
     rng: Rng,
+}
+
+/// A fetch, which runs in other threads.
+struct RunningFetch {
+    results: Receiver<Vec<SourceResult>>,
+    /// A user waits no longer; the fetch itself may take longer.
+    worth_waiting_until: Instant,
 }
 
 impl Jokes {
@@ -141,12 +134,11 @@ impl Jokes {
             settings: Arc::new(settings),
             get,
             wake,
-            results: mpsc::channel(),
             deck: None,
             own: Pile::shuffled(own, &mut rng),
             last: None,
             backoff: Backoff::default(),
-            fetching: None,
+            running: None,
             dealt: false,
             rng,
         }
@@ -170,13 +162,12 @@ impl Jokes {
         Some(self.deal())
     }
 
-    /// Takes the results of a fetch, and returns true if one has ended since the last call.
-    pub fn collect(&mut self, now: SystemTime) -> bool {
-        let Ok(results) = self.results.1.try_recv() else {
-            return false;
-        };
-        self.take_in(results, now);
-        true
+    /// Takes the results of a fetch, and returns true if one has ended since the last call, or ends
+    /// while it is waited for.
+    pub fn collect(&mut self, now: SystemTime, wait: Duration) -> bool {
+        let running = self.running.as_ref();
+        let results = running.and_then(|running| running.results.recv_timeout(wait).ok());
+        results.map(|results| self.take_in(results, now)).is_some()
     }
 
     /// Deals a joke at once: from the deck, where one in three is the owner's if there are any, or
@@ -197,16 +188,13 @@ impl Jokes {
 
     /// Returns a joke, blocking for at most the budget: for CGI, which has nothing else to do.
     pub fn wait(&mut self, now: SystemTime) -> String {
-        self.collect(now);
+        self.collect(now, Duration::ZERO);
         if let Some(joke) = self.ask(now) {
             return joke;
         }
         // Earlier log lines are written now, not after the wait.
         log::logger().flush();
-        let left = self.time_left().unwrap_or_default();
-        if let Ok(results) = self.results.1.recv_timeout(left) {
-            self.take_in(results, now);
-        }
+        self.collect(now, self.time_left().unwrap_or_default());
         self.deal()
     }
 
@@ -229,7 +217,8 @@ impl Jokes {
 
     /// Returns the time for which the running fetch, if any, is still worth waiting for.
     fn time_left(&self) -> Option<Duration> {
-        let left = self.fetching?.checked_duration_since(Instant::now())?;
+        let until = self.running.as_ref()?.worth_waiting_until;
+        let left = until.checked_duration_since(Instant::now())?;
         (!left.is_zero()).then_some(left)
     }
 
@@ -237,11 +226,12 @@ impl Jokes {
     fn start_fetch(&mut self, now: SystemTime) {
         let mut sources = self.settings.sources.clone();
         sources.retain(|source| self.backoff.is_over(source.name, now));
-        if self.fetching.is_some() || sources.is_empty() {
+        if self.running.is_some() || sources.is_empty() {
             return;
         }
         let (settings, get) = (Arc::clone(&self.settings), Arc::clone(&self.get));
-        let (send, wake) = (self.results.0.clone(), Arc::clone(&self.wake));
+        let (send, results) = mpsc::channel();
+        let wake = Arc::clone(&self.wake);
         let mut rng = self.rng.fork();
         let thread = thread::Builder::new().name("joke".to_owned());
         let started = thread.spawn(move || {
@@ -251,14 +241,17 @@ impl Jokes {
         });
         match started {
             Ok(_) => {
-                self.fetching = Some(Instant::now() + self.settings.budget);
+                self.running = Some(RunningFetch {
+                    results,
+                    worth_waiting_until: Instant::now() + self.settings.budget,
+                });
             }
             Err(error) => warn!("jokes: no thread to fetch with: {error}"),
         }
     }
 
     fn take_in(&mut self, results: Vec<SourceResult>, now: SystemTime) {
-        self.fetching = None;
+        self.running = None;
         for SourceResult {
             source, outcome, ..
         } in results
@@ -289,7 +282,7 @@ impl Jokes {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Mutex, mpsc::Sender};
 
     use super::*;
 
@@ -375,9 +368,9 @@ mod tests {
     /// Waits for the running fetch, if any, to end.
     fn settle(jokes: &mut Jokes, now: SystemTime) {
         let begin = Instant::now();
-        while jokes.fetching.is_some() {
+        while jokes.running.is_some() {
             assert!(begin.elapsed() < LONG, "the fetch does not end");
-            jokes.collect(now);
+            jokes.collect(now, Duration::ZERO);
             thread::yield_now();
         }
     }
@@ -478,7 +471,7 @@ mod tests {
         let open = site.shut();
         let stale = jokes.wait(at(601));
         assert!(SIX.contains(&stale.as_str()) && stale != first);
-        assert!(jokes.fetching.is_none());
+        assert!(jokes.running.is_none());
         assert_eq!(site.hits(), 1);
         site.will_tell(&["a new joke here"]);
         jokes.refresh(at(601));
@@ -609,11 +602,11 @@ mod tests {
         for time in 0..6 {
             assert_eq!(jokes.ask(at(time)), None);
         }
-        assert!(!jokes.collect(at(6)));
+        assert!(!jokes.collect(at(6), Duration::ZERO));
         open.send(()).unwrap();
         wake.recv_timeout(LONG).unwrap();
-        assert!(jokes.collect(at(7)));
-        assert!(!jokes.collect(at(7)));
+        assert!(jokes.collect(at(7), Duration::ZERO));
+        assert!(!jokes.collect(at(7), Duration::ZERO));
         let mut told: Vec<String> = (0..6).map(|_| jokes.deal()).collect();
         told.sort();
         assert_eq!(told, SIX);

@@ -5,9 +5,8 @@ use std::{iter, sync::LazyLock};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// The text backwards: a grapheme cluster stays whole, and so does the code of a WeChat face.
-#[must_use]
 pub fn reverse(text: &str) -> String {
-    // What most people write: 0.1 µs for 20 characters instead of 1 µs.
+    // The fast path, for what most people write.
     let mut backwards = String::with_capacity(text.len());
     let is_plain = text.chars().rev().all(|char| {
         backwards.push(char);
@@ -17,7 +16,7 @@ pub fn reverse(text: &str) -> String {
         return backwards;
     }
     let mut backwards = Vec::with_capacity(text.chars().count());
-    backwards.extend(characters(text));
+    backwards.extend(graphemes_and_faces(text));
     backwards.reverse();
     backwards.concat()
 }
@@ -39,7 +38,7 @@ fn stands_alone(char: char) -> bool {
 /// The text in the pieces that a reader sees as one character: grapheme clusters and faces.
 ///
 /// A mark that combines with the last character of a face stays with the face.
-pub(crate) fn characters(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn graphemes_and_faces(text: &str) -> impl Iterator<Item = &str> {
     let mut clusters = text.grapheme_indices(true);
     iter::from_fn(move || {
         let (start, cluster) = clusters.next()?;

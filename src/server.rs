@@ -169,7 +169,8 @@ impl Server {
         while let Ok((call, body)) = self.awaited.try_recv() {
             self.attend(|server| server.take_message(call, Some(body)));
         }
-        if self.jokes.collect(SystemTime::now()) || self.askers.time_left() == Some(Duration::ZERO)
+        if self.jokes.collect(SystemTime::now(), Duration::ZERO)
+            || self.askers.time_left() == Some(Duration::ZERO)
         {
             self.answer_askers();
         }
@@ -234,8 +235,8 @@ impl Server {
         };
         match exchange::answer(callback, info.query(), length, body, joke, info.time) {
             Ok(Outcome::AwaitBody(length)) => self.await_body(call, length),
-            Ok(Outcome::AwaitJoke(pending)) => {
-                self.askers.add(call, pending, self.jokes.budget());
+            Ok(Outcome::AwaitJoke(message)) => {
+                self.askers.add(call, message, self.jokes.budget());
             }
             Ok(Outcome::Respond(response)) => {
                 let now = info.time;
@@ -253,10 +254,10 @@ impl Server {
             waiting, behind, ..
         } = mem::take(&mut self.askers);
         let now = SystemTime::now();
-        for (call, pending) in waiting {
+        for (call, message) in waiting {
             self.attend(|server| {
                 let joke = || server.jokes.deal();
-                let finished = exchange::finish(&mut server.callback, pending, joke, now);
+                let finished = exchange::finish(&mut server.callback, &message, joke, now);
                 server.respond(call, finished);
                 server.jokes.refresh(now);
             });

@@ -2,12 +2,18 @@
 
 mod file;
 pub(crate) mod find;
+mod joke_wish;
 
-use std::{borrow::Cow, fmt, iter, ops::Range};
+use std::{borrow::Cow, iter, ops::Range};
+
+use serde::Deserialize;
 
 pub(crate) use self::file::Reason;
 pub use self::file::WordsError;
-use self::find::{Finder, fold, squeeze};
+use self::{
+    find::{Finder, fold, squeeze},
+    joke_wish::wishes_for_joke,
+};
 use crate::{reverse::reverse, wechat::reply::Content};
 
 const HELP: &str = "发我一句话，我倒着说给你听。\n发「笑话」，我给你讲一个笑话。";
@@ -48,53 +54,6 @@ const STICKERS: [&str; 4] = [
     "[Unsupported Message]",
     "[Unsupported message]",
 ];
-
-/// What negates a joke word after it; [`FILLERS`] may stand between the two.
-const NEGATIONS: [&str; 33] = [
-    "不想要",
-    "不需要",
-    "不喜欢",
-    "不喜歡",
-    "不要",
-    "不想",
-    "不用",
-    "不听",
-    "不聽",
-    "不看",
-    "不讲",
-    "不講",
-    "不说",
-    "不說",
-    "不许",
-    "不許",
-    "不准",
-    "不能",
-    "不必",
-    "不爱",
-    "不愛",
-    "不喜",
-    "不需",
-    "别",
-    "別",
-    "勿",
-    "莫",
-    "甭",
-    "don't",
-    "don’t",
-    "do not",
-    "not",
-    "no",
-];
-const FILLERS: [&str; 39] = [
-    " ", "再", "老是", "总是", "總是", "老", "总", "總", "给", "給", "跟", "对", "對", "和", "我",
-    "你的", "你", "讲", "講", "说", "說", "听", "聽", "到", "看", "发", "發", "什么", "什麼",
-    "任何", "个", "個", "一", " a", " any", " more", " tell", " me", " want",
-];
-/// What makes a question of a joke word before it, if what negates that begins with 不: 不能讲个笑话吗,
-/// 不讲笑话了吗. `别笑话么` stays a refusal.
-const ASKING: [char; 4] = ['吗', '嗎', '么', '麼'];
-/// What makes a complaint, that is a wish, of a negation after it: 怎么不讲笑话.
-const COMPLAINTS: [&str; 7] = ["怎么", "怎麼", "为什么", "為什麼", "为啥", "咋", "why "];
 
 /// What is to be done with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,18 +97,19 @@ pub struct Words {
     no_words: Content,
     /// Without it, other words are said backwards.
     otherwise: Option<Content>,
-    /// Nothing, if it is banned itself.
-    refusal: Option<Content>,
-    help_words: Vec<String>,
+    /// Said in place of what has a banned word.
+    refusal: Content,
+    help_words: Finder,
     banned: Finder,
     replies: Vec<Reply>,
-    /// The replies' `words`, by the replies' places, and the joke words, which come after them.
+    joke_words: Finder,
+    /// The replies' `words`, numbered by the replies' indexes.
     words: Finder,
-    /// The replies' `exactly`.
+    /// The replies' `exactly`, numbered alike.
     exactly: Finder,
     /// What replies say, with [`BETWEEN_TEXTS`] between texts. With a string for each, a large file
     /// would keep the memory that reading it took: 18 times its size.
-    says: String,
+    texts: String,
 }
 
 #[derive(Debug)]
@@ -158,10 +118,13 @@ struct Reply {
     kind: ReplyKind,
 }
 
-#[derive(Debug)]
+/// What a reply does: the value of its `do`, or to say something.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
 enum ReplyKind {
     /// One of the texts there at random.
-    Say(Range<usize>),
+    #[serde(skip)]
+    Text(Range<usize>),
     Joke,
     Nothing,
 }
@@ -183,8 +146,9 @@ impl Words {
         say(self.allowed(self.no_words.clone()))
     }
 
-    /// Answers words. `after_joke` tells that the user was just told one; `pick` chooses one of so
-    /// many.
+    /// Answers words by the first reply in the order of the file that knows them, or else with a
+    /// joke, help, or whatever there is otherwise. `after_joke` tells that the user was just told
+    /// one; `pick` chooses one of so many.
     pub(crate) fn hear(
         &self,
         input: Input,
@@ -192,40 +156,18 @@ impl Words {
         after_joke: bool,
         pick: impl Fn(usize) -> usize,
     ) -> (Action, Rule) {
-        match self.choose(input, text, after_joke, pick) {
-            (Action::Reply(content), _) if self.is_banned(content.as_str()) => {
-                (say(self.refusal.clone()), Rule::Banned)
-            }
-            chosen => chosen,
-        }
-    }
-
-    /// The first reply in the order of the file that knows the words, or else a joke, help, or
-    /// whatever there is otherwise.
-    fn choose(
-        &self,
-        input: Input,
-        text: &str,
-        after_joke: bool,
-        pick: impl Fn(usize) -> usize,
-    ) -> (Action, Rule) {
         if STICKERS.contains(&text.trim()) {
-            return (Action::Reply(self.no_words.clone()), Rule::NoWords);
+            return self.answer(Some(self.no_words.clone()), Rule::NoWords);
         }
         let folded = fold(text);
         let bare = folded.trim_end_matches(CLOSING);
-        if let Some(first) = self.first(input, &folded, bare) {
-            return self.replies.get(first).map_or(
-                (Action::TellJoke, Rule::JokeWords),
-                |Reply { line, kind }| {
-                    let (number, line) = (first + 1, *line);
-                    (self.act(kind, pick), Rule::Reply { number, line })
-                },
-            );
-        }
-        let is_whole = |word: &String| *word == folded || word == bare;
-        if self.help_words.iter().any(is_whole) {
-            (Action::Reply(self.help.clone()), Rule::HelpWords)
+        let is_help = |text: &str| self.help_words.find_whole(text).is_some();
+        if let Some(index) = self.first(input, &folded, bare) {
+            self.act(index, pick)
+        } else if wishes_for_joke(&folded, bare, &self.joke_words) {
+            (Action::TellJoke, Rule::JokeWords)
+        } else if is_help(&folded) || is_help(bare) {
+            self.answer(Some(self.help.clone()), Rule::HelpWords)
         } else if after_joke && AGAIN.contains(&bare.trim_end_matches('吧')) {
             (Action::TellJoke, Rule::Again)
         } else if input == Input::MenuKey || text.is_empty() {
@@ -233,37 +175,45 @@ impl Words {
         } else {
             let otherwise = self.otherwise.clone();
             let content = otherwise.or_else(|| Content::new(reverse(&self.undirected(text))));
-            (say(content), Rule::Otherwise)
+            self.answer(content, Rule::Otherwise)
         }
     }
 
-    /// The place of the first reply that knows the words; that behind all of them asks for a joke.
+    /// The first reply in the order of the file that knows the words, by its index.
     fn first(&self, input: Input, folded: &str, bare: &str) -> Option<usize> {
-        let mut decided = usize::MAX;
-        let found = self.words.find(folded).filter(|(at, place)| {
-            let before = folded.get(..*at).unwrap_or_default();
-            let asked = bare.get(*at..).and_then(|last| last.strip_suffix(ASKING));
-            let asked = asked.map(|word| word.strip_suffix('了').unwrap_or(word));
-            let is_asked = || asked.is_some_and(|word| self.words.find_whole(word) == Some(*place));
-            *place < self.replies.len() || is_wish(before, is_asked, &mut decided)
-        });
+        let found = self.words.find(folded).map(|(_, reply)| reply);
         // Speech is also compared without the punctuation that nobody spoke.
         let spoken = (input == Input::Speech).then_some(bare);
         let wholes = iter::once(folded).chain(spoken);
         let exact = wholes.filter_map(|whole| self.exactly.find_whole(whole));
-        found.map(|(_, place)| place).chain(exact).min()
+        found.chain(exact).min()
     }
 
-    fn act(&self, kind: &ReplyKind, pick: impl Fn(usize) -> usize) -> Action {
+    fn act(&self, index: usize, pick: impl Fn(usize) -> usize) -> (Action, Rule) {
+        let Some(Reply { line, kind }) = self.replies.get(index) else {
+            return (Action::Acknowledge, Rule::Otherwise);
+        };
+        let (number, line) = (index + 1, *line);
+        let rule = Rule::Reply { number, line };
         match kind {
-            ReplyKind::Say(place) => {
-                let texts = self.says.get(place.clone()).unwrap_or_default();
+            ReplyKind::Text(range) => {
+                let texts = self.texts.get(range.clone()).unwrap_or_default();
                 let mut texts = texts.split(BETWEEN_TEXTS);
                 let text = texts.nth(pick(texts.clone().count()));
-                say(text.and_then(|text| Content::new(text.to_owned())))
+                self.answer(text.and_then(|text| Content::new(text.to_owned())), rule)
             }
-            ReplyKind::Joke => Action::TellJoke,
-            ReplyKind::Nothing => Action::Acknowledge,
+            ReplyKind::Joke => (Action::TellJoke, rule),
+            ReplyKind::Nothing => (Action::Acknowledge, rule),
+        }
+    }
+
+    /// What is said by a rule, or the refusal if that has a banned word.
+    fn answer(&self, content: Option<Content>, rule: Rule) -> (Action, Rule) {
+        match content {
+            Some(content) if self.is_banned(content.as_str()) => {
+                (say(self.refusal()), Rule::Banned)
+            }
+            content => (say(content), rule),
         }
     }
 
@@ -285,10 +235,15 @@ impl Words {
     /// The content, or the refusal if the content has a banned word.
     fn allowed(&self, content: Content) -> Option<Content> {
         if self.is_banned(content.as_str()) {
-            self.refusal.clone()
+            self.refusal()
         } else {
             Some(content)
         }
+    }
+
+    /// What is said in place of what has a banned word: nothing, if it has one itself.
+    fn refusal(&self) -> Option<Content> {
+        (!self.is_banned(self.refusal.as_str())).then(|| self.refusal.clone())
     }
 
     /// Whether the text has a word that the bot must never say.
@@ -333,62 +288,6 @@ fn is_direction_mark(char: char) -> bool {
         char,
         '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
     )
-}
-
-/// Whether a joke word after this is a wish for a joke. The last one in a text comes first: one
-/// that is negated decides on all that stand between it and the negation, and a wish on all the
-/// others, so that no part of a text is looked at twice. Those from `decided` on are no wishes.
-fn is_wish(before: &str, is_asked: impl FnOnce() -> bool, decided: &mut usize) -> bool {
-    if before.len() >= *decided {
-        return false;
-    }
-    let negation = negation(before);
-    let negation = negation.filter(|(word, _)| !word.starts_with('不') || !is_asked());
-    *decided = negation.map_or(0, |(_, end)| end);
-    negation.is_none()
-}
-
-/// The negation that makes a joke word after this no wish for a joke, and its end: `不要笑话我`.
-fn negation(mut before: &str) -> Option<(&'static str, usize)> {
-    loop {
-        let negation = NEGATIONS.iter().find(|word| before.ends_with(**word));
-        if let Some(negation) = negation {
-            let end = before.len();
-            let before = before.strip_suffix(negation).unwrap_or_default();
-            return (!is_other_word(before, negation)).then_some((negation, end));
-        }
-        let shorter = FILLERS
-            .iter()
-            .find_map(|filler| before.strip_suffix(filler));
-        before = shorter?;
-    }
-}
-
-/// Whether a negation is a question with what is before it (要不要, 何不), a complaint (怎么还不讲), or
-/// part of another word (特别, 区别, 告别; casino).
-fn is_other_word(before: &str, negation: &str) -> bool {
-    let asked = before.trim_end_matches(['还', '還', '都']);
-    let last = before.chars().next_back().unwrap_or(' ');
-    COMPLAINTS.iter().any(|word| asked.ends_with(word))
-        || match negation.chars().next() {
-            Some('不') => negation.contains(last) || "要何得别別".contains(last),
-            Some('别' | '別') => "特区區分告个個性级級类類差识識".contains(last),
-            _ => last.is_ascii_alphabetic(),
-        }
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Reply { number, line } => return write!(f, "reply {number}, line {line}"),
-            Self::JokeWords => "joke_words",
-            Self::HelpWords => "help_words",
-            Self::Again => "another joke",
-            Self::NoWords => "no_words",
-            Self::Banned => "banned",
-            Self::Otherwise => "otherwise",
-        })
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::{Randomness, Rejection};
 use crate::wechat::{
     AccountKeys,
-    crypt::{CryptError, MsgCrypt},
+    crypt::CryptError,
     message::Message,
     query::{CallbackQuery, QueryError},
     reply::encrypted_body,
@@ -18,37 +18,21 @@ use crate::wechat::{
 
 /// With a key, messages that are not encrypted are refused.
 impl AccountKeys {
-    /// Reads the message in a body. With a key, only `<Encrypt>` counts.
+    /// Reads the message in a body. With a key, only `<Encrypt>` counts, whose signature is checked
+    /// before anything is made of it.
     pub(super) fn read_message(
         &self,
         query: &CallbackQuery<'_>,
         body: &[u8],
     ) -> Result<Message, Rejection> {
-        let message = match &self.crypt {
-            Some(crypt) => Message::parse(self.decrypt(crypt, query, body)?.as_bytes())?,
-            None => Message::parse(body)?,
+        let Some(crypt) = &self.crypt else {
+            return Ok(Message::parse(body)?);
         };
-        Ok(message)
-    }
-
-    /// The message in the envelope's `<Encrypt>`, whose signature is checked before anything is
-    /// made of it.
-    fn decrypt(
-        &self,
-        crypt: &MsgCrypt,
-        query: &CallbackQuery<'_>,
-        body: &[u8],
-    ) -> Result<String, Rejection> {
         if query.encrypt_type.as_deref() != Some("aes") {
             return Err(EnvelopeError::EncryptType.into());
         }
-        let CallbackQuery {
-            timestamp,
-            nonce,
-            msg_signature,
-            ..
-        } = query;
-        let msg_signature = msg_signature.as_deref();
+        let (timestamp, nonce) = (&query.timestamp, &query.nonce);
+        let msg_signature = query.msg_signature.as_deref();
         let msg_signature = msg_signature.ok_or(QueryError::Missing("msg_signature"))?;
         let envelope = str::from_utf8(body).map_err(|_| EnvelopeError::NotUtf8)?;
         let message = xml::read(envelope, |fields| {
@@ -59,22 +43,25 @@ impl AccountKeys {
             }
             Ok(crypt.decrypt(encrypt)?)
         })?;
-        Ok(message)
+        Ok(Message::parse(message.as_bytes())?)
     }
 
-    /// The envelope around a reply.
-    pub(super) fn seal(
+    /// The body that answers with a reply: with a key, in an envelope.
+    pub(super) fn seal<E>(
         &self,
-        crypt: &MsgCrypt,
-        reply: &str,
+        reply: String,
         now: SystemTime,
-        random: &Randomness,
-    ) -> String {
-        let encrypt = crypt.encrypt(reply, random.bytes);
+        random: impl FnOnce() -> Result<Randomness, E>,
+    ) -> Result<String, Rejection> {
+        let Some(crypt) = &self.crypt else {
+            return Ok(reply);
+        };
+        let Randomness { bytes, nonce } = random().map_err(|_| Rejection::NoRandomness)?;
+        let encrypt = crypt.encrypt(&reply, bytes);
         let timestamp = unix_seconds(now);
         let signed = timestamp.to_string();
-        let msg_signature = sign(&[self.token.as_str(), &signed, &random.nonce, &encrypt]);
-        encrypted_body(&encrypt, &msg_signature, timestamp, &random.nonce)
+        let msg_signature = sign(&[self.token.as_str(), &signed, &nonce, &encrypt]);
+        Ok(encrypted_body(&encrypt, &msg_signature, timestamp, &nonce))
     }
 }
 

@@ -73,22 +73,22 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    /// The HTTP status.
-    #[must_use]
-    pub fn status(&self) -> u16 {
+    /// The HTTP status, and the phrase for the peer: the same for every reason that has the same
+    /// status.
+    pub fn status(&self) -> (u16, &'static str) {
         match self {
-            Self::NotFound => 404,
-            Self::MethodNotAllowed { .. } => 405,
-            Self::LengthRequired => 411,
-            Self::TooLarge(_) => 413,
-            Self::NoEchostr | Self::BodyEndsEarly | Self::Message(_) => 400,
-            Self::NoRandomness | Self::NoThread => 500,
+            Self::NotFound => (404, "not found"),
+            Self::MethodNotAllowed { .. } => (405, "method not allowed"),
+            Self::LengthRequired => (411, "length required"),
+            Self::TooLarge(_) => (413, "body too large"),
+            Self::NoEchostr | Self::BodyEndsEarly | Self::Message(_) => (400, "bad request"),
+            Self::NoRandomness | Self::NoThread => (500, "internal error"),
             Self::Query(_)
             | Self::Signature
             | Self::Timestamp
             | Self::Milliseconds
             | Self::Age { .. }
-            | Self::Envelope(_) => 403,
+            | Self::Envelope(_) => (403, "forbidden"),
         }
     }
 
@@ -105,19 +105,5 @@ impl Rejection {
                 | Self::NoRandomness
                 | Self::NoThread
         )
-    }
-
-    /// The body for the peer: the same for every reason that has the same status.
-    #[must_use]
-    pub fn phrase(&self) -> &'static str {
-        match self.status() {
-            400 => "bad request",
-            404 => "not found",
-            405 => "method not allowed",
-            411 => "length required",
-            413 => "body too large",
-            500 => "internal error",
-            _ => "forbidden",
-        }
     }
 }

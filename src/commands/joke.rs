@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
     process::ExitCode,
     sync::Arc,
 };
@@ -10,13 +9,13 @@ use std::{
 use clap::Args;
 
 use super::{
-    CommandError,
+    CommandError, Notice,
     args::{LogArgs, number},
     joke_args::JokeArgs,
     printed, to_stderr,
 };
 use crate::{
-    joke::{SourceResult, fortune_entry, try_sources},
+    joke::{to_fortune, try_sources},
     language::{Localize, localized_errors},
 };
 
@@ -67,17 +66,6 @@ pub(crate) enum JokeError {
     NoJoke,
 }
 
-/// Number of jokes in the owner's file.
-#[derive(Debug)]
-pub(crate) struct FileReport {
-    pub(crate) path: PathBuf,
-    pub(crate) jokes: usize,
-}
-
-/// Line about what a source gave.
-#[derive(Debug)]
-pub(crate) struct Report<'a>(pub(crate) &'a SourceResult);
-
 /// Asks the sources in turn until one has jokes, or all of them, and prints jokes of each in
 /// fortune format, with where they came from on standard error. Without sources, prints the
 /// owner's.
@@ -86,16 +74,10 @@ pub(crate) fn run(args: JokeCommand) -> Result<ExitCode, CommandError> {
     let file = args.jokes.jokes.clone();
     let settings = args.jokes.settings(&Arc::default())?;
     if let Some(file) = file {
-        to_stderr(
-            FileReport {
-                path: file,
-                jokes: settings.own.len(),
-            }
-            .localized(),
-        );
+        let (file, jokes) = (&file, settings.own.len());
+        to_stderr(Notice::OwnJokes { file, jokes }.localized());
         if settings.sources.is_empty() {
-            let jokes = choose(settings.own, args.count);
-            return printed(print(&mut io::stdout().lock(), &jokes));
+            return print(&choose(settings.own, args.count));
         }
     }
     if settings.sources.is_empty() {
@@ -104,14 +86,14 @@ pub(crate) fn run(args: JokeCommand) -> Result<ExitCode, CommandError> {
     let count = args.count.or((!args.all).then_some(1));
     let results = try_sources(settings, args.all);
     for result in &results {
-        to_stderr(Report(result).localized());
+        to_stderr(result.localized());
     }
     let found = results.into_iter().filter_map(|result| result.outcome.ok());
     let jokes: Vec<String> = found.flat_map(|found| choose(found.jokes, count)).collect();
     if jokes.is_empty() {
         return Err(CommandError::failure(JokeError::NoJoke));
     }
-    printed(print(&mut io::stdout().lock(), &jokes))
+    print(&jokes)
 }
 
 /// Returns `count` jokes at random, or all in order.
@@ -123,10 +105,8 @@ fn choose(mut jokes: Vec<String>, count: Option<usize>) -> Vec<String> {
     jokes
 }
 
-fn print(out: &mut impl Write, jokes: &[String]) -> io::Result<()> {
-    let entries: Vec<String> = jokes.iter().map(|joke| fortune_entry(joke)).collect();
-    writeln!(out, "{}", entries.join("\n%\n"))?;
-    out.flush()
+fn print(jokes: &[String]) -> Result<ExitCode, CommandError> {
+    printed(writeln!(io::stdout(), "{}", to_fortune(jokes)))
 }
 
 #[cfg(test)]
@@ -144,12 +124,5 @@ mod tests {
         let mut two = choose(jokes(), Some(2));
         two.dedup();
         assert_eq!(two.len(), 2);
-    }
-
-    #[test]
-    fn what_is_printed_can_be_read_as_jokes_again() {
-        let mut text = Vec::new();
-        print(&mut text, &["一\n%".to_owned(), "二".to_owned()]).unwrap();
-        assert_eq!(String::from_utf8(text).unwrap(), "一\n％\n%\n二\n");
     }
 }

@@ -2,25 +2,20 @@
 
 use std::{
     collections::HashSet,
-    ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use clap::{
-    Arg, Args, Command, Error,
-    builder::{StringValueParser, TypedValueParser},
-    error::{ContextKind, ContextValue},
-};
+use clap::Args;
 
 use super::{
     CommandError,
     args::{DAY, ValueError, number, seconds},
 };
 use crate::{
-    joke::{Charset, JokeSettings, PageUrl, Rules, Selector, Source, own_jokes, shown},
+    joke::{Charset, JokeSettings, PageUrl, Rules, Selector, Source, own_jokes},
     language::localized_errors,
     words::Words,
 };
@@ -44,7 +39,7 @@ pub(crate) struct JokeArgs {
     joke_source: Vec<String>,
     /// A page of jokes of your own choice, instead of the known sources; {1-50} stands for a page
     /// number
-    #[arg(long, env = "DAOXIAO_JOKE_URL", value_name = "URL", value_parser = UrlParser)]
+    #[arg(long, env = "DAOXIAO_JOKE_URL", value_name = "URL", value_parser = localized_errors(str::parse::<PageUrl>))]
     joke_url: Option<PageUrl>,
     /// Selector of links on that page: one of them is followed, and the joke is looked for there
     #[arg(long, env = "DAOXIAO_JOKE_LINK", value_name = "SELECTOR", requires = "joke_url", conflicts_with = "joke_item", value_parser = localized_errors(Selector::for_page))]
@@ -110,6 +105,7 @@ impl JokeArgs {
         words: &Arc<Words>,
     ) -> Result<JokeSettings, CommandError> {
         let sources = match self.joke_url {
+            // With `none` it isn't asked either: one flag is enough to be without a network.
             Some(url) if !self.joke_source.iter().any(|name| name == NONE) => vec![Source {
                 name: "custom",
                 url,
@@ -182,29 +178,6 @@ fn source_name(text: &str) -> Result<String, JokeArgsError> {
     match text.trim() {
         name if name == NONE || names.contains(&name) => Ok(name.to_owned()),
         _ => Err(JokeArgsError::NoSuchSource(names)),
-    }
-}
-
-/// Parses a URL; its errors show none of the secrets in it.
-#[derive(Clone)]
-struct UrlParser;
-
-impl TypedValueParser for UrlParser {
-    type Value = PageUrl;
-
-    fn parse_ref(
-        &self,
-        command: &Command,
-        arg: Option<&Arg>,
-        value: &OsStr,
-    ) -> Result<PageUrl, Error> {
-        let parse = localized_errors(str::parse::<PageUrl>);
-        let parser = StringValueParser::new().try_map(move |text| parse(&text));
-        parser.parse_ref(command, arg, value).map_err(|mut error| {
-            let shown = ContextValue::String(shown(&value.to_string_lossy()));
-            error.insert(ContextKind::InvalidValue, shown);
-            error
-        })
     }
 }
 

@@ -14,8 +14,8 @@ use nix::sys::resource::{Resource, getrlimit};
 use super::{
     CommandError, Notice, StartError, announce,
     args::{LogArgs, MaxAgeArg, address, number, path, switch},
-    in_force::{InForce, JOKES, WORDS, memory},
     joke_args::{self, JokeArgs},
+    last_good::{JOKES, OwnerFiles, WORDS, copy_in_memory},
     secrets::{self, TOKEN},
     to_stderr,
     words_arg::{self, WordsArg},
@@ -114,7 +114,7 @@ fn supervise(args: &ServeArgs) -> Result<ExitCode, CommandError> {
     }
     // A mistake must end the command, not each worker.
     secrets::keys_of(token)?;
-    variables.extend([WORDS, JOKES].into_iter().filter_map(memory));
+    variables.extend([WORDS, JOKES].into_iter().filter_map(copy_in_memory));
     let listener = socket::listen(args.listen).map_err(CommandError::failure)?;
     let address = listener.local_addr().map_err(CommandError::failure)?;
     let announce = move || announce(&address.to_string());
@@ -132,14 +132,14 @@ fn supervise(args: &ServeArgs) -> Result<ExitCode, CommandError> {
 fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
     let health = Arc::clone(&worker.health);
     let token = secrets::required_token()?;
-    let mut in_force = InForce::new(worker.is_strict);
-    let words = Arc::new(in_force.read(
+    let mut files = OwnerFiles::new(worker.is_strict);
+    let words = Arc::new(files.load(
         WORDS,
         args.words.words.as_deref(),
         words_arg::read_file,
         "the default words, and no word is banned",
     )?);
-    let own_jokes = in_force.read(
+    let own_jokes = files.load(
         JOKES,
         args.jokes.jokes.as_deref(),
         joke_args::read_file,
@@ -152,7 +152,7 @@ fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
         callback: Callback::new(secrets::keys_of(token)?, args.age.max_age, words),
     };
     try_threads().map_err(CommandError::failure)?;
-    in_force.keep();
+    files.save_copies();
     let listener = worker.wait_for_go().map_err(CommandError::failure)?;
     let mut server = Server::open(listener, service, Arc::clone(&health))
         .map_err(|error| CommandError::failure(StartError(error)))?;

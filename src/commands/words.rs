@@ -45,19 +45,13 @@ pub(crate) fn run(command: &WordsCommand) -> Result<ExitCode, CommandError> {
         let (action, rule) = words.hear(Input::Text, &line, after_joke, |count| {
             fastrand::usize(..count)
         });
-        let rule = rule.localized();
         after_joke = action == Action::TellJoke;
-        let written = match action {
-            Action::Reply(content) => {
-                writeln!(
-                    out,
-                    "{}\t{rule}",
-                    printable(content.as_str(), MAX_CONTENT_BYTES)
-                )
-            }
-            Action::TellJoke => writeln!(out, "{}\t{rule}", Notice::Joke.localized()),
-            Action::Acknowledge => writeln!(out, "{}\t{rule}", Notice::NoAnswer.localized()),
+        let answer = match action {
+            Action::Reply(content) => printable(content.as_str(), MAX_CONTENT_BYTES),
+            Action::TellJoke => Notice::Joke.localized(),
+            Action::Acknowledge => Notice::NoAnswer.localized(),
         };
+        let written = writeln!(out, "{answer}\t{}", rule.localized());
         if written.is_err() {
             return printed(written);
         }

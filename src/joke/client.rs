@@ -42,9 +42,6 @@ mod address;
 /// them it may have a quarter of this, see `formats`.
 const MAX_BODY_BYTES: u64 = 4 << 20;
 
-/// First bytes of a gzip body.
-const GZIP: &[u8] = b"\x1f\x8b\x08";
-
 /// Redirects followed at most: http to https, to `www.`, to a newer path, and two to spare.
 const MAX_REDIRECTS: u32 = 5;
 
@@ -94,10 +91,7 @@ impl Client {
             config = config.proxy(None);
         }
         let seen_public = Arc::<SeenPublic>::default();
-        let resolver = CheckedResolver {
-            system: DefaultResolver::default(),
-            seen_public: Arc::clone(&seen_public),
-        };
+        let resolver = CheckedResolver(Arc::clone(&seen_public));
         Self {
             agent: Agent::with_parts(config.build(), DefaultConnector::default(), resolver),
             end: Instant::now() + time,
@@ -128,10 +122,8 @@ impl Client {
                 return Ok(Page { url, ..page? });
             }
             let said = page.ok().and_then(|page| page.api_message());
-            return Err(match said {
-                Some(said) => FetchError::Refused(status.as_u16(), said),
-                None => FetchError::Status(status.as_u16()),
-            });
+            let refused = |said| FetchError::Refused(status.as_u16(), said);
+            return Err(said.map_or(FetchError::Status(status.as_u16()), refused));
         }
         Err(FetchError::TooManyRedirects)
     }
@@ -185,22 +177,19 @@ fn read(mut response: Response<Body>) -> Result<Page, FetchError> {
 /// Unpacks a body that `ureq` has left packed: `ureq` unpacks what it asks for, `gzip` and `br`, if
 /// the server names it so. Left are gzip under another name or none, and `deflate`.
 fn unpack(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, FetchError> {
+    let name = encoding.trim().to_ascii_lowercase();
     let packed = body.as_slice();
-    let reader: Box<dyn Read + '_> = match encoding.trim().to_ascii_lowercase().as_str() {
-        _ if packed.starts_with(GZIP) => Box::new(MultiGzDecoder::new(packed)),
-        "" | "identity" | "none" | "gzip" | "x-gzip" => return Ok(body),
+    let reader: Box<dyn Read + '_> = match (name.as_str(), packed) {
+        (_, [0x1f, 0x8b, 8, ..]) => Box::new(MultiGzDecoder::new(packed)),
+        ("" | "identity" | "none" | "gzip" | "x-gzip", _) => return Ok(body),
         // Not `BR`, which ureq leaves packed.
         _ if encoding == "br" => return Ok(body),
         // Some scripts name the charset here.
-        name if Encoding::for_label(name.as_bytes()).is_some() => return Ok(body),
+        _ if Encoding::for_label(name.as_bytes()).is_some() => return Ok(body),
         // In a zlib wrapper, as the standard says, or without, as some servers send it.
-        "deflate" if packed.first().is_some_and(|first| first & 0x0f == 8) => {
-            Box::new(ZlibDecoder::new(packed))
-        }
-        "deflate" => Box::new(DeflateDecoder::new(packed)),
-        _ => {
-            return Err(FetchError::Packed(printable(encoding, MAX_SHOWN)));
-        }
+        ("deflate", [first, ..]) if first & 0x0f == 8 => Box::new(ZlibDecoder::new(packed)),
+        ("deflate", _) => Box::new(DeflateDecoder::new(packed)),
+        _ => return Err(FetchError::Packed(printable(encoding, MAX_SHOWN))),
     };
     let mut unpacked = Vec::new();
     let mut limited = reader.take(MAX_BODY_BYTES + 1);
@@ -217,10 +206,8 @@ fn redirected(from: &Url, location: &[u8]) -> Result<Url, FetchError> {
         // Bytes that are not UTF-8 are kept, percent-encoded.
         Err(_) => percent_encode(location, CONTROLS).into(),
     };
-    let to = from
-        .join(&location)
-        .ok()
-        .and_then(|url| parse(url.as_str()).ok());
+    let joined = from.join(&location).ok();
+    let to = joined.and_then(|url| parse(url.as_str()).ok());
     let to = to.ok_or_else(|| FetchError::Location(printable(&shown(&location), MAX_SHOWN)))?;
     if from.scheme() == "https" && to.scheme() != "https" {
         return Err(FetchError::NotHttps);
@@ -257,10 +244,7 @@ impl SeenPublic {
 
 /// The system's resolver; if a name has public addresses, only these are used.
 #[derive(Debug)]
-struct CheckedResolver {
-    system: DefaultResolver,
-    seen_public: Arc<SeenPublic>,
-}
+struct CheckedResolver(Arc<SeenPublic>);
 
 impl Resolver for CheckedResolver {
     fn resolve(
@@ -269,7 +253,7 @@ impl Resolver for CheckedResolver {
         config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let found = self.system.resolve(uri, config, timeout);
+        let found = DefaultResolver::default().resolve(uri, config, timeout);
         let found = found.map_err(|error| match error {
             ureq::Error::Io(_) => ureq::Error::HostNotFound,
             error => error,
@@ -283,9 +267,8 @@ impl Resolver for CheckedResolver {
         for address in found.iter().filter(is_public) {
             public.push(*address);
         }
-        self.seen_public
-            .admit(!public.is_empty())
-            .map_err(|error| ureq::Error::Other(error.into()))?;
+        let admitted = self.0.admit(!public.is_empty());
+        admitted.map_err(|error| ureq::Error::Other(error.into()))?;
         Ok(if public.is_empty() { found } else { public })
     }
 }
@@ -568,10 +551,7 @@ mod tests {
 
     #[test]
     fn a_resolved_address_is_checked_whatever_the_url_looks_like() {
-        let resolver = CheckedResolver {
-            system: DefaultResolver::default(),
-            seen_public: Arc::default(),
-        };
+        let resolver = CheckedResolver(Arc::default());
         let resolve = |uri: &'static str| {
             let timeout = NextTimeout {
                 after: ureq::unversioned::transport::time::Duration::NotHappening,

@@ -48,10 +48,6 @@ impl Pile {
             None => false,
         }
     }
-
-    fn is_used_up(&self) -> bool {
-        self.dealt >= self.cards.len()
-    }
 }
 
 /// The jokes of one page, with the time when they were fetched.
@@ -70,7 +66,8 @@ impl Deck {
 
     /// Returns true if the next card would begin a second round through a small deck.
     pub(super) fn is_small_and_used_up(&self) -> bool {
-        self.pile.cards.len() < SMALL && self.pile.is_used_up()
+        let cards = self.pile.cards.len();
+        cards < SMALL && self.pile.dealt >= cards
     }
 }
 

@@ -16,7 +16,7 @@ use thiserror::Error;
 use super::{
     JokeSettings,
     client::{Client, FetchError},
-    formats::{Extracted, Page, PageError, PageText, ReadAs, Reason},
+    formats::{Extracted, Page, PageError, PageText, ReadAs, Reason, rules::has_word},
     source::Source,
     url::{same_host, shown, without_secrets},
 };
@@ -77,7 +77,7 @@ pub(super) fn fetch(
         let patience = next.as_ref().map_or(Duration::MAX, |_| share);
         if let Some(source) = next {
             running += 1;
-            ask_beside(source, settings, get, rng, &send);
+            spawn_source(source, settings, get, rng, &send);
         }
         if running == 0 {
             return results;
@@ -94,7 +94,7 @@ pub(super) fn fetch(
 }
 
 /// Asks one source in a new thread, which sends the result.
-fn ask_beside(
+fn spawn_source(
     source: Source,
     settings: &Arc<JokeSettings>,
     get: &Arc<Get>,
@@ -116,7 +116,7 @@ fn ask_beside(
     let started = thread.spawn(move || {
         // The panic hook has logged it.
         let asked = catch_unwind(AssertUnwindSafe(|| {
-            let text = read(&source, &url, &settings, &*get, &mut rng)?;
+            let text = read_source(&source, &url, &settings, &*get, &mut rng)?;
             answer.read_as = Some(text.read_as());
             Ok(text.jokes(&source.rules, &|joke| unwanted(&settings, &url, joke))?)
         }));
@@ -138,13 +138,17 @@ fn ask_beside(
 
 /// Returns why a joke of the page at this URL is not told, if it is not.
 fn unwanted(settings: &JokeSettings, url: &str, joke: &str) -> Option<Reason> {
-    let tells_secret = || without_secrets(joke, url) != joke;
-    let reason = settings.unwanted(joke);
-    reason.or_else(|| tells_secret().then_some(Reason::Secret))
+    if has_word(joke, &settings.skip) {
+        Some(Reason::Skipped)
+    } else if settings.words.is_banned(joke) {
+        Some(Reason::Banned)
+    } else {
+        (without_secrets(joke, url) != joke).then_some(Reason::Secret)
+    }
 }
 
 /// Fetches the page with a source's jokes: the one at its URL, or one that a link on it leads to.
-fn read(
+fn read_source(
     source: &Source,
     url: &str,
     settings: &JokeSettings,

@@ -1,21 +1,12 @@
 //! The fortune format: jokes divided by lines that are only `%`.
 
 /// Returns the jokes of a text in fortune format, without empty ones.
-#[must_use]
 pub(crate) fn fortune(text: &str) -> Vec<String> {
     let text = text.trim_start_matches('\u{feff}');
-    let mut jokes = vec![String::new()];
-    for line in text.lines().map(str::trim_end) {
-        if is_divider(line) {
-            jokes.push(String::new());
-        } else if let Some(joke) = jokes.last_mut() {
-            joke.push_str(line);
-            joke.push('\n');
-        }
-    }
-    jokes
-        .iter()
-        .map(|joke| joke.trim().to_owned())
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines
+        .split(|line| is_divider(line))
+        .map(|joke| joke.join("\n").trim().to_owned())
         .filter(|joke| !joke.is_empty())
         .collect()
 }
@@ -25,15 +16,14 @@ pub(super) fn is_divider(line: &str) -> bool {
     line.trim_end() == "%"
 }
 
-/// Writes a joke for a text in fortune format. A line that is only `%` would end it, so it becomes
-/// `％`.
-#[must_use]
-pub(crate) fn fortune_entry(joke: &str) -> String {
-    let lines: Vec<&str> = joke
-        .lines()
-        .map(|line| if is_divider(line) { "％" } else { line })
-        .collect();
-    lines.join("\n")
+/// Writes jokes in fortune format. A line that is only `%` would end a joke, so it becomes `％`.
+pub(crate) fn to_fortune(jokes: &[String]) -> String {
+    let escape = |line| if is_divider(line) { "％" } else { line };
+    let escaped = jokes.iter().map(|joke| {
+        let lines: Vec<&str> = joke.lines().map(escape).collect();
+        lines.join("\n")
+    });
+    escaped.collect::<Vec<_>>().join("\n%\n")
 }
 
 #[cfg(test)]
@@ -53,7 +43,8 @@ mod tests {
 
     #[test]
     fn a_line_that_would_end_a_joke_is_written_otherwise() {
-        assert_eq!(fortune_entry("a\n%\nb%"), "a\n％\nb%");
+        let jokes = ["a\n%\nb%", "一\n%", "二"].map(str::to_owned);
+        assert_eq!(to_fortune(&jokes), "a\n％\nb%\n%\n一\n％\n%\n二");
     }
 
     proptest! {
@@ -61,8 +52,7 @@ mod tests {
         fn written_jokes_are_read_again(
             jokes in vec("[^\\s%\u{feff}][^\\s%]{0,5}(\n[^\\s]{1,5}x)?", 0..5),
         ) {
-            let text: Vec<String> = jokes.iter().map(|joke| fortune_entry(joke)).collect();
-            prop_assert_eq!(fortune(&text.join("\n%\n")), jokes);
+            prop_assert_eq!(fortune(&to_fortune(&jokes)), jokes);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tiny_http::Request;
 
 use super::request::Call;
-use crate::callback::Pending;
+use crate::wechat::message::Message;
 
 /// So many may wait; more get a joke of the bot's own at once.
 const MAX_WAITING: usize = 256;
@@ -13,16 +13,16 @@ const MAX_WAITING: usize = 256;
 /// All wait for the same fetch, and so until the same moment.
 #[derive(Default)]
 pub(super) struct Askers {
-    pub(super) waiting: Vec<(Call, Pending)>,
+    pub(super) waiting: Vec<(Call, Message)>,
     /// Later requests on their connections: answers keep their order, so these wait, too.
     pub(super) behind: Vec<Request>,
     deadline: Option<Instant>,
 }
 
 impl Askers {
-    pub(super) fn add(&mut self, call: Call, pending: Pending, budget: Duration) {
+    pub(super) fn add(&mut self, call: Call, message: Message, budget: Duration) {
         self.deadline.get_or_insert_with(|| Instant::now() + budget);
-        self.waiting.push((call, pending));
+        self.waiting.push((call, message));
     }
 
     pub(super) fn have_room(&self) -> bool {

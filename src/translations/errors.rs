@@ -38,6 +38,7 @@ texts! { Notice<'_>, in language:
     Self::HowToEndSay => "Type the message, and end it with Ctrl-D.", "请输入消息，按 Ctrl-D 结束。";
     Self::HowToEndWords => "The file is right. Type a user's messages, one a line, and end with Ctrl-D.",
         "文件没有问题。请输入用户的话，每行一句，按 Ctrl-D 结束。";
+    Self::OwnJokes { file, jokes } => "{}: jokes: {jokes}", "{}：笑话 {jokes} 条", file.display();
     Self::Listening(address) => "listening on http://{address}", "正在监听 http://{address}";
 }
 
@@ -63,10 +64,14 @@ chinese! { WordsFileError:
     Self::Wrong { path, error } => "{}：{}", path.display(), error.chinese();
 }
 
-chinese! { Rule:
-    Self::Reply { number, line } => "第 {line} 行的第 {number} 条规则";
-    Self::Again => "再讲一个";
-    setting => "{setting}";
+texts! { Rule:
+    Self::Reply { number, line } => "reply {number}, line {line}", "第 {line} 行的第 {number} 条规则";
+    Self::JokeWords => "joke_words", "joke_words";
+    Self::HelpWords => "help_words", "help_words";
+    Self::Again => "another joke", "再讲一个";
+    Self::NoWords => "no_words", "no_words";
+    Self::Banned => "banned", "banned";
+    Self::Otherwise => "otherwise", "otherwise";
 }
 
 chinese! { WordsError: Self { line, reason } => "第 {line} 行：{}", reason.chinese(); }

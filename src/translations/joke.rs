@@ -5,10 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use url::ParseError;
 
 use crate::{
-    commands::{
-        joke::{FileReport, JokeError, Report},
-        joke_args::JokeArgsError,
-    },
+    commands::{joke::JokeError, joke_args::JokeArgsError},
     joke::{
         CharsetError, CharsetReason, FetchError, LeftOut, Mistake, PageError, ReadAs, Reason,
         SelectorError, SourceError, SourceResult, TooComplex, UrlError,
@@ -25,7 +22,7 @@ chinese! { JokeError:
     Self::NoJoke => "没有笑话：各个来源的情况见上面";
 }
 
-texts! { Report<'_>, in language, field 0:
+texts! { SourceResult, in language:
     result @ SourceResult { outcome: Ok(found), .. } if found.left_out.total() == 0 => "{}items matched: {}, jokes: {}, none left out",
         "{}选中 {} 条，笑话 {} 条，没有舍去的", Origin(result).text(language), found.matched, found.jokes.len();
     result @ SourceResult { outcome: Ok(found), .. } => "{}items matched: {}, jokes: {}, {} left out: {}", "{}选中 {} 条，笑话 {} 条，舍去 {} 条：{}",
@@ -53,8 +50,6 @@ fn term(english: &'static str, language: Language) -> &'static str {
         _ => english,
     }
 }
-
-texts! { FileReport: Self { path, jokes } => "{}: jokes: {jokes}", "{}：笑话 {jokes} 条", path.display(); }
 
 chinese! { CharsetReason:
     Self::Set => "按 --joke-charset";

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{reverse::characters, wechat::xml::without_forbidden};
+use crate::{reverse::graphemes_and_faces, wechat::xml::without_forbidden};
 
 /// WeChat refuses a Content of more bytes than this, and its user then reads that the service is
 /// out of order.
@@ -96,8 +96,8 @@ pub(crate) fn is_invisible(char: char) -> bool {
 /// How much of a text that is too long can stay, so that no character is cut in two.
 fn cut_length(text: &str) -> usize {
     let room = MAX_CONTENT_BYTES - ELLIPSIS.len();
-    let ends = characters(text).scan(0, |end, character| {
-        *end += character.len();
+    let ends = graphemes_and_faces(text).scan(0, |end, piece| {
+        *end += piece.len();
         Some(*end)
     });
     ends.take_while(|end| *end <= room).last().unwrap_or(0)

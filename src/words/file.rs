@@ -72,8 +72,8 @@ struct ReplyTable<'t> {
     words: Vec<Spanned<Word<'t>>>,
     #[serde(default)]
     exactly: Vec<Spanned<Word<'t>>>,
-    say: Option<Spanned<Say>>,
-    r#do: Option<Do>,
+    say: Option<Spanned<Texts>>,
+    r#do: Option<ReplyKind>,
 }
 
 /// A word as it stands in the file: of many strings, each would keep 32 bytes of memory.
@@ -83,38 +83,31 @@ struct Word<'t>(#[serde(borrow)] Cow<'t, str>);
 
 /// A text, or several to choose from.
 #[derive(Debug)]
-struct Say(Vec<String>);
+struct Texts(Vec<String>);
 
-impl<'de> Deserialize<'de> for Say {
+impl<'de> Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Texts;
-        impl<'de> Visitor<'de> for Texts {
-            type Value = Say;
+        struct TextOrList;
+        impl<'de> Visitor<'de> for TextOrList {
+            type Value = Texts;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a text or a list of texts")
             }
 
-            fn visit_str<E>(self, text: &str) -> Result<Say, E> {
-                Ok(Say(vec![text.to_owned()]))
+            fn visit_str<E>(self, text: &str) -> Result<Texts, E> {
+                Ok(Texts(vec![text.to_owned()]))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, texts: A) -> Result<Say, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(texts)).map(Say)
+            fn visit_seq<A: SeqAccess<'de>>(self, texts: A) -> Result<Texts, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(texts)).map(Texts)
             }
         }
-        deserializer.deserialize_any(Texts)
+        deserializer.deserialize_any(TextOrList)
     }
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Do {
-    Joke,
-    Nothing,
-}
-
-/// Words with the place of the reply that they belong to.
+/// Words with the index of the reply that they belong to.
 type Numbered<'t> = Vec<(Cow<'t, str>, usize)>;
 
 impl Words {
@@ -137,66 +130,54 @@ impl Words {
             help,
             no_words: content_or(file.no_words, NO_WORDS)?,
             otherwise: file.otherwise.filter(is_text).map(content).transpose()?,
-            refusal: Some(content_or(file.refusal, REFUSAL)?),
-            help_words: places
-                .words(file.help_words, &HELP_WORDS, fold)?
-                .into_iter()
-                .map(Cow::into_owned)
-                .collect(),
+            refusal: content_or(file.refusal, REFUSAL)?,
+            help_words: Finder::new(places.words(file.help_words, &HELP_WORDS, fold)?),
             banned: Finder::new(places.words(file.banned, &[], squeeze)?),
+            joke_words: Finder::new(places.words(file.joke_words, &JOKE_WORDS, fold)?),
             replies: Vec::with_capacity(file.reply.len()),
             words: Finder::default(),
             exactly: Finder::default(),
-            says: String::new(),
+            texts: String::new(),
         };
-        words.refusal = words
-            .refusal
-            .take()
-            .filter(|text| !words.is_banned(text.as_str()));
-        let joke_words = places.words(file.joke_words, &JOKE_WORDS, fold)?;
-        words.add_replies(file.reply, joke_words, &places)?;
+        words.add_replies(file.reply, &places)?;
         Ok(words)
     }
 
     fn add_replies(
         &mut self,
         tables: Vec<Spanned<ReplyTable<'_>>>,
-        joke_words: Vec<Cow<'_, str>>,
         places: &Places,
     ) -> Result<(), WordsError> {
         let (mut words, mut exactly) = (Numbered::new(), Numbered::new());
         for table in tables {
-            let (start, place) = (table.span().start, self.replies.len());
+            let (start, index) = (table.span().start, self.replies.len());
             let table = table.into_inner();
             if table.words.is_empty() && table.exactly.is_empty() {
                 return Err(places.error(start, Reason::NoWords));
             }
             let known = places.words(Some(table.words), &[], fold)?;
-            words.extend(known.into_iter().map(|word| (word, place)));
+            words.extend(known.into_iter().map(|word| (word, index)));
             let known = places.words(Some(table.exactly), &[], fold)?;
-            exactly.extend(known.into_iter().map(|word| (word, place)));
+            exactly.extend(known.into_iter().map(|word| (word, index)));
             let kind = match (table.say, table.r#do) {
                 (Some(say), None) => self.add_texts(&places.contents(say)?),
-                (None, Some(Do::Joke)) => ReplyKind::Joke,
-                (None, Some(Do::Nothing)) => ReplyKind::Nothing,
+                (None, Some(kind)) => kind,
                 _ => return Err(places.error(start, Reason::OneAnswer)),
             };
             let line = places.line(start);
             self.replies.push(Reply { line, kind });
         }
-        let after_all = self.replies.len();
-        words.extend(joke_words.into_iter().map(|word| (word, after_all)));
         self.words = Finder::numbered(words);
         self.exactly = Finder::numbered(exactly);
-        self.says.shrink_to_fit();
+        self.texts.shrink_to_fit();
         Ok(())
     }
 
     fn add_texts(&mut self, contents: &[Content]) -> ReplyKind {
-        let start = self.says.len();
+        let start = self.texts.len();
         let texts: Vec<&str> = contents.iter().map(Content::as_str).collect();
-        self.says.push_str(&texts.join(BETWEEN_TEXTS));
-        ReplyKind::Say(start..self.says.len())
+        self.texts.push_str(&texts.join(BETWEEN_TEXTS));
+        ReplyKind::Text(start..self.texts.len())
     }
 }
 
@@ -233,9 +214,9 @@ impl Places {
         Content::new(text).ok_or_else(|| self.error(at, Reason::Empty))
     }
 
-    fn contents(&self, say: Spanned<Say>) -> Result<Vec<Content>, WordsError> {
+    fn contents(&self, say: Spanned<Texts>) -> Result<Vec<Content>, WordsError> {
         let at = say.span().start;
-        let Say(texts) = say.into_inner();
+        let Texts(texts) = say.into_inner();
         if texts.is_empty() {
             return Err(self.error(at, Reason::Empty));
         }

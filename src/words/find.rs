@@ -8,31 +8,26 @@ use crate::wechat::reply::is_invisible;
 
 /// The text as it is compared: half-width, in lower case, without whitespace at the ends.
 pub(crate) fn fold(text: &str) -> Cow<'_, str> {
-    let text = text.trim();
-    if text.chars().all(is_folded) {
-        return text.into();
-    }
-    compose(text.chars().map(fold_char).collect()).into()
+    fold_only(text.trim(), |_| true)
 }
 
 /// The text as banned words are looked for in it: folded, and without what nobody sees.
 pub(super) fn squeeze(text: &str) -> Cow<'_, str> {
-    if text
-        .chars()
-        .all(|char| is_folded(char) && !is_invisible(char))
-    {
-        return text.into();
-    }
-    let seen = text.chars().filter(|char| !is_invisible(*char));
-    compose(seen.map(fold_char).collect()).into()
+    fold_only(text, |char| !is_invisible(char))
 }
 
-/// Letters with their accents and voice marks as one character each, as far as there are such.
-fn compose(text: String) -> String {
-    if text.contains(is_mark) {
-        text.nfc().collect()
+/// Folds those characters that count, a letter with its accents or voice marks into one character,
+/// as far as there is such.
+fn fold_only(text: &str, counts: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if text.chars().all(|char| is_folded(char) && counts(char)) {
+        return text.into();
+    }
+    let counted = text.chars().filter(|char| counts(*char));
+    let folded: String = counted.map(fold_char).collect();
+    if folded.contains(is_mark) {
+        folded.nfc().collect()
     } else {
-        text
+        folded.into()
     }
 }
 
@@ -75,8 +70,8 @@ pub(super) struct Finder {
     text: String,
     /// Sorted.
     words: Vec<Word>,
-    /// A bit for each beginning of a word, its first three characters or all of them, by their
-    /// hash: most places in a text need no second look.
+    /// A Bloom filter of one hash over the beginnings of the words, their first three characters or
+    /// all of them: most places in a text need no second look.
     beginnings: Vec<u64>,
     /// How many characters the shortest beginning has.
     shortest: usize,
@@ -88,7 +83,7 @@ struct Word {
     /// Where it is in the finder's text.
     place: Range<u32>,
     number: u32,
-    /// How many words there are up to the longest other one that it begins with.
+    /// 1 + the index of the longest other word that this one begins with; 0 if there is none.
     prefix: u32,
 }
 
