@@ -163,8 +163,8 @@ fn read_source(
     let Some(link) = &rules.link else {
         return Ok(text);
     };
-    let found = text.links(link)?;
-    let links = same_host(&page.url, &found.base, &found.links);
+    let (base, links) = text.links(link)?;
+    let links = same_host(&page.url, &base, &links);
     let url = rng.choice(links).ok_or(SourceError::ForeignLinks)?;
     Ok(PageText::read(&get(&mut client, &url)?, rules)?)
 }

@@ -1,8 +1,6 @@
 //! The jokes of a page: bytes in, texts out. The format of a page is detected here; each format has
 //! a module that reads it.
 
-use std::collections::HashSet;
-
 use serde_json::Value;
 use thiserror::Error;
 
@@ -214,13 +212,6 @@ pub(crate) struct ReadAs {
     pub(crate) reason: CharsetReason,
 }
 
-#[derive(Clone, Debug)]
-pub(super) struct Links {
-    /// Base of the links, itself relative to the page's URL.
-    pub(super) base: String,
-    pub(super) links: Vec<String>,
-}
-
 /// Rules of a source: the charset of its pages, and selectors of the jokes on them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
@@ -288,22 +279,20 @@ impl PageText {
         }
     }
 
-    /// Returns the URLs of the links that a selector matches.
-    pub(super) fn links(&self, selector: &Selector) -> Result<Links, PageError> {
-        let of_page = |links| Links {
-            base: String::new(),
-            links,
+    /// Returns the URLs of the links that a selector matches, and their base, itself relative to the
+    /// page's URL.
+    pub(super) fn links(&self, selector: &Selector) -> Result<(String, Vec<String>), PageError> {
+        let text = &self.decoded.text;
+        let (base, links) = match &self.format {
+            Format::Html => html::links(text, selector)?,
+            Format::Xml => (String::new(), xml::links(text, selector)?),
+            Format::Json(Ok(value)) => (String::new(), json::links(value, selector)),
+            Format::Json(Err(_)) | Format::Text => Default::default(),
         };
-        let found = match &self.format {
-            Format::Html => html::links(&self.decoded.text, selector)?,
-            Format::Xml => of_page(xml::links(&self.decoded.text, selector)?),
-            Format::Json(Ok(value)) => of_page(json::links(value, selector)),
-            Format::Json(Err(_)) | Format::Text => of_page(Vec::new()),
-        };
-        if found.links.is_empty() {
+        if links.is_empty() {
             return Err(PageError::NoLinks);
         }
-        Ok(found)
+        Ok((base, links))
     }
 
     /// Extracts the jokes by the source's rules. Needs the stack that `limits.rs` counts on.
@@ -448,21 +437,21 @@ fn gather(
     items: &[Item],
     unwanted: &dyn Fn(&str) -> Option<Reason>,
 ) -> Result<Extracted, PageError> {
-    let mut seen = HashSet::new();
     let mut extracted = Extracted {
         matched: items.len(),
         ..Extracted::default()
     };
     for item in items {
-        match judge(item, unwanted) {
-            Ok(joke) if seen.contains(&joke) => extracted.left_out.count(Reason::Twice),
-            Ok(_) if seen.len() == MAX_JOKES => extracted.left_out.count(Reason::More),
+        let reason = match judge(item, unwanted) {
+            Ok(joke) if extracted.jokes.contains(&joke) => Reason::Twice,
+            Ok(_) if extracted.jokes.len() == MAX_JOKES => Reason::More,
             Ok(joke) => {
-                seen.insert(joke.clone());
                 extracted.jokes.push(joke);
+                continue;
             }
-            Err(reason) => extracted.left_out.count(reason),
-        }
+            Err(reason) => reason,
+        };
+        extracted.left_out.count(reason);
     }
     if extracted.matched == 0 {
         return Err(PageError::NoItems);

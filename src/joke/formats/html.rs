@@ -9,7 +9,7 @@ use select::{
 };
 
 use super::{
-    Links, PageError, Rules,
+    PageError, Rules,
     element::{Element, is_too_deep, name, outermost},
     item::{
         BREAK, HEADING, Item, LONG_MARK_BYTES, MAX_MARK_BYTES, MIN_JOKE_CHARACTERS, Rest,
@@ -115,18 +115,16 @@ pub(super) fn title(html: &str) -> Option<&str> {
     Some(title.trim())
 }
 
-/// Returns the URLs of the selected elements, or of the first link in each.
-pub(super) fn links(html: &str, selector: &Selector) -> Result<Links, PageError> {
+/// Returns the page's base of URLs, and the URLs of the selected elements, or of the first link in
+/// each.
+pub(super) fn links(html: &str, selector: &Selector) -> Result<(String, Vec<String>), PageError> {
     let document = parse(html)?;
     let found = outermost(selector.find(nodes(&document))).into_iter();
     let href = |node: &Node<'_>| node.attr("href").map(str::to_owned);
     let links =
         found.filter_map(|node| href(&node).or_else(|| href(&node.find(is_hyperlink).next()?)));
     let base = document.find(Name("base")).find_map(|base| href(&base));
-    Ok(Links {
-        base: base.unwrap_or_default(),
-        links: links.collect(),
-    })
+    Ok((base.unwrap_or_default(), links.collect()))
 }
 
 /// Reads a piece of HTML as an item. Line ends in it are kept.

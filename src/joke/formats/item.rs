@@ -104,10 +104,7 @@ pub(super) fn names_rest(link: &str) -> bool {
 pub(super) fn words_of(text: &str, list: &str) -> Option<usize> {
     let words = words(text);
     let (mut rest, mut count) = (words.as_str(), 0);
-    while let Some(left) = list
-        .split_whitespace()
-        .find_map(|word| rest.strip_suffix(word))
-    {
+    while let Some(left) = without_word(rest, list) {
         rest = left;
         count += 1;
     }
@@ -132,15 +129,20 @@ fn words(text: &str) -> String {
 fn without_mark(text: &str) -> &str {
     let (mut rest, mut means_rest) = (text, false);
     loop {
-        let without = |words: &str| words.split(' ').find_map(|word| rest.strip_suffix(word));
-        let named = without(REST_WORDS);
+        let named = without_word(rest, REST_WORDS);
         means_rest |= named.is_some();
-        match named.or_else(|| without(OTHER_WORDS)) {
+        match named.or_else(|| without_word(rest, OTHER_WORDS)) {
             Some(left) => rest = left.trim_end_matches(' '),
-            None => break,
+            None if means_rest => return rest,
+            None => return text,
         }
     }
-    if means_rest { rest } else { text }
+}
+
+/// Strips the first of the words in a list that a text ends with.
+fn without_word<'t>(text: &'t str, list: &str) -> Option<&'t str> {
+    let mut words = list.split(' ');
+    words.find_map(|word| text.strip_suffix(word))
 }
 
 /// Returns true for a text that ends in dots, as a joke that is cut short does.

@@ -10,7 +10,7 @@ use super::{
     html,
     item::{
         BREAK, Item, LONG_MARK_BYTES, MAX_LINES, MIN_JOKE_CHARACTERS, Rest, characters,
-        ends_in_cut_mark, ends_sentence, means_rest, words_of,
+        ends_in_cut_mark, ends_sentence, is_question, means_rest, words_of,
     },
     json,
     text::without_number,
@@ -122,11 +122,10 @@ impl LeftOut {
 
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, (reason, count)) in self.0.iter().enumerate() {
-            let comma = if n == 0 { "" } else { ", " };
-            write!(f, "{comma}{count} {reason}")?;
-        }
-        Ok(())
+        let counts = self
+            .iter()
+            .map(|(reason, count)| format!("{count} {reason}"));
+        f.write_str(&counts.collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -144,7 +143,7 @@ pub(super) fn judge(
     if item.is_link {
         return Err(Reason::OnlyLink);
     }
-    let is_asked = title.ends_with(['?', '？']);
+    let is_asked = is_question(&title);
     if characters(content) < MIN_JOKE_CHARACTERS && !is_asked {
         return Err(Reason::Short);
     }
@@ -223,27 +222,26 @@ fn without_asides(joke: &str) -> &str {
 
 fn is_aside(line: &str) -> bool {
     let line = line.trim_start_matches(['(', '（', '【']).to_lowercase();
-    let about = ASIDES
-        .split_whitespace()
-        .find_map(|word| line.strip_prefix(word));
-    let value = about
-        .map(|about| about.trim_start_matches(['时', '间', '日', '期', '于', '次', '数', '量']));
-    // Unlike `阅读3小时`.
-    let begin = [" ", "：", ":", "(", "（"];
-    let value = value.filter(|value| begin.iter().any(|begin| value.starts_with(begin)));
-    let is_value = |c: char| "：:(（".contains(c) || c.is_ascii_digit();
+    let is_value = |value: &str| {
+        let value = value.trim_start_matches(['时', '间', '日', '期', '于', '次', '数', '量']);
+        // Unlike `阅读3小时`.
+        value.starts_with([' ', '：', ':', '(', '（'])
+            && value
+                .trim_start()
+                .starts_with(|c: char| "：:(（".contains(c) || c.is_ascii_digit())
+            && !ends_sentence(value.trim_end_matches([')', '）']))
+    };
+    let mut values = ASIDES.split(' ').filter_map(|word| line.strip_prefix(word));
     let is_sign = |c: char| "-/:.年月日 ".contains(c);
     // Unlike `5201314`.
     let is_date = line.chars().all(|c| c.is_ascii_digit() || is_sign(c))
         && line.chars().filter(|c| is_sign(*c)).count() > 1;
-    characters(&line) <= MAX_ASIDE_CHARACTERS
-        && (value.is_some_and(|value| {
-            value.trim_start().starts_with(is_value)
-                && !ends_sentence(value.trim_end_matches([')', '）']))
-        }) || characters(&line) > MIN_JOKE_CHARACTERS && is_date
-            || characters(&line) <= MIN_JOKE_CHARACTERS && line.starts_with("作者：")
-            || are_tools(&line)
-            || is_advertising(&line))
+    match characters(&line) {
+        MAX_ASIDE_CHARACTERS.. => false,
+        length if length > MIN_JOKE_CHARACTERS && is_date => true,
+        length if length <= MIN_JOKE_CHARACTERS && line.starts_with("作者：") => true,
+        _ => values.any(is_value) || are_tools(&line) || is_advertising(&line),
+    }
 }
 
 /// Returns true for a line of navigation, tools, counts or hash tags.
@@ -306,29 +304,19 @@ fn titled(title: &str, content: &str) -> String {
 /// Returns true if WeChat would show a part of a joke as a link, or take it for a command, however
 /// wide it is written and whatever else decodes it once more.
 fn has_link(joke: &str) -> bool {
-    let folded = fold(joke);
-    let mut pieces = folded.split('&');
-    let mut joke = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        let mut rest = piece;
-        while let Some(more) = rest.strip_prefix("amp") {
-            rest = more.strip_prefix(';').unwrap_or(more);
-        }
-        match rest.strip_prefix("lt") {
-            Some(tag) => joke.extend(["<", tag.strip_prefix(';').unwrap_or(tag)]),
-            None => joke.extend(["&", piece]),
-        }
-    }
-    let mut tags = joke.split('<').skip(1).map(str::trim_start);
-    let mut sites = joke.split("www.").skip(1);
+    let joke = fold(joke);
+    // However often its `&` is escaped, and with or without `;`.
+    let decoded = joke.replace("amp;", "").replace("amp", "");
+    let decoded = decoded.replace("&lt;", "<").replace("&lt", "<");
     let is_link = |tag: &str| {
-        let rest = tag.strip_prefix('a').unwrap_or_default();
+        let rest = tag.trim_start().strip_prefix('a').unwrap_or_default();
         !rest.starts_with(char::is_alphanumeric) && rest.contains("href")
     };
+    let is_site = |site: &str| site.starts_with(|c: char| c.is_ascii_alphanumeric());
     joke.contains("://")
         || joke.contains("weixin:")
-        || sites.any(|site| site.starts_with(|c: char| c.is_ascii_alphanumeric()))
-        || tags.any(is_link)
+        || joke.split("www.").skip(1).any(is_site)
+        || decoded.split('<').skip(1).any(is_link)
 }
 
 /// Decodes the texts of an item, and reads them as HTML for as long as there is HTML in them: APIs
@@ -391,14 +379,12 @@ fn unescaped(text: &str) -> Option<String> {
 fn clean(raw: &str) -> String {
     let mut pieces = raw.split("\u{1b}[");
     let mut seen = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
+    seen.extend(pieces.map(|piece| {
         // Colors of a terminal: numbers, and the letter of the command.
         let code = piece.trim_start_matches(|c: char| c.is_ascii_digit() || ";:?".contains(c));
-        seen.push_str(
-            code.strip_prefix(|c: char| c.is_ascii_alphabetic())
-                .unwrap_or(code),
-        );
-    }
+        let text = code.strip_prefix(|c: char| c.is_ascii_alphabetic());
+        text.unwrap_or(code)
+    }));
     seen.split(['\n', '\r', BREAK])
         .map(clean_line)
         .filter(|line| !line.is_empty())
