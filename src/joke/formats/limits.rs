@@ -67,7 +67,13 @@ pub(super) fn check(html: &str) -> Result<(), TooComplex> {
         if !tag.starts_with(|c: char| c.is_ascii_alphabetic()) {
             continue;
         }
-        levels += levels_of(tag);
+        // With a cell the parser adds the row and the table body that the page left out, with a row
+        // its table body.
+        levels += match name_of(tag) {
+            name if is_one_of(name, "td th") => 3,
+            name if is_one_of(name, "tr col") => 2,
+            _ => 1,
+        };
         if levels > MAX_LEVELS {
             return Err(TooComplex::Levels);
         }
@@ -119,20 +125,10 @@ pub(super) fn without_pictures(text: &str) -> String {
     rest
 }
 
-/// Returns the levels that a start tag can make: with a cell the parser adds the row and the table
-/// body that the page left out, with a row its table body.
-fn levels_of(tag: &str) -> usize {
-    match name_of(tag) {
-        name if is_one_of(name, "td th") => 3,
-        name if is_one_of(name, "tr col") => 2,
-        _ => 1,
-    }
-}
-
 /// Returns a tag's name; an empty one if nothing ends the name, or only the next `<`.
 #[inline(never)]
 fn name_of(tag: &str) -> &str {
-    let end = tag.find(['\t', '\n', '\r', '\x0c', ' ', '/', '>', '<']);
+    let end = tag.find(|c| ends_name(c) || c == '<');
     let (name, rest) = tag.split_at(end.unwrap_or(tag.len()));
     // `<b<i>` is one tag with the name `b<i`.
     if rest.is_empty() || rest.starts_with('<') {
@@ -144,41 +140,34 @@ fn name_of(tag: &str) -> &str {
 
 /// Returns the number of attributes of the tag that begins here, and the number of bytes read.
 /// Stops when there are too many. A `>` in quotes does not end the tag.
-#[inline(never)]
 fn attributes(tag: &str) -> (usize, usize) {
-    let mut bytes = tag.bytes().peekable();
-    while bytes.next_if(|b| !ends_name(*b)).is_some() {}
+    let mut rest = tag.trim_start_matches(|c| !ends_name(c));
     let mut count = 0;
     while count <= MAX_ATTRIBUTES {
-        while bytes.next_if(|b| is_whitespace(*b) || *b == b'/').is_some() {}
-        if matches!(bytes.next(), None | Some(b'>')) {
+        rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');
+        let mut chars = rest.chars();
+        let first = chars.next();
+        rest = chars.as_str();
+        if matches!(first, None | Some('>')) {
             break;
         }
         count += 1;
-        while bytes.next_if(|b| !ends_name(*b) && *b != b'=').is_some() {}
-        while bytes.next_if(|b| is_whitespace(*b)).is_some() {}
-        if bytes.next_if_eq(&b'=').is_none() {
+        rest = rest
+            .trim_start_matches(|c| !ends_name(c) && c != '=')
+            .trim_ascii_start();
+        let Some(value) = rest.strip_prefix('=').map(str::trim_ascii_start) else {
             continue;
-        }
-        while bytes.next_if(|b| is_whitespace(*b)).is_some() {}
-        if let Some(quote) = bytes.next_if(|b| matches!(b, b'"' | b'\'')) {
-            bytes.find(|b| *b == quote);
-        } else {
-            while bytes
-                .next_if(|b| !is_whitespace(*b) && *b != b'>')
-                .is_some()
-            {}
-        }
+        };
+        rest = match value.chars().next() {
+            Some(quote @ ('"' | '\'')) => value.splitn(3, quote).nth(2).unwrap_or_default(),
+            _ => value.trim_start_matches(|c: char| !c.is_ascii_whitespace() && c != '>'),
+        };
     }
-    (count, tag.len() - bytes.len())
+    (count, tag.len() - rest.len())
 }
 
-fn ends_name(byte: u8) -> bool {
-    is_whitespace(byte) || matches!(byte, b'/' | b'>')
-}
-
-fn is_whitespace(byte: u8) -> bool {
-    matches!(byte, b'\t' | b'\n' | b'\r' | b'\x0c' | b' ')
+fn ends_name(c: char) -> bool {
+    c.is_ascii_whitespace() || matches!(c, '/' | '>')
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Jokes in plain text, and several jokes in one text of a page.
 
-use std::{collections::HashSet, ops::RangeInclusive};
+use std::collections::HashSet;
 
 use super::item::{
     BREAK, HEADING, Item, MAX_LINES, MIN_JOKE_CHARACTERS, characters, ends_sentence, is_one_of,
@@ -43,19 +43,14 @@ const CONTINUATIONS: [&str; 7] = ["他", "她", "它", "He ", "She ", "They ", "
 
 const SENTENCE_ENDS: [char; 9] = ['。', '！', '？', '!', '?', '.', '”', '"', '」'];
 
+/// Digits in rows, of which each has its value for its place.
+const DIGITS: &str = "0123456789 ０１２３４５６７８９";
 const CHINESE_DIGITS: &str = "〇一二三四五六七八九十";
 
-/// Numbers that are one character: ① ⑴ ⒈ ❶ ➀ ➊ ㈠ ㊀.
-const ENCLOSED_NUMBERS: [RangeInclusive<char>; 8] = [
-    '①'..='⑳',
-    '⑴'..='⒇',
-    '⒈'..='⒛',
-    '❶'..='❿',
-    '➀'..='➉',
-    '➊'..='➓',
-    '㈠'..='㈩',
-    '㊀'..='㊉',
-];
+/// Numbers that are one character, in rows that begin with 1.
+const ENCLOSED_NUMBERS: &str = "\
+    ①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳ ⑴⑵⑶⑷⑸⑹⑺⑻⑼⑽⑾⑿⒀⒁⒂⒃⒄⒅⒆⒇ ⒈⒉⒊⒋⒌⒍⒎⒏⒐⒑⒒⒓⒔⒕⒖⒗⒘⒙⒚⒛ \
+    ❶❷❸❹❺❻❼❽❾❿ ➀➁➂➃➄➅➆➇➈➉ ➊➋➌➍➎➏➐➑➒➓ ㈠㈡㈢㈣㈤㈥㈦㈧㈨㈩ ㊀㊁㊂㊃㊄㊅㊆㊇㊈㊉";
 
 const BULLETS: [char; 9] = ['•', '·', '●', '◆', '■', '▪', '★', '☆', '►'];
 
@@ -384,8 +379,9 @@ fn divided(lines: &[&str]) -> Option<Vec<String>> {
 fn rows_divide(lines: &[&str]) -> bool {
     let lines = filled(lines);
     let rows: Vec<&&str> = lines.iter().filter(|line| is_row(line)).collect();
-    let mut pairs = lines.iter().zip(lines.iter().skip(1));
-    let follows_sentence = pairs.all(|(line, next)| !is_row(next) || ends_sentence(line));
+    let mut pairs = lines.windows(2);
+    let follows_sentence =
+        pairs.all(|pair| matches!(pair, [line, next] if !is_row(next) || ends_sentence(line)));
     let are_plain = !rows.iter().any(|row| row.contains(char::is_alphanumeric));
     let are_alike = rows.len() > 1 && rows.windows(2).all(|pair| pair.first() == pair.last());
     let leads_over = |line: &&str| line.ends_with(['：', ':']);
@@ -521,13 +517,9 @@ fn bulleted(lines: &[&str]) -> Option<Vec<String>> {
 /// Splits a joke from the number before it: `1、` `1.` `1)` `(1)` `【1】` `①` `一、` `第1则：` `笑话1：`.
 #[inline(never)]
 fn number(line: &str) -> Option<(u32, &str)> {
-    let first = line.chars().next()?;
-    let enclosed = ENCLOSED_NUMBERS
-        .iter()
-        .find(|numbers| numbers.contains(&first));
-    if let Some(numbers) = enclosed {
-        let number = u32::from(first) - u32::from(*numbers.start()) + 1;
-        return Some((number, line.get(first.len_utf8()..)?.trim_start()));
+    let mut rest = line.chars();
+    if let Some(place) = place(rest.next()?, ENCLOSED_NUMBERS) {
+        return Some((place + 1, rest.as_str().trim_start()));
     }
     let inside = line.trim_start_matches(['(', '（', '[', '【']);
     let name = WORDS_FOR_JOKES
@@ -539,23 +531,21 @@ fn number(line: &str) -> Option<(u32, &str)> {
         Some(_) => rest.strip_prefix(['则', '則', '篇'])?,
         None => rest,
     };
-    let mark = rest.chars().next()?;
-    let rest = rest.get(mark.len_utf8()..)?;
+    let mut behind = rest.chars();
+    let mark = behind.next()?;
+    let rest = behind.as_str();
+    let is_bracketed = inside.len() < line.len();
     let is_mark = match mark {
-        ')' | '）' => !counts_on(rest),
-        ']' | '】' | '\u{20e3}' | '\t' => true,
-        '、' | '．' => inside.len() == line.len() && !counts_on(rest),
-        '.' => inside.len() == line.len(),
-        ':' | '：' => inside.len() == line.len() && number <= MAX_NUMBER_WITH_COLON,
+        '、' | '．' | '.' | ':' | '：' if is_bracketed => false,
+        ':' | '：' => number <= MAX_NUMBER_WITH_COLON,
         // Not in `1, 2 and 3`.
         ',' | '，' => !rest.trim_start().starts_with(|c| digit(c).is_some()),
         ' ' => counted.is_some(),
-        _ => false,
+        _ => "、．.)）]】\u{20e3}\t".contains(mark),
     };
     // Not in `1.5`, but in `2、80后` and `2）80后`.
-    let is_number =
-        is_mark && ("、．)）".contains(mark) || !rest.starts_with(|c: char| c.is_ascii_digit()));
-    is_number.then_some((number, rest.trim_start()))
+    let is_apart = "、．)）".contains(mark) || !rest.starts_with(|c: char| c.is_ascii_digit());
+    (is_mark && is_apart && !counts_on(rest)).then_some((number, rest.trim_start()))
 }
 
 /// Returns true if another number is all that stands before the next sign, as in `3、2、1`.
@@ -589,13 +579,15 @@ fn numeral(text: &str) -> Option<(u32, &str)> {
     Some((number, rest.trim_start_matches('\u{fe0f}')))
 }
 
-#[inline(never)]
 fn digit(c: char) -> Option<u32> {
-    let wide = u32::from(c).checked_sub(u32::from('０'));
-    let chinese = || CHINESE_DIGITS.chars().position(|numeral| numeral == c);
-    c.to_digit(10)
-        .or(wide.filter(|digit| *digit < 10))
-        .or_else(|| u32::try_from(chinese()?).ok())
+    place(c, DIGITS).or_else(|| place(c, CHINESE_DIGITS))
+}
+
+/// Returns the place of a character in the first of several rows that has it.
+fn place(c: char, rows: &str) -> Option<u32> {
+    let mut rows = rows.split(' ');
+    let place = rows.find_map(|row| row.chars().position(|sign| sign == c))?;
+    u32::try_from(place).ok()
 }
 
 /// Removes the number before a joke, but keeps those of a list inside the joke.
@@ -604,10 +596,7 @@ pub(super) fn without_number(joke: &str) -> &str {
         return joke;
     };
     let mut others = joke.lines().skip(1).filter_map(number);
-    let mark = joke
-        .get(..joke.len() - rest.len())
-        .unwrap_or_default()
-        .trim_end();
+    let mark = joke.strip_suffix(rest).unwrap_or_default().trim_end();
     // Unlike `404，…`; `笑话1：` is a number all the same.
     let is_word = mark.ends_with([',', '，', ':', '：']) && !is_title_of_jokes(mark);
     if is_word || others.any(|(other, _)| Some(other) == first.checked_add(1)) {
