@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use self::{
     charset::{CharsetReason, Decoded},
-    item::{Item, characters},
+    item::{Item, characters, has_one_of, without_beginning},
     rules::{judge, read_again},
     selector::Selector,
 };
@@ -57,7 +57,7 @@ const ERROR_PAGES: &str = "\
     just a moment|web server is down|apache2 |iis windows|please wait";
 
 /// Signs of a story.
-const STORY: &str = "我 他 她 说 不是 爸 妈 老 最怕 “ ” ？";
+const STORY: &str = "我|他|她|说|不是|爸|妈|老|最怕|“|”|？";
 
 /// Beginnings of such errors in English. Anything may follow those with a star.
 const ENGLISH_ERRORS: &str = "\
@@ -78,7 +78,7 @@ const ENGLISH_ERRORS: &str = "\
     the server encountered an internal error*|dns resolution error|blocked due to abuse";
 
 /// Signs of a joke in English.
-const ENGLISH_STORY: [&str; 3] = [" said", " my ", " i "];
+const ENGLISH_STORY: &str = " said| my | i ";
 
 /// Characters of an error in English at most.
 const MAX_ENGLISH_ERROR: usize = 200;
@@ -373,7 +373,7 @@ fn is_api_error(text: &str, others: usize, is_plain: bool) -> bool {
 /// own.
 fn is_error_page(title: &str) -> bool {
     let title = title.to_lowercase();
-    ERROR_PAGES.split('|').any(|begin| title.starts_with(begin)) || is_english_error(&title)
+    without_beginning(&title, ERROR_PAGES).is_some() || is_english_error(&title)
 }
 
 fn begins_with_code(line: &str) -> bool {
@@ -393,7 +393,7 @@ fn is_chinese_error(text: &str) -> bool {
     characters(text) <= MAX_ERROR_CHARACTERS
         && !text.is_ascii()
         && !text.contains('\n')
-        && !has(STORY, text)
+        && !has_one_of(text, STORY)
         && clauses.any(|clause| has(ERROR_SUBJECTS, clause) && has(FAULTS, clause))
 }
 
@@ -419,7 +419,7 @@ fn is_english_error(line: &str) -> bool {
     };
     characters(line) <= MAX_ENGLISH_ERROR
         && line.is_ascii()
-        && !ENGLISH_STORY.iter().any(|word| line.contains(word))
+        && !has_one_of(line, ENGLISH_STORY)
         && ENGLISH_ERRORS.split('|').any(begins)
 }
 

@@ -1,6 +1,6 @@
 //! Detects tables and programs, which are not read for jokes.
 
-use super::item::is_one_of;
+use super::item::{is_one_of, without_beginning};
 
 /// Names of fields in tables and programs, of which some hold jokes.
 const FIELDS: &str = "\
@@ -8,7 +8,7 @@ const FIELDS: &str = "\
     score error safe lang rating 笑话 内容 标题";
 
 /// Beginnings of lines, and ends, that are those of a program or of YAML.
-const CODE_BEGINS: [&str; 5] = ["insert into ", "var ", "const ", "module.", "export "];
+const CODE_BEGINS: &str = "insert into |var |const |module.|export ";
 const CODE_ENDS: [&str; 12] = [
     "\",", "',", "\"),", "'),", "\");", "');", "},", "],", "{", "[", "};", "];",
 ];
@@ -30,7 +30,7 @@ pub(super) fn is_data(text: &str) -> bool {
             is_one_of(name, FIELDS) && (line.starts_with("- ") || is_value)
         });
         is_field
-            || CODE_BEGINS.iter().any(|begin| line.starts_with(begin))
+            || without_beginning(&line, CODE_BEGINS).is_some()
             || CODE_ENDS.iter().any(|end| line.ends_with(end))
     };
     let first = lines().next().unwrap_or_default();

@@ -28,10 +28,10 @@ const END_MARKS: &str = "\
     \n答案：|\n谜底：|？答案：|\n答：|\na:|\nanswer:|答案见评论）";
 
 /// Beginnings of such links, without spaces, after which the title of the joke may follow.
-const LINK_BEGINNINGS: &str = "continuereading readmore 继续阅读 阅读全文 查看全文 繼續閱讀";
+const LINK_BEGINNINGS: &str = "continuereading|readmore|继续阅读|阅读全文|查看全文|繼續閱讀";
 
 /// Words of a link that sites put behind a joke only if they have cut it.
-const CUT_WORDS: &str = "全文 展开 展開 继续 繼續 完整 readmore continue full rest";
+const CUT_WORDS: &str = "全文|展开|展開|继续|繼續|完整|readmore|continue|full|rest";
 
 /// Bytes of the words in such a link at most.
 pub(super) const MAX_MARK_BYTES: usize = 120;
@@ -69,15 +69,11 @@ impl Item {
         }
     }
 
-    pub(super) fn titled(title: &[&str], content: &[&str]) -> Item {
+    pub(super) fn titled(title: &str, content: String) -> Item {
         Item {
-            title: title.join("\n"),
-            ..Item::of(content.join("\n"))
+            title: title.to_owned(),
+            ..Item::of(content)
         }
-    }
-
-    pub(super) fn has_text(&self) -> bool {
-        !self.content.trim().is_empty()
     }
 }
 
@@ -85,18 +81,13 @@ impl Item {
 /// alone as in `[…]`, but not `评论` or `more jokes`.
 #[inline(never)]
 pub(super) fn is_cut_mark(link: &str) -> bool {
-    let words = words(link);
-    let names_it = LINK_BEGINNINGS
-        .split(' ')
-        .any(|begin| words.starts_with(begin));
     let is_symbol = !link.trim().is_empty() && !link.contains(char::is_alphanumeric);
-    names_it || is_symbol || means_rest(link)
+    is_symbol || means_rest(link) || without_beginning(&words(link), LINK_BEGINNINGS).is_some()
 }
 
 /// Returns true if a link to the rest says that there is one, as `全文` does and `更多` may not.
 pub(super) fn names_rest(link: &str) -> bool {
-    let words = words(link);
-    CUT_WORDS.split(' ').any(|word| words.contains(word))
+    has_one_of(&words(link), CUT_WORDS)
 }
 
 /// Counts the words of a list that a text is made of, without regard to what is no letter; `None`
@@ -196,6 +187,19 @@ pub(super) fn ends_in_cut_mark(joke: &str) -> bool {
 #[inline(never)]
 pub(super) fn characters(text: &str) -> usize {
     text.chars().filter(|c| !c.is_whitespace()).count()
+}
+
+/// Returns true if a text has one of the words in a list with a `|` between two.
+#[inline(never)]
+pub(super) fn has_one_of(text: &str, words: &str) -> bool {
+    words.split('|').any(|word| text.contains(word))
+}
+
+/// Strips the first of the beginnings in a list with a `|` between two that a text has.
+#[inline(never)]
+pub(super) fn without_beginning<'t>(text: &'t str, beginnings: &str) -> Option<&'t str> {
+    let mut beginnings = beginnings.split('|');
+    beginnings.find_map(|beginning| text.strip_prefix(beginning))
 }
 
 /// Returns true if a name is in a list of names with a space between two, in any case.

@@ -10,7 +10,8 @@ use super::{
     html,
     item::{
         BREAK, Item, LONG_MARK_BYTES, MAX_LINES, MIN_JOKE_CHARACTERS, Rest, characters,
-        ends_in_cut_mark, ends_sentence, is_question, means_rest, words_of,
+        ends_in_cut_mark, ends_sentence, has_one_of, is_question, means_rest, without_beginning,
+        words_of,
     },
     json,
     text::without_number,
@@ -25,8 +26,8 @@ const MAX_READINGS: usize = 3;
 
 /// Beginnings of lines that are about a joke and no part of it, before a number or colon.
 const ASIDES: &str = "\
-    上一篇 下一篇 上一条 下一条 上一则 下一则 标签 分类 栏目 来源 出处 责任编辑 本文地址 \
-    发布 浏览 阅读 点击 人气 分享到 顶 踩 赞 tags rating";
+    上一篇|下一篇|上一条|下一条|上一则|下一则|标签|分类|栏目|来源|出处|责任编辑|本文地址|\
+    发布|浏览|阅读|点击|人气|分享到|顶|踩|赞|tags|rating";
 
 /// Words of lines with nothing but navigation, tools and counts: `上一页 1 2 下一页`, `12 好笑 · 3 评论`.
 const TOOL_WORDS: &str = "\
@@ -41,7 +42,7 @@ const ADVERTISING: &str = "\
     posted by |submitted by |powered by ";
 
 /// What a line asks to follow, if it is advertising.
-const FOLLOWED: [&str; 5] = ["公众号", "微信", "微博", "本站", "我们"];
+const FOLLOWED: &str = "公众号|微信|微博|本站|我们";
 
 /// Letters of a text that stands where jokes are still to be loaded.
 const LOADING: &str = "正在 加载 载入 中 请 稍候 稍等 稍后 loading please wait";
@@ -189,9 +190,7 @@ fn check(joke: &str) -> Result<(), Reason> {
     // Ends of BBCode, `[/b]`, unlike faces.
     let mut codes = joke.split("[/").skip(1);
     let is_code = codes.any(|code| code.starts_with(|c: char| c.is_ascii_alphabetic()));
-    let is_escaped = ["&lt;", "&amp;", "&#", "&nbsp", "&quot"]
-        .iter()
-        .any(|entity| joke.contains(entity));
+    let is_escaped = has_one_of(joke, "&lt;|&amp;|&#|&nbsp|&quot");
     if is_template
         || is_code
         || is_escaped
@@ -231,7 +230,7 @@ fn is_aside(line: &str) -> bool {
                 .starts_with(|c: char| "：:(（".contains(c) || c.is_ascii_digit())
             && !ends_sentence(value.trim_end_matches([')', '）']))
     };
-    let mut values = ASIDES.split(' ').filter_map(|word| line.strip_prefix(word));
+    let about = without_beginning(&line, ASIDES);
     let is_sign = |c: char| "-/:.年月日 ".contains(c);
     // Unlike `5201314`.
     let is_date = line.chars().all(|c| c.is_ascii_digit() || is_sign(c))
@@ -240,7 +239,7 @@ fn is_aside(line: &str) -> bool {
         MAX_ASIDE_CHARACTERS.. => false,
         length if length > MIN_JOKE_CHARACTERS && is_date => true,
         length if length <= MIN_JOKE_CHARACTERS && line.starts_with("作者：") => true,
-        _ => values.any(is_value) || are_tools(&line) || is_advertising(&line),
+        _ => about.is_some_and(is_value) || are_tools(&line) || is_advertising(&line),
     }
 }
 
@@ -270,10 +269,9 @@ fn is_advertising(line: &str) -> bool {
         let is_all = rest.trim_end_matches([')', '）']).is_empty() || line.starts_with('加');
         group.len() - rest.len() >= MIN_QQ_DIGITS && is_all
     });
-    let begins = ADVERTISING.split('|').any(|word| line.starts_with(word));
     let followed = line.split_once("请关注").map(|(_, followed)| followed);
-    begins && !ends_sentence(line)
-        || followed.is_some_and(|it| FOLLOWED.iter().any(|word| it.contains(word)))
+    without_beginning(line, ADVERTISING).is_some() && !ends_sentence(line)
+        || followed.is_some_and(|followed| has_one_of(followed, FOLLOWED))
         || is_group
         || line.starts_with("the post ") && line.contains(" appeared first on ")
 }
@@ -281,11 +279,8 @@ fn is_advertising(line: &str) -> bool {
 /// Returns true if a line has JSON in it, what scripts print of an array (`[0] => `), or a warning
 /// of PHP.
 fn has_output(line: &str) -> bool {
-    let signs = [
-        "<%=", "{$", "#{", "['", "{\"", "{'", "[\"", "[{", "\":\"", "\": \"", "] => ",
-    ];
     let is_warning = line.contains(" in /") && line.contains(" on line ");
-    is_warning || signs.iter().any(|sign| line.contains(sign))
+    is_warning || has_one_of(line, "<%=|{$|#{|['|{\"|{'|[\"|[{|\":\"|\": \"|] => ")
 }
 
 /// Puts the title above a joke, unless it only repeats the beginning: `一二三...` of `一二三四五六`.
@@ -358,10 +353,7 @@ fn unescaped(text: &str) -> Option<String> {
         !before.ends_with(char::is_alphanumeric)
     };
     let has_lines = text.contains("\\n") && breaks.all(follows_sign);
-    let is_escaped = has_lines
-        || ["\\r\\n", "\\u", "\\\"", "\\/"]
-            .iter()
-            .any(|escape| text.contains(escape));
+    let is_escaped = has_lines || has_one_of(text, r#"\r\n|\u|\"|\/"#);
     if !is_escaped || text.contains(":\\") {
         return None;
     }

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::item::{
-    BREAK, HEADING, Item, MAX_LINES, MIN_JOKE_CHARACTERS, characters, ends_sentence, is_one_of,
-    is_question,
+    BREAK, HEADING, Item, MAX_LINES, MIN_JOKE_CHARACTERS, characters, ends_sentence, has_one_of,
+    is_one_of, is_question, without_beginning,
 };
 use crate::joke::fortune::{fortune, is_divider};
 
@@ -12,7 +12,7 @@ use crate::joke::fortune::{fortune, is_divider};
 const MAX_TITLE_CHARACTERS: usize = 20;
 
 /// Words for a joke, in a title of several (`笑话三则`) or before a number (`笑话1：`).
-const WORDS_FOR_JOKES: [&str; 5] = ["笑话", "笑話", "段子", "joke", "Joke"];
+const WORDS_FOR_JOKES: &str = "笑话|笑話|段子|joke|Joke";
 
 /// Paragraphs of a story at most, of which only half are speech.
 const MAX_STORY: usize = 6;
@@ -39,7 +39,7 @@ const MAX_NUMBER_WITH_COLON: u32 = 99;
 const MIN_PARTS: usize = 3;
 
 /// Beginnings of lines that continue a story.
-const CONTINUATIONS: [&str; 7] = ["他", "她", "它", "He ", "She ", "They ", "Then "];
+const CONTINUATIONS: &str = "他|她|它|He |She |They |Then ";
 
 const SENTENCE_ENDS: [char; 9] = ['。', '！', '？', '!', '?', '.', '”', '"', '」'];
 
@@ -52,6 +52,9 @@ const ENCLOSED_NUMBERS: &str = "\
     ①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳ ⑴⑵⑶⑷⑸⑹⑺⑻⑼⑽⑾⑿⒀⒁⒂⒃⒄⒅⒆⒇ ⒈⒉⒊⒋⒌⒍⒎⒏⒐⒑⒒⒓⒔⒕⒖⒗⒘⒙⒚⒛ \
     ❶❷❸❹❺❻❼❽❾❿ ➀➁➂➃➄➅➆➇➈➉ ➊➋➌➍➎➏➐➑➒➓ ㈠㈡㈢㈣㈤㈥㈦㈧㈨㈩ ㊀㊁㊂㊃㊄㊅㊆㊇㊈㊉";
 
+/// Bullets of a list below a heading, as in Markdown.
+const BULLETS_IN_SECTIONS: &str = "- |* |+ ";
+
 const BULLETS: [char; 9] = ['•', '·', '●', '◆', '■', '▪', '★', '☆', '►'];
 
 /// Who asks in a joke of question and answer, and who answers.
@@ -60,7 +63,7 @@ const ANSWERERS: &str = "a answer 答 答案 回答 谜底 謎底";
 
 /// Words of a riddle; questions without them are those of one dialogue.
 const RIDDLES: &str = "\
-    what why how where who when which 什么 什麼 为什 為什 为何 怎么 怎麼 哪 谁 誰 几 幾 多少";
+    what|why|how|where|who|when|which|什么|什麼|为什|為什|为何|怎么|怎麼|哪|谁|誰|几|幾|多少";
 
 /// Symbols in rows between jokes.
 const ROW_SYMBOLS: &str = "-=*_—─━═~～#+☆★◆◇■□●○※·•＝－＊＿＃";
@@ -105,10 +108,7 @@ fn paragraphs(lines: &[&str]) -> Vec<Item> {
         .collect();
     match paragraphs.as_slice() {
         [only] => one_or_one_a_line(only),
-        [first, second] if is_answered(first, second) => {
-            vec![Item::of([*first, *second].concat().join("\n"))]
-        }
-        all if are_speech(all) => vec![Item::of(all.concat().join("\n"))],
+        all if are_one(all) => vec![Item::of(all.concat().join("\n"))],
         [title, lines]
             if is_title(title) && is_title_of_jokes(&title.concat()) && lines.len() > 2 =>
         {
@@ -129,17 +129,20 @@ fn titled(pair: &[&[&str]]) -> Vec<Item> {
     };
     match one_or_one_a_line(joke) {
         jokes if jokes.len() > 1 => jokes,
-        _ => vec![Item::titled(title, joke)],
+        _ => vec![Item::titled(&title.concat(), joke.join("\n"))],
     }
 }
 
-/// Returns true for several paragraphs that are the lines of a dialogue, or a few of which at least
-/// half are.
-fn are_speech(paragraphs: &[&[&str]]) -> bool {
+/// Returns true for a question and its answer in two paragraphs, and for more that are the lines of
+/// a dialogue, or a few of which at least half are.
+fn are_one(paragraphs: &[&[&str]]) -> bool {
+    if let [first, second] = paragraphs {
+        return is_answered(first, second);
+    }
     let is_spoken = |lines: &&&[&str]| lines.iter().all(|line| is_speech(line));
     let spoken = paragraphs.iter().filter(is_spoken).count();
     let is_story = paragraphs.len() <= MAX_STORY && spoken * 2 >= paragraphs.len();
-    paragraphs.len() > 2 && (spoken == paragraphs.len() || is_story)
+    spoken > 0 && (spoken == paragraphs.len() || is_story)
 }
 
 /// Strips the marks of a quotation from lines that all have one, or, from many, the quotes.
@@ -149,13 +152,7 @@ fn without_marks<'a>(lines: &[&'a str]) -> Vec<&'a str> {
         let bare = |line: &&'a str| bare(line).or(line.is_empty().then_some(*line));
         lines.iter().map(bare).collect()
     };
-    let marked = all(|line| {
-        if line == ">" {
-            Some("")
-        } else {
-            line.strip_prefix("> ")
-        }
-    });
+    let marked = all(|line| line.strip_prefix("> ").or((line == ">").then_some("")));
     let quoted = || all(|line| line.strip_prefix('"')?.strip_suffix('"'));
     marked
         .or_else(|| quoted().filter(|lines| lines.len() >= MANY_LINES))
@@ -193,16 +190,13 @@ fn sections(lines: &[&str]) -> Vec<Item> {
         .collect()
 }
 
-fn listed(line: &str) -> Option<&str> {
-    let bullets = ["- ", "* ", "+ "];
-    bullets.iter().find_map(|bullet| line.strip_prefix(bullet))
-}
-
 fn section(title: &str, lines: &[&str]) -> Vec<Item> {
     let lines = without_marks(lines);
     let list: Vec<String> = filled(&lines)
-        .chunk_by(|_, next| listed(next).is_none())
-        .filter_map(|joke| Some(listed(&joke.join("\n"))?.to_owned()))
+        .chunk_by(|_, next| without_beginning(next, BULLETS_IN_SECTIONS).is_none())
+        .filter_map(|joke| {
+            Some(without_beginning(&joke.join("\n"), BULLETS_IN_SECTIONS)?.to_owned())
+        })
         .collect();
     if !list.is_empty() && !list.iter().any(|joke| is_speech(joke)) {
         return items_of(list);
@@ -225,30 +219,24 @@ fn section(title: &str, lines: &[&str]) -> Vec<Item> {
 /// questions are riddles, stand behind empty lines, or have their answers in the same line.
 fn questions(lines: &[&str]) -> Option<Vec<String>> {
     let is_named = |line: &str, names: &str| {
-        let name = line
-            .split(['：', ':', '.', '、'])
-            .next()
-            .unwrap_or_default();
+        let (name, _) = line
+            .split_once(['：', ':', '.', '、'])
+            .unwrap_or((line, ""));
         let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
         name.len() < line.len() && is_one_of(name, names)
     };
-    let has = |line: &str, words: &[&str]| words.iter().any(|word| line.contains(word));
     let asks = |line: &&str| is_named(line, ASKERS);
-    let is_whole = |line: &str| has(&line.to_lowercase(), &[" a:", " answer:", "答：", "答:"]);
-    let is_riddle = |line: &str| {
-        RIDDLES
-            .split(' ')
-            .any(|word| line.to_lowercase().contains(word))
-    };
+    let has_answer = |line: &str| has_one_of(&line.to_lowercase(), " a:| answer:|答：|答:");
+    let is_riddle = |line: &str| has_one_of(&line.to_lowercase(), RIDDLES);
     let is_next = |pair: &[&str]| match pair {
-        [before, line] if asks(line) => before.is_empty() || is_whole(line) || is_riddle(line),
+        [before, line] if asks(line) => before.is_empty() || has_answer(line) || is_riddle(line),
         _ => true,
     };
     let are_questions = lines.iter().find(|line| !line.is_empty()).is_some_and(asks)
         && lines.windows(2).all(is_next)
         && lines
             .iter()
-            .any(|line| is_named(line, ANSWERERS) || is_whole(line));
+            .any(|line| is_named(line, ANSWERERS) || has_answer(line));
     are_questions.then(|| joined(lines.chunk_by(|_, next| !asks(next))))
 }
 
@@ -269,28 +257,25 @@ pub(super) fn own_jokes(text: &str) -> Vec<String> {
 
 /// Divides an item of an API or a feed at numbers that count up.
 pub(super) fn counted(item: Item) -> Vec<Item> {
-    divided_by(item, |lines| {
-        // Points of one joke that has an end: the last one goes on, and no other.
+    divided_by(&item, |lines| {
         let goes_on = |part: &String| part.contains('\n');
-        let has_end = |parts: &[String]| {
-            parts.last().is_some_and(goes_on)
-                && parts.iter().filter(|part| goes_on(part)).count() == 1
-        };
+        // Points of one joke that has an end: the last one goes on, and no other.
+        let has_end = |parts: &[String]| parts.iter().position(goes_on) == Some(parts.len() - 1);
         numbered(lines).filter(|parts| parts.len() >= MIN_PARTS && !has_end(parts))
     })
+    .unwrap_or_else(|| vec![item])
 }
 
 /// Divides one of the items of a page, or the one that the owner chose, at numbers that count up.
 pub(super) fn numbered_parts(item: Item) -> Vec<Item> {
-    divided_by(item, numbered)
+    divided_by(&item, numbered).unwrap_or_else(|| vec![item])
 }
 
-fn divided_by(item: Item, divide: impl Fn(&[&str]) -> Option<Vec<String>>) -> Vec<Item> {
+fn divided_by(item: &Item, divide: impl Fn(&[&str]) -> Option<Vec<String>>) -> Option<Vec<Item>> {
     let lines: Vec<&str> = item.content.split(['\n', BREAK]).map(str::trim).collect();
-    match divide(&filled(&lines)) {
-        Some(parts) if may_be_several(&item) => items_of(parts),
-        _ => vec![item],
-    }
+    divide(&filled(&lines))
+        .filter(|_| may_be_several(item))
+        .map(items_of)
 }
 
 /// Returns false for an item with a title (`男人的优点`) that announces no jokes (`笑话三则`).
@@ -300,20 +285,17 @@ fn may_be_several(item: &Item) -> bool {
 
 /// Divides the only block of a page: at headings, else as [`divided`] does, else at empty lines.
 pub(super) fn parts(block: Item) -> Vec<Item> {
-    let headed: Vec<Item> = block
-        .content
-        .split(HEADING)
-        .skip(1)
+    let headed = block.content.split(HEADING).skip(1);
+    let headed: Vec<Item> = headed
         .filter_map(|part| part.split_once('\n'))
-        .map(|(title, content)| Item::titled(&[title], &[content]))
+        .map(|(title, content)| Item::titled(title, content.to_owned()))
         .collect();
-    if headed.len() > 1 && headed.iter().all(Item::has_text) {
+    if headed.len() > 1 && headed.iter().all(|joke| !joke.content.trim().is_empty()) {
         return headed;
     }
-    let block = match <[Item; 1]>::try_from(divided_by(block, divided)) {
-        Ok([block]) => block,
-        Err(parts) => return parts,
-    };
+    if let Some(parts) = divided_by(&block, divided) {
+        return parts;
+    }
     // Empty lines are where two breaks follow each other.
     let lines: Vec<&str> = block.content.split(BREAK).collect();
     let mut paragraphs = joined(lines.split(|line| line.trim().is_empty()));
@@ -522,9 +504,7 @@ fn number(line: &str) -> Option<(u32, &str)> {
         return Some((place + 1, rest.as_str().trim_start()));
     }
     let inside = line.trim_start_matches(['(', '（', '[', '【']);
-    let name = WORDS_FOR_JOKES
-        .iter()
-        .find_map(|word| inside.strip_prefix(word));
+    let name = without_beginning(inside, WORDS_FOR_JOKES);
     let counted = inside.strip_prefix('第');
     let (number, rest) = numeral(name.or(counted).unwrap_or(inside).trim_start())?;
     let rest = match counted {
@@ -557,8 +537,7 @@ fn counts_on(rest: &str) -> bool {
 /// Parses a number that counts only if others follow it: `#1` `No.1`, or in a line of its own.
 /// Unlike `3 men`, it is no number of things.
 fn loose_number(line: &str) -> Option<(u32, &str)> {
-    let marks = ["No.", "NO.", "no.", "#"];
-    let marked = marks.iter().find_map(|mark| line.strip_prefix(mark));
+    let marked = without_beginning(line, "No.|NO.|no.|#");
     let (number, rest) = numeral(marked.unwrap_or(line).trim_start())?;
     let is_apart = rest.is_empty() || marked.is_some() && rest.starts_with(char::is_whitespace);
     is_apart.then_some((number, rest.trim_start()))
@@ -640,10 +619,8 @@ fn are_jokes(lines: &[&str]) -> bool {
         line.ends_with(|c| SENTENCE_ENDS.contains(&c) || ends.contains(&c))
     };
     let is_short = |line: &&str| characters(line) < MIN_LINE_CHARACTERS;
-    let continues = |line: &&str| {
-        let mut begins = CONTINUATIONS.iter();
-        is_speech(line) || begins.any(|begin| line.starts_with(begin))
-    };
+    let continues =
+        |line: &&str| is_speech(line) || without_beginning(line, CONTINUATIONS).is_some();
     let is_talk =
         |line: &&str| line.contains(['：', ':', '“', '"', '「']) || line.ends_with(['?', '？']);
     let count = |is: &dyn Fn(&&str) -> bool| lines.iter().copied().filter(|line| is(line)).count();
@@ -692,7 +669,7 @@ fn is_speech(line: &str) -> bool {
 }
 
 fn is_title_of_jokes(title: &str) -> bool {
-    WORDS_FOR_JOKES.iter().any(|word| title.contains(word))
+    has_one_of(title, WORDS_FOR_JOKES)
 }
 
 /// Returns true if the second of two paragraphs answers the first: a question, or, in one line of
