@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use self::{
     charset::{CharsetReason, Decoded},
-    item::{Item, characters, has_one_of, without_beginning},
+    item::{Item, characters, has_one_of, is_one_of, without_beginning},
     rules::{judge, read_again},
     selector::Selector,
 };
@@ -279,15 +279,15 @@ impl PageText {
         }
     }
 
-    /// Returns the URLs of the links that a selector matches, and their base, itself relative to the
-    /// page's URL.
+    /// Returns the base of a page's links, itself relative to the page's URL, and the URLs of those
+    /// that a selector matches.
     pub(super) fn links(&self, selector: &Selector) -> Result<(String, Vec<String>), PageError> {
         let text = &self.decoded.text;
         let (base, links) = match &self.format {
             Format::Html => html::links(text, selector)?,
             Format::Xml => (String::new(), xml::links(text, selector)?),
             Format::Json(Ok(value)) => (String::new(), json::links(value, selector)),
-            Format::Json(Err(_)) | Format::Text => Default::default(),
+            Format::Json(Err(_)) | Format::Text => (String::new(), Vec::new()),
         };
         if links.is_empty() {
             return Err(PageError::NoLinks);
@@ -408,10 +408,8 @@ fn is_english_error(line: &str) -> bool {
     let error = named.trim_start_matches(|c: char| is_numbered && (c.is_ascii_digit() || c == ' '));
     let ends = |rest: &str| !rest.starts_with(|c: char| c == ' ' || c.is_alphanumeric());
     let begins = |begin: &str| {
-        let (begin, is_open) = match begin.strip_suffix('*') {
-            Some(begin) => (begin, true),
-            None => (begin, is_numbered),
-        };
+        let is_open = is_numbered || begin.ends_with('*');
+        let begin = begin.trim_end_matches('*');
         let mut rests = [line, error]
             .into_iter()
             .filter_map(|text| text.strip_prefix(begin));
@@ -426,10 +424,7 @@ fn is_english_error(line: &str) -> bool {
 /// Returns true for a media type without text to read, such as `image/png` or `text/css`.
 fn has_no_text(media_type: &str) -> bool {
     let (kind, format) = media_type.split_once('/').unwrap_or_default();
-    ["image", "audio", "video", "font"].contains(&kind)
-        || ["css", "javascript", "pdf", "zip"]
-            .iter()
-            .any(|one| format.ends_with(one))
+    is_one_of(kind, "image audio video font") || has_one_of(format, "css|javascript|pdf|zip")
 }
 
 /// Collects the jokes among the items, each once, and counts the other items.

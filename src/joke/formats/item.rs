@@ -33,6 +33,11 @@ const LINK_BEGINNINGS: &str = "continuereading|readmore|继续阅读|阅读全�
 /// Words of a link that sites put behind a joke only if they have cut it.
 const CUT_WORDS: &str = "全文|展开|展開|继续|繼續|完整|readmore|continue|full|rest";
 
+/// Ends of a sentence, in speech or brackets, too.
+pub(super) const SENTENCE_ENDS: [char; 14] = [
+    '。', '！', '？', '!', '?', '.', '”', '"', '」', '』', '）', ')', '~', '～',
+];
+
 /// Bytes of the words in such a link at most.
 pub(super) const MAX_MARK_BYTES: usize = 120;
 
@@ -145,10 +150,7 @@ pub(super) fn trails_off(joke: &str) -> bool {
 /// Returns true for a text that ends as a sentence does, and not in dots.
 #[inline(never)]
 pub(super) fn ends_sentence(text: &str) -> bool {
-    let ends = [
-        '。', '！', '？', '!', '?', '.', '”', '"', '」', '』', '）', ')', '~', '～',
-    ];
-    text.ends_with(ends) && !trails_off(text)
+    text.ends_with(SENTENCE_ENDS) && !trails_off(text)
 }
 
 /// Returns true for a text that ends in a question mark.

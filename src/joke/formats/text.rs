@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::item::{
-    BREAK, HEADING, Item, MAX_LINES, MIN_JOKE_CHARACTERS, characters, ends_sentence, has_one_of,
-    is_one_of, is_question, without_beginning,
+    BREAK, HEADING, Item, MAX_LINES, MIN_JOKE_CHARACTERS, SENTENCE_ENDS, characters, ends_sentence,
+    has_one_of, is_one_of, is_question, trails_off, without_beginning,
 };
 use crate::joke::fortune::{fortune, is_divider};
 
@@ -40,8 +40,6 @@ const MIN_PARTS: usize = 3;
 
 /// Beginnings of lines that continue a story.
 const CONTINUATIONS: &str = "他|她|它|He |She |They |Then ";
-
-const SENTENCE_ENDS: [char; 9] = ['。', '！', '？', '!', '?', '.', '”', '"', '」'];
 
 /// Digits in rows, of which each has its value for its place.
 const DIGITS: &str = "0123456789 ０１２３４５６７８９";
@@ -298,27 +296,23 @@ pub(super) fn parts(block: Item) -> Vec<Item> {
     }
     // Empty lines are where two breaks follow each other.
     let lines: Vec<&str> = block.content.split(BREAK).collect();
-    let mut paragraphs = joined(lines.split(|line| line.trim().is_empty()));
+    let mut jokes = joined(lines.split(|line| line.trim().is_empty()));
     // A title of the whole page (`笑话三则`) belongs to no joke.
-    if let [first, _, ..] = paragraphs.as_mut_slice()
+    if let [first, _, ..] = jokes.as_mut_slice()
         && let Some((title, joke)) = first.trim_start().split_once('\n')
         && is_title_of_jokes(title)
         && is_title(&[title.trim()])
     {
         *first = joke.to_owned();
     }
-    let speech = paragraphs
-        .iter()
-        .skip(1)
-        .filter(|part| is_speech(part.trim()));
-    let is_story = speech.count() * 2 >= paragraphs.len();
-    let are_jokes = match paragraphs.as_slice() {
-        _ if is_story => false,
+    let speech = jokes.iter().skip(1).filter(|joke| is_speech(joke.trim()));
+    let is_story = speech.count() * 2 >= jokes.len();
+    let are_jokes = match jokes.as_slice() {
         [first, second] if is_answered(&[first], &[second]) => false,
-        all => all.len() > 1 && all.iter().all(|part| is_long_enough(part)),
+        all => !is_story && all.len() > 1 && all.iter().all(|joke| is_long_enough(joke)),
     };
     if are_jokes && may_be_several(&block) {
-        items_of(paragraphs)
+        items_of(jokes)
     } else {
         vec![block]
     }
@@ -614,15 +608,11 @@ fn between_open_lines(lines: &[&str], are_asked: bool) -> Vec<String> {
 /// about different things; up to 30 long ones, most of them sentences and few of a story; or more,
 /// which are never one joke.
 fn are_jokes(lines: &[&str]) -> bool {
-    let is_sentence = |line: &&str| {
-        let ends = ['…', '~', '～'];
-        line.ends_with(|c| SENTENCE_ENDS.contains(&c) || ends.contains(&c))
-    };
+    let is_sentence = |line: &&str| ends_sentence(line) || trails_off(line);
     let is_short = |line: &&str| characters(line) < MIN_LINE_CHARACTERS;
     let continues =
         |line: &&str| is_speech(line) || without_beginning(line, CONTINUATIONS).is_some();
-    let is_talk =
-        |line: &&str| line.contains(['：', ':', '“', '"', '「']) || line.ends_with(['?', '？']);
+    let is_talk = |line: &&str| line.contains(['：', ':', '“', '"', '「']) || is_question(line);
     let count = |is: &dyn Fn(&&str) -> bool| lines.iter().copied().filter(|line| is(line)).count();
     match lines.len() {
         0..=2 => false,
