@@ -1,6 +1,6 @@
 //! Rules for texts: how the raw text of a joke is cleaned, and which jokes can be told.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, iter};
 
 use thiserror::Error;
 use unicode_normalization::char::is_combining_mark;
@@ -138,34 +138,27 @@ pub(super) fn judge(
     let content = clean(&item.content);
     let content = without_number(without_asides(&content));
     let title = clean(&item.title).replace('\n', " ");
-    if content.is_empty() || words_of(content, LOADING).is_some() {
-        return Err(Reason::Empty);
-    }
-    if item.is_link {
-        return Err(Reason::OnlyLink);
-    }
     let is_asked = is_question(&title);
-    if characters(content) < MIN_JOKE_CHARACTERS && !is_asked {
-        return Err(Reason::Short);
-    }
-    if !has_words(content) && !is_asked {
-        return Err(Reason::Empty);
-    }
     let joke = titled(without_number(&title), content);
-    if joke.len() > MAX_CONTENT_BYTES {
-        return Err(Reason::Long);
-    }
-    let is_cut = match item.rest {
-        Rest::None => false,
-        Rest::Linked => !ends_sentence(&joke),
-        Rest::Named => true,
-    };
-    let is_mark = |line: &str| line.len() >= LONG_MARK_BYTES && means_rest(line);
-    if is_cut || ends_in_cut_mark(&joke) || joke.lines().any(is_mark) {
-        return Err(Reason::Cut);
-    }
-    check(&joke)?;
-    unwanted(&joke).map_or(Ok(joke), Err)
+    let is_loading = words_of(content, LOADING).is_some();
+    let reasons = [
+        (content.is_empty() || is_loading, Reason::Empty),
+        (item.is_link, Reason::OnlyLink),
+        (
+            !is_asked && characters(content) < MIN_JOKE_CHARACTERS,
+            Reason::Short,
+        ),
+        (!is_asked && !has_words(content), Reason::Empty),
+        (joke.len() > MAX_CONTENT_BYTES, Reason::Long),
+        (is_cut(&joke, item.rest), Reason::Cut),
+        (is_unreadable(&joke), Reason::Garbled),
+        (has_link(&joke), Reason::Link),
+        (has_markup(&joke), Reason::Markup),
+        (joke.lines().count() > MAX_LINES, Reason::Lines),
+    ];
+    let first = reasons.into_iter().find(|(is_so, _)| *is_so);
+    let reason = first.map(|(_, reason)| reason).or_else(|| unwanted(&joke));
+    reason.map_or(Ok(joke), Err)
 }
 
 /// Returns false for signs only, and for a single word of ASCII, such as a number or a path.
@@ -174,35 +167,31 @@ fn has_words(content: &str) -> bool {
     !is_word && content.contains(char::is_alphanumeric)
 }
 
-/// Refuses a joke that is garbled, has links or markup in it, or has too many lines.
-fn check(joke: &str) -> Result<(), Reason> {
+/// Returns true for a joke that the site has cut short.
+fn is_cut(joke: &str, rest: Rest) -> bool {
+    let is_mark = |line: &str| line.len() >= LONG_MARK_BYTES && means_rest(line);
+    rest == Rest::Named
+        || rest == Rest::Linked && !ends_sentence(joke)
+        || ends_in_cut_mark(joke)
+        || joke.lines().any(is_mark)
+}
+
+fn is_unreadable(joke: &str) -> bool {
     // `~{…~}` is HZ, a 7-bit encoding of GB2312.
-    if joke.contains(char::REPLACEMENT_CHARACTER)
-        || is_garbled(joke)
-        || joke.contains("~{") && joke.contains("~}")
-    {
-        return Err(Reason::Garbled);
-    }
-    if has_link(joke) {
-        return Err(Reason::Link);
-    }
-    let is_template = joke.contains("{{") && joke.contains("}}");
+    let is_hz = joke.contains("~{") && joke.contains("~}");
+    is_hz || is_garbled(joke) || joke.contains(char::REPLACEMENT_CHARACTER)
+}
+
+/// Returns true for a joke in which tags, entities, BBCode, a template or [output](has_output) is
+/// left.
+fn has_markup(joke: &str) -> bool {
     // Ends of BBCode, `[/b]`, unlike faces.
     let mut codes = joke.split("[/").skip(1);
-    let is_code = codes.any(|code| code.starts_with(|c: char| c.is_ascii_alphabetic()));
-    let is_escaped = has_one_of(joke, "&lt;|&amp;|&#|&nbsp|&quot");
-    if is_template
-        || is_code
-        || is_escaped
+    codes.any(|code| code.starts_with(|c: char| c.is_ascii_alphabetic()))
+        || joke.contains("{{") && joke.contains("}}")
+        || has_one_of(joke, "&lt;|&amp;|&#|&nbsp|&quot")
         || html::has_known_tag(joke) && !html::speaks_of_tags(joke)
         || joke.lines().any(has_output)
-    {
-        return Err(Reason::Markup);
-    }
-    if joke.lines().count() > MAX_LINES {
-        return Err(Reason::Lines);
-    }
-    Ok(())
 }
 
 /// Removes lines about the joke at its end: dates, counts, neighbours (`上一篇：…`), advertising.
@@ -235,12 +224,13 @@ fn is_aside(line: &str) -> bool {
     // Unlike `5201314`.
     let is_date = line.chars().all(|c| c.is_ascii_digit() || is_sign(c))
         && line.chars().filter(|c| is_sign(*c)).count() > 1;
-    match characters(&line) {
-        MAX_ASIDE_CHARACTERS.. => false,
-        length if length > MIN_JOKE_CHARACTERS && is_date => true,
-        length if length <= MIN_JOKE_CHARACTERS && line.starts_with("作者：") => true,
-        _ => about.is_some_and(is_value) || are_tools(&line) || is_advertising(&line),
-    }
+    let length = characters(&line);
+    length <= MAX_ASIDE_CHARACTERS
+        && (about.is_some_and(is_value)
+            || length > MIN_JOKE_CHARACTERS && is_date
+            || length <= MIN_JOKE_CHARACTERS && line.starts_with("作者：")
+            || are_tools(&line)
+            || is_advertising(&line))
 }
 
 /// Returns true for a line of navigation, tools, counts or hash tags.
@@ -262,16 +252,15 @@ fn are_tools(line: &str) -> bool {
 /// Returns true for a line of advertising: `更多笑话请关注…`, `QQ群：123456`, or what blogs add, but not
 /// `小明：都在QQ群里。`
 fn is_advertising(line: &str) -> bool {
-    let group = line.rsplit_once("qq群").map(|(_, group)| group);
-    let group = group.map(|group| group.trim_start_matches(['：', ':', '号', ' ']));
-    let is_group = group.is_some_and(|group| {
+    let is_group = line.rsplit_once("qq群").is_some_and(|(_, group)| {
+        let group = group.trim_start_matches(['：', ':', '号', ' ']);
         let rest = group.trim_start_matches(|c: char| c.is_ascii_digit());
         let is_all = rest.trim_end_matches([')', '）']).is_empty() || line.starts_with('加');
         group.len() - rest.len() >= MIN_QQ_DIGITS && is_all
     });
-    let followed = line.split_once("请关注").map(|(_, followed)| followed);
+    let followed = line.split_once("请关注");
     without_beginning(line, ADVERTISING).is_some() && !ends_sentence(line)
-        || followed.is_some_and(|followed| has_one_of(followed, FOLLOWED))
+        || followed.is_some_and(|(_, followed)| has_one_of(followed, FOLLOWED))
         || is_group
         || line.starts_with("the post ") && line.contains(" appeared first on ")
 }
@@ -287,13 +276,13 @@ fn has_output(line: &str) -> bool {
 fn titled(title: &str, content: &str) -> String {
     let begin = title.trim_end_matches(['.', '…']);
     let is_begin = begin.len() < title.len() && content.starts_with(begin);
-    let has_brackets = title.starts_with('《') && title.ends_with('》');
-    match title {
-        "" => content.to_owned(),
-        _ if is_begin || title == content => content.to_owned(),
-        _ if has_brackets => format!("{title}\n{content}"),
-        _ => format!("《{title}》\n{content}"),
+    if title.is_empty() || is_begin || title == content {
+        return content.to_owned();
     }
+    let bare = title
+        .strip_prefix('《')
+        .and_then(|title| title.strip_suffix('》'));
+    format!("《{}》\n{content}", bare.unwrap_or(title))
 }
 
 /// Returns true if WeChat would show a part of a joke as a link, or take it for a command, however
@@ -318,15 +307,10 @@ fn has_link(joke: &str) -> bool {
 /// and feeds send HTML in a text, and some sites escape twice.
 pub(super) fn read_again(mut item: Item) -> Item {
     for text in [&mut item.title, &mut item.content] {
-        let twice = |text: &str| {
-            let once = decoded_again(text)?;
-            decoded_again(&once).or(Some(once))
-        };
-        let read = twice(text).or_else(|| unescaped(text));
+        let decoded = iter::successors(decoded_again(text), |once| decoded_again(once));
+        let read = decoded.take(2).last().or_else(|| unescaped(text));
         // Chat scripts write `{br}` for a line break.
-        *text = read
-            .unwrap_or_else(|| std::mem::take(text))
-            .replace("{br}", "\n");
+        *text = read.as_ref().unwrap_or(text).replace("{br}", "\n");
     }
     for _ in 0..MAX_READINGS {
         let has_markup = html::has_markup(&item.content) || html::has_markup(&item.title);
@@ -347,12 +331,8 @@ pub(super) fn read_again(mut item: Item) -> Item {
 /// Undoes JSON's escapes in a text, such as `\n`; but `C:\new` is a path.
 fn unescaped(text: &str) -> Option<String> {
     // Unlike `\n` in a sentence about it, one that divides lines follows punctuation.
-    let mut breaks = text.match_indices("\\n");
-    let follows_sign = |(at, _): (usize, &str)| {
-        let before = text.get(..at).unwrap_or_default().trim_end();
-        !before.ends_with(char::is_alphanumeric)
-    };
-    let has_lines = text.contains("\\n") && breaks.all(follows_sign);
+    let follows_sign = |line: &str| !line.trim_end().ends_with(char::is_alphanumeric);
+    let has_lines = text.contains("\\n") && text.rsplit("\\n").skip(1).all(follows_sign);
     let is_escaped = has_lines || has_one_of(text, r#"\r\n|\u|\"|\/"#);
     if !is_escaped || text.contains(":\\") {
         return None;
