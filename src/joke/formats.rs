@@ -7,7 +7,7 @@ use thiserror::Error;
 use self::{
     charset::{CharsetReason, Decoded},
     item::{Item, characters, has_one_of, is_one_of, without_beginning},
-    rules::{judge, read_again},
+    rules::{Objections, judge, read_again},
     selector::Selector,
 };
 use crate::printable::printable;
@@ -296,11 +296,7 @@ impl PageText {
     }
 
     /// Extracts the jokes by the source's rules. Needs the stack that `limits.rs` counts on.
-    pub fn jokes(
-        &self,
-        rules: &Rules,
-        unwanted: &dyn Fn(&str) -> Option<Reason>,
-    ) -> Result<Extracted, PageError> {
+    pub fn jokes(&self, rules: &Rules, unwanted: &Objections<'_>) -> Result<Extracted, PageError> {
         let text = &self.decoded.text;
         let title = html::title(text).filter(|title| is_error_page(title));
         if let (Format::Html, Some(title)) = (&self.format, title) {
@@ -359,14 +355,11 @@ fn is_blank(c: char) -> bool {
 fn is_api_error(text: &str, others: usize, is_plain: bool) -> bool {
     let text = text.trim_matches(is_blank).to_lowercase();
     let line = text.lines().next().unwrap_or_default();
-    match others {
-        0 if is_chinese_error(&text) || is_english_error(line) => true,
-        // As `Error 106: No matching joke found`, with its cause in the next paragraph.
-        0..=2 if is_plain && (others > 0 || text.contains('\n')) => {
-            line.strip_prefix("error ").is_some_and(begins_with_code)
-        }
-        _ => false,
-    }
+    // As `Error 106: No matching joke found`, with its cause below or in the next paragraph.
+    let has_cause = others > 0 || text.contains('\n');
+    let is_plain_error = || line.strip_prefix("error ").is_some_and(begins_with_code);
+    others == 0 && (is_chinese_error(&text) || is_english_error(line))
+        || others <= 2 && is_plain && has_cause && is_plain_error()
 }
 
 /// Returns true for the title of a page that a firewall, a server or a forum shows instead of its
@@ -428,10 +421,7 @@ fn has_no_text(media_type: &str) -> bool {
 }
 
 /// Collects the jokes among the items, each once, and counts the other items.
-fn gather(
-    items: &[Item],
-    unwanted: &dyn Fn(&str) -> Option<Reason>,
-) -> Result<Extracted, PageError> {
+fn gather(items: &[Item], unwanted: &Objections<'_>) -> Result<Extracted, PageError> {
     let mut extracted = Extracted {
         matched: items.len(),
         ..Extracted::default()

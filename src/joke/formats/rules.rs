@@ -100,6 +100,9 @@ pub enum Reason {
     More,
 }
 
+/// The owner's reason to leave a joke out, if there is one.
+pub(super) type Objections<'a> = dyn Fn(&str) -> Option<Reason> + 'a;
+
 /// Numbers of items that were left out, by reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut(BTreeMap<Reason, usize>);
@@ -130,11 +133,8 @@ impl fmt::Display for LeftOut {
     }
 }
 
-/// Returns the joke to tell, below its title as `《…》`. `unwanted` gives the owner's objections.
-pub(super) fn judge(
-    item: &Item,
-    unwanted: &dyn Fn(&str) -> Option<Reason>,
-) -> Result<String, Reason> {
+/// Returns the joke to tell, below its title as `《…》`. `unwanted` is asked last.
+pub(super) fn judge(item: &Item, unwanted: &Objections<'_>) -> Result<String, Reason> {
     let content = clean(&item.content);
     let content = without_number(without_asides(&content));
     let title = clean(&item.title).replace('\n', " ");

@@ -107,28 +107,34 @@ fn paragraphs(lines: &[&str]) -> Vec<Item> {
     match paragraphs.as_slice() {
         [only] => one_or_one_a_line(only),
         all if are_one(all) => vec![Item::of(all.concat().join("\n"))],
-        [title, lines]
-            if is_title(title) && is_title_of_jokes(&title.concat()) && lines.len() > 2 =>
-        {
-            items_of(between_open_lines(lines, false))
-        }
-        all if are_title_and_joke_in_turn(all) => all.chunks(2).flat_map(titled).collect(),
-        [title, jokes @ ..] if is_title(title) && !jokes.iter().any(|joke| is_title(joke)) => {
-            items_of(joined(jokes.iter().copied()))
-        }
-        all => items_of(joined(all.iter().copied())),
+        all => titles_and_jokes(all).unwrap_or_else(|| match all {
+            [title, jokes @ ..] if is_title(title) && !jokes.iter().any(|joke| is_title(joke)) => {
+                items_of(joined(jokes.iter().copied()))
+            }
+            all => items_of(joined(all.iter().copied())),
+        }),
     }
 }
 
-/// Returns the joke below a title, or several, one in each line.
-fn titled(pair: &[&[&str]]) -> Vec<Item> {
-    let [title, joke] = pair else {
-        return Vec::new();
-    };
-    match one_or_one_a_line(joke) {
-        jokes if jokes.len() > 1 => jokes,
-        _ => vec![Item::titled(&title.concat(), joke.join("\n"))],
-    }
+/// Returns the jokes of titles and other paragraphs in turn: one in each pair, or one in each line
+/// below its title; `None` for other paragraphs.
+fn titles_and_jokes(paragraphs: &[&[&str]]) -> Option<Vec<Item>> {
+    let pairs = paragraphs.chunks(2).map(|pair| match pair {
+        [[title], lines] if is_title(&[title]) && !is_title(lines) => {
+            let jokes = match lines.len() {
+                3.. if is_title_of_jokes(title) => items_of(between_open_lines(lines, false)),
+                _ => one_or_one_a_line(lines),
+            };
+            let is_one = jokes.len() == 1;
+            Some(if is_one {
+                vec![Item::titled(title, lines.join("\n"))]
+            } else {
+                jokes
+            })
+        }
+        _ => None,
+    });
+    Some(pairs.collect::<Option<Vec<_>>>()?.concat())
 }
 
 /// Returns true for a question and its answer in two paragraphs, and for more that are the lines of
@@ -269,7 +275,7 @@ pub(super) fn numbered_parts(item: Item) -> Vec<Item> {
     divided_by(&item, numbered).unwrap_or_else(|| vec![item])
 }
 
-fn divided_by(item: &Item, divide: impl Fn(&[&str]) -> Option<Vec<String>>) -> Option<Vec<Item>> {
+fn divided_by(item: &Item, divide: fn(&[&str]) -> Option<Vec<String>>) -> Option<Vec<Item>> {
     let lines: Vec<&str> = item.content.split(['\n', BREAK]).map(str::trim).collect();
     divide(&filled(&lines))
         .filter(|_| may_be_several(item))
@@ -367,67 +373,50 @@ fn rows_divide(lines: &[&str]) -> bool {
             && (follows_sentence || are_alike && !lines.iter().any(leads_over))
 }
 
-/// A line with a number before it.
-struct Numbered<'a> {
-    /// Index of the line.
-    at: usize,
-    number: u32,
-    has_colon: bool,
-    joke: &'a str,
-}
-
-/// Returns the lines whose numbers count up, all with a colon or all without; none where the
-/// numbers are names of speakers: `1：`, `2：`, `1：`.
-fn counting_up<'a>(lines: &[&'a str]) -> Vec<Numbered<'a>> {
-    let mut counting: Vec<Numbered<'_>> = Vec::new();
-    for (at, line) in lines.iter().enumerate() {
-        let Some((number, joke)) = number(line).or_else(|| loose_number(line)) else {
-            continue;
-        };
-        let has_colon = has_colon(line);
-        let is_next = |last: &Numbered<'_>| {
-            let step = number.saturating_sub(last.number);
-            (1..=MAX_STEP).contains(&step)
-        };
-        match counting.last() {
-            Some(last) if last.has_colon != has_colon => {}
-            Some(last) if !is_next(last) && has_colon => return Vec::new(),
-            Some(last) if !is_next(last) => {}
-            _ => counting.push(Numbered {
-                at,
-                number,
-                has_colon,
-                joke,
-            }),
+/// Takes the numbers off lines where they count up, all with a colon or all without, and keeps them
+/// beside. Returns `None` where they are names of speakers: `1：`, `2：`, `1：`.
+fn counting_up<'a>(lines: &[&'a str]) -> Option<Vec<(Option<u32>, &'a str)>> {
+    let mut counting = Vec::new();
+    let (mut last, mut names_speakers) = (None, false);
+    for line in lines.iter().flat_map(|line| at_numbers(line)) {
+        let is_alike = last.is_none() || has_colon(line) == names_speakers;
+        let step = |number: u32| last.map_or(1, |last| number.saturating_sub(last));
+        match number(line)
+            .or_else(|| loose_number(line))
+            .filter(|_| is_alike)
+        {
+            Some((number, joke)) if (1..=MAX_STEP).contains(&step(number)) => {
+                (last, names_speakers) = (Some(number), has_colon(line));
+                counting.push((last, joke));
+            }
+            Some(_) if names_speakers => return None,
+            _ => counting.push((None, line)),
         }
     }
-    counting
+    Some(counting)
 }
 
 /// Splits lines at numbers that count up, which are removed. A title of jokes may come before.
 fn numbered(lines: &[&str]) -> Option<Vec<String>> {
-    let lines: Vec<&str> = lines.iter().flat_map(|line| at_numbers(line)).collect();
-    let starts = counting_up(&lines);
-    let (first, last) = (starts.first()?, starts.last()?);
-    let ends = starts
-        .iter()
-        .skip(1)
-        .map(|next| next.at)
-        .chain([lines.len()]);
-    let part = |(start, end): (&Numbered<'_>, usize)| {
-        let others = lines.get(start.at + 1..end).unwrap_or_default();
-        [&[start.joke], others].concat().join("\n")
+    let lines = counting_up(lines)?;
+    let first = lines.iter().position(|(number, _)| number.is_some())?;
+    let (before, numbered) = lines.split_at(first);
+    let text = |lines: &[(Option<u32>, &str)]| {
+        let lines: Vec<&str> = lines.iter().map(|(_, line)| *line).collect();
+        lines.join("\n")
     };
-    let parts: Vec<String> = starts.iter().zip(ends).map(part).collect();
-    let is_counted = usize::try_from(last.number).is_ok_and(|last| last == parts.len());
-    let is_whole = first.number == 1 && is_counted && parts.len() >= MIN_PARTS;
+    let parts = numbered
+        .chunk_by(|_, (number, _)| number.is_none())
+        .map(text);
+    let parts: Vec<String> = parts.collect();
+    let mut numbers = numbered.iter().filter_map(|(number, _)| *number).zip(1..);
+    let is_whole = parts.len() >= MIN_PARTS && numbers.all(|(number, n)| number == n);
     let parts = in_paragraphs(parts, is_whole)?;
-    let before = lines.get(..first.at).unwrap_or_default();
-    let is_apart = before.last().is_some_and(|line| line.is_empty());
-    let before = filled(before);
+    let before = text(before);
+    let titles = before.lines().filter(|line| !line.is_empty()).count();
     // Unlike `男人的三大谎言`, whose points are one joke.
-    let is_headed = before.is_empty()
-        || before.iter().any(|title| is_title_of_jokes(title)) && (before.len() == 1 || is_apart);
+    let is_headed =
+        titles == 0 || is_title_of_jokes(&before) && (titles == 1 || before.ends_with('\n'));
     let jokes = parts.iter().filter(|part| is_long_enough(part)).count();
     (jokes > 1 && is_headed && jokes * 2 > parts.len()).then_some(parts)
 }
@@ -678,14 +667,6 @@ fn is_title(paragraph: &[&str]) -> bool {
     };
     let ends_openly = line.ends_with(|c: char| c.is_alphanumeric() || c == '》');
     ends_openly && characters(line) <= MAX_TITLE_CHARACTERS
-}
-
-fn are_title_and_joke_in_turn(paragraphs: &[&[&str]]) -> bool {
-    let mut pairs = paragraphs.chunks(2);
-    pairs.all(|pair| match pair {
-        [title, joke] => is_title(title) && !is_title(joke),
-        _ => false,
-    })
 }
 
 /// Returns true for a row of symbols between jokes, perhaps with a number or title in it: `-----`,
