@@ -41,8 +41,7 @@ const MIN_PARTS: usize = 3;
 /// Beginnings of lines that continue a story.
 const CONTINUATIONS: &str = "他|她|它|He |She |They |Then ";
 
-/// Digits in rows, of which each has its value for its place.
-const DIGITS: &str = "0123456789 ０１２３４５６７８９";
+const WIDE_DIGITS: &str = "０１２３４５６７８９";
 const CHINESE_DIGITS: &str = "〇一二三四五六七八九十";
 
 /// Numbers that are one character, in rows that begin with 1.
@@ -53,7 +52,7 @@ const ENCLOSED_NUMBERS: &str = "\
 /// Bullets of a list below a heading, as in Markdown.
 const BULLETS_IN_SECTIONS: &str = "- |* |+ ";
 
-const BULLETS: [char; 9] = ['•', '·', '●', '◆', '■', '▪', '★', '☆', '►'];
+const BULLETS: &str = "•|·|●|◆|■|▪|★|☆|►|* ";
 
 /// Who asks in a joke of question and answer, and who answers.
 const ASKERS: &str = "q question 问 問 问题 問題 提问 提問 谜面 謎面 谜语 謎語";
@@ -444,14 +443,14 @@ fn has_colon(line: &str) -> bool {
 /// Splits a line where the next number follows the end of a sentence: `1、甲。2、乙。`
 fn at_numbers(line: &str) -> Vec<&str> {
     let (mut parts, mut rest) = (Vec::new(), line);
-    let mut next = number(line).map(|(number, _)| number.saturating_add(1));
+    let mut last = number(line).map(|(number, _)| number);
     for (at, end) in line.match_indices(SENTENCE_ENDS) {
         let behind = line.get(at + end.len()..).unwrap_or_default();
-        let found = number(behind.trim_start()).map(|(number, _)| number);
-        if next.is_some() && found == next {
-            parts.extend(rest.get(..rest.len() - behind.len()));
+        let next = number(behind.trim_start()).map(|(number, _)| number);
+        if last.is_some_and(|last| next == Some(last.saturating_add(1))) {
+            parts.extend(rest.strip_suffix(behind));
             rest = behind.trim_start();
-            next = next.map(|next| next.saturating_add(1));
+            last = next;
         }
     }
     parts.push(rest);
@@ -462,19 +461,12 @@ fn at_numbers(line: &str) -> Vec<&str> {
 /// before lines that are jokes.
 fn bulleted(lines: &[&str]) -> Option<Vec<String>> {
     let lines = filled(lines);
-    let without = |bullet: fn(&str) -> Option<&str>| -> Option<Vec<&str>> {
-        lines
-            .iter()
-            .map(|line| bullet(line).map(str::trim_start))
-            .collect()
+    let without = |bullets: &str| -> Option<Vec<&str>> {
+        let parts = lines.iter().map(|line| without_beginning(line, bullets));
+        parts.map(|part| part.map(str::trim_start)).collect()
     };
-    let listed = without(|line| {
-        line.strip_prefix(BULLETS)
-            .or_else(|| line.strip_prefix("* "))
-    });
-    let dashed = || without(|line| line.strip_prefix("- "));
-    let dashed = || Some(without_marks(&dashed()?)).filter(|lines| are_jokes(lines));
-    let parts = listed.or_else(dashed)?;
+    let dashed = || Some(without_marks(&without("- ")?)).filter(|lines| are_jokes(lines));
+    let parts = without(BULLETS).or_else(dashed)?;
     let are_long = parts.len() > 1 && parts.iter().all(|part| is_long_enough(part));
     are_long.then(|| parts.into_iter().map(str::to_owned).collect())
 }
@@ -483,7 +475,8 @@ fn bulleted(lines: &[&str]) -> Option<Vec<String>> {
 #[inline(never)]
 fn number(line: &str) -> Option<(u32, &str)> {
     let mut rest = line.chars();
-    if let Some(place) = place(rest.next()?, ENCLOSED_NUMBERS) {
+    let enclosed = rest.next().filter(|c| ('①'..='㊉').contains(c));
+    if let Some(place) = enclosed.and_then(|c| place(c, ENCLOSED_NUMBERS)) {
         return Some((place + 1, rest.as_str().trim_start()));
     }
     let inside = line.trim_start_matches(['(', '（', '[', '【']);
@@ -542,7 +535,8 @@ fn numeral(text: &str) -> Option<(u32, &str)> {
 }
 
 fn digit(c: char) -> Option<u32> {
-    place(c, DIGITS).or_else(|| place(c, CHINESE_DIGITS))
+    let wide = || place(c, WIDE_DIGITS).or_else(|| place(c, CHINESE_DIGITS));
+    c.to_digit(10).or_else(wide)
 }
 
 /// Returns the place of a character in the first of several rows that has it.
@@ -573,11 +567,11 @@ pub(super) fn without_number(joke: &str) -> &str {
 /// there are many, is joined to the next.
 fn one_or_one_a_line(lines: &[&str]) -> Vec<Item> {
     let questions = lines.iter().filter(|line| is_question(line)).count();
-    let mut pairs = lines.chunks(2);
+    let is_pair =
+        |pair: &[&str]| matches!(pair, [asked, said] if is_question(asked) && !is_question(said));
     let are_answered = lines.len() > 2
-        && !lines.iter().any(|line| is_speech(line))
-        && pairs
-            .all(|pair| matches!(pair, [asked, said] if is_question(asked) && !is_question(said)));
+        && lines.chunks(2).all(is_pair)
+        && !lines.iter().any(|line| is_speech(line));
     if !are_answered && !are_jokes(lines) {
         return vec![Item::of(lines.join("\n"))];
     }
