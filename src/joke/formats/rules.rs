@@ -140,25 +140,26 @@ pub(super) fn judge(item: &Item, unwanted: &Objections<'_>) -> Result<String, Re
     let title = clean(&item.title).replace('\n', " ");
     let is_asked = is_question(&title);
     let joke = titled(without_number(&title), content);
-    let is_loading = words_of(content, LOADING).is_some();
-    let reasons = [
-        (content.is_empty() || is_loading, Reason::Empty),
-        (item.is_link, Reason::OnlyLink),
-        (
-            !is_asked && characters(content) < MIN_JOKE_CHARACTERS,
-            Reason::Short,
-        ),
-        (!is_asked && !has_words(content), Reason::Empty),
-        (joke.len() > MAX_CONTENT_BYTES, Reason::Long),
-        (is_cut(&joke, item.rest), Reason::Cut),
-        (is_unreadable(&joke), Reason::Garbled),
-        (has_link(&joke), Reason::Link),
-        (has_markup(&joke), Reason::Markup),
-        (joke.lines().count() > MAX_LINES, Reason::Lines),
+    let is_loading = || words_of(content, LOADING).is_some();
+    let is_short = || characters(content) < MIN_JOKE_CHARACTERS;
+    let reasons: [(&dyn Fn() -> bool, Reason); 10] = [
+        (&|| content.is_empty() || is_loading(), Reason::Empty),
+        (&|| item.is_link, Reason::OnlyLink),
+        (&|| !is_asked && is_short(), Reason::Short),
+        (&|| !is_asked && !has_words(content), Reason::Empty),
+        (&|| joke.len() > MAX_CONTENT_BYTES, Reason::Long),
+        (&|| is_cut(&joke, item.rest), Reason::Cut),
+        (&|| is_unreadable(&joke), Reason::Garbled),
+        (&|| has_link(&joke), Reason::Link),
+        (&|| has_markup(&joke), Reason::Markup),
+        (&|| joke.lines().count() > MAX_LINES, Reason::Lines),
     ];
-    let first = reasons.into_iter().find(|(is_so, _)| *is_so);
-    let reason = first.map(|(_, reason)| reason).or_else(|| unwanted(&joke));
-    reason.map_or(Ok(joke), Err)
+    let first = reasons.into_iter().find(|(applies, _)| applies());
+    let reason = first.map(|(_, reason)| reason);
+    match reason.or_else(|| unwanted(&joke)) {
+        Some(reason) => Err(reason),
+        None => Ok(joke),
+    }
 }
 
 /// Returns false for signs only, and for a single word of ASCII, such as a number or a path.

@@ -448,7 +448,7 @@ fn at_numbers(line: &str) -> Vec<&str> {
         let behind = line.get(at + end.len()..).unwrap_or_default();
         let next = number(behind.trim_start()).map(|(number, _)| number);
         if last.is_some_and(|last| next == Some(last.saturating_add(1))) {
-            parts.extend(rest.strip_suffix(behind));
+            parts.extend(rest.get(..rest.len() - behind.len()));
             rest = behind.trim_start();
             last = next;
         }
