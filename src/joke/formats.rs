@@ -9,6 +9,7 @@ use self::{
     item::{Item, characters, has_one_of, is_one_of, without_beginning},
     rules::{Objections, judge, read_again},
     selector::Selector,
+    text::several,
 };
 use crate::printable::printable;
 
@@ -245,7 +246,9 @@ impl PageText {
         if decoded.text.len() > MAX_PAGE_BYTES {
             return Err(PageError::TooLarge);
         }
-        let (text, media_type) = (decoded.text.as_str(), media_type(content_type));
+        let text = decoded.text.as_str();
+        let media_type = content_type.split(';').next().unwrap_or_default();
+        let media_type = media_type.trim().to_ascii_lowercase();
         if text.is_empty() {
             return Err(PageError::Empty);
         }
@@ -324,8 +327,8 @@ impl PageText {
         let parts = |item: Item| match self.format {
             Format::Text => vec![item],
             Format::Html if is_block && rules.content.is_none() => text::parts(item),
-            Format::Html if is_block || rules.content.is_none() => text::numbered_parts(item),
-            _ if rules.content.is_none() => text::counted(item),
+            Format::Html if is_block || rules.content.is_none() => several(item, text::numbered),
+            _ if rules.content.is_none() => several(item, text::counted),
             // With a content selector, the owner has said what a joke is.
             _ => vec![item],
         };
@@ -340,13 +343,7 @@ pub(crate) fn own_jokes(file: &[u8]) -> Option<Vec<String>> {
     (!text.contains(char::REPLACEMENT_CHARACTER)).then(|| text::own_jokes(&text))
 }
 
-/// Returns the media type of a `Content-Type`, in lower case.
-fn media_type(content_type: &str) -> String {
-    let media_type = content_type.split(';').next();
-    media_type.unwrap_or_default().trim().to_ascii_lowercase()
-}
-
-/// Returns true for whitespace and the signs that stand for headings and breaks.
+/// Returns true for whitespace, and for the control characters that stand for headings and breaks.
 fn is_blank(c: char) -> bool {
     c.is_control() || c.is_whitespace()
 }
@@ -427,16 +424,12 @@ fn gather(items: &[Item], unwanted: &Objections<'_>) -> Result<Extracted, PageEr
         ..Extracted::default()
     };
     for item in items {
-        let reason = match judge(item, unwanted) {
-            Ok(joke) if extracted.jokes.contains(&joke) => Reason::Twice,
-            Ok(_) if extracted.jokes.len() == MAX_JOKES => Reason::More,
-            Ok(joke) => {
-                extracted.jokes.push(joke);
-                continue;
-            }
-            Err(reason) => reason,
-        };
-        extracted.left_out.count(reason);
+        match judge(item, unwanted) {
+            Ok(joke) if extracted.jokes.contains(&joke) => extracted.left_out.count(Reason::Twice),
+            Ok(_) if extracted.jokes.len() == MAX_JOKES => extracted.left_out.count(Reason::More),
+            Ok(joke) => extracted.jokes.push(joke),
+            Err(reason) => extracted.left_out.count(reason),
+        }
     }
     if extracted.matched == 0 {
         return Err(PageError::NoItems);

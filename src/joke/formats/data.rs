@@ -9,9 +9,7 @@ const FIELDS: &str = "\
 
 /// Beginnings of lines, and ends, that are those of a program or of YAML.
 const CODE_BEGINS: &str = "insert into |var |const |module.|export ";
-const CODE_ENDS: [&str; 12] = [
-    "\",", "',", "\"),", "'),", "\");", "');", "},", "],", "{", "[", "};", "];",
-];
+const CODE_ENDS: &str = "\",|',|\"),|'),|\");|');|},|],|{|[|};|];";
 
 /// Bytes of the name of a field at most.
 const MAX_NAME_BYTES: usize = 30;
@@ -31,7 +29,7 @@ pub(super) fn is_data(text: &str) -> bool {
         });
         is_field
             || without_beginning(&line, CODE_BEGINS).is_some()
-            || CODE_ENDS.iter().any(|end| line.ends_with(end))
+            || CODE_ENDS.split('|').any(|end| line.ends_with(end))
     };
     let first = lines().next().unwrap_or_default();
     let second = lines().nth(1).unwrap_or_default();

@@ -25,7 +25,8 @@ const OTHER_WORDS: &str = "\
 /// Ends of a joke whose rest is elsewhere, if anywhere.
 const END_MARKS: &str = "\
     [removed]|[deleted]|[truncated]|(continued)|to be continued|（待续）|(待续)|未完待续|未完，请看下一页）|查看答案|显示答案|\
-    \n答案：|\n谜底：|？答案：|\n答：|\na:|\nanswer:|答案见评论）";
+    \n答案：|\n谜底：|？答案：|\n答：|\na:|\nanswer:|答案见评论）| chars]|\
+    …下一页|..下一页|… 下一页|.. 下一页";
 
 /// Beginnings of such links, without spaces, after which the title of the joke may follow.
 const LINK_BEGINNINGS: &str = "continuereading|readmore|继续阅读|阅读全文|查看全文|繼續閱讀";
@@ -84,7 +85,6 @@ impl Item {
 
 /// Returns true if the text of a link leads to the rest of a joke: `查看更多`, `Read more »` or symbols
 /// alone as in `[…]`, but not `评论` or `more jokes`.
-#[inline(never)]
 pub(super) fn is_cut_mark(link: &str) -> bool {
     let is_symbol = !link.trim().is_empty() && !link.contains(char::is_alphanumeric);
     is_symbol || means_rest(link) || without_beginning(&words(link), LINK_BEGINNINGS).is_some()
@@ -109,7 +109,6 @@ pub(super) fn words_of(text: &str, list: &str) -> Option<usize> {
 
 /// Returns true if a text has no other words than a link to the rest: `点击阅读全文`, but not `点击这里`,
 /// which has none of [`REST_WORDS`].
-#[inline(never)]
 pub(super) fn means_rest(text: &str) -> bool {
     let words = || words(text);
     text.len() <= MAX_MARK_BYTES && !words().is_empty() && without_mark(&words()).is_empty()
@@ -142,13 +141,11 @@ fn without_word<'t>(text: &'t str, list: &str) -> Option<&'t str> {
 }
 
 /// Returns true for a text that ends in dots, as a joke that is cut short does.
-#[inline(never)]
 pub(super) fn trails_off(joke: &str) -> bool {
     joke.ends_with('…') || joke.ends_with("..")
 }
 
 /// Returns true for a text that ends as a sentence does, and not in dots.
-#[inline(never)]
 pub(super) fn ends_sentence(text: &str) -> bool {
     text.ends_with(SENTENCE_ENDS) && !trails_off(text)
 }
@@ -172,14 +169,11 @@ pub(super) fn ends_in_cut_mark(joke: &str) -> bool {
     let is_apart = text.len() < rest.len() || text.ends_with(['，', ',', '。', '！', '？']);
     let is_long = mark_bytes >= LONG_MARK_BYTES;
     let is_removed = END_MARKS.split('|').any(|mark| joke.ends_with(mark));
-    let is_counted = joke.ends_with(" chars]") && joke.contains("[+")
-        || joke.ends_with("字）") && joke.contains("（共");
+    let is_counted = joke.ends_with("字）") && joke.contains("（共");
     let is_marked =
         is_long || !marked.ends_with(|c: char| c.is_ascii()) || joke.ends_with([')', ']']);
-    let page = joke.strip_suffix("下一页");
     is_removed
         || is_counted
-        || page.is_some_and(|page| trails_off(page.trim_end()))
         || trails_off(marked) && joke.ends_with([']', '】'])
         || mark_bytes > 0
             && (is_long && (is_apart || text.is_empty()) || trails_off(text) && is_marked)

@@ -95,11 +95,9 @@ pub(super) fn rename_tags(html: &str) -> String {
     let mut pieces = html.split('<');
     let mut renamed = pieces.next().unwrap_or_default().to_owned();
     while let Some(piece) = pieces.next() {
-        let (slash, rest) = match piece.strip_prefix('/') {
-            Some(rest) => ("</", rest),
-            None => ("<", piece),
-        };
-        renamed.push_str(slash);
+        let end_tag = piece.strip_prefix('/');
+        renamed.push_str(if end_tag.is_some() { "</" } else { "<" });
+        let rest = end_tag.unwrap_or(piece);
         if is_one_of(name_of(rest), RENAMED) {
             renamed.push_str(PREFIX);
         }
@@ -126,7 +124,6 @@ pub(super) fn without_pictures(text: &str) -> String {
 }
 
 /// Returns a tag's name; an empty one if nothing ends the name, or only the next `<`.
-#[inline(never)]
 fn name_of(tag: &str) -> &str {
     let end = tag.find(|c| ends_name(c) || c == '<');
     let (name, rest) = tag.split_at(end.unwrap_or(tag.len()));

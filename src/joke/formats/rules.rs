@@ -126,10 +126,9 @@ impl LeftOut {
 
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counts = self
-            .iter()
-            .map(|(reason, count)| format!("{count} {reason}"));
-        f.write_str(&counts.collect::<Vec<_>>().join(", "))
+        let count = |(reason, count)| format!("{count} {reason}");
+        let counts: Vec<String> = self.iter().map(count).collect();
+        f.write_str(&counts.join(", "))
     }
 }
 
@@ -155,11 +154,8 @@ pub(super) fn judge(item: &Item, unwanted: &Objections<'_>) -> Result<String, Re
         (&|| joke.lines().count() > MAX_LINES, Reason::Lines),
     ];
     let first = reasons.into_iter().find(|(applies, _)| applies());
-    let reason = first.map(|(_, reason)| reason);
-    match reason.or_else(|| unwanted(&joke)) {
-        Some(reason) => Err(reason),
-        None => Ok(joke),
-    }
+    let reason = first.map(|(_, reason)| reason).or_else(|| unwanted(&joke));
+    reason.map_or(Ok(joke), Err)
 }
 
 /// Returns false for signs only, and for a single word of ASCII, such as a number or a path.
@@ -348,7 +344,6 @@ fn unescaped(text: &str) -> Option<String> {
 /// Cleans a raw text: without empty lines or whitespace around lines, with single spaces inside,
 /// and without the colors of a terminal, characters that cannot be seen, or more than two combining
 /// marks on one.
-#[inline(never)]
 fn clean(raw: &str) -> String {
     let mut pieces = raw.split("\u{1b}[");
     let mut seen = pieces.next().unwrap_or_default().to_owned();

@@ -124,11 +124,9 @@ fn titles_and_jokes(paragraphs: &[&[&str]]) -> Option<Vec<Item>> {
                 3.. if is_title_of_jokes(title) => items_of(between_open_lines(lines, false)),
                 _ => one_or_one_a_line(lines),
             };
-            let is_one = jokes.len() == 1;
-            Some(if is_one {
-                vec![Item::titled(title, lines.join("\n"))]
-            } else {
-                jokes
+            Some(match jokes.len() {
+                1 => vec![Item::titled(title, lines.join("\n"))],
+                _ => jokes,
             })
         }
         _ => None,
@@ -164,8 +162,7 @@ fn without_marks<'a>(lines: &[&'a str]) -> Vec<&'a str> {
 
 /// Returns the level and the text of a heading as in Markdown, or behind `标题：`.
 fn heading(line: &str) -> Option<(usize, &str)> {
-    let named = line.strip_prefix("标题");
-    if let Some(title) = named.and_then(|rest| rest.strip_prefix(['：', ':'])) {
+    if let Some(title) = without_beginning(line, "标题：|标题:") {
         return Some((1, title.trim()));
     }
     let text = line.trim_start_matches('#');
@@ -258,27 +255,21 @@ pub(super) fn own_jokes(text: &str) -> Vec<String> {
     }
 }
 
-/// Divides an item of an API or a feed at numbers that count up.
-pub(super) fn counted(item: Item) -> Vec<Item> {
-    divided_by(&item, |lines| {
-        let goes_on = |part: &String| part.contains('\n');
-        // Points of one joke that has an end: the last one goes on, and no other.
-        let has_end = |parts: &[String]| parts.iter().position(goes_on) == Some(parts.len() - 1);
-        numbered(lines).filter(|parts| parts.len() >= MIN_PARTS && !has_end(parts))
-    })
-    .unwrap_or_else(|| vec![item])
-}
-
-/// Divides one of the items of a page, or the one that the owner chose, at numbers that count up.
-pub(super) fn numbered_parts(item: Item) -> Vec<Item> {
-    divided_by(&item, numbered).unwrap_or_else(|| vec![item])
-}
-
-fn divided_by(item: &Item, divide: fn(&[&str]) -> Option<Vec<String>>) -> Option<Vec<Item>> {
+/// Divides an item, unless its title is that of one joke.
+pub(super) fn several(item: Item, divide: fn(&[&str]) -> Option<Vec<String>>) -> Vec<Item> {
     let lines: Vec<&str> = item.content.split(['\n', BREAK]).map(str::trim).collect();
-    divide(&filled(&lines))
-        .filter(|_| may_be_several(item))
-        .map(items_of)
+    match divide(&filled(&lines)) {
+        Some(parts) if may_be_several(&item) => items_of(parts),
+        _ => vec![item],
+    }
+}
+
+/// Splits the lines of an API or a feed at numbers that count up.
+pub(super) fn counted(lines: &[&str]) -> Option<Vec<String>> {
+    let goes_on = |part: &String| part.contains('\n');
+    // Points of one joke that has an end: the last one goes on, and no other.
+    let has_end = |parts: &[String]| parts.iter().position(goes_on) == Some(parts.len() - 1);
+    numbered(lines).filter(|parts| parts.len() >= MIN_PARTS && !has_end(parts))
 }
 
 /// Returns false for an item with a title (`男人的优点`) that announces no jokes (`笑话三则`).
@@ -296,9 +287,10 @@ pub(super) fn parts(block: Item) -> Vec<Item> {
     if headed.len() > 1 && headed.iter().all(|joke| !joke.content.trim().is_empty()) {
         return headed;
     }
-    if let Some(parts) = divided_by(&block, divided) {
+    let parts = several(block, divided);
+    let [block] = parts.as_slice() else {
         return parts;
-    }
+    };
     // Empty lines are where two breaks follow each other.
     let lines: Vec<&str> = block.content.split(BREAK).collect();
     let mut jokes = joined(lines.split(|line| line.trim().is_empty()));
@@ -316,10 +308,10 @@ pub(super) fn parts(block: Item) -> Vec<Item> {
         [first, second] if is_answered(&[first], &[second]) => false,
         all => !is_story && all.len() > 1 && all.iter().all(|joke| is_long_enough(joke)),
     };
-    if are_jokes && may_be_several(&block) {
+    if are_jokes && may_be_several(block) {
         items_of(jokes)
     } else {
-        vec![block]
+        parts
     }
 }
 
@@ -327,7 +319,6 @@ fn items_of(jokes: Vec<String>) -> Vec<Item> {
     jokes.into_iter().map(Item::of).collect()
 }
 
-#[inline(never)]
 fn is_long_enough(joke: &str) -> bool {
     characters(joke) >= MIN_JOKE_CHARACTERS
 }
@@ -396,7 +387,7 @@ fn counting_up<'a>(lines: &[&'a str]) -> Option<Vec<(Option<u32>, &'a str)>> {
 }
 
 /// Splits lines at numbers that count up, which are removed. A title of jokes may come before.
-fn numbered(lines: &[&str]) -> Option<Vec<String>> {
+pub(super) fn numbered(lines: &[&str]) -> Option<Vec<String>> {
     let lines = counting_up(lines)?;
     let first = lines.iter().position(|(number, _)| number.is_some())?;
     let (before, numbered) = lines.split_at(first);
@@ -423,16 +414,16 @@ fn numbered(lines: &[&str]) -> Option<Vec<String>> {
 /// Returns numbered parts; only those of a whole list may have empty lines in them. Where none but
 /// the last has one, what stands behind it is no part of the list.
 fn in_paragraphs(mut parts: Vec<String>, is_whole: bool) -> Option<Vec<String>> {
-    let has_empty_line = |part: &String| part.trim_end().contains("\n\n");
-    match parts.iter().position(has_empty_line) {
-        Some(_) if !is_whole => return None,
-        Some(only) if only + 1 == parts.len() => {
-            let last = parts.pop()?;
-            parts.extend(last.split("\n\n").next().map(str::to_owned));
-        }
-        _ => {}
+    let first = parts
+        .iter()
+        .position(|part| part.trim_end().contains("\n\n"));
+    if first == Some(parts.len() - 1)
+        && let Some(last) = parts.last_mut()
+        && let Some(end) = last.find("\n\n")
+    {
+        last.truncate(end);
     }
-    Some(parts)
+    (first.is_none() || is_whole).then_some(parts)
 }
 
 fn has_colon(line: &str) -> bool {
@@ -472,7 +463,6 @@ fn bulleted(lines: &[&str]) -> Option<Vec<String>> {
 }
 
 /// Splits a joke from the number before it: `1、` `1.` `1)` `(1)` `【1】` `①` `一、` `第1则：` `笑话1：`.
-#[inline(never)]
 fn number(line: &str) -> Option<(u32, &str)> {
     let mut rest = line.chars();
     let enclosed = rest.next().filter(|c| ('①'..='㊉').contains(c));
@@ -520,7 +510,6 @@ fn loose_number(line: &str) -> Option<(u32, &str)> {
 }
 
 /// Parses the number that a text begins with, as `12`, `１２` or `十二`; returns it with the rest.
-#[inline(never)]
 fn numeral(text: &str) -> Option<(u32, &str)> {
     let rest = text.trim_start_matches(|c| digit(c).is_some());
     let mut digits = text.get(..text.len() - rest.len())?.chars().peekable();
@@ -654,7 +643,6 @@ fn is_answered(first: &[&str], second: &[&str]) -> bool {
 }
 
 /// Returns true for a single short line without a sign at its end, except `》`.
-#[inline(never)]
 fn is_title(paragraph: &[&str]) -> bool {
     let [line] = paragraph else {
         return false;
