@@ -179,7 +179,7 @@ fn is_unreadable(joke: &str) -> bool {
     is_hz || is_garbled(joke) || joke.contains(char::REPLACEMENT_CHARACTER)
 }
 
-/// Returns true for a joke in which tags, entities, BBCode, a template or [output](has_output) is
+/// Returns true for a joke in which tags, entities, `[/b]`, a template or [output](has_output) is
 /// left.
 fn has_markup(joke: &str) -> bool {
     // Ends of BBCode, `[/b]`, unlike faces.
