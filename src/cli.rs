@@ -110,7 +110,7 @@ fn execute(cli: Cli) -> Result<ExitCode, CommandError> {
         Command::Chat(args) => chat::run(*args, cli.lang),
         Command::Say(args) => say::run(&args),
         Command::Sign(args) => sign::run(&args),
-        Command::Doctor(args) => doctor::run(args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Joke(args) => joke::run(*args),
         Command::Words(command) => words::run(&command),
         Command::Cgi(args) => cgi::run(*args),

@@ -1,5 +1,7 @@
 //! Errors of connections as data, which can be compared and said in every language.
 
+pub(crate) mod address;
+
 use std::io::{self, ErrorKind};
 
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};

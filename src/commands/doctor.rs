@@ -18,15 +18,15 @@ use clap::Args;
 
 use self::{
     finding::{Check, Diagnosis, Fault, Finding, Fine, Warning},
-    report::{Form, Report},
+    report::Report,
 };
 use super::{CommandError, FAILED, printed, secrets};
 use crate::{
     language::localized_errors,
     simulator::{
         BotReply, Push, SignedRequest, UserAction,
-        answer::{HttpAnswer, PATIENCE, SendError},
-        http::{self, Client, send},
+        answer::{HttpAnswer, PATIENCE},
+        http::{self, Client, Sent, send},
         target::{Target, stamp},
         url::BotUrl,
     },
@@ -73,58 +73,42 @@ const LONG_CHARS: usize = 682;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Examines a server, and prints the findings.
-pub(crate) fn run(args: DoctorArgs) -> Result<ExitCode, CommandError> {
-    let form = match (args.json, args.quiet) {
-        (true, _) => Form::Json,
-        (_, true) => Form::Quiet,
-        _ => Form::Lines,
-    };
-    let (url, keys) = (args.url, secrets::keys()?);
-    let target = Target { url, keys };
+pub(crate) fn run(args: &DoctorArgs) -> Result<ExitCode, CommandError> {
+    let (url, keys) = (args.url.clone(), secrets::keys()?);
     let mut doctor = Doctor {
-        target: &target,
-        report: Report::new(form),
+        target: &Target { url, keys },
+        report: Report::new(args),
     };
     // `None` means that the rest would fail for the same reason, or that nobody reads the output.
     let _ = doctor.run_checks();
-    let code = if doctor.report.has_no_fault() {
-        0
-    } else {
-        FAILED
-    };
-    printed(doctor.report.close(&target.url)).map(|_| code.into())
+    let has_no_fault = doctor.report.has_no_fault();
+    let code = if has_no_fault { 0 } else { FAILED };
+    printed(doctor.report.close()).map(|_| code.into())
 }
 
 /// Sends a message now and reads the reply.
-pub(super) fn talk(target: &Target, user: &str, said: UserAction) -> Result<BotReply, Fault> {
-    let call = target.signed_request(&Push::now(user, said));
-    let answer = send(Client::WeChat, &target.url, &call).map_err(Fault::NoAnswer)?;
-    read_reply(target, &answer)
+pub(super) fn talk(target: &Target, user: &str, action: UserAction) -> Result<BotReply, Fault> {
+    let request = target.signed_request(&Push::now(user, action));
+    let answer = send(Client::WeChat, &target.url, &request).map_err(Fault::NoAnswer)?;
+    message::read_reply(target, &answer)
 }
 
-fn read_reply(target: &Target, answer: &HttpAnswer) -> Result<BotReply, Fault> {
-    message::read_reply(&target.keys, answer, &target.url)
-}
-
-/// Finds out what is to be fixed where this was seen, with one more call.
+/// Finds out what is to be fixed where this was seen, with one more call: the fault that the
+/// verification of the URL shows, if the server answers at all.
 pub(super) fn diagnose(target: &Target, seen: Fault) -> Diagnosis {
-    let cause = cause(target, &seen).unwrap_or_else(|| seen.clone());
+    let (request, echostr) = verification(&target.keys, SystemTime::now());
+    let answer = match seen {
+        Fault::NoAnswer(_) => None,
+        _ => send(Client::WeChat, &target.url, &request).ok(),
+    };
+    let cause = answer.and_then(|answer| handshake::judge(&answer, &target.url, &echostr).err());
+    let cause = cause.unwrap_or_else(|| seen.clone());
     Diagnosis { seen, cause }
-}
-
-/// Returns the fault that the verification of the URL shows, if the server answers at all.
-fn cause(target: &Target, seen: &Fault) -> Option<Fault> {
-    if matches!(seen, Fault::NoAnswer(_)) {
-        return None;
-    }
-    let (call, echostr) = verification(&target.keys, SystemTime::now());
-    let answer = send(Client::WeChat, &target.url, &call).ok()?;
-    handshake::judge(&answer, &target.url, &echostr).err()
 }
 
 struct Doctor<'a> {
     target: &'a Target,
-    report: Report,
+    report: Report<'a>,
 }
 
 /// Finds out what an answer means.
@@ -139,7 +123,7 @@ impl Doctor<'_> {
         self.verify_by_stranger()?;
         let greeting = push(GREETING);
         let answer = self.say(Check::Text, &greeting, None)?;
-        let heard = read_reply(self.target, &answer).ok()?;
+        let heard = message::read_reply(self.target, &answer).ok()?;
         // A fault would show again.
         if self.report.has_no_fault() {
             self.greet_by_http10()?;
@@ -168,61 +152,55 @@ impl Doctor<'_> {
     /// Returns the finding about the server's clock.
     fn verify(&mut self) -> Option<Finding> {
         let url = &self.target.url;
-        let (call, echostr) = verification(&self.target.keys, SystemTime::now());
-        let is_right = |answer: &_| handshake::is_echoed(answer, &echostr);
-        let (answer, took) = self.call(Check::Path, &call, &|| call.clone(), &is_right)?;
+        let (request, echostr) = verification(&self.target.keys, SystemTime::now());
+        let is_right = |answer: &_| handshake::echo(answer, &echostr).is_ok();
+        let (answer, took) = self.ask(Check::Path, &request, &is_right)?;
         let report = &mut self.report;
         report.require(Check::Path, took, handshake::path(&answer, url))?;
-        report.add(Check::Port, Duration::ZERO, Ok(reach::port(url)))?;
+        report.add(Check::Port, Duration::ZERO, Ok(Fine::Port(url.port())))?;
         report.require(Check::Handshake, took, handshake::echo(&answer, &echostr))?;
         Some(handshake::clock(&answer))
     }
 
     fn verify_by_http10(&mut self) -> Option<()> {
-        let (call, echostr) = verification(&self.target.keys, SystemTime::now());
+        let (request, echostr) = verification(&self.target.keys, SystemTime::now());
         let judge = |answer: &_| handshake::echo(answer, &echostr);
-        self.call_by_http10(Check::Handshake10, &call, &judge)
+        self.by_http10(Check::Handshake10, &request, &judge)
     }
 
     fn greet_by_http10(&mut self) -> Option<()> {
         let (target, push) = (self.target, push(GREETING));
         let judge = |answer: &_| form(target, answer, &push);
-        self.call_by_http10(Check::Text10, &target.signed_request(&push), &judge)
+        self.by_http10(Check::Text10, &target.signed_request(&push), &judge)
     }
 
-    fn call_by_http10(
-        &mut self,
-        check: Check,
-        call: &SignedRequest,
-        judge: Judge<'_>,
-    ) -> Option<()> {
-        let (answer, took) = self.send(Client::WeChat10, call);
+    fn by_http10(&mut self, check: Check, request: &SignedRequest, judge: Judge<'_>) -> Option<()> {
+        let (answer, took) = self.send(Client::WeChat10, request);
         let answer = answer.map_err(Fault::NoAnswer10);
-        let answer = answer.and_then(handshake::http10);
-        self.report
-            .add(check, took, answer.and_then(|answer| judge(&answer)))
+        let finding = answer.and_then(|answer| judge(&handshake::http10(answer)?));
+        self.report.add(check, took, finding)
     }
 
     fn verify_by_stranger(&mut self) -> Option<()> {
-        let (call, echostr) = verification(&stranger(None), SystemTime::now());
+        let (request, echostr) = verification(&stranger(None), SystemTime::now());
         let judge = |answer: &_| handshake::rejected(answer, &echostr, Err(Fault::AnyToken));
-        self.intrude(Check::WrongToken, &call, &judge)
+        self.intrude(Check::WrongToken, &request, &judge)
     }
 
     fn verify_late(&mut self) -> Option<()> {
-        let (call, echostr) = verification(&self.target.keys, SystemTime::now() - DAY);
+        let (request, echostr) = verification(&self.target.keys, SystemTime::now() - DAY);
         let accepted = Ok(Fine::Warning(Warning::Replayable));
         let judge = |answer: &_| handshake::rejected(answer, &echostr, accepted.clone());
-        self.intrude(Check::OldRequest, &call, &judge)
+        self.intrude(Check::OldRequest, &request, &judge)
     }
 
     /// Sends a message signed with a wrong Token. In secure mode it is encrypted as it should be,
     /// so that only the signature can be the reason for a refusal.
     fn forge(&mut self, genuine: &BotReply) -> Option<()> {
         let keys = &self.target.keys;
-        let call = greeting_of(&stranger(keys.crypt.clone()));
+        let request = greeting_of(&stranger(keys.crypt.clone()));
         let judge = |answer: &_| message::forged(keys, answer, genuine);
-        self.intrude(Check::Forged, &call, &judge)
+        self.intrude(Check::Forged, &request, &judge)
     }
 
     /// In secure mode, sends a body that is not encrypted.
@@ -235,8 +213,8 @@ impl Doctor<'_> {
     }
 
     /// Makes a call that should be rejected; no response counts as a rejection.
-    fn intrude(&mut self, check: Check, call: &SignedRequest, judge: Judge<'_>) -> Option<()> {
-        let (answer, took) = self.send(Client::WeChat, call);
+    fn intrude(&mut self, check: Check, request: &SignedRequest, judge: Judge<'_>) -> Option<()> {
+        let (answer, took) = self.send(Client::WeChat, request);
         let finding = answer.map_or(Ok(Fine::Ignored), |answer| judge(&answer));
         self.report.add(check, took, finding)
     }
@@ -244,63 +222,54 @@ impl Doctor<'_> {
     /// Sends a message. `first`: the answer that it got when it was first sent.
     fn say(&mut self, check: Check, push: &Push, first: Option<&BotReply>) -> Option<HttpAnswer> {
         let target = self.target;
-        // A message that came already is answered in another way than one that did not.
-        let again = || target.signed_request(&Push::now(USER, push.action.clone()));
-        let is_right = |answer: &_| read_reply(target, answer).is_ok();
-        let (answer, took) = self.call(check, &target.signed_request(push), &again, &is_right)?;
+        let is_right = |answer: &_| message::read_reply(target, answer).is_ok();
+        let (answer, took) = self.ask(check, &target.signed_request(push), &is_right)?;
         let finding = match first {
-            Some(first) => {
-                read_reply(target, &answer).and_then(|again| message::repeat(first, &again))
-            }
+            Some(first) => message::read_reply(target, &answer)
+                .and_then(|again| message::repeat(first, &again)),
             None => form(target, &answer, push),
         };
         self.report.add(check, took, finding)?;
         Some(answer)
     }
 
-    /// Returns the answer to a call; without one, or if only browsers get a right one, adds the
-    /// fault and ends the checks. `again` makes such a call once more.
-    fn call(
+    /// Returns the answer to a request; without one, or if only browsers get a right one, adds the
+    /// fault and ends the checks.
+    fn ask(
         &mut self,
         check: Check,
-        call: &SignedRequest,
-        again: &dyn Fn() -> SignedRequest,
+        request: &SignedRequest,
         is_right: &dyn Fn(&HttpAnswer) -> bool,
     ) -> Option<(HttpAnswer, Duration)> {
-        let (answer, took) = self.send(Client::WeChat, call);
+        let (answer, took) = self.send(Client::WeChat, request);
         // What sends a text with 200 lets WeChat through.
         let is_blocked = answer.as_ref().map_or(true, |answer| {
             !is_right(answer) && (answer.status != 200 || answer.is_page())
         });
         let passes = |client| {
-            let (answer, _) = self.send(client, &again());
+            let (answer, _) = self.send(client, request);
             answer.is_ok_and(|answer| is_right(&answer))
         };
         // A server that was only slow answers WeChat, too, the next time.
-        let fault = if is_blocked && passes(Client::Browser) && !passes(Client::WeChat) {
-            Fault::BrowsersOnly(answer.ok().map(|answer| answer.status))
-        } else {
-            match answer {
-                Ok(answer) => return Some((answer, took)),
-                Err(error) => Fault::NoAnswer(error),
+        let fault = match answer {
+            answer if is_blocked && passes(Client::Browser) && !passes(Client::WeChat) => {
+                Fault::BrowsersOnly(answer.ok().map(|answer| answer.status))
             }
+            Ok(answer) => return Some((answer, took)),
+            Err(error) => Fault::NoAnswer(error),
         };
         self.report.add(check, took, Err(fault))?;
         None
     }
 
-    fn send(
-        &self,
-        client: Client,
-        call: &SignedRequest,
-    ) -> (Result<HttpAnswer, SendError>, Duration) {
-        timed(|| send(client, &self.target.url, call))
+    fn send(&self, client: Client, request: &SignedRequest) -> (Sent, Duration) {
+        timed(|| send(client, &self.target.url, request))
     }
 }
 
 /// Judges the answer to a message.
 fn form(target: &Target, answer: &HttpAnswer, push: &Push) -> Finding {
-    let heard = read_reply(target, answer)?;
+    let heard = message::read_reply(target, answer)?;
     let now = unix_seconds(SystemTime::now());
     message::form(&heard, answer, &target.keys, push, now)
 }

@@ -32,11 +32,9 @@ use super::{
     url::{UrlError, parse, shown},
 };
 use crate::{
-    network::{SystemError, TlsError},
+    network::{SystemError, TlsError, address},
     printable::printable,
 };
-
-mod address;
 
 /// Bytes of an answer at most, after decompression: a page may have pictures inside it. Without
 /// them it may have a quarter of this, see `formats`.

@@ -48,8 +48,8 @@ impl Client {
         }
     }
 
-    fn request(self, url: &BotUrl, call: &SignedRequest) -> String {
-        let (method, body) = match &call.body {
+    fn request(self, url: &BotUrl, request: &SignedRequest) -> String {
+        let (method, body) = match &request.body {
             None => ("GET", "\r\n".to_owned()),
             Some(xml) => {
                 let length = xml.len();
@@ -58,18 +58,17 @@ impl Client {
             }
         };
         let version = if self == Self::WeChat10 { "1.0" } else { "1.1" };
-        let (target, place, headers) = (url.target(&call.query), url.place(), self.headers());
+        let (target, place, headers) = (url.target(&request.query), url.place(), self.headers());
         format!("{method} {target} HTTP/{version}\r\nHost: {place}\r\n{headers}{body}")
     }
 }
 
+/// Answer to a request, or the reason that there is none.
+pub(crate) type Sent = Result<HttpAnswer, SendError>;
+
 /// Makes the call and returns the answer that comes within [`PATIENCE`].
-pub(crate) fn send(
-    client: Client,
-    url: &BotUrl,
-    call: &SignedRequest,
-) -> Result<HttpAnswer, SendError> {
-    let exchanged = exchange(client, url, call, PATIENCE);
+pub(crate) fn send(client: Client, url: &BotUrl, request: &SignedRequest) -> Sent {
+    let exchanged = exchange(client, url, request, PATIENCE);
     exchanged.map_err(|error| match error {
         // An http server takes TLS for a request: it waits for the end of its line, or hangs up.
         SendError::TooSlow | SendError::Closed | SendError::NotHttp | SendError::Broken(_)
@@ -93,20 +92,15 @@ fn is_plain(url: &BotUrl) -> bool {
     answer.is_ok_and(|answer| answer.status != 400)
 }
 
-fn exchange(
-    client: Client,
-    url: &BotUrl,
-    call: &SignedRequest,
-    patience: Duration,
-) -> Result<HttpAnswer, SendError> {
+fn exchange(client: Client, url: &BotUrl, request: &SignedRequest, patience: Duration) -> Sent {
     let end = Instant::now() + patience;
     let tcp = connect(url, &resolve(url)?, end)?;
     let mut stream = Timed { tcp, end };
-    let request = client.request(url, call);
+    let text = client.request(url, request);
     let answer = if url.is_https() {
-        talk(&mut tls::start(url, stream)?, client, &request)
+        talk(&mut tls::start(url, stream)?, client, &text)
     } else {
-        talk(&mut stream, client, &request)
+        talk(&mut stream, client, &text)
     };
     answer.map_err(|error| why(&error, url))
 }

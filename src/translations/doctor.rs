@@ -35,8 +35,8 @@ texts! { Fine, in language:
     Self::Address(address) => "{address}", "{address}";
     Self::Listens(host, port) => "connected to {host}, port {port}", "{host} 的 {port} 端口连得上";
     Self::Answers(status) => "the server responds ({status})", "有响应，状态码 {status}";
-    Self::Port(port) => "WeChat calls port {port}", "微信会访问 {port} 端口";
-    Self::TestPort(port) => "{port} is for your own tests only: the URL for WeChat needs port 80 or 443",
+    Self::Port(port @ (80 | 443)) => "WeChat calls port {port}", "微信会访问 {port} 端口";
+    Self::Port(port) => "{port} is for your own tests only: the URL for WeChat needs port 80 or 443",
         "{port} 端口只能自己测试用，填到公众平台的 URL 必须用 80 或 443 端口";
     Self::Echoed => "echostr came back unchanged", "原样返回了 echostr";
     Self::NoReply => "accepted without a reply", "收到了，没有回复";

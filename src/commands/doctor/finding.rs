@@ -37,8 +37,8 @@ pub(crate) enum Fine {
     /// A connection to this host and port.
     Listens(String, u16),
     Answers(u16),
+    /// WeChat calls 80 and 443 only, but a test may use any.
     Port(u16),
-    TestPort(u16),
     Echoed,
     NoReply,
     /// Beginning of the reply's text.

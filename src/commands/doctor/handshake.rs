@@ -38,9 +38,7 @@ pub(in crate::commands) fn judge(answer: &HttpAnswer, url: &BotUrl, echostr: &st
 
 /// Judges whether anything answers at this path.
 pub(super) fn path(answer: &HttpAnswer, url: &BotUrl) -> Finding {
-    if let Some(fault) = obstacle(answer, url) {
-        return Err(fault);
-    }
+    reached(answer, url)?;
     match answer.status {
         404 => Err(Fault::NothingHere),
         405 | 501 => Err(Fault::NoGet(answer.status)),
@@ -49,10 +47,10 @@ pub(super) fn path(answer: &HttpAnswer, url: &BotUrl) -> Finding {
     }
 }
 
-/// Recognizes the answers of proxies, firewalls and web servers in front of the bot.
-pub(super) fn obstacle(answer: &HttpAnswer, url: &BotUrl) -> Option<Fault> {
+/// Tells the answers of proxies, firewalls and web servers in front of the bot from the bot's.
+pub(super) fn reached(answer: &HttpAnswer, url: &BotUrl) -> Result<(), Fault> {
     let status = answer.status;
-    Some(match status {
+    Err(match status {
         300..400 => redirect(answer, url),
         400 if HTTPS_WANTED.iter().any(|words| answer.contains(words)) => Fault::WantsHttps(status),
         400 if answer.body.is_empty() => Fault::EmptyRefusal(status),
@@ -60,7 +58,7 @@ pub(super) fn obstacle(answer: &HttpAnswer, url: &BotUrl) -> Option<Fault> {
         502..=504 => Fault::ProxyWithoutBot(status),
         // Frameworks also send a page with 405.
         400..500 if status != 405 && answer.is_page() => Fault::WebServer(status),
-        _ => return None,
+        _ => return Ok(()),
     })
 }
 
@@ -105,24 +103,18 @@ fn is_login(to: &Url) -> bool {
 
 /// Judges whether `echostr` came back unchanged.
 pub(super) fn echo(answer: &HttpAnswer, echostr: &str) -> Finding {
-    if is_echoed(answer, echostr) {
-        return Ok(Fine::Echoed);
-    }
+    let is_echoed = answer.body == echostr.as_bytes();
     let no_echo = Fault::NoEcho {
         status: answer.status,
         said: answer.first_line(),
         stale: answer.drift.filter(|apart| *apart >= STALE),
     };
-    Err(match answer.status {
-        400.. => no_echo,
-        status if answer.body == echostr.as_bytes() => Fault::OtherStatus(status),
-        _ => around(answer, echostr).unwrap_or(no_echo),
-    })
-}
-
-/// Returns whether the answer is exactly what WeChat wants.
-pub(super) fn is_echoed(answer: &HttpAnswer, echostr: &str) -> bool {
-    answer.status == 200 && answer.body == echostr.as_bytes()
+    match answer.status {
+        200 if is_echoed => Ok(Fine::Echoed),
+        400.. => Err(no_echo),
+        status if is_echoed => Err(Fault::OtherStatus(status)),
+        _ => Err(around(answer, echostr).unwrap_or(no_echo)),
+    }
 }
 
 /// Returns the fault if `echostr` came back with something around it, or a web page instead.
@@ -227,7 +219,7 @@ mod tests {
 
     #[test]
     fn what_is_not_the_bot_is_told() {
-        let told = |status, body: &str| obstacle(&answer(status, body), &here());
+        let told = |status, body: &str| reached(&answer(status, body), &here()).err();
         let page = "<html><body>blocked</body></html>";
         for status in [400, 403, 404, 418] {
             assert_eq!(told(status, page), Some(Fault::WebServer(status)));

@@ -2,12 +2,12 @@
 
 use super::{
     finding::{Fault, Finding, Fine, Warning},
-    handshake::obstacle,
+    handshake::reached,
 };
 use crate::{
     printable::printable,
     simulator::{
-        ACCOUNT, BotReply, PassiveReply, Push, ReplyError, answer::HttpAnswer, url::BotUrl,
+        ACCOUNT, BotReply, PassiveReply, Push, ReplyError, answer::HttpAnswer, target::Target,
     },
     wechat::{AccountKeys, reply::MAX_CONTENT_BYTES},
 };
@@ -18,32 +18,21 @@ const MILLISECONDS: u64 = 100_000_000_000;
 /// Seconds by which CreateTime may differ from now.
 const DAY: u64 = 24 * 60 * 60;
 
-/// Types of reply that WeChat knows.
-const TYPES: [&str; 7] = [
-    "text",
-    "image",
-    "voice",
-    "video",
-    "music",
-    "news",
-    "transfer_customer_service",
-];
-
 /// Characters shown at most of a reply.
 const SHOWN_CHARS: usize = 20;
 
 /// Reads the answer to a message, or returns the reason that it cannot be read.
 pub(in crate::commands) fn read_reply(
-    keys: &AccountKeys,
+    target: &Target,
     answer: &HttpAnswer,
-    url: &BotUrl,
 ) -> Result<BotReply, Fault> {
+    let Target { url, keys } = target;
     if answer.status != 200 {
-        return Err(match obstacle(answer, url) {
+        return Err(match reached(answer, url) {
             // Nobody asks WeChat for a login when it verifies the URL; a form's page asks for one.
-            Some(Fault::Redirect(to, status)) => Fault::RedirectToLogin(to, status),
-            Some(fault) => fault,
-            None => Fault::RefusedMessage {
+            Err(Fault::Redirect(to, status)) => Fault::RedirectToLogin(to, status),
+            Err(fault) => fault,
+            Ok(()) => Fault::RefusedMessage {
                 status: answer.status,
                 said: answer.first_line(),
                 has_key: keys.crypt.is_some(),
@@ -93,7 +82,11 @@ pub(in crate::commands) fn form(
 
 fn content(reply: &PassiveReply) -> Finding {
     let kind = reply.field("MsgType").ok_or(Fault::NoMsgType)?;
-    if !TYPES.contains(&kind) {
+    let is_known = matches!(
+        kind,
+        "text" | "image" | "voice" | "video" | "music" | "news" | "transfer_customer_service"
+    );
+    if !is_known {
         return Err(Fault::UnknownMsgType(printable(kind, SHOWN_CHARS)));
     }
     let content = reply.field("Content");
@@ -210,7 +203,11 @@ mod tests {
 
     fn read_reply(keys: &AccountKeys, status: u16, body: &str) -> Fault {
         let url = "http://bot.cn/wechat".parse().unwrap();
-        super::read_reply(keys, &answer(status, body), &url).unwrap_err()
+        let target = Target {
+            url,
+            keys: keys.clone(),
+        };
+        super::read_reply(&target, &answer(status, body)).unwrap_err()
     }
 
     #[test]

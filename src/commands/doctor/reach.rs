@@ -3,7 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::finding::{Ending, Fault, Finding, Fine, Warning};
-use crate::simulator::{answer::SendError, url::BotUrl};
+use crate::{
+    network::address::is_public,
+    simulator::{answer::SendError, url::BotUrl},
+};
 
 /// Judges the addresses of the host: WeChat calls only public IPv4 addresses.
 pub(super) fn addresses(resolved: &Result<Vec<SocketAddr>, SendError>, url: &BotUrl) -> Finding {
@@ -29,14 +32,6 @@ pub(super) fn connection<T>(connected: Result<T, SendError>, url: &BotUrl) -> Fi
         Ok(_) => Ok(Fine::Listens(host, port)),
         Err(SendError::TooSlow) => Err(Fault::Dropped(host, port)),
         Err(error) => Err(Fault::NoAnswer(error)),
-    }
-}
-
-/// Judges the port: WeChat calls 80 and 443 only, but a test may use any.
-pub(super) fn port(url: &BotUrl) -> Fine {
-    match url.port() {
-        port @ (80 | 443) => Fine::Port(port),
-        port => Fine::TestPort(port),
     }
 }
 
@@ -78,14 +73,7 @@ fn is_fake(ip: Ipv4Addr) -> bool {
 /// Returns whether an address belongs to this machine or to its network.
 fn is_private(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(ip) => {
-            let is_shared_by_provider = matches!(ip.octets(), [100, 64..128, ..]);
-            ip.is_loopback()
-                || ip.is_private()
-                || ip.is_link_local()
-                || ip.is_unspecified()
-                || is_shared_by_provider
-        }
+        IpAddr::V4(_) => !is_public(address),
         IpAddr::V6(ip) => {
             ip.is_loopback()
                 || ip.is_unique_local()

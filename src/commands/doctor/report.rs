@@ -8,34 +8,26 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
+    DoctorArgs,
     finding::{Check, CheckLine, Ending, Fault, Finding, Fine, Fix},
     reach::success_ending,
 };
-use crate::{language::Localize, simulator::url::BotUrl};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// A line for each check.
-    Lines,
-    /// Only lines that need attention.
-    Quiet,
-    /// One JSON object at the end.
-    Json,
-}
+use crate::language::Localize;
 
 /// The findings so far.
-pub(super) struct Report {
-    form: Form,
+pub(super) struct Report<'a> {
+    args: &'a DoctorArgs,
     lines: Vec<CheckLine>,
     written: io::Result<()>,
 }
 
-impl Report {
-    pub(super) fn new(form: Form) -> Self {
+impl<'a> Report<'a> {
+    pub(super) fn new(args: &'a DoctorArgs) -> Self {
+        let (lines, written) = (Vec::new(), Ok(()));
         Self {
-            form,
-            lines: Vec::new(),
-            written: Ok(()),
+            args,
+            lines,
+            written,
         }
     }
 
@@ -46,7 +38,7 @@ impl Report {
             finding,
             took,
         };
-        if self.form == Form::Lines || self.form == Form::Quiet && line.needs_attention() {
+        if !self.args.json && (!self.args.quiet || line.needs_attention()) {
             self.written = writeln!(io::stdout(), "{}", line.localized());
         }
         self.lines.push(line);
@@ -66,28 +58,28 @@ impl Report {
     }
 
     /// Prints the end: what to do first, if anything.
-    pub(super) fn close(self, url: &BotUrl) -> io::Result<()> {
+    pub(super) fn close(self) -> io::Result<()> {
         self.written?;
-        let (mut out, fault) = (io::stdout(), first_fault(&self.lines));
-        if self.form == Form::Json {
-            let first = fault.map(|fault| Fix(fault).localized());
-            let checks: Vec<Value> = self.lines.iter().map(object).collect();
-            let (url, well) = (url.to_string(), fault.is_none());
-            let whole = json!({ "url": url, "well": well, "first": first, "checks": checks });
-            return writeln!(out, "{whole}");
-        }
+        let (args, fault) = (self.args, first_fault(&self.lines));
         let ending = match fault {
             Some(fault) => Ending::DoFirst(fault.clone()),
             None if self.lines.iter().any(CheckLine::needs_attention) => Ending::ButForWarnings,
-            None => success_ending(url),
+            None => success_ending(&args.url),
         };
-        if self.form == Form::Lines || fault.is_some() {
-            writeln!(out, "{}", ending.localized())?;
-        }
-        if self.form == Form::Lines {
-            writeln!(out, "{}", Ending::PlatformProbe.localized())?;
-        }
-        Ok(())
+        let text = if args.json {
+            let checks: Vec<Value> = self.lines.iter().map(object).collect();
+            let first = fault.map(|fault| Fix(fault).localized());
+            let (url, well) = (args.url.to_string(), fault.is_none());
+            json!({ "url": url, "well": well, "first": first, "checks": checks }).to_string()
+        } else if !args.quiet {
+            let hint = Ending::PlatformProbe.localized();
+            format!("{}\n{hint}", ending.localized())
+        } else if fault.is_some() {
+            ending.localized()
+        } else {
+            return Ok(());
+        };
+        writeln!(io::stdout(), "{text}")
     }
 }
 

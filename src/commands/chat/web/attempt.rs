@@ -104,14 +104,14 @@ fn failure(fault: Fault) -> Judgement {
 
 /// Judges the answer to a message, or to its repeat.
 fn replied(
-    Target { url, keys }: &Target,
+    target: &Target,
     push: &Push,
     answer: &HttpAnswer,
     first: Option<&BotReply>,
 ) -> Result<Judgement, Fault> {
-    let heard = message::read_reply(keys, answer, url)?;
+    let heard = message::read_reply(target, answer)?;
     let now = unix_seconds(SystemTime::now());
-    let form = Ok(message::form(&heard, answer, keys, push, now)?);
+    let form = Ok(message::form(&heard, answer, &target.keys, push, now)?);
     Ok(Judgement {
         outcome: match heard {
             BotReply::Passive(_) => "reply",

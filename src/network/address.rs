@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 /// Returns true for an address of the public Internet, false for one that is set aside for
 /// something else (IANA's special-purpose registries).
-pub(super) fn is_public(ip: IpAddr) -> bool {
+pub(crate) fn is_public(ip: IpAddr) -> bool {
     let ip = match ip {
         IpAddr::V4(ip) => return is_public_v4(ip),
         IpAddr::V6(ip) => ip,
