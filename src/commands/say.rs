@@ -100,7 +100,7 @@ pub(crate) fn run(args: &SayArgs) -> Result<ExitCode, CommandError> {
 }
 
 fn send(args: &SayArgs) -> Outcome {
-    let said = match args.event.clone() {
+    let action = match args.event.clone() {
         Some(name) => UserAction::Event {
             name,
             key: args.key.clone().unwrap_or_default(),
@@ -109,8 +109,8 @@ fn send(args: &SayArgs) -> Outcome {
     };
     let (url, keys) = (args.url.clone(), secrets::keys()?);
     let target = Target { url, keys };
-    let heard = doctor::talk(&target, &args.user, said);
-    Ok(heard.map_err(|seen| {
+    let reply = doctor::talk(&target, &args.user, action);
+    Ok(reply.map_err(|seen| {
         Box::new(if args.quiet {
             // Nobody is told the cause.
             let cause = seen.clone();
@@ -125,8 +125,7 @@ fn send(args: &SayArgs) -> Outcome {
 fn words(args: &SayArgs) -> Result<String, CommandError> {
     let words = match args.text.as_slice() {
         [dash, _, ..] if dash == "-" => return Err(CommandError::usage(SayError::Dash)),
-        [dash] if dash == "-" => input(args.quiet)?,
-        [] => input(args.quiet)?,
+        words if words.is_empty() || words == ["-"] => input(args.quiet)?,
         words => words.join(" "),
     };
     if words.trim().is_empty() {

@@ -66,18 +66,17 @@ impl Client {
 /// Answer to a request, or the reason that there is none.
 pub(crate) type Sent = Result<HttpAnswer, SendError>;
 
-/// Makes the call and returns the answer that comes within [`PATIENCE`].
+/// Sends the request and returns the answer that comes within [`PATIENCE`].
 pub(crate) fn send(client: Client, url: &BotUrl, request: &SignedRequest) -> Sent {
-    let exchanged = exchange(client, url, request, PATIENCE);
-    exchanged.map_err(|error| match error {
+    match exchange(client, url, request, PATIENCE) {
         // An http server takes TLS for a request: it waits for the end of its line, or hangs up.
-        SendError::TooSlow | SendError::Closed | SendError::NotHttp | SendError::Broken(_)
+        Err(SendError::TooSlow | SendError::Closed | SendError::NotHttp | SendError::Broken(_))
             if is_plain(url) =>
         {
-            TlsError::NotTls.into()
+            Err(TlsError::NotTls.into())
         }
-        error => error,
-    })
+        sent => sent,
+    }
 }
 
 /// Returns whether the port of an `https` URL speaks http. A port with TLS answers http with 400 or

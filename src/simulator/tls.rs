@@ -6,8 +6,9 @@ use std::{
 };
 
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore,
-    SignatureScheme, StreamOwned,
+    CertificateError::{Other, UnknownIssuer},
+    ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    StreamOwned,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -58,10 +59,7 @@ impl ServerCertVerifier for Verifier {
         let verified =
             self.0
                 .verify_server_cert(certificate, intermediates, name, ocsp_response, now);
-        if let Err(Error::InvalidCertificate(
-            CertificateError::UnknownIssuer | CertificateError::Other(_),
-        )) = verified
-        {
+        if let Err(Error::InvalidCertificate(UnknownIssuer | Other(_))) = verified {
             verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
         }
         verified
