@@ -162,6 +162,8 @@ mod tests {
             "192.168.0.9",
             "169.254.1.1",
             "0.0.0.0",
+            "203.0.113.5",
+            "224.0.0.1",
         ] {
             let fault = Fault::NotPublic("bot.example.com".to_owned(), inner.parse().unwrap());
             assert_eq!(found(bot, &[inner]), Err(fault));
