@@ -28,7 +28,7 @@ const PATH_CHARS: usize = 64;
 
 /// What the log tells of one request. No query, body or OpenID is in it.
 #[derive(Debug)]
-pub(crate) struct Line<'a> {
+pub(crate) struct RequestLine<'a> {
     /// Whose request it is, if that is known.
     pub(crate) peer: Option<IpAddr>,
     /// The request's method.
@@ -43,7 +43,7 @@ pub(crate) struct Line<'a> {
     pub(crate) took: Duration,
 }
 
-impl fmt::Display for Line<'_> {
+impl fmt::Display for RequestLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let method = printable(self.method, METHOD_CHARS);
         let path = printable(self.path, PATH_CHARS);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     fn line_of(method: &str, path: &str) -> String {
-        Line {
+        RequestLine {
             peer: Some([203, 0, 113, 7].into()),
             method,
             path,

@@ -1,5 +1,5 @@
-//! One request from query to response, in the same steps for the server's loop, for a body that
-//! comes late, and for CGI: admit by the query, check the declared length, read the body, answer.
+//! What the server's loop and CGI have in common: the steps before a message is answered, and the
+//! response to each request.
 
 use std::{
     borrow::Cow,
@@ -10,9 +10,8 @@ use std::{
 use log::Level;
 
 use crate::{
-    callback::{self, Answer, Callback, Rejection, check_length, handshake},
-    entropy,
-    wechat::message::Message,
+    callback::{Answer, Callback, Rejection, check_length, handshake},
+    wechat::query::CallbackQuery,
 };
 
 /// Page for a browser that opens the address meant for WeChat.
@@ -36,16 +35,6 @@ pub(crate) struct Response {
     pub(crate) level: Level,
 }
 
-/// Outcome of a message: a response, or what has to come first.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    Respond(Response),
-    /// The query was admitted; the body of this length is still to come.
-    AwaitBody(usize),
-    /// The joke that finishes the answer is still to come.
-    AwaitJoke(Message),
-}
-
 /// Answers a handshake.
 pub(crate) fn shake_hands(
     callback: &Callback,
@@ -56,39 +45,15 @@ pub(crate) fn shake_hands(
     Ok(Response::ok("text/plain", echostr, "- handshake"))
 }
 
-/// Answers a message, whose body is read only after its query has proved to be WeChat's. `body`
-/// reads a body of the given length; it and `joke` return `None` for what is still to come.
-pub(crate) fn answer(
-    callback: &mut Callback,
-    query: &str,
+/// Admits a message by its query and the declared length of its body, which is read only then.
+pub(crate) fn admit<'q>(
+    callback: &Callback,
+    query: &'q str,
     length: Option<usize>,
-    body: impl FnOnce(usize) -> Result<Option<Vec<u8>>, Rejection>,
-    joke: impl FnOnce() -> Option<String>,
     now: SystemTime,
-) -> Result<Outcome, Rejection> {
+) -> Result<(CallbackQuery<'q>, usize), Rejection> {
     let query = callback.admit(query, now)?;
-    let length = check_length(length)?;
-    let Some(body) = body(length)? else {
-        return Ok(Outcome::AwaitBody(length));
-    };
-    match callback.answer(&query, &body, now, entropy::randomness)? {
-        callback::Outcome::Answer(answer) => Ok(Outcome::Respond(answer.into())),
-        callback::Outcome::AwaitJoke(message) => match joke() {
-            Some(joke) => finish(callback, &message, || joke, now).map(Outcome::Respond),
-            None => Ok(Outcome::AwaitJoke(message)),
-        },
-    }
-}
-
-/// Answers a message that has waited for a joke.
-pub(crate) fn finish(
-    callback: &mut Callback,
-    message: &Message,
-    joke: impl FnOnce() -> String,
-    now: SystemTime,
-) -> Result<Response, Rejection> {
-    let answer = callback.finish(message, joke, now, entropy::randomness)?;
-    Ok(answer.into())
+    Ok((query, check_length(length)?))
 }
 
 /// Reads a body of this length.

@@ -11,7 +11,7 @@
 //!    that commands share are in `commands::{args, secrets, words_arg, joke_args}`.
 //! 2. `server`: the loop, and the match on method and path. `survival` has the two processes: the
 //!    supervisor, and the worker around the loop.
-//! 3. `exchange`: the steps of one call, in the order that `server` and `cgi` share.
+//! 3. `exchange`: the steps of one call, in the order that `server` and `commands::cgi` share.
 //! 4. `callback`: one call from its query to the body of the answer. `wechat::query` reads the
 //!    query, `wechat::signature` proves it to be WeChat's, `wechat::crypt` decrypts the body,
 //!    `wechat::message` reads it by `wechat::xml`, and a repeat gets the answer that was kept.
@@ -30,7 +30,6 @@
 mod access_log;
 mod bot;
 pub mod callback;
-mod cgi;
 pub mod cli;
 mod commands;
 mod entropy;

@@ -36,8 +36,9 @@ pub(crate) use self::{
 };
 use crate::{
     access_log::{self, REFUSED_LINES, RateLimit},
-    callback::{Callback, Rejection},
-    exchange::{self, Outcome, Response, read_body},
+    callback::{Callback, Outcome, Rejection},
+    entropy::randomness,
+    exchange::{self, Response, read_body},
     joke::{JokeSettings, Jokes},
     survival::{health::Health, socket::USER_TIMEOUT, worker::DRAIN},
 };
@@ -215,35 +216,38 @@ impl Server {
         self.respond(call, outcome);
     }
 
-    /// Answers a message, whose body is the one that was waited for, or has it waited for.
-    fn take_message(&mut self, mut call: Call, awaited: Option<Result<Vec<u8>, Rejection>>) {
-        let Self {
-            callback, jokes, ..
-        } = self;
-        let (info, place) = (&call.info, call.body);
-        let request = &mut call.request;
-        let length = request.body_length();
-        let body = |length| match (awaited, place) {
-            (Some(body), _) => body.map(Some),
-            (None, Body::Read) => read_body(request.as_reader(), length).map(Some),
-            _ => Ok(None),
+    /// Answers a message, or has its body or a joke waited for. `body`: one that was waited for.
+    fn take_message(&mut self, mut call: Call, body: Option<Result<Vec<u8>, Rejection>>) {
+        let (now, length) = (call.info.time, call.request.body_length());
+        let (query, length) = match exchange::admit(&self.callback, call.info.query(), length, now)
+        {
+            Ok(admitted) => admitted,
+            Err(rejection) => return self.respond(call, Err(rejection)),
         };
-        let may_wait = self.health.exit_code().is_none() && self.askers.have_room();
-        let joke = || match jokes.ask(info.time) {
-            None if !may_wait => Some(jokes.deal()),
-            joke => joke,
+        let body = match body {
+            Some(body) => body,
+            None if call.body == Body::Read => read_body(call.request.as_reader(), length),
+            None => return self.await_body(call, length),
         };
-        match exchange::answer(callback, info.query(), length, body, joke, info.time) {
-            Ok(Outcome::AwaitBody(length)) => self.await_body(call, length),
+        let answer = |body: Vec<u8>| self.callback.answer(&query, &body, now, randomness);
+        let answer = match body.and_then(answer) {
+            Ok(Outcome::Answer(answer)) => Ok(answer),
             Ok(Outcome::AwaitJoke(message)) => {
-                self.askers.add(call, message, self.jokes.budget());
+                let may_wait = self.health.exit_code().is_none() && self.askers.have_room();
+                let joke = match self.jokes.ask(now) {
+                    None if may_wait => {
+                        return self.askers.add(call, message, self.jokes.budget());
+                    }
+                    joke => joke.unwrap_or_else(|| self.jokes.deal()),
+                };
+                self.callback.finish(&message, || joke, now, randomness)
             }
-            Ok(Outcome::Respond(response)) => {
-                let now = info.time;
-                self.respond(call, Ok(response));
-                self.jokes.refresh(now);
-            }
-            Err(rejection) => self.respond(call, Err(rejection)),
+            Err(rejection) => Err(rejection),
+        };
+        let is_answered = answer.is_ok();
+        self.respond(call, answer.map(Response::from));
+        if is_answered {
+            self.jokes.refresh(now);
         }
     }
 
@@ -257,8 +261,8 @@ impl Server {
         for (call, message) in waiting {
             self.attend(|server| {
                 let joke = || server.jokes.deal();
-                let finished = exchange::finish(&mut server.callback, &message, joke, now);
-                server.respond(call, finished);
+                let answer = server.callback.finish(&message, joke, now, randomness);
+                server.respond(call, answer.map(Response::from));
                 server.jokes.refresh(now);
             });
         }

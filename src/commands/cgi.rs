@@ -3,9 +3,11 @@
 use std::{
     env,
     io::{self, Write},
+    net::IpAddr,
     process::ExitCode,
-    sync::Arc,
-    time::{Instant, SystemTime},
+    sync::{Arc, mpsc::channel},
+    thread,
+    time::{Duration, Instant, SystemTime},
 };
 
 use clap::Args;
@@ -19,11 +21,23 @@ use super::{
     words_arg::WordsArg,
 };
 use crate::{
-    access_log::Line,
-    callback::Callback,
-    cgi::{self, CgiRequest, NOT_SET_UP},
+    access_log::RequestLine,
+    callback::{Callback, Outcome, Rejection},
+    entropy::randomness,
+    exchange::{self, Response, accepts_html, read_body},
     joke::{JokeSettings, Jokes},
 };
+
+/// So much of a body is read at most: more than a message has, so that a refusal can be read by
+/// whoever sends somewhat too much.
+const MAX_READ_BYTES: usize = 1024 * 1024;
+
+/// WeChat waits so long for an answer; who sends the body later gets none.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Answer of a bot that cannot be run; its owner is told more on standard error.
+const NOT_SET_UP: &str = "Status: 500 Refused\r\nContent-Type: text/plain\r\n\
+                          Content-Length: 22\r\n\r\nthe bot is not set up\n";
 
 pub(super) const HELP: &str = "\
 A web server runs this once for each request; the path is up to the web server. The request is
@@ -53,8 +67,8 @@ pub(crate) struct CgiArgs {
 
 /// Answers for a bot that cannot be run, if a web server asks.
 pub(crate) fn respond_not_set_up() {
-    if let Some(request) = CgiRequest::from_variables(|name| env::var(name).ok()) {
-        let _ = request.read(io::stdin());
+    if let Some(request) = CgiRequest::from_environment() {
+        let _ = request.read_body();
         // Where nobody takes the answer, nobody is left to be told.
         let _ = io::stdout().write_all(NOT_SET_UP.as_bytes());
     }
@@ -65,19 +79,17 @@ pub(crate) fn run(args: CgiArgs) -> Result<ExitCode, CommandError> {
     let begun = Instant::now();
     args.log.start()?;
     let token = secrets::required_token()?;
-    let variable = |name: &str| env::var(name).ok();
-    let request = CgiRequest::from_variables(variable).ok_or(EnvironmentError::NoRequest)?;
+    let request = CgiRequest::from_environment().ok_or(EnvironmentError::NoRequest)?;
     let words = Arc::new(args.words.read()?);
     let settings = JokeSettings {
         // Clients choose HTTP_PROXY: the web server puts their `Proxy` header there (httpoxy).
         use_proxy: false,
         ..args.jokes.settings(&words)?
     };
-    let mut jokes = Jokes::new(settings, || ());
-    let mut callback = Callback::new(secrets::keys_of(token)?, args.age.max_age, words);
-    let response = request.answer(io::stdin(), &mut callback, &mut jokes, SystemTime::now());
-    let written = cgi::write(&response, io::stdout().lock());
-    let line = Line {
+    let callback = Callback::new(secrets::keys_of(token)?, args.age.max_age, words);
+    let response = request.answer(callback, Jokes::new(settings, || ()));
+    let written = write(&response);
+    let line = RequestLine {
         peer: request.peer,
         method: &request.method,
         path: &request.path,
@@ -87,4 +99,96 @@ pub(crate) fn run(args: CgiArgs) -> Result<ExitCode, CommandError> {
     };
     log::log!(response.level, "{line}");
     printed(written)
+}
+
+/// A request as the web server puts it into variables (RFC 3875).
+struct CgiRequest {
+    /// `REQUEST_METHOD`.
+    method: String,
+    /// `SCRIPT_NAME` and `PATH_INFO`, for the log.
+    path: String,
+    /// `REMOTE_ADDR`, for the log.
+    peer: Option<IpAddr>,
+    /// Whether `HTTP_ACCEPT` is a browser's.
+    is_from_browser: bool,
+    /// `QUERY_STRING`; empty if there is none.
+    query: String,
+    /// `CONTENT_LENGTH`, if it is a number.
+    length: Option<usize>,
+}
+
+impl CgiRequest {
+    /// Takes a request out of the variables; `None` where no web server has set them.
+    fn from_environment() -> Option<Self> {
+        let variable = |name| env::var(name).ok();
+        let part = |name| variable(name).unwrap_or_default();
+        Some(Self {
+            method: variable("REQUEST_METHOD")?,
+            path: part("SCRIPT_NAME") + &part("PATH_INFO"),
+            peer: part("REMOTE_ADDR").parse().ok(),
+            is_from_browser: accepts_html(&part("HTTP_ACCEPT")),
+            query: part("QUERY_STRING"),
+            length: part("CONTENT_LENGTH").parse().ok(),
+        })
+    }
+
+    /// Reads the body, by a thread that ends with the process. That comes before all else: a web
+    /// server that is kept from passing it on takes no answer, and Apache loses one that comes
+    /// earlier.
+    fn read_body(&self) -> Result<Vec<u8>, Rejection> {
+        let length = match (self.length, self.method.as_str()) {
+            (Some(length), _) => length.min(MAX_READ_BYTES),
+            (None, "GET" | "HEAD") => 0,
+            // It is refused for want of a length, and read all the same.
+            (None, _) => MAX_READ_BYTES,
+        };
+        let (done, read) = channel();
+        // Where no thread can be had, there is no sender any more, and so no body.
+        let _ = thread::Builder::new().spawn(move || done.send(read_body(io::stdin(), length)));
+        read.recv_timeout(BODY_TIMEOUT)
+            .unwrap_or(Err(Rejection::BodyEndsEarly))
+    }
+
+    fn answer(&self, callback: Callback, jokes: Jokes) -> Response {
+        let now = SystemTime::now();
+        let body = self.read_body();
+        let answered = match self.method.as_str() {
+            "GET" => exchange::shake_hands(&callback, &self.query, now),
+            "POST" => self.answer_message(callback, jokes, body, now),
+            _ => Err(Rejection::MethodNotAllowed { allow: "GET, POST" }),
+        };
+        answered.unwrap_or_else(|rejection| match Response::from(&rejection) {
+            response if self.is_from_browser && self.method == "GET" => response.for_browser(),
+            response => response,
+        })
+    }
+
+    fn answer_message(
+        &self,
+        mut callback: Callback,
+        mut jokes: Jokes,
+        body: Result<Vec<u8>, Rejection>,
+        now: SystemTime,
+    ) -> Result<Response, Rejection> {
+        let (query, _) = exchange::admit(&callback, &self.query, self.length, now)?;
+        let answer = match callback.answer(&query, &body?, now, randomness)? {
+            Outcome::Answer(answer) => answer,
+            Outcome::AwaitJoke(message) => {
+                callback.finish(&message, || jokes.wait(now), now, randomness)?
+            }
+        };
+        Ok(answer.into())
+    }
+}
+
+/// Writes a response as the web server reads it.
+fn write(response: &Response) -> io::Result<()> {
+    let reason = if response.status < 400 {
+        "OK"
+    } else {
+        "Refused"
+    };
+    let mut out = io::stdout().lock();
+    write!(out, "Status: {} {reason}\r\n", response.status)?;
+    response.write_to(out, true)
 }

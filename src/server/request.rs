@@ -12,7 +12,7 @@ use tiny_http::{Method, Request, StatusCode};
 
 use super::connection::{Body, Connection, answer_and_end, shut_down, values};
 use crate::{
-    access_log::Line,
+    access_log::RequestLine,
     exchange::{Response, accepts_html},
     survival::health::Health,
 };
@@ -128,8 +128,8 @@ impl RequestInfo {
         self.url.get(self.path_end + 1..).unwrap_or_default()
     }
 
-    pub(super) fn line<'a>(&'a self, response: &'a Response) -> Line<'a> {
-        Line {
+    pub(super) fn line<'a>(&'a self, response: &'a Response) -> RequestLine<'a> {
+        RequestLine {
             peer: self.peer,
             method: self.method.as_str(),
             path: self.path(),
