@@ -102,50 +102,42 @@ pub(crate) fn run(args: ChatArgs, language: Option<Language>) -> Result<ExitCode
     };
     match copies {
         Some(copies) => web::run(listen, language, bot, copies),
-        None => Talk::with(bot).run(args.log.quiet),
+        None => Talk {
+            bot,
+            last_fault: None,
+        }
+        .run(args.log.quiet),
     }
 }
 
 /// A talk in the terminal: one answer to each line.
 struct Talk {
     bot: Bot,
-    /// True if a line was refused or not delivered.
-    failed: bool,
     /// The fault that was explained last; the same one again is only named.
     last_fault: Option<Fault>,
 }
 
 impl Talk {
-    fn with(bot: Bot) -> Self {
-        Self {
-            bot,
-            failed: false,
-            last_fault: None,
-        }
-    }
-
     fn run(mut self, is_quiet: bool) -> Result<ExitCode, CommandError> {
         let lines: Box<dyn Iterator<Item = _>> = if io::stdin().is_terminal() {
             if !is_quiet {
                 to_stderr(Notice::HowToLeave.localized());
             }
-            Box::new(typed_lines().map_err(|error| CommandError::failure(InputError(error)))?)
+            Box::new(typed_lines().map_err(CommandError::failure)?)
         } else {
             Box::new(lines())
         };
         for line in lines {
-            let talked = match line {
-                Ok(line) => self.answer(line),
-                Err(error) => {
-                    self.complain(&error);
-                    break;
-                }
-            };
+            let talked = self.answer(line.map_err(CommandError::failure)?);
             if talked.is_err() {
                 return printed(talked);
             }
         }
-        Ok(ExitCode::from(if self.failed { FAILED } else { 0 }))
+        Ok(ExitCode::from(if self.last_fault.is_some() {
+            FAILED
+        } else {
+            0
+        }))
     }
 
     fn answer(&mut self, text: String) -> io::Result<()> {
@@ -154,25 +146,24 @@ impl Talk {
             Ok(BotReply::Acknowledged) => writeln!(out, "{}", Notice::NoAnswer.localized())?,
             Ok(BotReply::Passive(reply)) => writeln!(out, "{}", reply.words())?,
             // The next line may succeed.
-            Err(fault) if self.last_fault.as_ref() == Some(&fault) => self.complain(&fault),
+            Err(fault) if self.last_fault.as_ref() == Some(&fault) => {
+                to_stderr(Notice::Error(&fault).localized());
+            }
             Err(fault) => {
                 self.last_fault = Some(fault.clone());
-                self.complain(&doctor::diagnose(&self.bot.target, fault));
+                let diagnosis = doctor::diagnose(&self.bot.target, fault);
+                to_stderr(Notice::Error(&diagnosis).localized());
             }
         }
         out.flush()
     }
-
-    fn complain(&mut self, error: &dyn Localize) {
-        to_stderr(Notice::Error(error).localized());
-        self.failed = true;
-    }
 }
 
 /// Returns the lines typed at a terminal, until the user leaves.
-fn typed_lines() -> io::Result<impl Iterator<Item = Result<String, InputError>>> {
+fn typed_lines() -> Result<impl Iterator<Item = Result<String, InputError>>, InputError> {
+    let failed = |error| InputError(io::Error::other(error));
     let mut editor: Editor<(), _> =
-        Editor::with_history(Config::default(), MemHistory::new()).map_err(io::Error::other)?;
+        Editor::with_history(Config::default(), MemHistory::new()).map_err(failed)?;
     Ok(iter::from_fn(move || match editor.readline(PROMPT) {
         Ok(line) if LEAVE.contains(&line.trim().to_lowercase().as_str()) => None,
         Ok(line) => {
@@ -181,6 +172,6 @@ fn typed_lines() -> io::Result<impl Iterator<Item = Result<String, InputError>>>
             Some(Ok(line))
         }
         Err(ReadlineError::Eof | ReadlineError::Interrupted) => None,
-        Err(error) => Some(Err(InputError(io::Error::other(error)))),
+        Err(error) => Some(Err(failed(error))),
     }))
 }

@@ -126,12 +126,9 @@ impl FromStr for EncodingAesKey {
     type Err = EncodingAesKeyError;
 
     fn from_str(text: &str) -> Result<Self, EncodingAesKeyError> {
-        if !is_alphanumeric(text, 43..=43) {
-            return Err(EncodingAesKeyError);
-        }
-        TRAILING_BITS_ALLOWED
-            .decode(text)
-            .ok()
+        let bytes = TRAILING_BITS_ALLOWED.decode(text).ok();
+        bytes
+            .filter(|_| is_alphanumeric(text, 43..=43))
             .and_then(|bytes| bytes.try_into().ok())
             .map(Self)
             .ok_or(EncodingAesKeyError)

@@ -108,16 +108,16 @@ struct Page {
 
 impl Page {
     fn open(listen: SocketAddr, conversation: Conversation) -> Result<Self, WebError> {
-        let (listener, address) = bind(listen).map_err(|source| ListenError {
-            address: listen,
-            source,
-        })?;
-        let serve = |listener| Server::from_listener(listener, None);
-        let http = listener.try_clone().map_err(Into::into).and_then(serve);
+        let failed = |error: io::Error| WebError::Serve(error.into());
+        let listener = socket::listen(listen)?;
+        let timeout = SockRef::from(&listener).set_write_timeout(Some(SEND_TIMEOUT));
+        timeout.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let accepted = listener.try_clone().map_err(failed)?;
         let health = Arc::<Health>::default();
         note_panics(Arc::clone(&health));
         Ok(Self {
-            http: http.map_err(WebError::Serve)?,
+            http: Server::from_listener(accepted, None).map_err(WebError::Serve)?,
             listener,
             address,
             key: (!address.ip().is_loopback())
@@ -222,14 +222,6 @@ impl Page {
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(address)?;
-    socket::set_options(&listener)?;
-    SockRef::from(&listener).set_write_timeout(Some(SEND_TIMEOUT))?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
-}
-
 fn path_and_query(request: &Request) -> (&str, &str) {
     let url = origin_form(request.url());
     url.split_once('?').unwrap_or((url, ""))
@@ -278,16 +270,9 @@ fn send(request: Request, (headers, body): &Content) {
 
 /// Opens a browser if this machine has a screen.
 fn open_browser(address: &str) {
-    let has_screen = ["DISPLAY", "WAYLAND_DISPLAY"]
-        .iter()
-        .any(|name| env::var_os(name).is_some());
-    let opener = if cfg!(target_os = "macos") {
-        "open"
-    } else {
-        "xdg-open"
-    };
-    if has_screen || cfg!(target_os = "macos") {
-        let mut command = Command::new(opener);
+    let mut screens = ["DISPLAY", "WAYLAND_DISPLAY"].into_iter();
+    if screens.any(|name| env::var_os(name).is_some()) {
+        let mut command = Command::new("xdg-open");
         command
             .arg(address)
             .stdin(Stdio::null())

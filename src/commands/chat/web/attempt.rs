@@ -79,18 +79,20 @@ pub(super) fn judge(
     let Some(push) = &request.push else {
         return verified(url, &attempt.call, answer);
     };
-    match request.flaw {
-        None => replied(target, push, answer, first).unwrap_or_else(failure),
+    let finding = match request.flaw {
+        None => return replied(target, push, answer, first).unwrap_or_else(failure),
         // A server that fails has refused nothing.
-        Some(_) if answer.status >= 500 => failure(Fault::ServerFails(answer.status)),
+        Some(_) if answer.status >= 500 => return failure(Fault::ServerFails(answer.status)),
         Some(Flaw::Forged) => {
-            let genuine = first.unwrap_or(&BotReply::Acknowledged);
-            refused(keys, answer, message::forged(keys, answer, genuine))
+            message::forged(keys, answer, first.unwrap_or(&BotReply::Acknowledged))
         }
-        Some(Flaw::Late) => {
-            let finding = message::rejected(keys, answer, Fault::Replayed);
-            refused(keys, answer, finding)
-        }
+        Some(Flaw::Late) => message::rejected(keys, answer, Fault::Replayed),
+    };
+    let is_wrong = finding.is_err();
+    Judgement {
+        outcome: if is_wrong { "accepted" } else { "refused" },
+        heard: keys.read_reply(&answer.body).ok().filter(|_| is_wrong),
+        finding,
     }
 }
 
@@ -120,16 +122,6 @@ fn replied(
         finding: first.map_or(form, |first| message::repeat(first, &heard)),
         heard: Some(heard),
     })
-}
-
-/// Judges the answer to a message that must be refused.
-fn refused(keys: &AccountKeys, answer: &HttpAnswer, finding: Finding) -> Judgement {
-    let is_wrong = finding.is_err();
-    Judgement {
-        outcome: if is_wrong { "accepted" } else { "refused" },
-        heard: keys.read_reply(&answer.body).ok().filter(|_| is_wrong),
-        finding,
-    }
 }
 
 /// Judges the answer to the verification of the URL.

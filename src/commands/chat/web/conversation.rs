@@ -101,24 +101,21 @@ impl Conversation {
     fn request<'a>(&self, asked: &'a [(String, String)]) -> Option<Request<'a>> {
         let value = |name| field(asked, name).unwrap_or_default();
         let (action, words) = (value("do"), value("words"));
-        let of = match action {
-            "retry" | "forged" | "late" => Some(value("of").parse().ok()?),
-            _ => None,
+        let of = value("of").parse().ok();
+        let repeated = || self.exchange(of?)?.push.clone();
+        let (push, flaw) = match action {
+            "verify" => (None, None),
+            "retry" => (Some(repeated()?), None),
+            "forged" => (Some(repeated()?), Some(Flaw::Forged)),
+            "late" => (Some(repeated()?), Some(Flaw::Late)),
+            _ => (Some(Push::now(USER, said(action, words)?)), None),
         };
         Some(Request {
             action,
             words,
             of,
-            push: match of {
-                Some(of) => Some(self.exchange(of)?.push.clone()?),
-                None if action == "verify" => None,
-                None => Some(Push::now(USER, said(action, words)?)),
-            },
-            flaw: match action {
-                "forged" => Some(Flaw::Forged),
-                "late" => Some(Flaw::Late),
-                _ => None,
-            },
+            push,
+            flaw,
         })
     }
 
