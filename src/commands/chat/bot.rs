@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    fs,
+    fs, mem,
     net::{Ipv4Addr, TcpListener},
     sync::Arc,
     thread,
@@ -45,7 +45,7 @@ pub(super) struct Bot {
 /// A bot in this process, and what starting it again takes.
 struct Own {
     args: BotArgs,
-    running: Running,
+    health: Arc<Health>,
     /// State of the owner's file of words when it was read.
     words: Option<FileState>,
 }
@@ -68,12 +68,12 @@ impl Bot {
         let keys = secrets::keys_of(secrets::run_token()?.0)?;
         // Looks at the file before it is read, so that a change during the reading is noticed.
         let words = args.words_state();
-        let (running, url) = Running::start(&keys, &args)?;
+        let (url, health) = args.serve(&keys)?;
         Ok(Self {
             target: Target { url, keys },
             own: Some(Own {
                 args,
-                running,
+                health,
                 words,
             }),
         })
@@ -94,8 +94,9 @@ impl Bot {
         if words == own.words {
             return Ok(false);
         }
-        (own.running, self.target.url) = Running::start(&self.target.keys, &own.args)?;
-        own.words = words;
+        let (url, health) = own.args.serve(&self.target.keys)?;
+        mem::replace(&mut own.health, health).leave(0);
+        (self.target.url, own.words) = (url, words);
         Ok(true)
     }
 }
@@ -106,40 +107,26 @@ impl BotArgs {
         Some((file.modified().ok()?, file.len()))
     }
 
-    fn service(&self, keys: &AccountKeys) -> Result<Service, CommandError> {
+    /// Serves a bot with these settings, on a loopback port, until it is told to leave.
+    fn serve(&self, keys: &AccountKeys) -> Result<(BotUrl, Arc<Health>), CommandError> {
         let words = Arc::new(self.words.read()?);
-        Ok(Service {
+        let service = Service {
             paths: vec!["/".to_owned()],
             trust_proxy: false,
             jokes: self.jokes.clone().settings(&words)?,
             callback: Callback::new(keys.clone(), self.age.max_age, words),
-        })
+        };
+        serve(service).map_err(|error| CommandError::failure(StartError(error)))
     }
 }
 
-/// A bot on a loopback port, until it is dropped.
-struct Running(Arc<Health>);
-
-impl Running {
-    fn start(keys: &AccountKeys, args: &BotArgs) -> Result<(Self, BotUrl), CommandError> {
-        let service = args.service(keys)?;
-        Self::serve(service).map_err(|error| CommandError::failure(StartError(error)))
-    }
-
-    fn serve(service: Service) -> Result<(Self, BotUrl), Box<dyn Error + Send + Sync>> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let url = format!("http://{}/", listener.local_addr()?).parse()?;
-        let health = Arc::<Health>::default();
-        let mut server = Server::open(listener, service, Arc::clone(&health))?;
-        thread::Builder::new()
-            .name("bot".to_owned())
-            .spawn(move || server.run())?;
-        Ok((Self(health), url))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.leave(0);
-    }
+fn serve(service: Service) -> Result<(BotUrl, Arc<Health>), Box<dyn Error + Send + Sync>> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let url = format!("http://{}/", listener.local_addr()?).parse()?;
+    let health = Arc::<Health>::default();
+    let mut server = Server::open(listener, service, Arc::clone(&health))?;
+    thread::Builder::new()
+        .name("bot".to_owned())
+        .spawn(move || server.run())?;
+    Ok((url, health))
 }

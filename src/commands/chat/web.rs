@@ -22,6 +22,7 @@ use std::{
 };
 
 use nix::sys::socket::Shutdown;
+use serde_json::Value;
 use socket2::SockRef;
 use subtle::ConstantTimeEq;
 use tiny_http::{Method, Request, Server};
@@ -211,11 +212,11 @@ impl Page {
         let (path, query) = path_and_query(request);
         match (request.method(), path) {
             (Method::Get, "" | "/") => page(),
-            (Method::Get, "/api/talk") => Ok(json(self.conversation.json())),
-            (Method::Post, "/api/token") => Ok(json(self.conversation.token_json())),
+            (Method::Get, "/api/talk") => Ok(json(&self.conversation.json())),
+            (Method::Post, "/api/token") => Ok(json(&self.conversation.token_json())),
             (Method::Post, "/api/send") => {
                 let exchange = self.conversation.send(&query_fields(query));
-                exchange.map(json).ok_or(BAD_REQUEST)
+                exchange.as_ref().map(json).ok_or(BAD_REQUEST)
             }
             _ => Err(NOT_FOUND),
         }
@@ -241,8 +242,9 @@ fn page() -> Result<Content, Status> {
     Ok((headers, PAGE.replace(NONCE, nonce)))
 }
 
-fn json(body: String) -> Content {
-    ("Content-Type: application/json\r\n".to_owned(), body)
+fn json(body: &Value) -> Content {
+    let headers = "Content-Type: application/json\r\n";
+    (headers.to_owned(), body.to_string())
 }
 
 fn answer(request: &Request, status: Status, headers: &str, body: &str) -> String {

@@ -6,11 +6,11 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use serde_json::json;
+use serde_json::Value;
 
 use super::{
     attempt::{Attempt, Flaw, Request, judge},
-    json::{about_json, exchange_json},
+    json::{about_json, exchange_json, object},
 };
 use crate::{
     commands::{
@@ -46,7 +46,7 @@ struct Exchange {
     id: usize,
     push: Option<Push>,
     heard: Option<BotReply>,
-    json: String,
+    json: Value,
 }
 
 impl Conversation {
@@ -60,28 +60,25 @@ impl Conversation {
         }
     }
 
-    pub(super) fn token_json(&self) -> String {
-        json!({ "token": self.bot.target.keys.token.as_str() }).to_string()
+    pub(super) fn token_json(&self) -> Value {
+        object([("token", self.bot.target.keys.token.as_str().into())])
     }
 
     /// Returns all that is kept, for a page that has just been opened.
-    pub(super) fn json(&self) -> String {
-        let exchanges: Vec<&str> = self.exchanges.iter().map(|one| one.json.as_str()).collect();
+    pub(super) fn json(&self) -> Value {
+        let exchanges = self.exchanges.iter().map(|one| one.json.clone());
         let about = about_json(&self.bot, self.language, MAX_EXCHANGES);
-        format!(
-            r#"{{"about":{about},"exchanges":[{}]}}"#,
-            exchanges.join(",")
-        )
+        object([("about", about), ("exchanges", exchanges.collect())])
     }
 
     /// Sends the request that the page asks for, and returns the JSON about it; `None` if what it
     /// asks for is unknown.
-    pub(super) fn send(&mut self, asked: &[(String, String)]) -> Option<String> {
+    pub(super) fn send(&mut self, asked: &[(String, String)]) -> Option<Value> {
         let request = self.request(asked)?;
         let attempt = self.attempt(&request);
         let first = request.of.and_then(|of| self.exchange(of)?.heard.as_ref());
         let judgement = judge(&self.bot.target, &request, &attempt, first);
-        let json = exchange_json(&self.bot.target, &request, &attempt, &judgement).to_string();
+        let json = exchange_json(&self.bot.target, &request, &attempt, &judgement);
         if self.exchanges.len() == MAX_EXCHANGES {
             self.exchanges.pop_front();
         }

@@ -78,7 +78,7 @@ fn request_json(target: &Target, request: &Request<'_>, attempt: &Attempt) -> Va
     let opened = request.push.as_ref().filter(|_| keys.crypt.is_some());
     object([
         ("line", line.into()),
-        ("query", pairs(query_fields(&call.query))),
+        ("query", pairs(&query_fields(&call.query))),
         ("signings", signings.iter().map(signing_json).collect()),
         ("body", call.body.clone().into()),
         ("opened", opened.map(Push::to_xml).into()),
@@ -106,7 +106,7 @@ fn answer_json(keys: &AccountKeys, answer: &HttpAnswer) -> Value {
     };
     object([
         ("status", answer.status.into()),
-        ("headers", pairs(answer.headers.clone())),
+        ("headers", pairs(&answer.headers)),
         ("body", shown(&answer.body).into()),
         ("opened", opened.into()),
     ])
@@ -139,13 +139,11 @@ fn words_json(words: &dyn Localize) -> Value {
 }
 
 /// The `json!` macro would take much more of the binary for the same.
-fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
+pub(super) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
     fields.into_iter().collect()
 }
 
-fn pairs(pairs: Vec<(String, String)>) -> Value {
-    let pairs = pairs.into_iter();
-    pairs
-        .map(|(name, value)| Value::from(vec![name, value]))
-        .collect()
+fn pairs(pairs: &[(String, String)]) -> Value {
+    let pairs = pairs.iter().map(|(name, value)| [name.as_str(), value]);
+    pairs.collect()
 }
