@@ -6,7 +6,7 @@ use std::{
     env,
     fmt::{self, Display, Formatter, Write as _},
     fs::{File, OpenOptions},
-    io::{self, IsTerminal, Write},
+    io::{self, ErrorKind, IsTerminal, Write},
     mem,
     os::{
         fd::AsFd,
@@ -206,12 +206,9 @@ impl<W: Write> Buffer<W> {
         let text = [&begun, warning.as_bytes(), waiting.as_bytes()].concat();
         let is_behind = !warning.is_empty();
         let written = self.write(&text, if is_behind { Duration::ZERO } else { PATIENCE });
-        let (taken, rest) = text.split_at_checked(written).unwrap_or_default();
+        let (done, rest) = text.split_at_checked(written).unwrap_or_default();
         let mut lines = rest.split_inclusive(|byte| *byte == b'\n');
-        if taken
-            .last()
-            .map_or(!begun.is_empty(), |last| *last != b'\n')
-        {
+        if done.last().map_or(!begun.is_empty(), |last| *last != b'\n') {
             self.begun = lines.next().unwrap_or_default().to_vec();
         }
         if is_behind && written <= begun.len() {
@@ -233,13 +230,10 @@ impl<W: Write> Buffer<W> {
         {
             match self.out.write(rest) {
                 Ok(bytes @ 1..) => written += bytes,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // Another process was faster, or a terminal has no room for the end of a line.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if left().is_zero() {
-                        break;
-                    }
-                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock && left().is_zero() => break,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 // When the log cannot be written, there is nobody to tell.
                 _ => return text.len(),
             }
@@ -319,7 +313,7 @@ mod tests {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let taken = bytes.len().min(self.room);
             if taken == 0 {
-                return Err(io::ErrorKind::WouldBlock.into());
+                return Err(ErrorKind::WouldBlock.into());
             }
             self.taken.extend(&bytes[..taken]);
             self.room -= taken;
