@@ -1,7 +1,7 @@
 //! The log's line for each request, and a bound on what refused requests can make the log write.
 
 use std::{
-    fmt, mem,
+    fmt,
     net::IpAddr,
     time::{Duration, Instant},
 };
@@ -73,8 +73,8 @@ pub(crate) struct RateLimit {
     /// Lines in a window.
     limit: u32,
     since: Instant,
+    /// All lines of this window, also those that were left out.
     lines: u32,
-    left_out: u64,
 }
 
 impl RateLimit {
@@ -84,24 +84,19 @@ impl RateLimit {
             limit,
             since: Instant::now(),
             lines: 0,
-            left_out: 0,
         }
     }
 
     /// Admits one more line, or none now. With the first of a window comes how many were left out
     /// before.
-    pub(crate) fn admit(&mut self, now: Instant) -> Option<u64> {
+    pub(crate) fn admit(&mut self, now: Instant) -> Option<u32> {
         let mut left_out = 0;
         if now.saturating_duration_since(self.since) >= WINDOW {
-            left_out = mem::take(&mut self.left_out);
+            left_out = self.lines.saturating_sub(self.limit);
             (self.since, self.lines) = (now, 0);
         }
-        if self.lines == self.limit {
-            self.left_out += 1;
-            return None;
-        }
         self.lines += 1;
-        Some(left_out)
+        (self.lines <= self.limit).then_some(left_out)
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use clap::Args;
-use rustyline::{Config, Editor, error::ReadlineError, history::MemHistory};
+use rustyline::{DefaultEditor, error::ReadlineError};
 
 use self::bot::{Bot, BotArgs};
 use super::{
@@ -133,11 +133,7 @@ impl Talk {
                 return printed(talked);
             }
         }
-        Ok(ExitCode::from(if self.last_fault.is_some() {
-            FAILED
-        } else {
-            0
-        }))
+        Ok(self.last_fault.map_or(ExitCode::SUCCESS, |_| FAILED.into()))
     }
 
     fn answer(&mut self, text: String) -> io::Result<()> {
@@ -162,8 +158,7 @@ impl Talk {
 /// Returns the lines typed at a terminal, until the user leaves.
 fn typed_lines() -> Result<impl Iterator<Item = Result<String, InputError>>, InputError> {
     let failed = |error| InputError(io::Error::other(error));
-    let mut editor: Editor<(), _> =
-        Editor::with_history(Config::default(), MemHistory::new()).map_err(failed)?;
+    let mut editor = DefaultEditor::new().map_err(failed)?;
     Ok(iter::from_fn(move || match editor.readline(PROMPT) {
         Ok(line) if LEAVE.contains(&line.trim().to_lowercase().as_str()) => None,
         Ok(line) => {

@@ -55,19 +55,17 @@ pub(crate) fn read<T, E: From<XmlError>>(
         let (_, rest) = users_words::take_out(&xml, |words| whitespace_like(words).into());
         parse(&rest).err().unwrap_or(error)
     })?;
-    let mut fields = Fields(words);
-    fields.add_elements(&document, without_layout)?;
-    take(&fields)
+    take(&fields(words, &document, without_layout)?)
 }
 
 /// The names and texts in a reply, for the simulator. Nothing is repaired, since nobody knows what
 /// the platform makes of a reply that is not XML.
 pub(crate) fn read_strictly(xml: &str) -> Result<Vec<(String, String)>, XmlError> {
     let document = parse(xml)?;
-    let mut fields = Fields(Vec::new());
-    fields.add_elements(&document, |text| text)?;
-    let fields = fields.0.into_iter();
+    let fields = fields(Vec::new(), &document, |text| text)?;
     Ok(fields
+        .0
+        .into_iter()
         .map(|(name, text)| (name.to_owned(), text.into_owned()))
         .collect())
 }
@@ -91,34 +89,35 @@ fn whitespace_like(text: &str) -> String {
     text.chars().map(whitespace).collect()
 }
 
-impl<'x> Fields<'x> {
-    fn add_elements(
-        &mut self,
-        document: &'x Document<'_>,
-        clean: fn(Cow<'_, str>) -> Cow<'_, str>,
-    ) -> Result<(), XmlError> {
-        let root = document.root_element();
-        if root.tag_name() != "xml".into() {
-            return Err(XmlError::Root);
-        }
-        // A node comes after all that it is in, so the first ones need no look.
-        let mut deep = document.descendants().skip(MAX_LEVELS);
-        if deep.any(|node| node.is_element() && node.ancestors().nth(MAX_LEVELS + 1).is_some()) {
+/// Adds the elements below the root to those that there are.
+fn fields<'x>(
+    mut fields: Vec<(&'x str, Cow<'x, str>)>,
+    document: &'x Document<'_>,
+    clean: fn(Cow<'_, str>) -> Cow<'_, str>,
+) -> Result<Fields<'x>, XmlError> {
+    let root = document.root_element();
+    if root.tag_name() != "xml".into() {
+        return Err(XmlError::Root);
+    }
+    // A node comes after all that it is in, so the first ones need no look.
+    let mut deep = document.descendants().skip(MAX_LEVELS);
+    if deep.any(|node| node.is_element() && node.ancestors().nth(MAX_LEVELS + 1).is_some()) {
+        return Err(XmlError::TooComplex);
+    }
+    for element in root.children().filter(Node::is_element) {
+        if fields.len() == MAX_CHILDREN {
             return Err(XmlError::TooComplex);
         }
-        for element in root.children().filter(Node::is_element) {
-            if self.0.len() == MAX_CHILDREN {
-                return Err(XmlError::TooComplex);
-            }
-            // WeChat uses no namespaces: `<a:MsgType>` is not its MsgType.
-            if element.tag_name().namespace().is_none() {
-                self.0
-                    .push((element.tag_name().name(), clean(text(element))));
-            }
+        let name = element.tag_name();
+        // WeChat uses no namespaces: `<a:MsgType>` is not its MsgType.
+        if name.namespace().is_none() {
+            fields.push((name.name(), clean(text(element))));
         }
-        Ok(())
     }
+    Ok(Fields(fields))
+}
 
+impl Fields<'_> {
     /// The text of the only element of that name, unless there is none or it is empty.
     pub(crate) fn get(&self, name: &'static str) -> Result<Option<&str>, XmlError> {
         let mut found = self.0.iter().filter(|(found, _)| *found == name);

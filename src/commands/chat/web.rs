@@ -35,7 +35,7 @@ use crate::{
     language::Language,
     logger::copies::Copies,
     server::{Body, answer_and_end, origin_form, shut_down, values},
-    simulator::signing::query_fields,
+    simulator::{field, signing::query_fields},
     survival::{
         health::{Health, note_panics, reason},
         socket::{self, ListenError},
@@ -73,16 +73,8 @@ pub(crate) enum WebError {
 /// Status line of an answer; a refusal has it as its body, too.
 type Status = &'static str;
 
-const BAD_REQUEST: Status = "400 Bad Request";
-const FORBIDDEN: Status = "403 Forbidden";
-const NOT_FOUND: Status = "404 Not Found";
-const TOO_LARGE: Status = "413 Content Too Large";
-const BROKEN: Status = "500 Internal Server Error";
-
 /// Headers that only this answer has, and its body.
 type Content = (String, String);
-
-const TEXT: &str = "Content-Type: text/plain\r\n";
 
 /// Serves the page until the process ends.
 pub(super) fn run(
@@ -115,15 +107,14 @@ impl Page {
         timeout.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let accepted = listener.try_clone().map_err(failed)?;
+        let is_shared = !address.ip().is_loopback();
         let health = Arc::<Health>::default();
         note_panics(Arc::clone(&health));
         Ok(Self {
             http: Server::from_listener(accepted, None).map_err(WebError::Serve)?,
             listener,
             address,
-            key: (!address.ip().is_loopback())
-                .then(entropy::token)
-                .transpose()?,
+            key: is_shared.then(entropy::token).transpose()?,
             conversation,
             health,
             begun: Instant::now(),
@@ -158,10 +149,13 @@ impl Page {
     }
 
     fn receive(&mut self, request: Request) {
-        let answered = match (self.admit(&request), Body::of(&request)) {
-            (Ok(()), Body::Read) => self.route(&request),
-            (Ok(()), _) => Err(TOO_LARGE),
-            (Err(status), _) => Err(status),
+        let url = origin_form(request.url());
+        let (path, query) = url.split_once('?').unwrap_or((url, ""));
+        let asked = query_fields(query);
+        let answered = match Body::of(&request) {
+            _ if !self.admits(&request, &asked) => Err("403 Forbidden"),
+            Body::Read => self.route(request.method(), path, &asked),
+            _ => Err("413 Content Too Large"),
         };
         match answered {
             Ok(content) => send(request, &content),
@@ -171,29 +165,22 @@ impl Page {
 
     /// Refuses a request, of which nothing is read any more.
     fn refuse(&self, request: Request, status: Status) {
-        let headers = format!("{TEXT}Connection: close\r\n");
-        let answer = answer(&request, status, &headers, status);
+        let headers = "Content-Type: text/plain\r\nConnection: close\r\n";
+        let answer = answer(&request, status, headers, status);
         if answer_and_end(request, answer.as_bytes()) {
             self.health.add_oversized();
         }
     }
 
-    /// Admits requests from the page, and from a user who opens its address.
-    fn admit(&self, request: &Request) -> Result<(), Status> {
+    /// Returns whether a request is from the page, or from a user who opens its address.
+    fn admits(&self, request: &Request, asked: &[(String, String)]) -> bool {
         let hosts: Vec<&str> = values(request, "Host").collect();
         let is_own = !hosts.is_empty() && hosts.iter().all(|host| self.is_own_host(host));
         let mut origins = values(request, "Origin").map(|origin| origin.strip_prefix("http://"));
         let is_same_origin = origins.all(|origin| hosts.iter().all(|host| origin == Some(*host)));
-        let (_, query) = path_and_query(request);
-        let given = query
-            .split('&')
-            .find_map(|field| field.strip_prefix("key="))
-            .unwrap_or_default();
-        let is_right = |key: &Token| key.as_str().as_bytes().ct_eq(given.as_bytes()).into();
-        let has_key = self.key.as_ref().is_none_or(is_right);
-        (is_own && is_same_origin && has_key)
-            .then_some(())
-            .ok_or(FORBIDDEN)
+        let given = field(asked, "key").unwrap_or_default().as_bytes();
+        let is_right = |key: &Token| key.as_str().as_bytes().ct_eq(given).into();
+        is_own && is_same_origin && self.key.as_ref().is_none_or(is_right)
     }
 
     /// Returns whether a Host header names this page, by an address or as `localhost`. Other names
@@ -208,30 +195,29 @@ impl Page {
         is_own(host) || is_own(&format!("{host}:80"))
     }
 
-    fn route(&mut self, request: &Request) -> Result<Content, Status> {
-        let (path, query) = path_and_query(request);
-        match (request.method(), path) {
+    fn route(
+        &mut self,
+        method: &Method,
+        path: &str,
+        asked: &[(String, String)],
+    ) -> Result<Content, Status> {
+        match (method, path) {
             (Method::Get, "" | "/") => page(),
             (Method::Get, "/api/talk") => Ok(json(&self.conversation.json())),
             (Method::Post, "/api/token") => Ok(json(&self.conversation.token_json())),
             (Method::Post, "/api/send") => {
-                let exchange = self.conversation.send(&query_fields(query));
-                exchange.as_ref().map(json).ok_or(BAD_REQUEST)
+                let exchange = self.conversation.send(asked);
+                exchange.as_ref().map(json).ok_or("400 Bad Request")
             }
-            _ => Err(NOT_FOUND),
+            _ => Err("404 Not Found"),
         }
     }
-}
-
-fn path_and_query(request: &Request) -> (&str, &str) {
-    let url = origin_form(request.url());
-    url.split_once('?').unwrap_or((url, ""))
 }
 
 /// Returns the page, which may use only its own script and style, load nothing from elsewhere, and
 /// be in no frame of another page.
 fn page() -> Result<Content, Status> {
-    let nonce = entropy::token().map_err(|_| BROKEN)?;
+    let nonce = entropy::token().map_err(|_| "500 Internal Server Error")?;
     let nonce = nonce.as_str();
     let headers = format!(
         "Content-Type: text/html; charset=utf-8\r\n\

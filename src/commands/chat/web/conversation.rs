@@ -37,8 +37,6 @@ pub(super) struct Conversation {
     copies: Copies,
     language: Option<Language>,
     exchanges: VecDeque<Exchange>,
-    /// Number of all exchanges so far.
-    count: usize,
 }
 
 /// Request that was answered, and the page's JSON about both.
@@ -56,7 +54,6 @@ impl Conversation {
             copies,
             language,
             exchanges: VecDeque::new(),
-            count: 0,
         }
     }
 
@@ -117,7 +114,6 @@ impl Conversation {
     }
 
     fn attempt(&mut self, request: &Request<'_>) -> Attempt {
-        self.count += 1;
         let reloaded = self.bot.reload_words();
         if matches!(reloaded, Ok(true)) {
             // The bot has kept none of the answers that a retry would be compared with.
@@ -141,7 +137,7 @@ impl Conversation {
         let begun = Instant::now();
         let answer = send(Client::WeChat, url, &call);
         Attempt {
-            id: self.count,
+            id: self.exchanges.back().map_or(1, |last| last.id + 1),
             words_error: reloaded.err(),
             at,
             stamp,
