@@ -96,17 +96,11 @@ pub(crate) fn run(args: ChatArgs, language: Option<Language>) -> Result<ExitCode
         args.log.start_quietly()?;
     }
     let copies = web.then(Copies::start);
-    let bot = match args.url {
-        Some(url) => Bot::elsewhere(url)?,
-        None => Bot::start(args.bot)?,
-    };
+    let bot = Bot::open(args.url, args.bot)?;
+    let last_fault = None;
     match copies {
         Some(copies) => web::run(listen, language, bot, copies),
-        None => Talk {
-            bot,
-            last_fault: None,
-        }
-        .run(args.log.quiet),
+        None => Talk { bot, last_fault }.run(args.log.quiet),
     }
 }
 

@@ -49,10 +49,11 @@ pub(crate) fn read<T, E: From<XmlError>>(
     take: impl FnOnce(&Fields<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
     let xml = without_forbidden(xml);
-    let (words, rest) = users_words::take_out(&xml, |_| " ".into());
+    let (words, rest) = users_words::take_out(&xml, |_| " ".to_owned());
     let document = parse(&rest).map_err(|error| {
-        // Only now does it matter where in the message that is.
-        let (_, rest) = users_words::take_out(&xml, |words| whitespace_like(words).into());
+        // Only now does it matter where in the message that is: at which line and character.
+        let spaces = |words: &str| words.replace(|char| char != '\n', " ");
+        let (_, rest) = users_words::take_out(&xml, spaces);
         parse(&rest).err().unwrap_or(error)
     })?;
     take(&fields(words, &document, without_layout)?)
@@ -62,12 +63,9 @@ pub(crate) fn read<T, E: From<XmlError>>(
 /// the platform makes of a reply that is not XML.
 pub(crate) fn read_strictly(xml: &str) -> Result<Vec<(String, String)>, XmlError> {
     let document = parse(xml)?;
-    let fields = fields(Vec::new(), &document, |text| text)?;
-    Ok(fields
-        .0
-        .into_iter()
-        .map(|(name, text)| (name.to_owned(), text.into_owned()))
-        .collect())
+    let Fields(fields) = fields(Vec::new(), &document, |text| text)?;
+    let owned = |(name, text): (&str, Cow<'_, str>)| (name.to_owned(), text.into_owned());
+    Ok(fields.into_iter().map(owned).collect())
 }
 
 fn parse(xml: &str) -> Result<Document<'_>, XmlError> {
@@ -81,12 +79,6 @@ fn parse(xml: &str) -> Result<Document<'_>, XmlError> {
         ..ParsingOptions::default()
     };
     Ok(Document::parse_with_options(xml, options)?)
-}
-
-/// As many lines and characters as the text has.
-fn whitespace_like(text: &str) -> String {
-    let whitespace = |char| if char == '\n' { '\n' } else { ' ' };
-    text.chars().map(whitespace).collect()
 }
 
 /// Adds the elements below the root to those that there are.

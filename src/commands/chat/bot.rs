@@ -14,10 +14,7 @@ use clap::Args;
 use crate::{
     callback::Callback,
     commands::{
-        CommandError, StartError,
-        args::MaxAgeArg,
-        joke_args::JokeArgs,
-        secrets::{self, EnvironmentError},
+        CommandError, StartError, args::MaxAgeArg, joke_args::JokeArgs, secrets,
         words_arg::WordsArg,
     },
     server::{Server, Service},
@@ -54,17 +51,13 @@ struct Own {
 type FileState = (SystemTime, u64);
 
 impl Bot {
-    /// Returns the bot at this address.
-    pub(super) fn elsewhere(url: BotUrl) -> Result<Self, EnvironmentError> {
-        let keys = secrets::keys()?;
-        Ok(Self {
-            target: Target { url, keys },
-            own: None,
-        })
-    }
-
-    /// Starts a bot in this process.
-    pub(super) fn start(args: BotArgs) -> Result<Self, CommandError> {
+    /// Returns the bot at this address, or starts one in this process.
+    pub(super) fn open(url: Option<BotUrl>, args: BotArgs) -> Result<Self, CommandError> {
+        if let Some(url) = url {
+            let keys = secrets::keys()?;
+            let target = Target { url, keys };
+            return Ok(Self { target, own: None });
+        }
         let keys = secrets::keys_of(secrets::run_token()?.0)?;
         // Looks at the file before it is read, so that a change during the reading is noticed.
         let words = args.words_state();

@@ -30,7 +30,7 @@ const WORDS: [(&str, &[List]); 5] = [
 /// location, that makes one element out of several; the bot reads none of them.
 pub(super) fn take_out(
     xml: &str,
-    instead_of: impl Fn(&str) -> Cow<'static, str>,
+    instead_of: impl Fn(&str) -> String,
 ) -> (Vec<(&'static str, Cow<'static, str>)>, Cow<'_, str>) {
     let (mut words, mut rest) = (Vec::with_capacity(USUAL_CHILDREN), Cow::Borrowed(xml));
     let (start, lists) = lists(xml).unwrap_or_default();

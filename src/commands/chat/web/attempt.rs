@@ -18,7 +18,7 @@ use crate::{
         target::Target,
         url::BotUrl,
     },
-    wechat::{AccountKeys, unix_seconds},
+    wechat::unix_seconds,
 };
 
 /// Request that the page asks for.
