@@ -79,14 +79,14 @@ fn frame(message: &str, app_id: &AppId, random: [u8; RANDOM_LENGTH]) -> Vec<u8> 
     let unpadded = random.len() + size_of::<u32>() + message.len() + app_id.0.len();
     let padding = PADDED_BLOCK - unpadded % PADDED_BLOCK;
     let pad = u8::try_from(padding).expect("a padding is at most 32 bytes");
-    let parts = [
-        random.as_slice(),
-        &length.to_be_bytes(),
-        message.as_bytes(),
-        app_id.0.as_bytes(),
-        &vec![pad; padding],
-    ];
-    parts.concat()
+    // Faster than `concat`.
+    let mut bytes = Vec::with_capacity(unpadded + padding);
+    bytes.extend_from_slice(&random);
+    bytes.extend_from_slice(&length.to_be_bytes());
+    bytes.extend_from_slice(message.as_bytes());
+    bytes.extend_from_slice(app_id.0.as_bytes());
+    bytes.resize(unpadded + padding, pad);
+    bytes
 }
 
 /// The bytes without their padding.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr_iter};
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
@@ -34,8 +35,13 @@ impl<'a> CallbackQuery<'a> {
     pub fn parse(query: &'a str) -> Result<Self, QueryError> {
         let (mut signature, mut timestamp, mut nonce) = (None, None, None);
         let (mut encrypt_type, mut msg_signature, mut echostr) = (None, None, None);
-        for pair in query.split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let mut start = 0;
+        for end in memchr_iter(b'&', query.as_bytes()).chain([query.len()]) {
+            let pair = query.get(start..end).unwrap_or_default();
+            start = end + 1;
+            let name_end = memchr(b'=', pair.as_bytes()).unwrap_or(pair.len());
+            let (name, value) = pair.split_at_checked(name_end).unwrap_or_default();
+            let value = value.strip_prefix('=').unwrap_or_default();
             match name {
                 "signature" => set_text(&mut signature, "signature", value)?,
                 "timestamp" => set_text(&mut timestamp, "timestamp", value)?,
