@@ -197,16 +197,14 @@ impl AccountKeys {
 impl Push {
     /// Returns the message as the platform writes it, before any encryption.
     pub(crate) fn to_xml(&self) -> String {
+        let media = element("MediaId", MEDIA);
         let (msg_type, elements) = match &self.action {
             UserAction::Text(text) => ("text", element("Content", text)),
-            UserAction::Image => (
-                "image",
-                element("PicUrl", PICTURE) + &element("MediaId", MEDIA),
-            ),
+            UserAction::Image => ("image", element("PicUrl", PICTURE) + &media),
             UserAction::Voice(words) => {
                 let recognition = words.as_deref().map(|words| element("Recognition", words));
-                let format = element("MediaId", MEDIA) + &element("Format", "amr");
-                ("voice", format + &recognition.unwrap_or_default())
+                let format = element("Format", "amr");
+                ("voice", media + &format + &recognition.unwrap_or_default())
             }
             UserAction::Location(label) => {
                 ("location", PLACE.to_owned() + &element("Label", label))

@@ -57,8 +57,7 @@ fn is_near(host: &str) -> bool {
 /// Returns whether the URL names `localhost` or an IP address, so that its owner can see that it is
 /// local. `::` is no machine's address.
 fn is_meant_to_be_near(host: &str) -> bool {
-    let is_of_one_machine = |ip| ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-    host == "localhost" || literal(host).is_some_and(is_of_one_machine)
+    host == "localhost" || literal(host).is_some_and(|ip| ip != Ipv6Addr::UNSPECIFIED)
 }
 
 fn literal(host: &str) -> Option<IpAddr> {
