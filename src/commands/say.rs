@@ -73,7 +73,7 @@ pub(crate) enum SayError {
 }
 
 /// What came of a message; the outer error means that it was not sent.
-type Outcome = Result<Result<BotReply, Box<Diagnosis>>, CommandError>;
+type Outcome = Result<Result<BotReply, Diagnosis>, CommandError>;
 
 /// Sends the message and prints the reply.
 pub(crate) fn run(args: &SayArgs) -> Result<ExitCode, CommandError> {
@@ -93,7 +93,7 @@ pub(crate) fn run(args: &SayArgs) -> Result<ExitCode, CommandError> {
             to_stderr(Notice::Accepted.localized());
             return Ok(code.into());
         }
-        Ok(Err(diagnosis)) => return Err(CommandError::failure(*diagnosis)),
+        Ok(Err(diagnosis)) => return Err(CommandError::failure(diagnosis)),
         Err(error) => return Err(error),
     };
     printed(writeln!(io::stdout(), "{text}")).map(|_| code.into())
@@ -111,13 +111,13 @@ fn send(args: &SayArgs) -> Outcome {
     let target = Target { url, keys };
     let reply = doctor::talk(&target, &args.user, action);
     Ok(reply.map_err(|seen| {
-        Box::new(if args.quiet {
+        if args.quiet {
             // Nobody is told the cause.
             let cause = seen.clone();
             Diagnosis { seen, cause }
         } else {
             doctor::diagnose(&target, seen)
-        })
+        }
     }))
 }
 

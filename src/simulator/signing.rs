@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::{SignedRequest, Stamp, field};
+use super::{SignedRequest, field};
 use crate::wechat::{AccountKeys, signature::sign, xml::read_strictly};
 
 /// One signature of a request.
@@ -19,32 +19,35 @@ pub(crate) struct Signing {
 }
 
 impl AccountKeys {
-    /// Returns the signatures of a request with this stamp.
-    pub(crate) fn signings(&self, stamp: &Stamp, call: &SignedRequest) -> Vec<Signing> {
-        let Stamp { timestamp, nonce } = stamp;
+    /// Returns the signatures of a request.
+    pub(crate) fn signings(&self, request: &SignedRequest) -> Vec<Signing> {
+        let query = query_fields(&request.query);
+        let value = |name| field(&query, name).unwrap_or_default();
+        let body = request.body.as_deref().map(read_strictly);
+        let body = body.and_then(Result::ok).unwrap_or_default();
         let token = ("Token", self.token.as_str());
-        let (timestamp, nonce) = (("timestamp", timestamp.as_str()), ("nonce", nonce.as_str()));
-        let mut signings = vec![signing(call, "signature", [token, timestamp, nonce])];
-        if let Some(encrypt) = call.body.as_deref().and_then(encrypt_of) {
-            let parts = [token, timestamp, nonce, ("Encrypt", &encrypt)];
-            signings.push(signing(call, "msg_signature", parts));
+        let [timestamp, nonce] = ["timestamp", "nonce"].map(|name| (name, value(name)));
+        let signature = value("signature");
+        let mut signings = vec![signing("signature", signature, [token, timestamp, nonce])];
+        if let Some(encrypt) = field(&body, "Encrypt") {
+            let parts = [token, timestamp, nonce, ("Encrypt", encrypt)];
+            signings.push(signing("msg_signature", value("msg_signature"), parts));
         }
         signings
     }
 }
 
 fn signing<const N: usize>(
-    call: &SignedRequest,
     name: &'static str,
+    given: &str,
     mut parts: [(&'static str, &str); N],
 ) -> Signing {
     parts.sort_unstable_by_key(|(_, text)| *text);
-    let query = query_fields(&call.query);
     Signing {
         name,
         parts: parts.map(|(name, text)| (name, text.to_owned())).to_vec(),
         right: sign(&parts.map(|(_, text)| text)),
-        given: field(&query, name).unwrap_or_default().to_owned(),
+        given: given.to_owned(),
     }
 }
 
@@ -57,17 +60,13 @@ pub(crate) fn query_fields(query: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn encrypt_of(body: &str) -> Option<String> {
-    field(&read_strictly(body).ok()?, "Encrypt").map(str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
     use crate::{
-        simulator::{Push, UserAction},
+        simulator::{Push, Stamp, UserAction},
         wechat::crypt::MsgCrypt,
     };
 
@@ -93,7 +92,7 @@ mod tests {
             ("Token", "testtoken"),
         ];
         assert_eq!(
-            keys.signings(&stamp(), &call),
+            keys.signings(&call),
             [Signing {
                 name: "signature",
                 parts: parts.map(|(name, text)| (name, text.to_owned())).to_vec(),
@@ -106,11 +105,11 @@ mod tests {
     #[test]
     fn a_forged_signature_is_not_the_right_one() {
         let call = plain("othertoken").verification(&stamp(), "1");
-        let signings = plain("testtoken").signings(&stamp(), &call);
+        let signings = plain("testtoken").signings(&call);
         assert_ne!(signings[0].given, signings[0].right);
         assert_eq!(
             signings[0].given,
-            plain("othertoken").signings(&stamp(), &call)[0].right
+            plain("othertoken").signings(&call)[0].right
         );
     }
 
@@ -128,7 +127,7 @@ mod tests {
             msg_id: 1,
             action: UserAction::Image,
         };
-        let signings = keys.signings(&stamp(), &keys.push(&stamp(), &push, [0; 16]));
+        let signings = keys.signings(&keys.push(&stamp(), &push, [0; 16]));
         let names: Vec<&str> = signings.iter().map(|signing| signing.name).collect();
         assert_eq!(names, ["signature", "msg_signature"]);
         assert_eq!(signings[1].parts.len(), 4);

@@ -11,7 +11,7 @@ use crate::{
         },
     },
     simulator::{
-        BotReply, Push, SignedRequest, Stamp,
+        BotReply, Push, SignedRequest,
         answer::{HttpAnswer, SendError},
         field,
         signing::query_fields,
@@ -49,7 +49,6 @@ pub(super) struct Attempt {
     /// Error in the owner's file of words, if it was saved before this request.
     pub(super) words_error: Option<CommandError>,
     pub(super) at: SystemTime,
-    pub(super) stamp: Stamp,
     pub(super) call: SignedRequest,
     pub(super) answer: Result<HttpAnswer, SendError>,
     pub(super) took: Duration,

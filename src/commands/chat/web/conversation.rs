@@ -20,9 +20,9 @@ use crate::{
     language::Language,
     logger::copies::Copies,
     simulator::{
-        BotReply, Push, Stamp, UserAction, field,
+        BotReply, Push, UserAction, field,
         http::{Client, send},
-        target::Target,
+        target::{Target, stamp},
     },
 };
 
@@ -129,7 +129,7 @@ impl Conversation {
             Some(Flaw::Forged) => (&forger, at),
             Some(Flaw::Late) => (keys, at - LATE),
         };
-        let stamp = Stamp::new(signed_at, fastrand::u32(..));
+        let stamp = stamp(signed_at);
         let call = match &request.push {
             Some(push) => signer.push(&stamp, push, array::from_fn(|_| fastrand::u8(..))),
             None => signer.verification(&stamp, &fastrand::u64(..).to_string()),
@@ -140,7 +140,6 @@ impl Conversation {
             id: self.exchanges.back().map_or(1, |last| last.id + 1),
             words_error: reloaded.err(),
             at,
-            stamp,
             call,
             answer,
             took: begun.elapsed(),

@@ -71,10 +71,10 @@ pub(super) fn exchange_json(
 }
 
 fn request_json(target: &Target, request: &Request<'_>, attempt: &Attempt) -> Value {
-    let (Target { url, keys }, Attempt { call, stamp, .. }) = (target, attempt);
+    let (Target { url, keys }, Attempt { call, .. }) = (target, attempt);
     let method = if call.body.is_some() { "POST" } else { "GET" };
     let line = format!("{method} {} HTTP/1.1", url.target(&call.query));
-    let signings = keys.signings(stamp, call);
+    let signings = keys.signings(call);
     let opened = request.push.as_ref().filter(|_| keys.crypt.is_some());
     object([
         ("line", line.into()),
