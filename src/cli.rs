@@ -9,7 +9,7 @@ use std::{
 };
 
 use clap::{
-    Arg, ArgAction, CommandFactory, Error, FromArgMatches, Parser, Subcommand,
+    Arg, CommandFactory, Error, FromArgMatches, Parser, Subcommand,
     builder::Resettable,
     error::{ContextKind, ContextValue, ErrorKind},
 };
@@ -124,13 +124,11 @@ fn execute(cli: Cli) -> Result<ExitCode, CommandError> {
 fn command() -> clap::Command {
     let command = Cli::command().mut_args(without_empty_variable);
     let command = command.mut_subcommands(|command| {
-        let command = command.mut_args(without_empty_variable);
-        command.mut_args(|arg| match arg.get_action() {
+        command.mut_args(without_empty_variable).mut_args(|arg| {
             // A value may be a secret. A minus before a number is for the flag's parser to refuse.
-            ArgAction::Set | ArgAction::Append => {
-                arg.hide_env_values(true).allow_negative_numbers(true)
-            }
-            _ => arg,
+            let has_value = arg.get_action().takes_values();
+            arg.hide_env_values(has_value)
+                .allow_negative_numbers(has_value)
         })
     });
     match Language::current() {

@@ -1,4 +1,4 @@
-//! The system's random bytes, which the shell hands to the core.
+//! The system's random bytes, for what reads no randomness itself.
 
 use crate::{callback::Randomness, wechat::signature::Token};
 

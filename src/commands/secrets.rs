@@ -26,9 +26,6 @@ const ENCODING_AES_KEY: &str = "WECHAT_ENCODING_AES_KEY";
 /// The variable of the AppID.
 const APP_ID: &str = "WECHAT_APPID";
 
-/// How the names of the program's variables begin.
-const PREFIXES: [&str; 2] = ["DAOXIAO_", "WECHAT_"];
-
 /// Bytes read at most: no secret is longer, and the file may be something else.
 const MAX_FILE_BYTES: u64 = 4096;
 
@@ -105,7 +102,7 @@ pub(crate) fn check_environment() -> Result<(), EnvironmentError> {
     for (name, value) in env::vars_os() {
         let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
         let variable = name.trim_start_matches("export ").to_owned();
-        let is_ours = PREFIXES.iter().any(|prefix| variable.starts_with(prefix));
+        let is_ours = variable.starts_with("DAOXIAO_") || variable.starts_with("WECHAT_");
         // In a selector, an id begins so, too.
         let may_be_id = variable.starts_with("DAOXIAO_JOKE_");
         let is_comment = |word: &str| word == "#" || word.starts_with('#') && !may_be_id;

@@ -33,8 +33,9 @@ use crate::{
     },
 };
 
-/// Make a worker give memory back that reading a large file of words took: by default, glibc keeps
-/// twice as much as the largest piece ever freed, and pieces that lie between others.
+/// Settings of glibc by which a worker gives the memory back that reading a large file of words
+/// took: by default it keeps twice as much as the largest piece ever freed, and pieces that lie
+/// between others.
 const MALLOC: [(&str, &str); 2] = [
     ("MALLOC_TRIM_THRESHOLD_", "131072"),
     ("MALLOC_MMAP_THRESHOLD_", "16384"),
@@ -163,13 +164,13 @@ fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
 /// Fails where less memory is allowed than a worker begins with.
 fn check_memory() -> io::Result<()> {
     let (_, hard) = getrlimit(Resource::RLIMIT_DATA)?;
-    if hard / 1024 < MIN_MEMORY_KIB {
-        return Err(io::Error::other(format!(
-            "too little memory is allowed (ulimit -d): {} KiB, expected at least {MIN_MEMORY_KIB}",
-            hard / 1024
-        )));
+    let allowed = hard / 1024;
+    if allowed >= MIN_MEMORY_KIB {
+        return Ok(());
     }
-    Ok(())
+    Err(io::Error::other(format!(
+        "too little memory is allowed (ulimit -d): {allowed} KiB, expected at least {MIN_MEMORY_KIB}"
+    )))
 }
 
 /// Fails where the threads cannot be had that a worker begins with: `tiny_http` would panic then,
