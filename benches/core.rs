@@ -111,8 +111,8 @@ fn page_of_20_jokes(bencher: Bencher<'_, '_>) {
         ..Page::default()
     };
     bencher.bench_local(|| {
-        let content = PageText::read(black_box(&page), &source.rules).unwrap();
-        content.jokes(&source.rules, &|_| None).unwrap()
+        let content = PageText::read(black_box(&page), &source.layout).unwrap();
+        content.jokes(&source.layout, &|_| None).unwrap()
     });
 }
 

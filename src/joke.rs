@@ -39,7 +39,7 @@ pub(crate) use self::{
     url::{PageUrl, UrlError, shown},
 };
 pub use self::{
-    formats::{Extracted, LeftOut, Page, PageError, PageText, Reason, Rules, TooComplex},
+    formats::{Extracted, Layout, LeftOut, Page, PageError, PageText, Reason, TooComplex},
     source::Source,
 };
 
@@ -350,7 +350,7 @@ mod tests {
             sources: vec![Source {
                 name: "custom",
                 url: "http://x/".parse().unwrap(),
-                rules: Rules::default(),
+                layout: Layout::default(),
             }],
             own: Vec::new(),
             skip: vec!["bad word".to_owned()],

@@ -15,7 +15,7 @@ use super::{
     args::{DAY, ValueError, number, seconds},
 };
 use crate::{
-    joke::{Charset, JokeSettings, PageUrl, Rules, Selector, Source, own_jokes},
+    joke::{Charset, JokeSettings, Layout, PageUrl, Selector, Source, own_jokes},
     language::localized_errors,
     words::Words,
 };
@@ -109,7 +109,7 @@ impl JokeArgs {
             Some(url) if !self.joke_source.iter().any(|name| name == NONE) => vec![Source {
                 name: "custom",
                 url,
-                rules: Rules {
+                layout: Layout {
                     charset: self.joke_charset,
                     link: self.joke_link,
                     item: self.joke_item,

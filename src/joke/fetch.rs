@@ -16,7 +16,7 @@ use thiserror::Error;
 use super::{
     JokeSettings,
     client::{Client, FetchError},
-    formats::{Extracted, Page, PageError, PageText, ReadAs, Reason, rules::has_word},
+    formats::{Extracted, Page, PageError, PageText, ReadAs, Reason, judge::has_word},
     source::Source,
     url::{same_host, shown, without_secrets},
 };
@@ -118,7 +118,7 @@ fn spawn_source(
         let asked = catch_unwind(AssertUnwindSafe(|| {
             let text = read_source(&source, &url, &settings, &*get, &mut rng)?;
             answer.read_as = Some(text.read_as());
-            Ok(text.jokes(&source.rules, &|joke| unwanted(&settings, &url, joke))?)
+            Ok(text.jokes(&source.layout, &|joke| unwanted(&settings, &url, joke))?)
         }));
         answer.outcome = asked.unwrap_or(Err(SourceError::Panic));
         if let Err(
@@ -155,18 +155,18 @@ fn read_source(
     get: &Get,
     rng: &mut Rng,
 ) -> Result<PageText, SourceError> {
-    let rules = &source.rules;
-    let has_selectors = rules.has_selectors();
+    let layout = &source.layout;
+    let has_selectors = layout.has_selectors();
     let mut client = Client::new(settings.budget, has_selectors, settings.use_proxy);
     let page = get(&mut client, url)?;
-    let text = PageText::read(&page, rules)?;
-    let Some(link) = &rules.link else {
+    let text = PageText::read(&page, layout)?;
+    let Some(link) = &layout.link else {
         return Ok(text);
     };
     let (base, links) = text.links(link)?;
     let links = same_host(&page.url, &base, &links);
     let url = rng.choice(links).ok_or(SourceError::ForeignLinks)?;
-    Ok(PageText::read(&get(&mut client, &url)?, rules)?)
+    Ok(PageText::read(&get(&mut client, &url)?, layout)?)
 }
 
 /// Fetches at once, for `daoxiao joke`: until one source has jokes, as the bot does, or from `all`
@@ -190,7 +190,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::joke::Rules;
+    use crate::joke::Layout;
 
     const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -198,7 +198,7 @@ mod tests {
         let source = |url: &&str| Source {
             name: "custom",
             url: url.parse().unwrap(),
-            rules: Rules::default(),
+            layout: Layout::default(),
         };
         Arc::new(JokeSettings {
             sources: urls.iter().map(source).collect(),

@@ -6,10 +6,10 @@ use thiserror::Error;
 
 use self::{
     charset::{CharsetReason, Decoded},
-    item::{Item, characters, has_one_of, is_one_of, without_beginning},
-    rules::{Objections, judge, read_again},
+    item::{Item, has_one_of, is_one_of, visible_count, without_beginning},
+    judge::{Unwanted, judge, read_again},
     selector::Selector,
-    text::several,
+    text::{split_at_numbers, split_block, split_item, split_long_list},
 };
 use crate::printable::printable;
 
@@ -19,15 +19,15 @@ mod element;
 mod html;
 mod item;
 mod json;
+pub(super) mod judge;
 mod limits;
-pub(super) mod rules;
 pub(super) mod selector;
 mod text;
 mod xml;
 
 pub use self::{
+    judge::{LeftOut, Reason},
     limits::TooComplex,
-    rules::{LeftOut, Reason},
 };
 
 /// Jokes taken from one page at most; more than are told before the next page is fetched.
@@ -213,9 +213,9 @@ pub(crate) struct ReadAs {
     pub(crate) reason: CharsetReason,
 }
 
-/// Rules of a source: the charset of its pages, and selectors of the jokes on them.
+/// How the pages of a source are laid out: their charset, and selectors of the jokes on them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rules {
+pub struct Layout {
     /// Charset of the pages, where they declare a wrong one.
     pub(crate) charset: Option<charset::Charset>,
     /// Selects links on the page, of which one is followed.
@@ -228,7 +228,7 @@ pub struct Rules {
     pub(crate) content: Option<Selector>,
 }
 
-impl Rules {
+impl Layout {
     /// Returns true if the page is to be searched by selectors.
     pub(super) fn has_selectors(&self) -> bool {
         self.item.is_some() || self.link.is_some()
@@ -238,11 +238,11 @@ impl Rules {
 impl PageText {
     /// Decodes a page and detects its format: JSON or XML by its beginning or its type; HTML if it
     /// has tags, and if its type, its beginning or a selector suggests it; else plain text.
-    pub fn read(page: &Page, rules: &Rules) -> Result<Self, PageError> {
+    pub fn read(page: &Page, layout: &Layout) -> Result<Self, PageError> {
         let content_type = page.content_type.as_deref().unwrap_or_default();
-        let mut decoded = charset::decode(&page.body, content_type, rules.charset);
-        let is_mark = |c: char| c.is_whitespace() || c == '\u{feff}';
-        decoded.text = limits::without_pictures(decoded.text.trim_matches(is_mark));
+        let mut decoded = charset::decode(&page.body, content_type, layout.charset);
+        let is_margin = |c: char| c.is_whitespace() || c == '\u{feff}';
+        decoded.text = limits::without_pictures(decoded.text.trim_matches(is_margin));
         if decoded.text.len() > MAX_PAGE_BYTES {
             return Err(PageError::TooLarge);
         }
@@ -252,7 +252,7 @@ impl PageText {
         if text.is_empty() {
             return Err(PageError::Empty);
         }
-        let has_selectors = rules.has_selectors();
+        let has_selectors = layout.has_selectors();
         let is_html = media_type.ends_with("html") || has_selectors;
         let format = if let Some(value) = json::parse(text, media_type.ends_with("json")) {
             Format::Json(value.map_err(|error| error.to_string()))
@@ -299,25 +299,27 @@ impl PageText {
     }
 
     /// Extracts the jokes by the source's rules. Needs the stack that `limits.rs` counts on.
-    pub fn jokes(&self, rules: &Rules, unwanted: &Objections<'_>) -> Result<Extracted, PageError> {
+    pub fn jokes(&self, layout: &Layout, unwanted: &Unwanted<'_>) -> Result<Extracted, PageError> {
         let text = &self.decoded.text;
         let title = html::title(text).filter(|title| is_error_page(title));
         if let (Format::Html, Some(title)) = (&self.format, title) {
             return Err(PageError::ApiError(title.to_owned()));
         }
         let items = match &self.format {
-            Format::Html => html::items(text, rules)?,
-            Format::Xml => xml::items(text, rules)?,
-            Format::Json(Ok(value)) => json::items(value, rules)?,
+            Format::Html => html::items(text, layout)?,
+            Format::Xml => xml::items(text, layout)?,
+            Format::Json(Ok(value)) => json::items(value, layout)?,
             Format::Json(Err(error)) => return Err(PageError::BrokenJson(error.clone())),
-            Format::Text if rules.item.is_some() => return Err(PageError::NoMarkup),
+            Format::Text if layout.item.is_some() => return Err(PageError::NoMarkup),
             Format::Text if data::is_data(text) => return Err(PageError::Data),
             Format::Text => text::items(text),
         };
+        // With a content selector, the owner has said what a joke is.
+        let is_chosen = layout.content.is_some();
         let items: Vec<Item> = items.into_iter().map(read_again).collect();
         if let [Item { title, content, .. }, others @ ..] = items.as_slice() {
             let is_plain = matches!(self.format, Format::Text);
-            let is_error = rules.content.is_none() && is_api_error(content, others.len(), is_plain)
+            let is_error = !is_chosen && is_api_error(content, others.len(), is_plain)
                 || others.is_empty() && is_error_page(title.trim_matches(is_blank));
             if is_error {
                 return Err(PageError::ApiError(content.trim().to_owned()));
@@ -326,10 +328,9 @@ impl PageText {
         let is_block = items.len() == 1;
         let parts = |item: Item| match self.format {
             Format::Text => vec![item],
-            Format::Html if is_block && rules.content.is_none() => text::parts(item),
-            Format::Html if is_block || rules.content.is_none() => several(item, text::numbered),
-            _ if rules.content.is_none() => several(item, text::counted),
-            // With a content selector, the owner has said what a joke is.
+            Format::Html if is_block && !is_chosen => split_block(item),
+            Format::Html if is_block || !is_chosen => split_item(item, split_at_numbers),
+            _ if !is_chosen => split_item(item, split_long_list),
             _ => vec![item],
         };
         let items: Vec<Item> = items.into_iter().flat_map(parts).collect();
@@ -380,7 +381,7 @@ fn is_chinese_error(text: &str) -> bool {
     };
     let has = |list: &str, clause: &str| list.split(' ').any(|word| is_in(word, clause));
     let mut clauses = text.split(['，', ',', '。', '：', ':']);
-    characters(text) <= MAX_ERROR_CHARACTERS
+    visible_count(text) <= MAX_ERROR_CHARACTERS
         && !text.is_ascii()
         && !text.contains('\n')
         && !has_one_of(text, STORY)
@@ -405,7 +406,7 @@ fn is_english_error(line: &str) -> bool {
             .filter_map(|text| text.strip_prefix(begin));
         rests.any(|rest| is_open || ends(rest))
     };
-    characters(line) <= MAX_ENGLISH_ERROR
+    visible_count(line) <= MAX_ENGLISH_ERROR
         && line.is_ascii()
         && !has_one_of(line, ENGLISH_STORY)
         && ENGLISH_ERRORS.split('|').any(begins)
@@ -418,7 +419,7 @@ fn has_no_text(media_type: &str) -> bool {
 }
 
 /// Collects the jokes among the items, each once, and counts the other items.
-fn gather(items: &[Item], unwanted: &Objections<'_>) -> Result<Extracted, PageError> {
+fn gather(items: &[Item], unwanted: &Unwanted<'_>) -> Result<Extracted, PageError> {
     let mut extracted = Extracted {
         matched: items.len(),
         ..Extracted::default()
@@ -449,10 +450,10 @@ mod tests {
 
     use select::{document::Document, node::Data};
 
-    use super::{limits::MAX_LEVELS, rules::Reason, selector::Selector, *};
+    use super::{judge::Reason, limits::MAX_LEVELS, selector::Selector, *};
     use crate::joke::fetch::STACK_BYTES;
 
-    const NO_RULES: [Option<&str>; 3] = [None; 3];
+    const NO_SELECTORS: [Option<&str>; 3] = [None; 3];
 
     fn page(content_type: &str, body: impl Into<Vec<u8>>) -> Page {
         let content_type = (!content_type.is_empty()).then(|| content_type.to_owned());
@@ -464,10 +465,10 @@ mod tests {
         }
     }
 
-    fn rules_of([item, title, content]: [Option<&str>; 3]) -> Rules {
+    fn layout_of([item, title, content]: [Option<&str>; 3]) -> Layout {
         let inside =
             |selector: Option<&str>| selector.map(|text| Selector::for_item(text).unwrap());
-        Rules {
+        Layout {
             charset: None,
             link: None,
             item: item.map(|item| Selector::for_page(item).unwrap()),
@@ -476,9 +477,9 @@ mod tests {
         }
     }
 
-    fn extract(page: &Page, rules: &Rules, skip: &[String]) -> Result<Extracted, PageError> {
-        let unwanted = |joke: &str| rules::has_word(joke, skip).then_some(Reason::Skipped);
-        PageText::read(page, rules)?.jokes(rules, &unwanted)
+    fn extract(page: &Page, layout: &Layout, skip: &[String]) -> Result<Extracted, PageError> {
+        let unwanted = |joke: &str| judge::has_word(joke, skip).then_some(Reason::Skipped);
+        PageText::read(page, layout)?.jokes(layout, &unwanted)
     }
 
     fn known(name: &str) -> crate::joke::Source {
@@ -486,9 +487,9 @@ mod tests {
         known.find(|source| source.name == name).unwrap()
     }
 
-    fn jokes(body: &str, rules: [&str; 3]) -> Vec<String> {
-        let rules = rules.map(|rule| (!rule.is_empty()).then_some(rule));
-        extract(&page("text/html", body), &rules_of(rules), &[])
+    fn jokes(body: &str, layout: [&str; 3]) -> Vec<String> {
+        let layout = layout.map(|rule| (!rule.is_empty()).then_some(rule));
+        extract(&page("text/html", body), &layout_of(layout), &[])
             .unwrap()
             .jokes
     }
@@ -513,7 +514,7 @@ mod tests {
             <dd class="content"><p>很久很久以前……</p><a href="/detail/3.html">>>查看更多</a></dd></dl>
           <dl class="main-list"><dt><span class="title"><a href="/detail/4.html">图</a></span></dt>
             <dd class="content-pic"><a href="/detail/4.html"><img src="4.jpg"></a></dd></dl></div></body></html>"#;
-        let source = known("qiushidabaike").rules;
+        let source = known("qiushidabaike").layout;
         assert_eq!(
             extract(&page("text/html", body), &source, &[]).unwrap(),
             Extracted {
@@ -534,7 +535,7 @@ mod tests {
           <div class="summary-text"><p>第一段话。</p><p>第二段话。</p><script>var ad = "<p>广告</p>";</script></div>
           <a class="all-read" href="/d/1.html">查看全文</a></li></ul></body></html>"#;
         let gbk = encoding_rs::GBK.encode(body).0.into_owned();
-        let source = known("zol").rules;
+        let source = known("zol").layout;
         assert_eq!(
             extract(&page("text/html", gbk), &source, &[])
                 .unwrap()
@@ -560,7 +561,7 @@ mod tests {
     fn reads_a_page_as_biedoul_has_them() {
         let body = r#"<div class="wz"><dl class="xhlist"><span><dd>2023-01-01</dd><a href="/1.html"><strong>题目</strong></a></span>
           <dd>第一行的字，<br>第二行的字。</dd></dl></div>"#;
-        let source = known("biedoul").rules;
+        let source = known("biedoul").layout;
         assert_eq!(
             extract(&page("text/html; charset=utf-8", body), &source, &[])
                 .unwrap()
@@ -571,21 +572,24 @@ mod tests {
 
     #[test]
     fn plain_text_is_one_joke_or_several_by_blank_lines() {
-        let plain = |kind: &str, body: &str, rules| {
-            extract(&page(kind, body), &rules_of(rules), &[])
+        let plain = |kind: &str, body: &str, layout| {
+            extract(&page(kind, body), &layout_of(layout), &[])
                 .unwrap()
                 .jokes
         };
         let body = "  一个很短的笑话，\r\n有两行 <br>。\n";
         let joke = "一个很短的笑话，\n有两行\n。";
-        assert_eq!(plain("text/plain; charset=utf-8", body, NO_RULES), [joke]);
-        assert_eq!(plain("Text/Plain", body, NO_RULES), [joke]);
-        assert_eq!(plain("", body, NO_RULES), [joke]);
+        assert_eq!(
+            plain("text/plain; charset=utf-8", body, NO_SELECTORS),
+            [joke]
+        );
+        assert_eq!(plain("Text/Plain", body, NO_SELECTORS), [joke]);
+        assert_eq!(plain("", body, NO_SELECTORS), [joke]);
         assert_eq!(
             plain(
                 "text/plain",
                 "\n第一个笑话。\n \n\n第二个笑话。\n",
-                NO_RULES
+                NO_SELECTORS
             ),
             ["第一个笑话。", "第二个笑话。"]
         );
@@ -594,17 +598,17 @@ mod tests {
     #[test]
     fn html_that_is_called_plain_text_is_read_with_a_selector_and_refused_without() {
         let li = [Some("li"), None, None];
-        let read = |kind: &str, body: &str, rules| {
-            extract(&page(kind, body), &rules_of(rules), &[]).map(|found| found.jokes)
+        let read = |kind: &str, body: &str, layout| {
+            extract(&page(kind, body), &layout_of(layout), &[]).map(|found| found.jokes)
         };
         let body = " <ul><li>一二三四五六</ul>";
         let jokes = Ok(vec!["一二三四五六".to_owned()]);
         assert_eq!(read("text/plain", body, li), jokes);
         assert_eq!(read("", body, li), jokes);
         let refused = Err(PageError::NoSelector("HTML"));
-        assert_eq!(read("text/plain", body, NO_RULES), refused);
+        assert_eq!(read("text/plain", body, NO_SELECTORS), refused);
         let nothing = Err(PageError::NothingLeft(counts(&[(Reason::Empty, 1)])));
-        assert_eq!(read("", "\u{feff}<!-- x -->", NO_RULES), nothing);
+        assert_eq!(read("", "\u{feff}<!-- x -->", NO_SELECTORS), nothing);
         let refused = Err(PageError::NoMarkup);
         assert_eq!(read("text/plain", "一二三 <四五六 1 < 2", li), refused);
     }
@@ -659,7 +663,7 @@ mod tests {
     #[test]
     fn a_joke_that_is_there_twice_is_taken_once() {
         let body = "<li>一二三四五六</li>".repeat(3);
-        let found = extract(&page("", body), &rules_of([Some("li"), None, None]), &[]).unwrap();
+        let found = extract(&page("", body), &layout_of([Some("li"), None, None]), &[]).unwrap();
         assert_eq!(found.jokes, ["一二三四五六"]);
         assert_eq!(found.matched, 3);
         assert_eq!(found.left_out, counts(&[(Reason::Twice, 2)]));
@@ -672,7 +676,7 @@ mod tests {
             .collect::<Vec<_>>()
             .concat();
         let body = body + "<li>短<li>笑话第 7 号在此";
-        let found = extract(&page("", body), &rules_of([Some("li"), None, None]), &[]).unwrap();
+        let found = extract(&page("", body), &layout_of([Some("li"), None, None]), &[]).unwrap();
         assert_eq!(found.jokes.len(), 500);
         assert_eq!(found.matched, 602);
         let left_out = counts(&[(Reason::More, 100), (Reason::Short, 1), (Reason::Twice, 1)]);
@@ -683,15 +687,15 @@ mod tests {
 
     #[test]
     fn a_page_without_jokes_says_why() {
-        let why = |kind: &str, body: &[u8], rules| {
-            extract(&page(kind, body), &rules_of(rules), &["坏".to_owned()]).unwrap_err()
+        let why = |kind: &str, body: &[u8], layout| {
+            extract(&page(kind, body), &layout_of(layout), &["坏".to_owned()]).unwrap_err()
         };
         let li = [Some("li"), None, None];
         assert_eq!(why("text/html", b" \n", li), PageError::Empty);
-        assert_eq!(why("text/html", b"", NO_RULES), PageError::Empty);
+        assert_eq!(why("text/html", b"", NO_SELECTORS), PageError::Empty);
         assert_eq!(why("text/html", b"<p>x", li), PageError::NoItems);
         assert_eq!(
-            why("Text/HTML; charset=x", b"<div>x", NO_RULES),
+            why("Text/HTML; charset=x", b"<div>x", NO_SELECTORS),
             PageError::NoSelector("HTML")
         );
         assert_eq!(
@@ -699,7 +703,11 @@ mod tests {
             PageError::NothingLeft(counts(&[(Reason::Skipped, 1), (Reason::Short, 1)]))
         );
         assert_eq!(
-            why("text/plain", b"\x89PNG\r\n\x1a\n\0\0\0\xffIHDR", NO_RULES),
+            why(
+                "text/plain",
+                b"\x89PNG\r\n\x1a\n\0\0\0\xffIHDR",
+                NO_SELECTORS
+            ),
             PageError::NothingLeft(counts(&[(Reason::Garbled, 1)]))
         );
         assert_eq!(
@@ -793,8 +801,8 @@ mod tests {
             body in vec(any::<u8>(), 0..200),
             kind in "(text/(html|plain))?(; charset=(gbk|big5|utf-8))?",
         ) {
-            for rules in [NO_RULES, [Some("*"), Some("*"), Some("> *")]] {
-                if let Ok(found) = extract(&page(&kind, body.clone()), &rules_of(rules), &[]) {
+            for layout in [NO_SELECTORS, [Some("*"), Some("*"), Some("> *")]] {
+                if let Ok(found) = extract(&page(&kind, body.clone()), &layout_of(layout), &[]) {
                     prop_assert_eq!(found.jokes.len() + found.left_out.total(), found.matched);
                 }
             }
@@ -805,8 +813,8 @@ mod tests {
             let body = "<ul class=l><li><h3>标题</h3><p>一二三四五六<br>七八九</p></li>\
                         <li><h3>又是标题</h3><p>甲乙丙丁戊己庚辛</p></li></ul>";
             let part = body.as_bytes().get(..cut).unwrap_or(body.as_bytes());
-            let rules = rules_of([Some("ul.l > li"), Some("h3"), Some("p")]);
-            if let Ok(found) = extract(&page("", part), &rules, &[]) {
+            let layout = layout_of([Some("ul.l > li"), Some("h3"), Some("p")]);
+            if let Ok(found) = extract(&page("", part), &layout, &[]) {
                 let whole = ["《标题》\n一二三四五六\n七八九", "《又是标题》\n甲乙丙丁戊己庚辛"];
                 for (joke, whole) in found.jokes.iter().zip(whole) {
                     // A tag that is cut off after `<` or `</` is text.

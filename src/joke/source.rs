@@ -1,7 +1,7 @@
 //! Sources of jokes: the known ones and a custom one.
 
 use super::{
-    formats::{Rules, selector::Selector},
+    formats::{Layout, selector::Selector},
     url::PageUrl,
 };
 
@@ -13,7 +13,7 @@ pub struct Source {
     /// URL of its pages.
     pub(crate) url: PageUrl,
     /// Charset of its pages, and selectors of the jokes on them.
-    pub rules: Rules,
+    pub layout: Layout,
 }
 
 /// The known sources, in the order in which they are tried: name, URL, and the selectors of item,
@@ -52,7 +52,7 @@ impl Source {
             Some(Source {
                 name,
                 url: url.parse().ok()?,
-                rules: Rules {
+                layout: Layout {
                     charset: None,
                     link: None,
                     item: Selector::for_page(item).ok(),

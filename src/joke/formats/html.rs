@@ -9,11 +9,12 @@ use select::{
 };
 
 use super::{
-    PageError, Rules,
+    Layout, PageError,
     element::{Element, is_too_deep, name, outermost},
     item::{
-        BREAK, HEADING, Item, LONG_MARK_BYTES, MAX_MARK_BYTES, MIN_JOKE_CHARACTERS, Rest,
-        characters, ends_sentence, is_cut_mark, is_one_of, means_rest, names_rest, trails_off,
+        BREAK, HEADING, Item, LONG_MARK_BYTES, MAX_MARK_BYTES, MIN_JOKE_CHARACTERS, Truncation,
+        are_more_words, ends_sentence, is_more_link, is_one_of, says_full_text, trails_off,
+        visible_count,
     },
     limits,
     selector::Selector,
@@ -66,16 +67,16 @@ const MAX_STYLE_RULES: usize = 20;
 
 /// Returns the items on a page. If only one list or table is selected, its lines are the items. A
 /// page that a link has led to is one item.
-pub(super) fn items(html: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
-    match (&rules.link, &rules.item, &rules.content) {
+pub(super) fn items(html: &str, layout: &Layout) -> Result<Vec<Item>, PageError> {
+    match (&layout.link, &layout.item, &layout.content) {
         (Some(_), _, None) => return Err(PageError::NoContentSelector),
         (None, None, _) => return Err(PageError::NoSelector("HTML")),
         _ => {}
     }
     let document = parse(html)?;
     let preformatted = preformatted(&document);
-    let mut nodes = match &rules.item {
-        Some(item) if rules.link.is_none() => outermost(item.find(nodes(&document))),
+    let mut nodes = match &layout.item {
+        Some(item) if layout.link.is_none() => outermost(item.find(nodes(&document))),
         _ => document.find(ROOT).collect(),
     };
     if let [list] = nodes.as_slice() {
@@ -88,12 +89,12 @@ pub(super) fn items(html: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
     let is_block = nodes.len() == 1;
     // Classes that all items have are the site's names for jokes.
     let is_other = |node: &Node<'_>| is_unseen(node) || is_hidden(node);
-    let has_others = rules.content.is_none() && !nodes.iter().all(is_other);
+    let has_others = layout.content.is_none() && !nodes.iter().all(is_other);
     let read = |node: &Node<'_>| {
         if has_others && is_other(node) {
             Item::default()
         } else {
-            read_item(node, rules, &preformatted, is_block)
+            read_item(node, layout, &preformatted, is_block)
         }
     };
     Ok(nodes.iter().map(read).collect())
@@ -258,14 +259,14 @@ fn has_class(node: &Node<'_>, is_wanted: impl Fn(&str) -> bool) -> bool {
 
 /// Reads the title and the content of an item. In the only item of a page, without a content
 /// selector, several titles are headings of several jokes.
-fn read_item(item: &Node<'_>, rules: &Rules, preformatted: &[bool], is_block: bool) -> Item {
+fn read_item(item: &Node<'_>, layout: &Layout, preformatted: &[bool], is_block: bool) -> Item {
     let chosen = |selector: &Selector| selector.find(item.descendants());
-    let titles = rules.title.as_ref().map(chosen).unwrap_or_default();
-    let contents = match &rules.content {
+    let titles = layout.title.as_ref().map(chosen).unwrap_or_default();
+    let contents = match &layout.content {
         Some(selector) => outermost(chosen(selector)),
         None => vec![*item],
     };
-    let are_headings = is_block && titles.len() > 1 && rules.content.is_none();
+    let are_headings = is_block && titles.len() > 1 && layout.content.is_none();
     let title = titles.first().filter(|_| !are_headings);
     let reader = || Reader {
         preformatted,
@@ -288,8 +289,8 @@ fn read_item(item: &Node<'_>, rules: &Rules, preformatted: &[bool], is_block: bo
     found.title = title_reader.text;
     // On a page that a link has led to, such a link leads elsewhere.
     let contents = contents.iter().map(Node::index).collect();
-    if rules.link.is_none() && has_mark_beside(item, &contents) {
-        found.rest = found.rest.max(Rest::Linked);
+    if layout.link.is_none() && has_mark_beside(item, &contents) {
+        found.truncation = found.truncation.max(Truncation::Possible);
     }
     found
 }
@@ -297,8 +298,8 @@ fn read_item(item: &Node<'_>, rules: &Rules, preformatted: &[bool], is_block: bo
 /// Returns true if an item has a mark of the rest of the joke outside its contents.
 fn has_mark_beside(node: &Node<'_>, contents: &HashSet<usize>) -> bool {
     let is_mark = || match node.data() {
-        Data::Text(text) => means_rest(text),
-        _ => is_hyperlink(node) && is_cut_mark(&node.text()),
+        Data::Text(text) => are_more_words(text),
+        _ => is_hyperlink(node) && is_more_link(&node.text()),
     };
     let is_beside = |child: Node<'_>| has_mark_beside(&child, contents);
     !contents.contains(&node.index()) && (is_mark() || node.children().any(is_beside))
@@ -365,7 +366,7 @@ impl Reader<'_> {
                 let text = text.replace(['\n', '\r'], &line_end.to_string());
                 let begin = self.text.len();
                 self.text.push_str(&text);
-                if means_rest(data) {
+                if are_more_words(data) {
                     self.marks.push((begin..self.text.len(), Mark::Words));
                 }
             }
@@ -446,10 +447,10 @@ impl Reader<'_> {
     /// A link that is a part of a sentence stays: `他说的是：<a>你好</a>`.
     fn item(mut self) -> Item {
         let is_link = self.is_link();
-        let mut rest = if self.is_excerpt() {
-            Rest::Named
+        let mut truncation = if self.is_excerpt() {
+            Truncation::Certain
         } else {
-            Rest::None
+            Truncation::No
         };
         while let Some((range, mark)) = self.marks.pop() {
             // It was inside a link that is removed.
@@ -459,11 +460,11 @@ impl Reader<'_> {
             let Some((end, found)) = self.end_before(range, mark) else {
                 break;
             };
-            rest = rest.max(found);
+            truncation = truncation.max(found);
             self.text.truncate(end);
         }
         Item {
-            rest,
+            truncation,
             is_link,
             ..Item::of(self.text)
         }
@@ -483,7 +484,7 @@ impl Reader<'_> {
 
     /// Returns where the text ends before a mark, and what the mark says of the rest of the joke;
     /// `None` if it stays.
-    fn end_before(&self, range: Range<usize>, mark: Mark) -> Option<(usize, Rest)> {
+    fn end_before(&self, range: Range<usize>, mark: Mark) -> Option<(usize, Truncation)> {
         let (start, end) = (range.start, range.end.min(self.text.len()));
         let is_filler =
             |c: char| c.is_whitespace() || c.is_ascii_digit() || "|·/-,[]()".contains(c);
@@ -497,7 +498,7 @@ impl Reader<'_> {
         let stands_out = mark != Mark::Words
             || trails_off(before)
             || text.len() >= LONG_MARK_BYTES && !before.ends_with(['？', '?']);
-        let leads_to_rest = mark == Mark::More || stands_out && is_cut_mark(&text);
+        let leads_to_rest = mark == Mark::More || stands_out && is_more_link(&text);
         let name = text.trim_matches(|c: char| !c.is_alphabetic());
         let goes_on = |c: char| c.is_alphanumeric() || "，,、：:；;（(“‘《".contains(c);
         let is_apart = !before.ends_with(goes_on)
@@ -515,10 +516,10 @@ impl Reader<'_> {
         let is_cut =
             trails_off(before) && !before.ends_with("……") && !is_tool || text.contains("下一页");
         let rest = match mark {
-            _ if !leads_to_rest && !is_cut => Rest::None,
-            Mark::More => Rest::Named,
-            Mark::Link if names_rest(&text) => Rest::Named,
-            Mark::Link | Mark::Words => Rest::Linked,
+            _ if !leads_to_rest && !is_cut => Truncation::No,
+            Mark::More => Truncation::Certain,
+            Mark::Link if says_full_text(&text) => Truncation::Certain,
+            Mark::Link | Mark::Words => Truncation::Possible,
         };
         Some((before.len(), rest))
     }
@@ -534,7 +535,7 @@ impl Reader<'_> {
             let link = self.part(range).trim();
             link.ends_with(|c: char| c.is_alphanumeric() || c == '》')
                 && !link.contains(['\n', BREAK])
-                && characters(link) <= MAX_LINK_CHARACTERS
+                && visible_count(link) <= MAX_LINK_CHARACTERS
         };
         let linked: usize = self.links().map(letters).sum();
         let others = letters(0..self.text.len()).saturating_sub(linked);
@@ -562,7 +563,7 @@ fn is_bold_line(node: &Node<'_>) -> bool {
     };
     is_one_of(name(node), "p div") && is_one_of(name(only), "b strong") && {
         let text = only.text();
-        characters(&text) <= MAX_LINK_CHARACTERS && !ends_sentence(text.trim())
+        visible_count(&text) <= MAX_LINK_CHARACTERS && !ends_sentence(text.trim())
     }
 }
 

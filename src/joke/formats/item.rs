@@ -1,4 +1,6 @@
 //! The raw texts of a joke, and the marks by which sites cut one short, as `查看全文` (read the rest).
+//!
+//! What is `inline(never)` is called in many places, where it would make the program larger.
 
 /// A line break in a raw text, as by `<br>`; `\n` ends a block. Cleaned texts have only `\n`.
 pub(super) const BREAK: char = '\u{b}';
@@ -13,7 +15,7 @@ pub(super) const MIN_JOKE_CHARACTERS: usize = 6;
 pub(super) const MAX_LINES: usize = 30;
 
 /// Words of which a link to the rest of a joke has at least one. The `c` is a site's arrow.
-const REST_WORDS: &str = "\
+const MORE_WORDS: &str = "\
     查看 阅读 浏览 显示 展开 继续 更多 全部 全文 全文c 展开c 完整 剩余 余下 详情 详细 原文 下文 未完待续 \
     閱讀 瀏覽 顯示 展開 繼續 詳情 詳細 reading read more continue full rest entire complete see";
 
@@ -50,21 +52,21 @@ pub(super) const LONG_MARK_BYTES: usize = 8;
 pub(super) struct Item {
     pub(super) title: String,
     pub(super) content: String,
-    pub(super) rest: Rest,
+    pub(super) truncation: Truncation,
     /// Set if it is nothing but links.
     pub(super) is_link: bool,
 }
 
-/// What a page says of the rest of a joke.
+/// Whether a site has cut a joke short, by what the page says of the rest of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Rest {
-    /// Nothing.
+pub(super) enum Truncation {
+    /// It says nothing.
     #[default]
-    None,
-    /// A link may lead to it, as `更多` does, or to other jokes.
-    Linked,
-    /// A link behind the joke names it, as `全文` does: the joke is cut there.
-    Named,
+    No,
+    /// A link may lead to the rest, as `更多` does, or to other jokes.
+    Possible,
+    /// A link behind the joke names the rest, as `全文` does: the joke is cut there.
+    Certain,
 }
 
 impl Item {
@@ -85,13 +87,13 @@ impl Item {
 
 /// Returns true if the text of a link leads to the rest of a joke: `查看更多`, `Read more »` or symbols
 /// alone as in `[…]`, but not `评论` or `more jokes`.
-pub(super) fn is_cut_mark(link: &str) -> bool {
+pub(super) fn is_more_link(link: &str) -> bool {
     let is_symbol = !link.trim().is_empty() && !link.contains(char::is_alphanumeric);
-    is_symbol || means_rest(link) || without_beginning(&words(link), LINK_BEGINNINGS).is_some()
+    is_symbol || are_more_words(link) || without_beginning(&words(link), LINK_BEGINNINGS).is_some()
 }
 
 /// Returns true if a link to the rest says that there is one, as `全文` does and `更多` may not.
-pub(super) fn names_rest(link: &str) -> bool {
+pub(super) fn says_full_text(link: &str) -> bool {
     has_one_of(&words(link), CUT_WORDS)
 }
 
@@ -108,10 +110,10 @@ pub(super) fn words_of(text: &str, list: &str) -> Option<usize> {
 }
 
 /// Returns true if a text has no other words than a link to the rest: `点击阅读全文`, but not `点击这里`,
-/// which has none of [`REST_WORDS`].
-pub(super) fn means_rest(text: &str) -> bool {
+/// which has none of [`MORE_WORDS`].
+pub(super) fn are_more_words(text: &str) -> bool {
     let words = || words(text);
-    text.len() <= MAX_MARK_BYTES && !words().is_empty() && without_mark(&words()).is_empty()
+    text.len() <= MAX_MARK_BYTES && !words().is_empty() && without_more_words(&words()).is_empty()
 }
 
 fn words(text: &str) -> String {
@@ -120,15 +122,15 @@ fn words(text: &str) -> String {
 }
 
 /// Strips the words of a link to the rest from a text's end: `half... read more` gives `half...`.
-/// Without one of [`REST_WORDS`] among them, all of the text stays.
-fn without_mark(text: &str) -> &str {
-    let (mut rest, mut means_rest) = (text, false);
+/// Without one of [`MORE_WORDS`] among them, all of the text stays.
+fn without_more_words(text: &str) -> &str {
+    let (mut rest, mut leads_on) = (text, false);
     loop {
-        let named = without_word(rest, REST_WORDS);
-        means_rest |= named.is_some();
+        let named = without_word(rest, MORE_WORDS);
+        leads_on |= named.is_some();
         match named.or_else(|| without_word(rest, OTHER_WORDS)) {
             Some(left) => rest = left.trim_end_matches(' '),
-            None if means_rest => return rest,
+            None if leads_on => return rest,
             None => return text,
         }
     }
@@ -159,11 +161,11 @@ pub(super) fn is_question(text: &str) -> bool {
 /// space (`说到一半，查看更多`), a short one after dots, in Chinese (`……全文`) or brackets (`...(more)`),
 /// dots in brackets, a count (`[+99 chars]`), or Reddit's `[removed]`; or if it is only a mark.
 /// In a sentence they are its words: `他想继续阅读`.
-pub(super) fn ends_in_cut_mark(joke: &str) -> bool {
+pub(super) fn ends_truncated(joke: &str) -> bool {
     let is_symbol = |c: char| c.is_whitespace() || ">»›→[]【】()（）".contains(c);
     let joke = joke.to_lowercase();
     let marked = joke.trim_end_matches(is_symbol);
-    let rest = without_mark(marked);
+    let rest = without_more_words(marked);
     let mark_bytes = marked.len() - rest.len();
     let text = rest.trim_end_matches(is_symbol);
     let is_apart = text.len() < rest.len() || text.ends_with(['，', ',', '。', '！', '？']);
@@ -181,7 +183,7 @@ pub(super) fn ends_in_cut_mark(joke: &str) -> bool {
 
 /// Counts the characters of a text that are no whitespace.
 #[inline(never)]
-pub(super) fn characters(text: &str) -> usize {
+pub(super) fn visible_count(text: &str) -> usize {
     text.chars().filter(|c| !c.is_whitespace()).count()
 }
 
@@ -199,7 +201,6 @@ pub(super) fn without_beginning<'t>(text: &'t str, beginnings: &str) -> Option<&
 }
 
 /// Returns true if a name is in a list of names with a space between two, in any case.
-// Called in many places: inlined there, it would make the program larger.
 #[inline(never)]
 pub(super) fn is_one_of(name: &str, names: &str) -> bool {
     names.split(' ').any(|one| name.eq_ignore_ascii_case(one))

@@ -3,8 +3,8 @@
 use serde_json::{Deserializer, Map, Value};
 
 use super::{
-    PageError, Rules,
-    item::{Item, Rest, is_one_of},
+    Layout, PageError,
+    item::{Item, Truncation, is_one_of},
     selector::Selector,
 };
 
@@ -119,26 +119,26 @@ fn with_escapes(text: &str) -> String {
 }
 
 /// Returns the items in a value; without selectors, what looks like a joke.
-pub(super) fn items(root: &Value, rules: &Rules) -> Result<Vec<Item>, PageError> {
+pub(super) fn items(root: &Value, layout: &Layout) -> Result<Vec<Item>, PageError> {
     if root.as_object().is_some_and(reports_error) {
         let message = message(root).unwrap_or_else(|| "no reason given".to_owned());
         return Err(PageError::ApiError(message));
     }
-    let items = match (&rules.item, &rules.content) {
+    let items = match (&layout.item, &layout.content) {
         (None, None) => jokes_in(root, root.is_string()),
-        (None, Some(content)) => at_paths(root, content, rules.title.as_ref()),
+        (None, Some(content)) => at_paths(root, content, layout.title.as_ref()),
         (Some(item), _) => {
             let paths = item.paths().into_iter();
             let values = paths.flat_map(|path| follow(root, &path));
-            values.flat_map(|value| read_items(value, rules)).collect()
+            values.flat_map(|value| read_items(value, layout)).collect()
         }
     };
     if !items.is_empty() {
         return Ok(items);
     }
-    let selector = rules.item.as_ref().or(rules.content.as_ref());
+    let selector = layout.item.as_ref().or(layout.content.as_ref());
     Err(match (message(root), selector) {
-        (Some(message), _) if rules.item.is_none() => PageError::ApiError(message),
+        (Some(message), _) if layout.item.is_none() => PageError::ApiError(message),
         (_, Some(selector)) => PageError::NoPath(selector.text.clone()),
         (_, None) => PageError::NoUsualPath,
     })
@@ -150,12 +150,12 @@ pub(super) fn links(root: &Value, selector: &Selector) -> Vec<String> {
 }
 
 /// Reads an item by the rules for content and title.
-fn read_items(value: &Value, rules: &Rules) -> Vec<Item> {
-    let mut items = match &rules.content {
+fn read_items(value: &Value, layout: &Layout) -> Vec<Item> {
+    let mut items = match &layout.content {
         Some(content) => vec![Item::of(joined(value, &content.paths()))],
         None => jokes_in(value, true),
     };
-    if let Some(title) = &rules.title {
+    if let Some(title) = &layout.title {
         for item in &mut items {
             item.title = joined(value, &title.paths());
         }
@@ -314,7 +314,11 @@ fn read_joke(map: &Map<String, Value>) -> Option<Item> {
     let content = find(JOKE_KEYS)?;
     let is_cut = values_of(map, "truncated islongtext").any(|value| value.as_bool() == Some(true));
     Some(Item {
-        rest: if is_cut { Rest::Named } else { Rest::None },
+        truncation: if is_cut {
+            Truncation::Certain
+        } else {
+            Truncation::No
+        },
         title: find("title").unwrap_or_default().to_owned(),
         ..Item::of(content.to_owned())
     })

@@ -1,10 +1,22 @@
-//! Jokes in plain text, and several jokes in one text of a page.
+//! Jokes in plain text, and several jokes in one text of a page. What each of them is divided by:
+//!
+//! | what | function | example |
+//! |---|---|---|
+//! | plain text | [`items`] | all below, in its order |
+//! | the only item of an HTML page | [`split_block`] | headings, marks, two `<br>` |
+//! | one of several items of an HTML page | [`split_at_numbers`] | `1、…` `2、…` |
+//! | an item of a feed or of JSON | [`split_long_list`] | `1、…` `2、…` `3、…` |
+//! | a text, or the lines below a heading | [`split_at_marks`] | `%`, `-----`, numbers, `• …` |
+//! | the same, if that fails | [`split_at_questions`] | `问：…` `答：…` |
+//! | a text with headings | [`split_at_headings`] | `## 医生` |
+//! | what is left | [`split_at_empty_lines`] | paragraphs, titles and jokes in turn |
+//! | a single paragraph | [`split_at_lines`] | a joke a line |
 
 use std::collections::HashSet;
 
 use super::item::{
-    BREAK, HEADING, Item, MAX_LINES, MIN_JOKE_CHARACTERS, SENTENCE_ENDS, characters, ends_sentence,
-    has_one_of, is_one_of, is_question, trails_off, without_beginning,
+    BREAK, HEADING, Item, MAX_LINES, MIN_JOKE_CHARACTERS, SENTENCE_ENDS, ends_sentence, has_one_of,
+    is_one_of, is_question, trails_off, visible_count, without_beginning,
 };
 use crate::joke::fortune::{fortune, is_divider};
 
@@ -78,18 +90,18 @@ pub(super) fn items(text: &str) -> Vec<Item> {
     let text = text.replace("\r\n", "\n");
     let lines: Vec<&str> = text.split(['\n', '\r']).map(str::trim).collect();
     let lines = without_marks(&lines);
-    if let Some(parts) = divided(&lines).or_else(|| questions(&lines)) {
+    if let Some(parts) = split_at_marks(&lines).or_else(|| split_at_questions(&lines)) {
         return items_of(parts);
     }
     if lines.iter().any(|line| heading(line).is_some()) {
-        return sections(&lines);
+        return split_at_headings(&lines);
     }
-    paragraphs(&lines)
+    split_at_empty_lines(&lines)
 }
 
 /// Returns the jokes of a text that nothing else divides than its empty lines: two in a row, where
 /// jokes have single ones in them.
-fn paragraphs(lines: &[&str]) -> Vec<Item> {
+fn split_at_empty_lines(lines: &[&str]) -> Vec<Item> {
     let gaps = lines.split(|line| !line.is_empty()).map(<[&str]>::len);
     let wide = gaps.clone().filter(|len| *len > 1).count();
     let narrow = gaps.filter(|len| *len == 1).count();
@@ -104,25 +116,25 @@ fn paragraphs(lines: &[&str]) -> Vec<Item> {
         .filter(|paragraph| !paragraph.is_empty())
         .collect();
     match paragraphs.as_slice() {
-        [only] => one_or_one_a_line(only),
+        [only] => split_at_lines(only),
         all if are_one(all) => vec![Item::of(all.concat().join("\n"))],
-        all => titles_and_jokes(all).unwrap_or_else(|| match all {
+        all => pair_titles(all).unwrap_or_else(|| match all {
             [title, jokes @ ..] if is_title(title) && !jokes.iter().any(|joke| is_title(joke)) => {
-                items_of(joined(jokes.iter().copied()))
+                items_of(join_each(jokes.iter().copied()))
             }
-            all => items_of(joined(all.iter().copied())),
+            all => items_of(join_each(all.iter().copied())),
         }),
     }
 }
 
 /// Returns the jokes of titles and other paragraphs in turn: one in each pair, or one in each line
 /// below its title; `None` for other paragraphs.
-fn titles_and_jokes(paragraphs: &[&[&str]]) -> Option<Vec<Item>> {
+fn pair_titles(paragraphs: &[&[&str]]) -> Option<Vec<Item>> {
     let pairs = paragraphs.chunks(2).map(|pair| match pair {
         [[title], lines] if is_title(&[title]) && !is_title(lines) => {
             let jokes = match lines.len() {
-                3.. if is_title_of_jokes(title) => items_of(between_open_lines(lines, false)),
-                _ => one_or_one_a_line(lines),
+                3.. if is_title_of_jokes(title) => items_of(join_open_lines(lines, false)),
+                _ => split_at_lines(lines),
             };
             Some(match jokes.len() {
                 1 => vec![Item::titled(title, lines.join("\n"))],
@@ -173,7 +185,7 @@ fn heading(line: &str) -> Option<(usize, &str)> {
 
 /// Returns the jokes below headings: one that is below its title, or a list of several. The text
 /// below a heading of others is about them.
-fn sections(lines: &[&str]) -> Vec<Item> {
+fn split_at_headings(lines: &[&str]) -> Vec<Item> {
     let sections = lines
         .chunk_by(|_, next| heading(next).is_none())
         .filter_map(|section| {
@@ -186,11 +198,11 @@ fn sections(lines: &[&str]) -> Vec<Item> {
     let own = sections
         .zip(next_levels)
         .filter(|((level, ..), next)| next <= level);
-    own.flat_map(|((_, title, lines), _)| section(title, lines))
+    own.flat_map(|((_, title, lines), _)| read_section(title, lines))
         .collect()
 }
 
-fn section(title: &str, lines: &[&str]) -> Vec<Item> {
+fn read_section(title: &str, lines: &[&str]) -> Vec<Item> {
     let lines = without_marks(lines);
     let list: Vec<String> = filled(&lines)
         .chunk_by(|_, next| without_beginning(next, BULLETS_IN_SECTIONS).is_none())
@@ -201,13 +213,13 @@ fn section(title: &str, lines: &[&str]) -> Vec<Item> {
     if !list.is_empty() && !list.iter().any(|joke| is_speech(joke)) {
         return items_of(list);
     }
-    let mut jokes = match divided(&lines).or_else(|| questions(&lines)) {
+    let mut jokes = match split_at_marks(&lines).or_else(|| split_at_questions(&lines)) {
         Some(parts) => items_of(parts),
         // A story below its title.
         None if !title.is_empty() && lines.iter().any(|line| is_speech(line)) => {
             vec![Item::of(lines.join("\n"))]
         }
-        None => paragraphs(&lines),
+        None => split_at_empty_lines(&lines),
     };
     if let [only] = jokes.as_mut_slice() {
         title.clone_into(&mut only.title);
@@ -217,7 +229,7 @@ fn section(title: &str, lines: &[&str]) -> Vec<Item> {
 
 /// Splits lines before each question that is named so, `问：`, if there are answers, and the
 /// questions are riddles, stand behind empty lines, or have their answers in the same line.
-fn questions(lines: &[&str]) -> Option<Vec<String>> {
+fn split_at_questions(lines: &[&str]) -> Option<Vec<String>> {
     let is_named = |line: &str, names: &str| {
         let (name, _) = line
             .split_once(['：', ':', '.', '、'])
@@ -237,7 +249,7 @@ fn questions(lines: &[&str]) -> Option<Vec<String>> {
         && lines
             .iter()
             .any(|line| is_named(line, ANSWERERS) || has_answer(line));
-    are_questions.then(|| joined(lines.chunk_by(|_, next| !asks(next))))
+    are_questions.then(|| join_each(lines.chunk_by(|_, next| !asks(next))))
 }
 
 /// Returns the jokes in the owner's file: between lines `%`, else after numbers that count up, else
@@ -248,15 +260,15 @@ pub(super) fn own_jokes(text: &str) -> Vec<String> {
     if lines.iter().any(|line| is_divider(line)) {
         return fortune(text);
     }
-    let paragraphs = joined(lines.split(|line| line.is_empty()));
+    let paragraphs = join_each(lines.split(|line| line.is_empty()));
     match paragraphs.as_slice() {
         [only] => items(only).into_iter().map(|item| item.content).collect(),
-        _ => numbered(&lines).unwrap_or(paragraphs),
+        _ => split_at_numbers(&lines).unwrap_or(paragraphs),
     }
 }
 
 /// Divides an item, unless its title is that of one joke.
-pub(super) fn several(item: Item, divide: fn(&[&str]) -> Option<Vec<String>>) -> Vec<Item> {
+pub(super) fn split_item(item: Item, divide: fn(&[&str]) -> Option<Vec<String>>) -> Vec<Item> {
     let lines: Vec<&str> = item.content.split(['\n', BREAK]).map(str::trim).collect();
     match divide(&filled(&lines)) {
         Some(parts) if may_be_several(&item) => items_of(parts),
@@ -264,12 +276,13 @@ pub(super) fn several(item: Item, divide: fn(&[&str]) -> Option<Vec<String>>) ->
     }
 }
 
-/// Splits the lines of an API or a feed at numbers that count up.
-pub(super) fn counted(lines: &[&str]) -> Option<Vec<String>> {
+/// Splits the lines of an API or a feed at numbers that count up, as [`split_at_numbers`] does, if
+/// there are many.
+pub(super) fn split_long_list(lines: &[&str]) -> Option<Vec<String>> {
     let goes_on = |part: &String| part.contains('\n');
     // Points of one joke that has an end: the last one goes on, and no other.
     let has_end = |parts: &[String]| parts.iter().position(goes_on) == Some(parts.len() - 1);
-    numbered(lines).filter(|parts| parts.len() >= MIN_PARTS && !has_end(parts))
+    split_at_numbers(lines).filter(|parts| parts.len() >= MIN_PARTS && !has_end(parts))
 }
 
 /// Returns false for an item with a title (`男人的优点`) that announces no jokes (`笑话三则`).
@@ -277,8 +290,9 @@ fn may_be_several(item: &Item) -> bool {
     item.title.trim().is_empty() || is_title_of_jokes(&item.title)
 }
 
-/// Divides the only block of a page: at headings, else as [`divided`] does, else at empty lines.
-pub(super) fn parts(block: Item) -> Vec<Item> {
+/// Divides the only block of a page: at headings, else as [`split_at_marks`] does, else at empty
+/// lines.
+pub(super) fn split_block(block: Item) -> Vec<Item> {
     let headed = block.content.split(HEADING).skip(1);
     let headed: Vec<Item> = headed
         .filter_map(|part| part.split_once('\n'))
@@ -287,13 +301,13 @@ pub(super) fn parts(block: Item) -> Vec<Item> {
     if headed.len() > 1 && headed.iter().all(|joke| !joke.content.trim().is_empty()) {
         return headed;
     }
-    let parts = several(block, divided);
+    let parts = split_item(block, split_at_marks);
     let [block] = parts.as_slice() else {
         return parts;
     };
     // Empty lines are where two breaks follow each other.
     let lines: Vec<&str> = block.content.split(BREAK).collect();
-    let mut jokes = joined(lines.split(|line| line.trim().is_empty()));
+    let mut jokes = join_each(lines.split(|line| line.trim().is_empty()));
     // A title of the whole page (`笑话三则`) belongs to no joke.
     if let [first, _, ..] = jokes.as_mut_slice()
         && let Some((title, joke)) = first.trim_start().split_once('\n')
@@ -320,11 +334,11 @@ fn items_of(jokes: Vec<String>) -> Vec<Item> {
 }
 
 fn is_long_enough(joke: &str) -> bool {
-    characters(joke) >= MIN_JOKE_CHARACTERS
+    visible_count(joke) >= MIN_JOKE_CHARACTERS
 }
 
 /// Joins the lines of each block, and leaves out blocks without text.
-fn joined<'a>(blocks: impl Iterator<Item = &'a [&'a str]>) -> Vec<String> {
+fn join_each<'a>(blocks: impl Iterator<Item = &'a [&'a str]>) -> Vec<String> {
     let joined = blocks.map(|block| block.join("\n"));
     joined.filter(|block| !block.trim().is_empty()).collect()
 }
@@ -335,15 +349,15 @@ fn filled<'a>(lines: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// Splits lines at `%` or rows of symbols, else at numbers that count up, else at bullets.
-fn divided(lines: &[&str]) -> Option<Vec<String>> {
+fn split_at_marks(lines: &[&str]) -> Option<Vec<String>> {
     let divides = if lines.iter().any(|line| is_divider(line)) {
         is_divider
     } else if rows_divide(lines) {
         is_row
     } else {
-        return numbered(lines).or_else(|| bulleted(lines));
+        return split_at_numbers(lines).or_else(|| split_at_bullets(lines));
     };
-    Some(joined(lines.split(|line| divides(line))))
+    Some(join_each(lines.split(|line| divides(line))))
 }
 
 /// Returns true if rows of symbols divide jokes and are no lines of one: the text begins with one
@@ -387,7 +401,7 @@ fn counting_up<'a>(lines: &[&'a str]) -> Option<Vec<(Option<u32>, &'a str)>> {
 }
 
 /// Splits lines at numbers that count up, which are removed. A title of jokes may come before.
-pub(super) fn numbered(lines: &[&str]) -> Option<Vec<String>> {
+pub(super) fn split_at_numbers(lines: &[&str]) -> Option<Vec<String>> {
     let lines = counting_up(lines)?;
     let first = lines.iter().position(|(number, _)| number.is_some())?;
     let (before, numbered) = lines.split_at(first);
@@ -450,7 +464,7 @@ fn at_numbers(line: &str) -> Vec<&str> {
 
 /// Returns the lines of a list without bullets. Dashes often begin speech: they are bullets only
 /// before lines that are jokes.
-fn bulleted(lines: &[&str]) -> Option<Vec<String>> {
+fn split_at_bullets(lines: &[&str]) -> Option<Vec<String>> {
     let lines = filled(lines);
     let without = |bullets: &str| -> Option<Vec<&str>> {
         let parts = lines.iter().map(|line| without_beginning(line, bullets));
@@ -554,7 +568,7 @@ pub(super) fn without_number(joke: &str) -> &str {
 /// Returns a paragraph as one joke, or as several: each question with its answer, or each line if
 /// [`are_jokes`] says so. Where there are many lines, one that ends openly, or a question where
 /// there are many, is joined to the next.
-fn one_or_one_a_line(lines: &[&str]) -> Vec<Item> {
+fn split_at_lines(lines: &[&str]) -> Vec<Item> {
     let questions = lines.iter().filter(|line| is_question(line)).count();
     let is_pair =
         |pair: &[&str]| matches!(pair, [asked, said] if is_question(asked) && !is_question(said));
@@ -565,15 +579,15 @@ fn one_or_one_a_line(lines: &[&str]) -> Vec<Item> {
         return vec![Item::of(lines.join("\n"))];
     }
     let are_asked = are_answered || questions * LINES_PER_QUESTION > lines.len();
-    items_of(between_open_lines(lines, are_asked))
+    items_of(join_open_lines(lines, are_asked))
 }
 
 /// Joins each line that ends openly, or, if questions are answered, with one, to the next.
-fn between_open_lines(lines: &[&str], are_asked: bool) -> Vec<String> {
+fn join_open_lines(lines: &[&str], are_asked: bool) -> Vec<String> {
     let is_open = |line: &str| {
         line.ends_with(['，', ',', '、', '；', '：', ':']) || are_asked && is_question(line)
     };
-    joined(lines.chunk_by(|line, _| is_open(line)))
+    join_each(lines.chunk_by(|line, _| is_open(line)))
 }
 
 /// Returns true if each line is a joke: 3 to 7 lines that are all sentences, without speech and
@@ -581,7 +595,7 @@ fn between_open_lines(lines: &[&str], are_asked: bool) -> Vec<String> {
 /// which are never one joke.
 fn are_jokes(lines: &[&str]) -> bool {
     let is_sentence = |line: &&str| ends_sentence(line) || trails_off(line);
-    let is_short = |line: &&str| characters(line) < MIN_LINE_CHARACTERS;
+    let is_short = |line: &&str| visible_count(line) < MIN_LINE_CHARACTERS;
     let continues =
         |line: &&str| is_speech(line) || without_beginning(line, CONTINUATIONS).is_some();
     let is_talk = |line: &&str| line.contains(['：', ':', '“', '"', '「']) || is_question(line);
@@ -620,7 +634,7 @@ fn share_words(lines: &[&str]) -> bool {
 fn is_speech(line: &str) -> bool {
     let speaker = line.split_once(['：', ':']).map(|(speaker, _)| speaker);
     let is_name = |speaker: &str| {
-        let characters = characters(speaker);
+        let characters = visible_count(speaker);
         characters <= MIN_JOKE_CHARACTERS || characters <= MAX_NAME && speaker.is_ascii()
     };
     // A line of several speakers is a whole dialogue.
@@ -648,7 +662,7 @@ fn is_title(paragraph: &[&str]) -> bool {
         return false;
     };
     let ends_openly = line.ends_with(|c: char| c.is_alphanumeric() || c == '》');
-    ends_openly && characters(line) <= MAX_TITLE_CHARACTERS
+    ends_openly && visible_count(line) <= MAX_TITLE_CHARACTERS
 }
 
 /// Returns true for a row of symbols between jokes, perhaps with a number or title in it: `-----`,

@@ -3,7 +3,7 @@
 use roxmltree::{Document, Error, Node, NodeType, ParsingOptions};
 
 use super::{
-    PageError, Rules,
+    Layout, PageError,
     element::{Element, is_too_deep, outermost},
     html,
     item::{BREAK, Item, is_one_of},
@@ -46,17 +46,17 @@ fn first_element(xml: &str) -> Option<(usize, &str)> {
 }
 
 /// Returns the items of a document; without an item selector, those of a feed.
-pub(super) fn items(xml: &str, rules: &Rules) -> Result<Vec<Item>, PageError> {
+pub(super) fn items(xml: &str, layout: &Layout) -> Result<Vec<Item>, PageError> {
     let items: Vec<Item> = parse(xml, |document| {
         let of_feed = |node: &Node<'_, '_>| node.is_called("item") || node.is_called("entry");
-        let items = match &rules.item {
+        let items = match &layout.item {
             Some(item) => item.find(document.descendants()),
             None => document.descendants().filter(of_feed).collect(),
         };
         let items = outermost(items).into_iter();
-        items.map(|node| read_item(node, rules)).collect()
+        items.map(|node| read_item(node, layout)).collect()
     })?;
-    if items.is_empty() && rules.item.is_none() {
+    if items.is_empty() && layout.item.is_none() {
         return Err(PageError::NoSelector("XML, and no feed"));
     }
     Ok(items)
@@ -117,7 +117,7 @@ fn repair(xml: &str) -> String {
     })
 }
 
-fn read_item(item: Node<'_, '_>, rules: &Rules) -> Item {
+fn read_item(item: Node<'_, '_>, layout: &Layout) -> Item {
     let namespace = item.tag_name().namespace();
     let first = |name: &str| {
         let local = name.trim_start_matches("*:");
@@ -131,17 +131,17 @@ fn read_item(item: Node<'_, '_>, rules: &Rules) -> Item {
         let found = outermost(selector.find(item.descendants().skip(1)));
         found.into_iter().map(text).collect::<Vec<_>>().join("\n")
     };
-    let title = match &rules.title {
+    let title = match &layout.title {
         Some(title) => Some(chosen(title)),
-        None if rules.content.is_none() => first("title"),
+        None if layout.content.is_none() => first("title"),
         None => None,
     };
-    let content = match &rules.content {
+    let content = match &layout.content {
         Some(content) => Some(chosen(content)),
         None => CONTENTS.split(' ').find_map(first),
     };
     match (title, content) {
-        (Some(title), None) if rules.item.is_none() => Item::of(title),
+        (Some(title), None) if layout.item.is_none() => Item::of(title),
         (title, content) => Item {
             title: title.unwrap_or_default(),
             ..Item::of(content.unwrap_or_else(|| text(item)))

@@ -1,4 +1,4 @@
-//! Rules for texts: how the raw text of a joke is cleaned, and which jokes can be told.
+//! Cleans the raw text of a joke and judges whether it can be told.
 
 use std::{collections::BTreeMap, fmt, iter};
 
@@ -9,8 +9,8 @@ use super::{
     charset::{decoded_again, is_garbled},
     html,
     item::{
-        BREAK, Item, LONG_MARK_BYTES, MAX_LINES, MIN_JOKE_CHARACTERS, Rest, characters,
-        ends_in_cut_mark, ends_sentence, has_one_of, is_question, means_rest, without_beginning,
+        BREAK, Item, LONG_MARK_BYTES, MAX_LINES, MIN_JOKE_CHARACTERS, Truncation, are_more_words,
+        ends_sentence, ends_truncated, has_one_of, is_question, visible_count, without_beginning,
         words_of,
     },
     json,
@@ -101,7 +101,7 @@ pub enum Reason {
 }
 
 /// The owner's reason to leave a joke out, if there is one.
-pub(super) type Objections<'a> = dyn Fn(&str) -> Option<Reason> + 'a;
+pub(super) type Unwanted<'a> = dyn Fn(&str) -> Option<Reason> + 'a;
 
 /// Numbers of items that were left out, by reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -133,21 +133,21 @@ impl fmt::Display for LeftOut {
 }
 
 /// Returns the joke to tell, below its title as `《…》`. `unwanted` is asked last.
-pub(super) fn judge(item: &Item, unwanted: &Objections<'_>) -> Result<String, Reason> {
+pub(super) fn judge(item: &Item, unwanted: &Unwanted<'_>) -> Result<String, Reason> {
     let content = clean(&item.content);
     let content = without_number(without_asides(&content));
     let title = clean(&item.title).replace('\n', " ");
     let is_asked = is_question(&title);
     let joke = titled(without_number(&title), content);
     let is_loading = || words_of(content, LOADING).is_some();
-    let is_short = || characters(content) < MIN_JOKE_CHARACTERS;
+    let is_short = || visible_count(content) < MIN_JOKE_CHARACTERS;
     let reasons: [(&dyn Fn() -> bool, Reason); 10] = [
         (&|| content.is_empty() || is_loading(), Reason::Empty),
         (&|| item.is_link, Reason::OnlyLink),
         (&|| !is_asked && is_short(), Reason::Short),
         (&|| !is_asked && !has_words(content), Reason::Empty),
         (&|| joke.len() > MAX_CONTENT_BYTES, Reason::Long),
-        (&|| is_cut(&joke, item.rest), Reason::Cut),
+        (&|| is_truncated(&joke, item.truncation), Reason::Cut),
         (&|| is_unreadable(&joke), Reason::Garbled),
         (&|| has_link(&joke), Reason::Link),
         (&|| has_markup(&joke), Reason::Markup),
@@ -165,12 +165,12 @@ fn has_words(content: &str) -> bool {
 }
 
 /// Returns true for a joke that the site has cut short.
-fn is_cut(joke: &str, rest: Rest) -> bool {
-    let is_mark = |line: &str| line.len() >= LONG_MARK_BYTES && means_rest(line);
-    rest == Rest::Named
-        || rest == Rest::Linked && !ends_sentence(joke)
-        || ends_in_cut_mark(joke)
-        || joke.lines().any(is_mark)
+fn is_truncated(joke: &str, truncation: Truncation) -> bool {
+    let leads_on = |line: &str| line.len() >= LONG_MARK_BYTES && are_more_words(line);
+    truncation == Truncation::Certain
+        || truncation == Truncation::Possible && !ends_sentence(joke)
+        || ends_truncated(joke)
+        || joke.lines().any(leads_on)
 }
 
 fn is_unreadable(joke: &str) -> bool {
@@ -221,7 +221,7 @@ fn is_aside(line: &str) -> bool {
     // Unlike `5201314`.
     let is_date = line.chars().all(|c| c.is_ascii_digit() || is_sign(c))
         && line.chars().filter(|c| is_sign(*c)).count() > 1;
-    let length = characters(&line);
+    let length = visible_count(&line);
     length <= MAX_ASIDE_CHARACTERS
         && (about.is_some_and(is_value)
             || length > MIN_JOKE_CHARACTERS && is_date
@@ -317,7 +317,7 @@ pub(super) fn read_again(mut item: Item) -> Item {
         let content = html::fragment(&item.content);
         item = Item {
             title: html::fragment(&item.title).content,
-            rest: item.rest.max(content.rest),
+            truncation: item.truncation.max(content.truncation),
             is_link: item.is_link || content.is_link,
             ..content
         };
@@ -400,7 +400,7 @@ pub(in crate::joke) fn has_word(joke: &str, words: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::item::is_cut_mark, *};
+    use super::{super::item::is_more_link, *};
 
     fn judged(title: &str, content: &str) -> Result<String, Reason> {
         let skip = ["坏词".to_owned(), "Spam".to_owned(), String::new()];
@@ -517,10 +517,10 @@ mod tests {
             "read more »",
             "点击阅读全文",
         ] {
-            assert!(is_cut_mark(mark), "{mark}");
+            assert!(is_more_link(mark), "{mark}");
         }
         for other in ["", " ", "评论", "北京", "more jokes", "12"] {
-            assert!(!is_cut_mark(other), "{other}");
+            assert!(!is_more_link(other), "{other}");
         }
     }
 
