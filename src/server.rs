@@ -1,12 +1,11 @@
 //! The loop, and the match on method and path.
 //!
 //! Everything is decided and answered on the loop's thread, which waits for nobody: an answer fits
-//! into the system's buffer, or its peer has left others unread and is answered no more. A body
-//! that is still on the socket is waited for by a thread of its own, which wakes the loop when it
-//! is there.
+//! into the system's buffer, or its peer has left earlier ones unread and gets no more. A body that
+//! is still on the socket is read by a thread of its own, which wakes the loop when it is done.
 
-mod askers;
 mod connection;
+mod joke_queue;
 mod request;
 
 use std::{
@@ -14,7 +13,7 @@ use std::{
     error::Error,
     io, mem,
     net::{SocketAddr, TcpListener},
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{self, AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         mpsc::{Receiver, SendError, Sender, channel},
@@ -26,13 +25,13 @@ use std::{
 use log::Level;
 use tiny_http::{Method, Request};
 
-use self::{
-    askers::Askers,
-    request::{Call, RequestInfo, send},
-};
 pub(crate) use self::{
     connection::{Body, answer_and_end, shut_down, values},
     request::origin_form,
+};
+use self::{
+    joke_queue::JokeQueue,
+    request::{Incoming, RequestInfo, send},
 };
 use crate::{
     access_log::{self, REFUSED_LINES, RateLimit},
@@ -40,37 +39,44 @@ use crate::{
     entropy::randomness,
     exchange::{self, Response, read_body},
     joke::{JokeSettings, Jokes},
-    survival::{health::Health, socket::USER_TIMEOUT, worker::DRAIN},
+    survival::{health::Health, socket::USER_TIMEOUT},
 };
 
 /// Path that says whether the bot is there, for load balancers and monitors.
 pub(crate) const HEALTH_PATH: &str = "/healthz";
 
-/// How often the loop that is to end asks for what still arrives.
+/// How long the loop goes on answering what has arrived when it is to end.
+const DRAIN: Duration = Duration::from_millis(100);
+
+/// How often it then asks for what still arrives.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(5);
 
-/// A peer that has left answers unread gets no more for this long: then the system has given the
+/// A peer that has left answers unread gets no more for this long; by then the system has given the
 /// connection up.
 const IGNORED_FOR: Duration = USER_TIMEOUT;
 
-/// Stack of a thread that reads one body or sends one response.
+/// Name of the threads that read one body or send one response: what goes wrong in them is the
+/// peer's doing.
+const SLOW_PEER_THREAD: &str = "slow-peer";
+
+/// Their stack.
 const STACK_BYTES: usize = 128 * 1024;
 
-/// What the bot answers with.
+/// Who is answered, and how.
 #[derive(Debug)]
 pub(crate) struct Service {
     /// Paths on which WeChat calls.
     pub(crate) paths: Vec<String>,
-    /// What is done with a call.
+    /// Decides what is answered.
     pub(crate) callback: Callback,
     /// Where jokes come from.
     pub(crate) jokes: JokeSettings,
-    /// Whether a proxy stands before the bot and says who asks.
+    /// Whether a proxy in front of the bot says whose request it passes on.
     pub(crate) trust_proxy: bool,
 }
 
-/// A request whose body was waited for, and the body.
-type Awaited = (Call, Result<Vec<u8>, Rejection>);
+/// A request whose body was read by a thread of its own, and that body.
+type WithBody = (Incoming, Result<Vec<u8>, Rejection>);
 
 /// A bot on a socket.
 pub(crate) struct Server {
@@ -83,11 +89,10 @@ pub(crate) struct Server {
     /// Peers that have left answers unread, and since when.
     ignored: HashMap<SocketAddr, Instant>,
     refused_lines: RateLimit,
-    /// Of those who ask whether the bot is there.
-    health_lines: RateLimit,
-    askers: Askers,
-    awaited: Receiver<Awaited>,
-    bodies: Sender<Awaited>,
+    health_check_lines: RateLimit,
+    joke_queue: JokeQueue,
+    bodies: Receiver<WithBody>,
+    body_sender: Sender<WithBody>,
 }
 
 impl Server {
@@ -97,7 +102,7 @@ impl Server {
         service: Service,
         health: Arc<Health>,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let (bodies, awaited) = channel();
+        let (body_sender, bodies) = channel();
         let http = Arc::new(tiny_http::Server::from_listener(listener, None)?);
         let woken = Arc::clone(&http);
         let wake = move || woken.unblock();
@@ -108,57 +113,50 @@ impl Server {
             trust_proxy: service.trust_proxy,
             callback: service.callback,
             jokes: Jokes::new(service.jokes, wake),
-            ignored: HashMap::new(),
             health,
+            ignored: HashMap::new(),
             refused_lines: RateLimit::new(REFUSED_LINES),
-            health_lines: RateLimit::new(REFUSED_LINES),
-            askers: Askers::default(),
-            awaited,
+            health_check_lines: RateLimit::new(REFUSED_LINES),
+            joke_queue: JokeQueue::default(),
             bodies,
+            body_sender,
         })
     }
 
     /// Answers until it is told to leave, then what has arrived by then.
     pub(crate) fn run(&mut self) {
-        let mut is_quiet = false;
+        let mut is_idle = false;
         while self.health.exit_code().is_none() {
-            let next = if is_quiet {
-                // Watched like a request: nobody may read what is written.
-                self.attend(|_| log::logger().flush());
-                match self.askers.time_left() {
+            let next = if is_idle {
+                // Guarded like a request: the log's reader may be slow.
+                self.guarded(|_| log::logger().flush());
+                match self.joke_queue.time_left() {
                     Some(time) => self.http.recv_timeout(time),
                     None => self.http.recv().map(Some),
                 }
             } else {
                 self.http.try_recv()
             };
-            // Being woken counts as quiet, too: before the loop waits, it looks for what it was
-            // woken for.
-            is_quiet = matches!(next, Ok(None));
-            self.handle(next);
+            is_idle = self.turn(next);
         }
         // Nobody waits for a joke any more.
-        self.answer_askers();
-        self.drain();
-        self.attend(|_| log::logger().flush());
-    }
-
-    /// Answers what has arrived and what still arrives on connections that were accepted.
-    fn drain(&mut self) {
+        self.answer_joke_queue();
         let end = Instant::now() + DRAIN;
         while Instant::now() < end {
             let next = self.http.recv_timeout(DRAIN_INTERVAL);
-            let is_quiet = matches!(next, Ok(None));
-            self.handle(next);
-            if is_quiet && self.health.busy_descriptors() == 0 {
+            if self.turn(next) && self.health.busy_descriptors() == 0 {
                 break;
             }
         }
+        self.guarded(|_| log::logger().flush());
     }
 
-    fn handle(&mut self, next: io::Result<Option<Request>>) {
+    /// Does what has come up: a request, bodies, jokes. Returns whether there was no request, as
+    /// where the loop was woken: it then does another turn before it waits.
+    fn turn(&mut self, next: io::Result<Option<Request>>) -> bool {
+        let is_idle = matches!(next, Ok(None));
         match next {
-            Ok(Some(request)) => self.attend(|server| server.receive(request)),
+            Ok(Some(request)) => self.guarded(|server| server.receive(request)),
             // The system's errors come from `accept`, after which nothing is accepted any more;
             // being woken is none of the system's.
             Err(error) if error.raw_os_error().is_some() => {
@@ -167,19 +165,20 @@ impl Server {
             }
             _ => {}
         }
-        while let Ok((call, body)) = self.awaited.try_recv() {
-            self.attend(|server| server.take_message(call, Some(body)));
+        while let Ok((incoming, body)) = self.bodies.try_recv() {
+            self.guarded(|server| server.take_message(incoming, Some(body)));
         }
         if self.jokes.collect(SystemTime::now(), Duration::ZERO)
-            || self.askers.time_left() == Some(Duration::ZERO)
+            || self.joke_queue.time_left() == Some(Duration::ZERO)
         {
-            self.answer_askers();
+            self.answer_joke_queue();
         }
+        is_idle
     }
 
-    /// Does what there is to do about one request. A panic costs only this request: `tiny_http`
-    /// answers with 500 when it is dropped.
-    fn attend(&mut self, work: impl FnOnce(&mut Self)) {
+    /// Does something about one request, seen by whoever watches over the loop. A panic costs only
+    /// this request: `tiny_http` answers it with 500 when it is dropped.
+    fn guarded(&mut self, work: impl FnOnce(&mut Self)) {
         self.health.step();
         // The panic hook has told the log.
         let _ = catch_unwind(AssertUnwindSafe(|| work(self)));
@@ -190,53 +189,55 @@ impl Server {
         if self.is_ignored(&request) {
             return drop(request.into_writer());
         }
-        if self.askers.are_before(&request) {
-            return self.askers.behind.push(request);
+        if self.joke_queue.has_waiter_on_connection_of(&request) {
+            return self.joke_queue.held_back.push(request);
         }
-        let call = Call::new(request, self.trust_proxy);
-        let RequestInfo { method, time, .. } = &call.info;
-        let path = call.info.path();
+        let incoming = Incoming::new(request, self.trust_proxy);
+        let RequestInfo { method, time, .. } = &incoming.info;
+        let path = incoming.info.path();
         let is_callback = self.paths.iter().any(|it| is_same_path(it, path));
         let outcome = match (method, path) {
             (Method::Get, _) if is_callback => {
-                let outcome = exchange::shake_hands(&self.callback, call.info.query(), *time);
+                let outcome = exchange::shake_hands(&self.callback, incoming.info.query(), *time);
                 match outcome {
-                    Err(rejection) if call.is_browsers() => {
+                    Err(rejection) if incoming.is_browsers() => {
                         Ok(Response::from(&rejection).for_browser())
                     }
                     outcome => outcome,
                 }
             }
-            (Method::Post, _) if is_callback => return self.take_message(call, None),
+            (Method::Post, _) if is_callback => return self.take_message(incoming, None),
             _ if is_callback => Err(Rejection::MethodNotAllowed { allow: "GET, POST" }),
             (Method::Get | Method::Head, HEALTH_PATH) => Ok(Response::healthy()),
             (_, HEALTH_PATH) => Err(Rejection::MethodNotAllowed { allow: "GET, HEAD" }),
             _ => Err(Rejection::NotFound),
         };
-        self.respond(call, outcome);
+        self.respond(incoming, outcome);
     }
 
     /// Answers a message, or has its body or a joke waited for. `body`: one that was waited for.
-    fn take_message(&mut self, mut call: Call, body: Option<Result<Vec<u8>, Rejection>>) {
-        let (now, length) = (call.info.time, call.request.body_length());
-        let (query, length) = match exchange::admit(&self.callback, call.info.query(), length, now)
-        {
-            Ok(admitted) => admitted,
-            Err(rejection) => return self.respond(call, Err(rejection)),
-        };
+    fn take_message(&mut self, mut incoming: Incoming, body: Option<Result<Vec<u8>, Rejection>>) {
+        let (now, length) = (incoming.info.time, incoming.request.body_length());
+        let (query, length) =
+            match exchange::admit(&self.callback, incoming.info.query(), length, now) {
+                Ok(admitted) => admitted,
+                Err(rejection) => return self.respond(incoming, Err(rejection)),
+            };
         let body = match body {
             Some(body) => body,
-            None if call.body == Body::Read => read_body(call.request.as_reader(), length),
-            None => return self.await_body(call, length),
+            None if incoming.body == Body::Available => {
+                read_body(incoming.request.as_reader(), length)
+            }
+            None => return self.await_body(incoming, length),
         };
         let answer = |body: Vec<u8>| self.callback.answer(&query, &body, now, randomness);
         let answer = match body.and_then(answer) {
             Ok(Outcome::Answer(answer)) => Ok(answer),
             Ok(Outcome::AwaitJoke(message)) => {
-                let may_wait = self.health.exit_code().is_none() && self.askers.have_room();
+                let may_wait = self.health.exit_code().is_none() && self.joke_queue.has_room();
                 let joke = match self.jokes.ask(now) {
                     None if may_wait => {
-                        return self.askers.add(call, message, self.jokes.budget());
+                        return self.joke_queue.add(incoming, message, self.jokes.budget());
                     }
                     joke => joke.unwrap_or_else(|| self.jokes.deal()),
                 };
@@ -245,55 +246,53 @@ impl Server {
             Err(rejection) => Err(rejection),
         };
         let is_answered = answer.is_ok();
-        self.respond(call, answer.map(Response::from));
+        self.respond(incoming, answer.map(Response::from));
         if is_answered {
             self.jokes.refresh(now);
         }
     }
 
-    /// Answers all who wait for a joke, each with one of their own, and then what has arrived
-    /// behind them on their connections.
-    fn answer_askers(&mut self) {
-        let Askers {
-            waiting, behind, ..
-        } = mem::take(&mut self.askers);
+    /// Answers all who wait for a joke, each with one of their own, and then what was held back
+    /// behind them.
+    fn answer_joke_queue(&mut self) {
+        let queue = mem::take(&mut self.joke_queue);
         let now = SystemTime::now();
-        for (call, message) in waiting {
-            self.attend(|server| {
+        for (incoming, message) in queue.waiting {
+            self.guarded(|server| {
                 let joke = || server.jokes.deal();
                 let answer = server.callback.finish(&message, joke, now, randomness);
-                server.respond(call, answer.map(Response::from));
+                server.respond(incoming, answer.map(Response::from));
                 server.jokes.refresh(now);
             });
         }
-        for request in behind {
-            self.attend(|server| server.receive(request));
+        for request in queue.held_back {
+            self.guarded(|server| server.receive(request));
         }
     }
 
     /// Reads a body that is still on the socket, in a thread of its own.
-    fn await_body(&mut self, call: Call, length: usize) {
-        let (bodies, http) = (self.bodies.clone(), Arc::clone(&self.http));
-        let work = move |mut call: Call| {
-            let body = read_body(call.request.as_reader(), length);
-            // There is no more of it to wait for.
-            call.body = Body::Read;
+    fn await_body(&mut self, incoming: Incoming, length: usize) {
+        let (bodies, http) = (self.body_sender.clone(), Arc::clone(&self.http));
+        let work = move |mut incoming: Incoming| {
+            let body = read_body(incoming.request.as_reader(), length);
+            // Nothing of it is left on the socket.
+            incoming.body = Body::Available;
             // The loop holds the other end for as long as the process lives.
-            let _ = bodies.send((call, body));
+            let _ = bodies.send((incoming, body));
             http.unblock();
         };
-        if let Some(call) = spawn(call, work) {
-            self.respond(call, Err(Rejection::NoThread));
+        if let Some(incoming) = spawn(incoming, work) {
+            self.respond(incoming, Err(Rejection::NoThread));
         }
     }
 
-    /// Sends a response and writes the line into the log.
-    fn respond(&mut self, call: Call, outcome: Result<Response, Rejection>) {
+    /// Sends a response and logs its line.
+    fn respond(&mut self, incoming: Incoming, outcome: Result<Response, Rejection>) {
         let response = outcome.unwrap_or_else(|rejection| Response::from(&rejection));
-        let connection = call.connection(&self.health);
-        if call.body == Body::Read {
-            let peer = call.peer();
-            let Call { request, info, .. } = call;
+        let connection = incoming.connection(&self.health);
+        if incoming.body == Body::Available {
+            let peer = incoming.request.remote_addr().copied();
+            let Incoming { request, info, .. } = incoming;
             let sent = send(request, &info, &response, connection);
             self.log(&info, &response);
             if sent.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
@@ -301,20 +300,20 @@ impl Server {
             }
             return;
         }
-        self.log(&call.info, &response);
-        if call.body == Body::Oversized {
+        self.log(&incoming.info, &response);
+        if incoming.body == Body::Oversized {
             self.health.add_oversized();
         }
-        // A peer that is gone needs no answer, and has its connection looked for everywhere.
-        let work = move |(call, response): (Call, Response)| {
-            let _ = send(call.request, &call.info, &response, connection);
+        // By a thread of its own: the connection is looked for everywhere if its peer is gone.
+        let work = move |(incoming, response): (Incoming, Response)| {
+            let _ = send(incoming.request, &incoming.info, &response, connection);
         };
-        if let Some(unsent) = spawn((call, response), work) {
+        if let Some(unsent) = spawn((incoming, response), work) {
             work(unsent);
         }
     }
 
-    /// Has the requests of a peer dropped that has left answers unread.
+    /// Has the next requests of a peer that has left answers unread dropped.
     fn ignore(&mut self, peer: Option<SocketAddr>) {
         self.ignored
             .retain(|_, since| since.elapsed() < IGNORED_FOR);
@@ -324,12 +323,13 @@ impl Server {
     fn is_ignored(&self, request: &Request) -> bool {
         let peer = request.remote_addr();
         let since = peer.and_then(|peer| self.ignored.get(peer));
-        // A body that is still on its socket would be waited for.
-        since.is_some_and(|since| since.elapsed() < IGNORED_FOR) && Body::of(request) == Body::Read
+        // Dropping a request waits for a body that is still on the socket.
+        since.is_some_and(|since| since.elapsed() < IGNORED_FOR)
+            && Body::of(request) == Body::Available
     }
 
     fn log(&mut self, info: &RequestInfo, response: &Response) {
-        // What a stranger can cause.
+        // What strangers can cause.
         let bounded = match response.level {
             _ if response.status >= 400 => Some((
                 &mut self.refused_lines,
@@ -337,7 +337,7 @@ impl Server {
                 "requests were refused",
             )),
             Level::Debug => Some((
-                &mut self.health_lines,
+                &mut self.health_check_lines,
                 Level::Debug,
                 "health checks were answered",
             )),
@@ -355,16 +355,34 @@ impl Server {
     }
 }
 
-/// Has something done with a request by a thread of its own, or returns the request. Where no
-/// thread can be had, its closure is dropped, which must not happen to a request: the thread is
-/// sent it when it runs.
-pub(crate) fn spawn<T: Send + 'static>(
-    request: T,
-    work: impl FnOnce(T) + Send + 'static,
-) -> Option<T> {
+/// Logs panics, and notices the one that matters: in the thread of `tiny_http` that accepts
+/// connections, after which nothing is accepted any more. Its threads have no names; in that of a
+/// connection, a peer that is gone before its address was read makes `client.rs` panic.
+///
+/// The threads with names are ours.
+pub(crate) fn note_panics(health: Arc<Health>) {
+    panic::set_hook(Box::new(move |info| {
+        let thread = thread::current();
+        let file = info.location().map_or("", panic::Location::file);
+        // What strangers can cause does not fill the log.
+        let level = match thread.name() {
+            None | Some(SLOW_PEER_THREAD) => Level::Debug,
+            Some(_) => Level::Error,
+        };
+        log::log!(level, "{info}");
+        if thread.name().is_none() && !file.ends_with("client.rs") {
+            health.end_accepting();
+        }
+    }));
+}
+
+/// Does something with a request in a thread of its own; returns the request where there is no
+/// thread to be had. The closure is dropped then, which must not happen to a request, so the thread
+/// is sent it once it runs.
+fn spawn<T: Send + 'static>(request: T, work: impl FnOnce(T) + Send + 'static) -> Option<T> {
     let (give, given) = channel();
     let thread = thread::Builder::new()
-        .name("body".to_owned())
+        .name(SLOW_PEER_THREAD.to_owned())
         .stack_size(STACK_BYTES)
         .spawn(move || given.recv().map(work));
     match thread {
@@ -373,7 +391,7 @@ pub(crate) fn spawn<T: Send + 'static>(
     }
 }
 
-/// Whether two paths are one: slashes at both ends are easily typed, or forgotten.
+/// Whether two paths are the same: a slash at either end is easily added, or forgotten.
 fn is_same_path(one: &str, other: &str) -> bool {
     one.trim_matches('/') == other.trim_matches('/')
 }

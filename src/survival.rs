@@ -14,7 +14,7 @@
 //! worker  main      the loop: decides and answers, waits for nobody
 //!         link      does what the supervisor says: go, retire, end
 //!         watch     looks at the loop's health; ends the process when something is wrong
-//!         body      one for each body that is still on its socket
+//!         slow-peer one for each body that is still on its socket, and each answer before one
 //!         joke      one for each fetch of jokes, and one `source` for each site it asks
 //!         no name   tiny_http's: accept, and one for each connection
 //! ```
@@ -34,6 +34,7 @@
 use std::time::Duration;
 
 mod descriptors;
+pub(crate) mod exit;
 pub(crate) mod health;
 mod link;
 pub mod socket;

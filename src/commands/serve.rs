@@ -23,14 +23,15 @@ use super::{
 use crate::{
     callback::Callback,
     language::{Localize, localized_errors},
-    server::{Server, Service},
+    server::{Server, Service, note_panics},
     survival::{
         Limits,
-        health::SETTINGS_REFUSED,
+        exit::ExitReason,
         socket,
         supervisor::{Supervisor, SupervisorError},
         worker::Worker,
     },
+    systemd::notify,
 };
 
 /// Settings of glibc by which a worker gives the memory back that reading a large file of words
@@ -118,12 +119,15 @@ fn supervise(args: &ServeArgs) -> Result<ExitCode, CommandError> {
     variables.extend([WORDS, JOKES].into_iter().filter_map(copy_in_memory));
     let listener = socket::listen(args.listen).map_err(CommandError::failure)?;
     let address = listener.local_addr().map_err(CommandError::failure)?;
-    let announce = move || announce(&address.to_string());
+    let announce = move || {
+        announce(&address.to_string());
+        notify("READY=1");
+    };
     let ended = Supervisor::new(listener, limits, variables, announce).and_then(Supervisor::run);
     match ended {
         Ok(()) => Ok(ExitCode::SUCCESS),
         // The worker has told what is wrong with them.
-        Err(SupervisorError::Worker(reason)) if reason == SETTINGS_REFUSED => Ok(ExitCode::from(2)),
+        Err(SupervisorError::Worker(ExitReason::SettingsRefused)) => Ok(ExitCode::from(2)),
         Err(error) => Err(CommandError::failure(error)),
     }
 }
@@ -152,6 +156,7 @@ fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
         jokes: args.jokes.with_own(own_jokes, &words)?,
         callback: Callback::new(secrets::keys_of(token)?, args.age.max_age, words),
     };
+    note_panics(Arc::clone(&health));
     try_threads().map_err(CommandError::failure)?;
     files.save_copies();
     let listener = worker.wait_for_go().map_err(CommandError::failure)?;

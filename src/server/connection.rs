@@ -1,7 +1,8 @@
 //! What there is of a request on its connection, and what becomes of that after an answer.
 
 use std::{
-    fs, io, iter, mem,
+    fs::{self, DirEntry},
+    io, iter, mem,
     net::SocketAddr,
     os::fd::{AsFd, AsRawFd, RawFd},
 };
@@ -34,9 +35,10 @@ const MAX_UNREAD: usize = 128;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Body {
     /// In memory, or there is none: the request can be answered and dropped at once.
-    Read,
-    /// On the socket, if there is one: reading it takes as long as the peer likes.
-    Waiting,
+    Available,
+    /// On the socket, at least in part, or of unknown length: reading it takes as long as the peer
+    /// likes.
+    OnSocket,
     /// Declared so large that the request can never be dropped.
     Oversized,
 }
@@ -106,11 +108,11 @@ impl Body {
         };
         match request.body_length() {
             Some(length) if length > DROPPABLE_BYTES => Self::Oversized,
-            _ if has_unclear_length(request) => Self::Waiting,
-            None | Some(0) => Self::Read,
-            Some(length) if length > READ_AHEAD_BYTES => Self::Waiting,
-            Some(_) if has("Expect", "") || has("Connection", "upgrade") => Self::Waiting,
-            Some(_) => Self::Read,
+            _ if has_unclear_length(request) => Self::OnSocket,
+            None | Some(0) => Self::Available,
+            Some(length) if length > READ_AHEAD_BYTES => Self::OnSocket,
+            Some(_) if has("Expect", "") || has("Connection", "upgrade") => Self::OnSocket,
+            Some(_) => Self::Available,
         }
     }
 }
@@ -140,15 +142,14 @@ pub(crate) fn values<'a>(
 /// so that `tiny_http` neither waits for it nor takes it for requests. To end reading would not be
 /// enough, since Linux still delivers what comes later.
 ///
-/// `tiny_http` waits for ever for a request that is never dropped. Nobody uses its descriptors any
-/// more, and they are closed. Returns whether this is one.
-pub(crate) fn answer_and_end(mut request: Request, answer: &[u8]) -> bool {
+/// A request with an oversized body is never dropped, and `tiny_http` waits for it for ever: only
+/// its descriptors are closed, which nobody uses any more.
+pub(crate) fn answer_and_end(mut request: Request, answer: &[u8]) {
     let is_oversized = Body::of(&request) == Body::Oversized;
     let peer = request.remote_addr().copied();
     // Without an oversized body, one of the two is enough.
-    let descriptors: Vec<RawFd> = descriptors_of(peer)
-        .take(1 + usize::from(is_oversized))
-        .collect();
+    let count = if is_oversized { 2 } else { 1 };
+    let descriptors: Vec<RawFd> = descriptors_of(peer).take(count).collect();
     if let Some(&socket) = descriptors.first() {
         // A peer that waits for room to write would not notice what follows.
         discard(socket);
@@ -167,7 +168,6 @@ pub(crate) fn answer_and_end(mut request: Request, answer: &[u8]) -> bool {
         let _ = io::copy(request.as_reader(), &mut io::sink());
         drop(request.into_writer());
     }
-    is_oversized
 }
 
 /// Throws away what has come.
@@ -195,17 +195,17 @@ fn descriptors_of(peer: Option<SocketAddr>) -> impl Iterator<Item = RawFd> {
     (1..=NEAR)
         .flat_map(move |distance| [free - distance, free + distance])
         .chain(
-            iter::once_with(open_descriptors)
+            iter::once_with(open_or_possible)
                 .flatten()
                 .filter(move |it| (it - free).abs() > NEAR),
         )
         .filter(move |it| peer.is_some() && getpeername(*it).ok() == peer)
 }
 
-/// The descriptors of this process, or all that it may have where the system does not tell: without
-/// `/proc`, or when there is none left to read it with.
-fn open_descriptors() -> Vec<RawFd> {
-    let number = |entry: io::Result<fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse().ok();
+/// The open descriptors of this process, or all that it may have where the system does not tell:
+/// without `/proc`, or when there is none left to read it with.
+fn open_or_possible() -> Vec<RawFd> {
+    let number = |entry: io::Result<DirEntry>| entry.ok()?.file_name().to_str()?.parse().ok();
     if let Ok(entries) = fs::read_dir("/proc/self/fd") {
         return entries.filter_map(number).collect();
     }

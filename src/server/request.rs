@@ -20,13 +20,14 @@ use crate::{
 /// A response fits, unless its text is long.
 const USUAL_BYTES: usize = 1024;
 
-/// A request, and what is told of it when it is gone.
-pub(super) struct Call {
+/// A request, what the log tells of it, and where its body is.
+pub(super) struct Incoming {
     pub(super) request: Request,
     pub(super) info: RequestInfo,
     pub(super) body: Body,
 }
 
+/// What the log tells of a request when that is gone.
 pub(super) struct RequestInfo {
     /// Who asked: the connection's other end, or whom a trusted proxy asks for.
     peer: Option<IpAddr>,
@@ -38,31 +39,14 @@ pub(super) struct RequestInfo {
     begun: Instant,
 }
 
-impl Call {
-    pub(super) fn peer(&self) -> Option<SocketAddr> {
-        self.request.remote_addr().copied()
-    }
-
-    /// What is to become of the connection.
-    pub(super) fn connection(&self, health: &Health) -> Connection {
-        match Connection::of(&self.request) {
-            _ if self.body != Body::Read => Connection::ShutDown,
-            connection if health.is_closing() => connection.ending(health.exit_code().is_some()),
-            connection => connection,
-        }
-    }
-}
-
-impl Call {
+impl Incoming {
     pub(super) fn new(request: Request, trust_proxy: bool) -> Self {
         let url = origin_form(request.url());
         let forwarded = trust_proxy.then(|| forwarded_for(&request)).flatten();
-        let connected = request
-            .remote_addr()
-            .map(|address| address.ip().to_canonical());
+        let connected = request.remote_addr();
         Self {
             info: RequestInfo {
-                peer: forwarded.or(connected),
+                peer: forwarded.or(connected.map(|address| address.ip().to_canonical())),
                 method: request.method().clone(),
                 path_end: url.find('?').unwrap_or(url.len()),
                 url: url.to_owned(),
@@ -73,10 +57,25 @@ impl Call {
             request,
         }
     }
+
+    /// What is to become of the connection.
+    pub(super) fn connection(&self, health: &Health) -> Connection {
+        match Connection::of(&self.request) {
+            _ if self.body != Body::Available => Connection::ShutDown,
+            connection if health.is_closing() => connection.ending(health.exit_code().is_some()),
+            connection => connection,
+        }
+    }
+
+    /// Whether whoever asks shows web pages to somebody.
+    pub(super) fn is_browsers(&self) -> bool {
+        let mut accepted = values(&self.request, "Accept");
+        accepted.next().is_some_and(accepts_html)
+    }
 }
 
-/// Sends a response, as a whole: [`Request::respond`] puts it together from thirty pieces, adds the
-/// library's name, and tells nothing about the connection.
+/// Sends a response in one piece: [`Request::respond`] writes it in thirty, adds the library's
+/// name, and says nothing of the connection.
 pub(super) fn send(
     request: Request,
     info: &RequestInfo,
@@ -105,15 +104,6 @@ pub(super) fn send(
     let mut writer = request.into_writer();
     writer.write_all(&bytes)?;
     writer.flush()
-}
-
-impl Call {
-    /// Whether whoever asks shows web pages to somebody.
-    pub(super) fn is_browsers(&self) -> bool {
-        values(&self.request, "Accept")
-            .next()
-            .is_some_and(accepts_html)
-    }
 }
 
 impl RequestInfo {

@@ -1,22 +1,18 @@
-//! The health of the loop, what it is told, and the exit codes of a worker.
+//! What the loop and those who watch over it tell each other.
 
 use std::{
-    io,
-    os::unix::process::ExitStatusExt,
-    panic,
-    process::ExitStatus,
     sync::{
-        Arc, OnceLock,
+        OnceLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     thread::{self, Thread},
     time::Duration,
 };
 
-use log::Level::{Debug, Error};
-use nix::sys::signal::Signal;
-
-use super::descriptors;
+use super::{
+    descriptors,
+    exit::{ACCEPT_FAILED, OVERSIZED},
+};
 
 /// Oversized requests that are reason enough for a new worker: each keeps a connection and its
 /// thread.
@@ -26,38 +22,7 @@ const MAX_OVERSIZED: usize = 128;
 /// have it do nothing but begin.
 const MIN_LIFE: Duration = Duration::from_secs(1);
 
-/// Exit code: the loop was too long on one request.
-pub(super) const STUCK: i32 = 81;
-/// Exit code: `accept` failed, or the thread that calls it.
-const ACCEPT_FAILED: i32 = 82;
-/// Exit code: too many requests that cannot be dropped.
-const OVERSIZED: i32 = 83;
-
-/// The reason of a worker that cannot use what its owner set or wrote.
-pub(crate) const SETTINGS_REFUSED: &str = "ended: its settings or files are refused";
-
-/// How a worker has ended. Where the parent of all ignores SIGCHLD, the system keeps no status.
-pub(crate) type ExitResult = io::Result<ExitStatus>;
-
-/// Why a worker has ended, unless nothing was wrong.
-pub(crate) fn reason(status: ExitResult) -> Option<String> {
-    let (code, signal) = status.map_or((None, None), |it| (it.code(), it.signal()));
-    let reason = match (code, signal.map(Signal::try_from)) {
-        (Some(0), _) => return None,
-        (Some(2), _) => SETTINGS_REFUSED,
-        (Some(STUCK), _) => "ended: the loop was stuck",
-        (Some(ACCEPT_FAILED), _) => {
-            "ended: no connection could be accepted, for want of descriptors, threads or memory"
-        }
-        (Some(OVERSIZED), _) => "ended: too many oversized requests",
-        (Some(code), _) => return Some(format!("ended with exit code {code}")),
-        (None, Some(Ok(signal))) => return Some(format!("was killed by {signal}")),
-        (None, _) => "ended",
-    };
-    Some(reason.to_owned())
-}
-
-/// Shared by the loop, which writes most of it, and by the threads that watch over it.
+/// What the loop reports, and what it is told: to close connections, and to end.
 #[derive(Default)]
 pub(crate) struct Health {
     /// How often the loop has begun or ended a request: odd while it has one in hand.
@@ -165,25 +130,6 @@ impl Health {
     }
 }
 
-/// Logs panics, and notices the one that matters: in the thread of `tiny_http` that accepts
-/// connections, after which nothing is accepted any more. Its threads have no names; in that of a
-/// connection, a peer that is gone before its address was read makes `client.rs` panic.
-///
-/// The threads with names are ours.
-pub(crate) fn note_panics(health: Arc<Health>) {
-    panic::set_hook(Box::new(move |info| {
-        let thread = thread::current();
-        let file = info.location().map_or("", panic::Location::file);
-        // What a stranger can cause does not fill the log.
-        let is_strangers = matches!(thread.name(), None | Some("body"));
-        let level = if is_strangers { Debug } else { Error };
-        log::log!(level, "{info}");
-        if thread.name().is_none() && !file.ends_with("client.rs") {
-            health.end_accepting();
-        }
-    }));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,17 +179,5 @@ mod tests {
         health.leave(OVERSIZED);
         health.leave(0);
         assert_eq!(health.exit_code(), Some(OVERSIZED));
-    }
-
-    #[test]
-    fn how_a_worker_has_ended_tells_why() {
-        let exit = |code| reason(Ok(ExitStatus::from_raw(code << 8)));
-        assert_eq!(exit(0), None);
-        assert_eq!(exit(STUCK).unwrap(), "ended: the loop was stuck");
-        assert_eq!(exit(101).unwrap(), "ended with exit code 101");
-        let killed = reason(Ok(ExitStatus::from_raw(9)));
-        assert_eq!(killed.unwrap(), "was killed by SIGKILL");
-        let unknown = reason(Err(io::ErrorKind::NotFound.into()));
-        assert_eq!(unknown.unwrap(), "ended");
     }
 }

@@ -25,7 +25,7 @@ use nix::{
 
 use super::{
     Limits, SHORTEST_INTERVAL, descriptors,
-    health::{ExitResult, SETTINGS_REFUSED, reason},
+    exit::{ExitReason, ExitResult},
     interval_after,
     link::{END, GO, NOT_ACCEPTING, READY, RETIRE, receive, send},
     worker::{STRICT, VARIABLE},
@@ -58,7 +58,7 @@ pub(crate) enum SupervisorError {
     #[error("signals cannot be taken: {0}")]
     Signals(#[from] Errno),
     #[error("the worker {0}")]
-    Worker(String),
+    Worker(ExitReason),
 }
 
 /// The states of a worker, in their order.
@@ -80,8 +80,8 @@ struct Child {
     process: process::Child,
     link: UnixStream,
     state: State,
-    /// When the supervisor has brought it into its state, or the one before.
-    since: Instant,
+    /// When it was started or last told something.
+    told_at: Instant,
     is_reload: bool,
     memory_kib: u64,
     /// Why it is ended, where its exit does not say it.
@@ -180,13 +180,20 @@ impl Supervisor {
 
     /// One worker serves or is about to, and never do two accept.
     fn keep_serving(&mut self) -> Result<(), SupervisorError> {
-        if self.is_ending || self.has(State::Retiring) {
+        if self.is_ending || self.has(State::Starting) || self.has(State::Retiring) {
             return Ok(());
         }
         match (self.has(State::Ready), self.has(State::Serving)) {
             (true, true) => self.tell(State::Serving, RETIRE, State::Retiring),
-            (true, false) => self.let_serve(),
-            _ if self.has(State::Starting) => {}
+            (true, false) => {
+                // The worker before has changed it so that it could stop. Should this fail, the
+                // next one ends, too, and tells why.
+                let _ = self.listener.set_nonblocking(false);
+                self.tell(State::Ready, GO, State::Serving);
+                if let Some(announce) = self.announce.take() {
+                    announce();
+                }
+            }
             (false, true) if self.wants_reload && self.children.len() < MAX_WORKERS => {
                 (self.wants_reload, self.runs_own) = (false, false);
                 self.start(true)?;
@@ -197,21 +204,9 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Has the worker serve that is ready.
-    fn let_serve(&mut self) {
-        // The worker before has changed it so that it could stop. Should this fail, the next one
-        // ends, too, and tells why.
-        let _ = self.listener.set_nonblocking(false);
-        self.tell(State::Ready, GO, State::Serving);
-        if let Some(announce) = self.announce.take() {
-            announce();
-            notify("READY=1");
-        }
-    }
-
     fn start(&mut self, is_reload: bool) -> Result<(), SupervisorError> {
         self.spawn(is_reload)
-            .or_else(|error| self.on_failed_start(is_reload, format!("cannot be started: {error}")))
+            .or_else(|error| self.start_failed(is_reload, error.into()))
     }
 
     fn spawn(&mut self, is_reload: bool) -> io::Result<()> {
@@ -234,7 +229,7 @@ impl Supervisor {
             process,
             link,
             state: State::Starting,
-            since: Instant::now(),
+            told_at: Instant::now(),
             is_reload,
             memory_kib: 0,
             reason: None,
@@ -243,12 +238,12 @@ impl Supervisor {
     }
 
     /// A worker has not got ready.
-    fn on_failed_start(&mut self, is_reload: bool, reason: String) -> Result<(), SupervisorError> {
+    fn start_failed(&mut self, is_reload: bool, reason: ExitReason) -> Result<(), SupervisorError> {
         if self.announce.is_some() {
             return Err(SupervisorError::Worker(reason));
         }
         // What refuses settings that served before may be another program, or half of one.
-        self.runs_own |= !is_reload || reason != SETTINGS_REFUSED;
+        self.runs_own |= !is_reload || !matches!(reason, ExitReason::SettingsRefused);
         if is_reload {
             let program = self.program.display();
             log::error!("SIGHUP: {program} {reason}; the running worker goes on");
@@ -259,7 +254,7 @@ impl Supervisor {
     }
 
     /// A worker has ended after serving for so long: when the next one starts.
-    fn plan_next(&mut self, life: Duration, reason: &str) {
+    fn plan_next(&mut self, life: Duration, reason: &ExitReason) {
         let now = Instant::now();
         self.quick_exits = (self.quick_exits + 1) * u32::from(life < QUICK_EXIT);
         self.pause_end = now + pause_after(self.quick_exits);
@@ -310,11 +305,12 @@ impl Supervisor {
     fn on_end(&mut self, child: Child, status: ExitResult) -> Result<(), SupervisorError> {
         // Of one that was to end, it does not matter where the system does not tell it.
         let is_fine = child.state == State::Retired && status.is_err();
-        let reason = child.reason.or_else(|| reason(status).filter(|_| !is_fine));
+        let told = child.reason.map(ExitReason::Other);
+        let reason = told.or_else(|| ExitReason::of(status).filter(|_| !is_fine));
         if child.state == State::Starting {
-            self.on_failed_start(child.is_reload, reason.unwrap_or_else(|| "ended".into()))?;
+            self.start_failed(child.is_reload, reason.unwrap_or_default())?;
         } else if let Some(reason) = reason {
-            self.plan_next(child.since.elapsed(), &reason);
+            self.plan_next(child.told_at.elapsed(), &reason);
         }
         Ok(())
     }
@@ -342,8 +338,8 @@ impl Supervisor {
             let memory = descriptors::resident_kib(child.process.id());
             let before = mem::replace(&mut child.memory_kib, memory);
             let used = format!("ended: it used {} MiB of memory", memory / 1024);
-            let is_late = child.since.elapsed() > PATIENCE;
-            let is_over = child.since.elapsed() > LONGEST_RETIREMENT || is_late && self.is_ending;
+            let is_late = child.told_at.elapsed() > PATIENCE;
+            let is_over = child.told_at.elapsed() > LONGEST_RETIREMENT || is_late && self.is_ending;
             match child.state {
                 _ if memory > limit => child.kill(&used),
                 State::Serving if memory > limit / 4 * 3 => {
@@ -379,7 +375,7 @@ impl Child {
 
     fn tell(&mut self, words: &str, state: State) {
         send(&self.link, words);
-        (self.state, self.since) = (state, Instant::now());
+        (self.state, self.told_at) = (state, Instant::now());
     }
 
     /// Reads what it says. How it has ended, if it has.

@@ -1,7 +1,7 @@
 //! The worker's side: takes the socket over, does what the supervisor says, watches over the loop.
 
 use std::{
-    env, io, mem,
+    env, io, iter, mem,
     net::TcpListener,
     os::{fd::AsFd, unix::net::UnixStream},
     process,
@@ -17,7 +17,8 @@ use socket2::SockRef;
 
 use super::{
     LONGEST_REQUEST, SHORTEST_INTERVAL,
-    health::{Health, STUCK, note_panics},
+    exit::STUCK,
+    health::Health,
     interval_after,
     link::{END, GO, NOT_ACCEPTING, READY, RETIRE, receive, send},
     socket::wake_accept,
@@ -30,9 +31,6 @@ pub(crate) const VARIABLE: &str = "DAOXIAO_WORKER";
 /// cannot read a file, it ends rather than do without. A supervisor of another version sets it,
 /// too, so it stays what it is.
 pub(super) const STRICT: &str = "reload";
-
-/// How long the loop goes on answering what has arrived when it is to end.
-pub(crate) const DRAIN: Duration = Duration::from_millis(100);
 
 /// How long a worker that was replaced stays for its kept connections: longer than proxies keep an
 /// idle one by default.
@@ -78,7 +76,6 @@ impl Worker {
     pub(crate) fn wait_for_go(self) -> io::Result<TcpListener> {
         let listener = self.listener.try_clone()?;
         let (go, told_to_go) = channel();
-        note_panics(Arc::clone(&self.health));
         let this = Arc::new(self);
         let (linked, watching) = (Arc::clone(&this), Arc::clone(&this));
         let thread = |name: &str| thread::Builder::new().name(name.to_owned());
@@ -95,16 +92,15 @@ impl Worker {
 
     /// Does what the supervisor says, until it is gone: then so is the worker.
     fn follow(&self, go: &Sender<()>) {
-        while let Ok(lines) = receive(&self.link) {
-            for line in lines {
-                match line.as_str() {
-                    // The loop waits for that, once.
-                    GO => drop(go.send(())),
-                    RETIRE => self.stop_accepting(),
-                    END => return self.end(0),
-                    // What a later version says is nothing to this one.
-                    _ => {}
-                }
+        let lines = iter::from_fn(|| receive(&self.link).ok());
+        for line in lines.flatten() {
+            match line.as_str() {
+                // The loop waits for that, once.
+                GO => drop(go.send(())),
+                RETIRE => self.stop_accepting(),
+                END => return self.end(0),
+                // What a later version says is nothing to this one.
+                _ => {}
             }
         }
         self.end(0);
@@ -127,24 +123,21 @@ impl Worker {
         self.stop_accepting();
     }
 
-    /// Looks at the health of the loop. One that is told to end does so when it has answered what
-    /// it had; one that is stuck cannot.
+    /// Looks at the health of the loop, again and again. One that is told to end does so when it
+    /// has answered what it had; one that is stuck cannot.
     fn watch(&self) {
         let health = &self.health;
         let begun = Instant::now();
-        let (mut interval, mut last_look, mut last_step) = (SHORTEST_INTERVAL, begun, begun);
-        let (mut steps, mut busy, mut retired) = (0, 0, None);
+        let (mut interval, mut steps, mut stuck_for) = (SHORTEST_INTERVAL, 0, Duration::ZERO);
+        let (mut busy, mut retired_at) = (0, None);
         loop {
             health.wait(interval, interval > SHORTEST_INTERVAL);
             let now = Instant::now();
-            // Time in which this thread stood still, and so the whole process, is not the loop's.
-            last_step += (now - mem::replace(&mut last_look, now)).saturating_sub(2 * interval);
-            let steps_before = mem::replace(&mut steps, health.steps());
+            let has_moved = steps != mem::replace(&mut steps, health.steps());
             let has_request = steps % 2 == 1;
-            if steps != steps_before || !has_request {
-                last_step = now;
-            }
-            if now - last_step > LONGEST_REQUEST {
+            // Where this thread stood still, and so the whole process, that time is not the loop's.
+            stuck_for = (stuck_for + interval) * u32::from(has_request && !has_moved);
+            if stuck_for > LONGEST_REQUEST {
                 logger::try_flush();
                 process::exit(STUCK);
             }
@@ -153,7 +146,7 @@ impl Worker {
             }
             let busy_before = mem::replace(&mut busy, health.busy_descriptors());
             if health.has_ended_accepting() {
-                let since = *retired.get_or_insert_with(|| {
+                let since = *retired_at.get_or_insert_with(|| {
                     send(&self.link, NOT_ACCEPTING);
                     now
                 });
@@ -161,20 +154,20 @@ impl Worker {
                     health.leave(0);
                 }
             } else if busy > 0 {
-                // `tiny_http` may hand a connection to a thread that has just been handed another
-                // one. It then waits until that one ends, which an ill-willed peer can delay for
-                // ever. Each further connection has an idle thread woken or a new one started,
-                // which takes the oldest that waits. So while there are connections, nobody waits
-                // longer than from one look to the next.
-                //
-                // A connection has two descriptors, and each that is new may wait behind another.
-                let new = (busy.saturating_sub(busy_before) / 2).clamp(1, MAX_WAKES);
-                // When even this cannot connect, nobody else can, and the other signs of trouble
-                // tell why.
-                let _ = (0..new).try_for_each(|_| wake_accept(&self.listener));
+                self.wake_threads(busy.saturating_sub(busy_before));
             }
-            let is_busy = has_request || steps != steps_before || busy != busy_before;
-            interval = interval_after(interval, is_busy);
+            interval = interval_after(interval, has_request || has_moved || busy != busy_before);
         }
+    }
+
+    /// `tiny_http` may hand a connection to a thread that has just been handed another one. It then
+    /// waits until that one ends, which an ill-willed peer can delay for ever. Each further
+    /// connection has an idle thread woken or a new one started, which takes the oldest that waits.
+    /// So while there are connections, nobody waits longer than from one look to the next.
+    fn wake_threads(&self, new_descriptors: usize) {
+        // A connection has two, and each that is new may wait behind another.
+        let new = (new_descriptors / 2).clamp(1, MAX_WAKES);
+        // When even this cannot connect, nobody else can, and the other signs of trouble tell why.
+        let _ = (0..new).try_for_each(|_| wake_accept(&self.listener));
     }
 }

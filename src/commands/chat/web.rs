@@ -15,8 +15,7 @@ use std::{
     env,
     io::{self, Write},
     net::{SocketAddr, TcpListener},
-    os::unix::process::ExitStatusExt,
-    process::{Command, ExitCode, ExitStatus, Stdio},
+    process::{Command, ExitCode, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -34,10 +33,11 @@ use crate::{
     entropy,
     language::Language,
     logger::copies::Copies,
-    server::{Body, answer_and_end, origin_form, shut_down, values},
+    server::{Body, answer_and_end, note_panics, origin_form, shut_down, values},
     simulator::{field, signing::query_fields},
     survival::{
-        health::{Health, note_panics, reason},
+        exit::ExitReason,
+        health::Health,
         socket::{self, ListenError},
     },
     wechat::signature::Token,
@@ -67,7 +67,7 @@ pub(crate) enum WebError {
     #[error("no key for the page can be made up: {0}")]
     NoRandomness(#[from] getrandom::Error),
     #[error("the page {0}")]
-    Ended(String),
+    Ended(ExitReason),
 }
 
 /// Status line of an answer; a refusal has it as its body, too.
@@ -142,8 +142,7 @@ impl Page {
                 Err(error) => return CommandError::failure(WebError::Serve(error.into())),
             }
             if let Some(code) = self.health.trouble(self.begun.elapsed()) {
-                let ended = reason(Ok(ExitStatus::from_raw(code << 8)));
-                return CommandError::failure(WebError::Ended(ended.unwrap_or_default()));
+                return CommandError::failure(WebError::Ended(ExitReason::of_code(code)));
             }
         }
     }
@@ -154,7 +153,7 @@ impl Page {
         let asked = query_fields(query);
         let answered = match Body::of(&request) {
             _ if !self.admits(&request, &asked) => Err("403 Forbidden"),
-            Body::Read => self.route(request.method(), path, &asked),
+            Body::Available => self.route(request.method(), path, &asked),
             _ => Err("413 Content Too Large"),
         };
         match answered {
@@ -167,9 +166,10 @@ impl Page {
     fn refuse(&self, request: Request, status: Status) {
         let headers = "Content-Type: text/plain\r\nConnection: close\r\n";
         let answer = answer(&request, status, headers, status);
-        if answer_and_end(request, answer.as_bytes()) {
+        if Body::of(&request) == Body::Oversized {
             self.health.add_oversized();
         }
+        answer_and_end(request, answer.as_bytes());
     }
 
     /// Returns whether a request is from the page, or from a user who opens its address.
