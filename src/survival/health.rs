@@ -89,10 +89,11 @@ impl Health {
     /// Tells the loop to answer what it has, and the process to end with this code; the first call
     /// counts.
     pub(crate) fn leave(&self, exit_code: i32) {
-        let _ = self.exit_code.set(exit_code);
-        self.close_connections();
-        self.wake_watch();
-        let _ = self.wake_loop.get().map(|wake| wake());
+        if self.exit_code.set(exit_code).is_ok() {
+            self.close_connections();
+            self.wake_watch();
+            let _ = self.wake_loop.get().map(|wake| wake());
+        }
     }
 
     /// The code to end with, if the loop is to end.

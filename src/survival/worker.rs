@@ -133,17 +133,15 @@ impl Worker {
         loop {
             health.wait(interval, interval > SHORTEST_INTERVAL);
             let now = Instant::now();
-            let has_moved = steps != mem::replace(&mut steps, health.steps());
-            let has_request = steps % 2 == 1;
+            let steps_before = mem::replace(&mut steps, health.steps());
+            let (has_request, has_moved) = (steps % 2 == 1, steps != steps_before);
             // Where this thread stood still, and so the whole process, that time is not the loop's.
             stuck_for = (stuck_for + interval) * u32::from(has_request && !has_moved);
             if stuck_for > LONGEST_REQUEST {
                 logger::try_flush();
                 process::exit(STUCK);
             }
-            if let Some(trouble) = health.trouble(now - begun) {
-                self.end(trouble);
-            }
+            let _ = health.trouble(now - begun).map(|it| self.end(it));
             let busy_before = mem::replace(&mut busy, health.busy_descriptors());
             if health.has_ended_accepting() {
                 let since = *retired_at.get_or_insert_with(|| {
