@@ -75,7 +75,7 @@ pub struct JokeSettings {
     pub skip: Vec<String>,
     /// What the bot says: with their banned words no joke is told, wherever it comes from.
     pub words: Arc<Words>,
-    /// Longest time that a client waits for a joke.
+    /// Longest time that a user waits for a joke.
     pub budget: Duration,
     /// Age above which a deck is replaced.
     pub ttl: Duration,
@@ -144,7 +144,7 @@ impl Jokes {
         }
     }
 
-    /// Returns the longest time that a client should wait for a fetch.
+    /// Returns the longest time that a user should wait for a fetch.
     pub fn budget(&self) -> Duration {
         self.settings.budget
     }
@@ -199,7 +199,7 @@ impl Jokes {
     }
 
     /// Starts a fetch if dealing the last joke made one due. Called after a reply is sent, so that
-    /// no client waits for it.
+    /// no user waits for it.
     pub fn refresh(&mut self, now: SystemTime) {
         let was_dealt = std::mem::take(&mut self.dealt);
         let is_stale = |deck: &Deck| deck.has_age(self.settings.ttl, now);
@@ -208,7 +208,7 @@ impl Jokes {
         }
     }
 
-    /// Returns true if there is no fresh joke, so that a client should wait for a fetch.
+    /// Returns true if there is no fresh joke, so that a user should wait for a fetch.
     fn needs_deck(&self, now: SystemTime) -> bool {
         self.deck.as_ref().is_none_or(|deck| {
             deck.is_small_and_used_up() && deck.has_age(BETWEEN_SMALL_DECKS, now)
@@ -261,10 +261,8 @@ impl Jokes {
                     let (jokes, left_out) = (found.jokes, found.left_out.total());
                     info!("jokes: {} from {source}, {left_out} left out", jokes.len());
                     self.backoff.succeeded(source);
-                    self.deck = Some(Deck {
-                        pile: Pile::shuffled(jokes, &mut self.rng),
-                        fetched: now,
-                    });
+                    let (pile, fetched) = (Pile::shuffled(jokes, &mut self.rng), now);
+                    self.deck = Some(Deck { pile, fetched });
                 }
                 Err(error) => {
                     warn!("jokes: none from {source}: {error}");

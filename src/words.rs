@@ -99,13 +99,13 @@ pub struct Words {
     otherwise: Option<Content>,
     /// Said in place of what has a banned word.
     refusal: Content,
-    help_words: Finder,
+    help_words: Vec<String>,
     banned: Finder,
     replies: Vec<Reply>,
-    joke_words: Finder,
-    /// The replies' `words`, numbered by the replies' indexes.
+    /// The replies' `words`, numbered by the replies' indexes, and behind all of them the joke
+    /// words: so one pass over a text finds both.
     words: Finder,
-    /// The replies' `exactly`, numbered alike.
+    /// The replies' `exactly`, numbered by the replies' indexes.
     exactly: Finder,
     /// What replies say, with [`BETWEEN_TEXTS`] between texts. With a string for each, a large file
     /// would keep the memory that reading it took: 18 times its size.
@@ -161,12 +161,15 @@ impl Words {
         }
         let folded = fold(text);
         let bare = folded.trim_end_matches(CLOSING);
-        let is_help = |text: &str| self.help_words.find_whole(text).is_some();
-        if let Some(index) = self.first(input, &folded, bare) {
+        let is_whole = |word: &String| *word == folded || word == bare;
+        let mut found = Vec::new();
+        // Faster than to collect them, which asks for one at a time.
+        self.words.find(&folded).for_each(|word| found.push(word));
+        if let Some(index) = self.first_reply(input, &folded, bare, &found) {
             self.act(index, pick)
-        } else if wishes_for_joke(&folded, bare, &self.joke_words) {
+        } else if wishes_for_joke(&folded, bare, &found, &self.words) {
             (Action::TellJoke, Rule::JokeWords)
-        } else if is_help(&folded) || is_help(bare) {
+        } else if self.help_words.iter().any(is_whole) {
             self.answer(Some(self.help.clone()), Rule::HelpWords)
         } else if after_joke && AGAIN.contains(&bare.trim_end_matches('吧')) {
             (Action::TellJoke, Rule::Again)
@@ -180,8 +183,15 @@ impl Words {
     }
 
     /// The first reply in the order of the file that knows the words, by its index.
-    fn first(&self, input: Input, folded: &str, bare: &str) -> Option<usize> {
-        let found = self.words.find(folded).map(|(_, reply)| reply);
+    fn first_reply(
+        &self,
+        input: Input,
+        folded: &str,
+        bare: &str,
+        found: &[(usize, usize)],
+    ) -> Option<usize> {
+        let found = found.iter().map(|(_, number)| *number);
+        let found = found.filter(|number| *number < self.replies.len());
         // Speech is also compared without the punctuation that nobody spoke.
         let spoken = (input == Input::Speech).then_some(bare);
         let wholes = iter::once(folded).chain(spoken);

@@ -131,21 +131,26 @@ impl Words {
             no_words: content_or(file.no_words, NO_WORDS)?,
             otherwise: file.otherwise.filter(is_text).map(content).transpose()?,
             refusal: content_or(file.refusal, REFUSAL)?,
-            help_words: Finder::new(places.words(file.help_words, &HELP_WORDS, fold)?),
+            help_words: places
+                .words(file.help_words, &HELP_WORDS, fold)?
+                .into_iter()
+                .map(Cow::into_owned)
+                .collect(),
             banned: Finder::new(places.words(file.banned, &[], squeeze)?),
-            joke_words: Finder::new(places.words(file.joke_words, &JOKE_WORDS, fold)?),
             replies: Vec::with_capacity(file.reply.len()),
             words: Finder::default(),
             exactly: Finder::default(),
             texts: String::new(),
         };
-        words.add_replies(file.reply, &places)?;
+        let joke_words = places.words(file.joke_words, &JOKE_WORDS, fold)?;
+        words.add_replies(file.reply, joke_words, &places)?;
         Ok(words)
     }
 
     fn add_replies(
         &mut self,
         tables: Vec<Spanned<ReplyTable<'_>>>,
+        joke_words: Vec<Cow<'_, str>>,
         places: &Places,
     ) -> Result<(), WordsError> {
         let (mut words, mut exactly) = (Numbered::new(), Numbered::new());
@@ -167,6 +172,8 @@ impl Words {
             let line = places.line(start);
             self.replies.push(Reply { line, kind });
         }
+        let behind_all = self.replies.len();
+        words.extend(joke_words.into_iter().map(|word| (word, behind_all)));
         self.words = Finder::numbered(words);
         self.exactly = Finder::numbered(exactly);
         self.texts.shrink_to_fit();
@@ -249,7 +256,8 @@ impl Places {
     }
 }
 
-/// What is wrong at a place, of which the TOML parser says this.
+/// What is wrong at a place, of which the TOML parser says this. Where another version of the
+/// parser says it in other words, `an_error_says_the_line_and_what_is_expected` fails.
 fn reason(text: &str, at: usize, said: &str) -> Reason {
     let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
     let is_form = [

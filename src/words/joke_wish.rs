@@ -25,18 +25,23 @@ const ASKING: [char; 4] = ['吗', '嗎', '么', '麼'];
 /// What makes a complaint, that is a wish, of a negation after it: 怎么不讲笑话.
 const COMPLAINTS: [&str; 7] = ["怎么", "怎麼", "为什么", "為什麼", "为啥", "咋", "why "];
 
-/// Returns true if one of the joke words in a folded text is a wish for a joke; `bare` is the text
-/// without the punctuation at its end.
-pub(super) fn wishes_for_joke(folded: &str, bare: &str, joke_words: &Finder) -> bool {
-    // The last word comes first. One that is negated decides on all between the negation and it, so
-    // that no part of the text is looked at twice.
+/// Returns true if one of the joke words that are `found` in a folded text, the last one first, is
+/// a wish for a joke; `bare` is the text without the punctuation at its end.
+pub(super) fn wishes_for_joke(
+    folded: &str,
+    bare: &str,
+    found: &[(usize, usize)],
+    joke_words: &Finder,
+) -> bool {
+    // A word that is negated decides on all between the negation and it, so that no part of the
+    // text is looked at twice.
     let mut undecided = folded.len();
-    for (at, _) in joke_words.find(folded) {
-        if at >= undecided {
+    for (at, _) in found {
+        if *at >= undecided {
             continue;
         }
-        match negation(folded.get(..at).unwrap_or_default()) {
-            Some((word, _)) if VERBS.contains(&word) && is_asked(bare, at, joke_words) => {
+        match negation(folded.get(..*at).unwrap_or_default()) {
+            Some((word, _)) if VERBS.contains(&word) && is_asked(bare, *at, joke_words) => {
                 return true;
             }
             Some((_, end)) => undecided = end,
