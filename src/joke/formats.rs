@@ -1,5 +1,5 @@
 //! The jokes of a page: bytes in, texts out. The format of a page is detected here; each format has
-//! a module that reads it.
+//! a module that reads it. Examples for the rules about texts: `tests/fixtures/jokes/cases.json`.
 
 use serde_json::Value;
 use thiserror::Error;
@@ -298,11 +298,12 @@ impl PageText {
         Ok((base, links))
     }
 
-    /// Extracts the jokes by the source's rules. Needs the stack that `limits.rs` counts on.
+    /// Extracts the jokes by the source's selectors. Needs the stack that `limits.rs` counts on.
     pub fn jokes(&self, layout: &Layout, unwanted: &Unwanted<'_>) -> Result<Extracted, PageError> {
         let text = &self.decoded.text;
-        let title = html::title(text).filter(|title| is_error_page(title));
-        if let (Format::Html, Some(title)) = (&self.format, title) {
+        if matches!(self.format, Format::Html)
+            && let Some(title) = html::title(text).filter(|title| is_error_page(title))
+        {
             return Err(PageError::ApiError(title.to_owned()));
         }
         let items = match &self.format {

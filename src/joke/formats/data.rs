@@ -21,7 +21,7 @@ pub(super) fn is_data(text: &str) -> bool {
     let is_code = |line: &str| {
         let line = line.to_lowercase();
         let field = line.strip_prefix("- ").unwrap_or(&line).split_once(':');
-        // Unlike `joke: Why did …`.
+        // `joke: Why did …` is a line of speech: the value of a field is in quotes, or a bool.
         let is_field = field.is_some_and(|(name, value)| {
             let value = value.trim_start();
             let is_value = value.starts_with('"') || is_one_of(value, "true false");

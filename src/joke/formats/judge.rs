@@ -182,7 +182,7 @@ fn is_unreadable(joke: &str) -> bool {
 /// Returns true for a joke in which tags, entities, `[/b]`, a template or [output](has_output) is
 /// left.
 fn has_markup(joke: &str) -> bool {
-    // Ends of BBCode, `[/b]`, unlike faces.
+    // `[/b]` ends BBCode; `[笑]` is a face, and stays.
     let mut codes = joke.split("[/").skip(1);
     codes.any(|code| code.starts_with(|c: char| c.is_ascii_alphabetic()))
         || joke.contains("{{") && joke.contains("}}")
@@ -196,7 +196,7 @@ fn without_asides(joke: &str) -> &str {
     let mut rest = joke;
     while let Some(line) = rest.lines().next_back().filter(|line| is_aside(line)) {
         let before = rest.strip_suffix(line).unwrap_or_default().trim_end();
-        // What somebody says.
+        // The line is what somebody says, and no aside.
         if before.ends_with(['：', ':', '，', ',']) {
             break;
         }
@@ -209,7 +209,7 @@ fn is_aside(line: &str) -> bool {
     let line = line.trim_start_matches(['(', '（', '【']).to_lowercase();
     let is_value = |value: &str| {
         let value = value.trim_start_matches(['时', '间', '日', '期', '于', '次', '数', '量']);
-        // Unlike `阅读3小时`.
+        // `阅读3小时` is no count of readers: nothing divides it.
         value.starts_with([' ', '：', ':', '(', '（'])
             && value
                 .trim_start()
@@ -218,7 +218,7 @@ fn is_aside(line: &str) -> bool {
     };
     let about = without_beginning(&line, ASIDES);
     let is_sign = |c: char| "-/:.年月日 ".contains(c);
-    // Unlike `5201314`.
+    // `5201314` is no date: it has no sign in it.
     let is_date = line.chars().all(|c| c.is_ascii_digit() || is_sign(c))
         && line.chars().filter(|c| is_sign(*c)).count() > 1;
     let length = visible_count(&line);
@@ -236,7 +236,7 @@ fn are_tools(line: &str) -> bool {
     let has_digits = line.contains(|c: char| c.is_ascii_digit());
     let are_words = words_of(line, TOOL_WORDS)
         .is_some_and(|count| count > 1 || has_digits || line.ends_with('页'));
-    // Unlike `#真事#他说……`.
+    // `#真事#` is a tag; `#真事#他说……` goes on, and is none.
     let is_tag = |word: &str| word.trim_end_matches('#').rfind('#') == Some(0);
     if has_letters {
         !ends_sentence(line.trim_end_matches([')', '）']))
@@ -327,7 +327,7 @@ pub(super) fn read_again(mut item: Item) -> Item {
 
 /// Undoes JSON's escapes in a text, such as `\n`; but `C:\new` is a path.
 fn unescaped(text: &str) -> Option<String> {
-    // Unlike `\n` in a sentence about it, one that divides lines follows punctuation.
+    // A `\n` that divides lines follows punctuation; one in a sentence about it does not.
     let follows_sign = |line: &str| !line.trim_end().ends_with(char::is_alphanumeric);
     let has_lines = text.contains("\\n") && text.rsplit("\\n").skip(1).all(follows_sign);
     let is_escaped = has_lines || has_one_of(text, r#"\r\n|\u|\"|\/"#);

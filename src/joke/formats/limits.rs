@@ -57,8 +57,7 @@ pub enum TooComplex {
 /// Every `<` followed by a letter is counted as a start tag, also in scripts, comments and quotes:
 /// the parser can only find fewer.
 pub(super) fn check(html: &str) -> Result<(), TooComplex> {
-    let mut levels = 0;
-    let mut bytes_read = 0;
+    let (mut levels, mut bytes_read) = (0, 0);
     for (tags, (at, _)) in html.match_indices('<').enumerate() {
         if tags >= MAX_TAGS {
             return Err(TooComplex::Tags);

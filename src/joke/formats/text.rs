@@ -105,7 +105,7 @@ fn split_at_empty_lines(lines: &[&str]) -> Vec<Item> {
     let gaps = lines.split(|line| !line.is_empty()).map(<[&str]>::len);
     let wide = gaps.clone().filter(|len| *len > 1).count();
     let narrow = gaps.filter(|len| *len == 1).count();
-    // Unlike a single one that is wide by chance.
+    // A single wide gap may be there by chance, and divides nothing.
     if narrow > 0 && wide > 1 && wide * 2 >= narrow {
         let text = lines.join("\n");
         let jokes = text.split("\n\n\n").filter(|joke| !joke.trim().is_empty());
@@ -418,7 +418,7 @@ pub(super) fn split_at_numbers(lines: &[&str]) -> Option<Vec<String>> {
     let parts = in_paragraphs(parts, is_whole)?;
     let before = text(before);
     let titles = before.lines().filter(|line| !line.is_empty()).count();
-    // Unlike `男人的三大谎言`, whose points are one joke.
+    // `男人的三大谎言` before numbers is no title of jokes: they are the points of one.
     let is_headed =
         titles == 0 || is_title_of_jokes(&before) && (titles == 1 || before.ends_with('\n'));
     let jokes = parts.iter().filter(|part| is_long_enough(part)).count();
@@ -498,12 +498,12 @@ fn number(line: &str) -> Option<(u32, &str)> {
     let is_mark = match mark {
         '、' | '．' | '.' | ':' | '：' if is_bracketed => false,
         ':' | '：' => number <= MAX_NUMBER_WITH_COLON,
-        // Not in `1, 2 and 3`.
+        // `1, 2 and 3` begins with no number of a joke: another number follows the comma.
         ',' | '，' => !rest.trim_start().starts_with(|c| digit(c).is_some()),
         ' ' => counted.is_some(),
         _ => "、．.)）]】\u{20e3}\t".contains(mark),
     };
-    // Not in `1.5`, but in `2、80后` and `2）80后`.
+    // `1.5` is one number; `2、80后` and `2）80后` begin with that of a joke.
     let is_apart = "、．)）".contains(mark) || !rest.starts_with(|c: char| c.is_ascii_digit());
     (is_mark && is_apart && !counts_on(rest)).then_some((number, rest.trim_start()))
 }
@@ -556,7 +556,7 @@ pub(super) fn without_number(joke: &str) -> &str {
     };
     let mut others = joke.lines().skip(1).filter_map(number);
     let mark = joke.strip_suffix(rest).unwrap_or_default().trim_end();
-    // Unlike `404，…`; `笑话1：` is a number all the same.
+    // `404，…` begins with a word of the joke; `笑话1：` with a number.
     let is_word = mark.ends_with([',', '，', ':', '：']) && !is_title_of_jokes(mark);
     if is_word || others.any(|(other, _)| Some(other) == first.checked_add(1)) {
         joke
@@ -658,11 +658,8 @@ fn is_answered(first: &[&str], second: &[&str]) -> bool {
 
 /// Returns true for a single short line without a sign at its end, except `》`.
 fn is_title(paragraph: &[&str]) -> bool {
-    let [line] = paragraph else {
-        return false;
-    };
-    let ends_openly = line.ends_with(|c: char| c.is_alphanumeric() || c == '》');
-    ends_openly && visible_count(line) <= MAX_TITLE_CHARACTERS
+    let ends_openly = |line: &str| line.ends_with(|c: char| c.is_alphanumeric() || c == '》');
+    matches!(paragraph, [line] if ends_openly(line) && visible_count(line) <= MAX_TITLE_CHARACTERS)
 }
 
 /// Returns true for a row of symbols between jokes, perhaps with a number or title in it: `-----`,
