@@ -1,7 +1,6 @@
 //! Commands, one file each with flags and help, and what they share: exit codes, errors, output.
 
 use std::{
-    error::Error,
     fmt::Display,
     io::{self, BufRead, IsTerminal, Write},
     path::Path,
@@ -63,11 +62,6 @@ pub(crate) struct OutputError(#[from] pub(crate) io::Error);
 #[error("can't read standard input: {0}")]
 pub(crate) struct InputError(pub(crate) io::Error);
 
-/// The bot cannot start serving.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct StartError(pub(crate) Box<dyn Error + Send + Sync>);
-
 /// Texts that commands print beside their results or in place of one.
 #[derive(Debug)]
 pub(crate) enum Notice<'a> {
@@ -119,11 +113,8 @@ pub(crate) fn announce(address: &str) {
     } else {
         Language::English
     };
-    let _ = writeln!(
-        io::stdout(),
-        "{}",
-        Notice::Listening(address).text(language)
-    );
+    let line = Notice::Listening(address).text(language);
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 /// Prints why a command fails, and returns its exit code.

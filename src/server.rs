@@ -10,7 +10,6 @@ mod request;
 
 use std::{
     collections::HashMap,
-    error::Error,
     io, mem,
     net::{SocketAddr, TcpListener},
     panic::{self, AssertUnwindSafe, catch_unwind},
@@ -101,9 +100,10 @@ impl Server {
         listener: TcpListener,
         service: Service,
         health: Arc<Health>,
-    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+    ) -> io::Result<Self> {
         let (body_sender, bodies) = channel();
-        let http = Arc::new(tiny_http::Server::from_listener(listener, None)?);
+        let http = tiny_http::Server::from_listener(listener, None).map_err(io::Error::other)?;
+        let http = Arc::new(http);
         let woken = Arc::clone(&http);
         let wake = move || woken.unblock();
         health.set_waker(wake.clone());

@@ -12,7 +12,7 @@ use clap::{ArgAction, Args};
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::{
-    CommandError, Notice, StartError, announce,
+    CommandError, Notice, announce,
     args::{LogArgs, MaxAgeArg, address, number, path, switch},
     joke_args::{self, JokeArgs},
     last_good::{JOKES, OwnerFiles, WORDS, copy_in_memory},
@@ -160,9 +160,8 @@ fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
     try_threads().map_err(CommandError::failure)?;
     files.save_copies();
     let listener = worker.wait_for_go().map_err(CommandError::failure)?;
-    let mut server = Server::open(listener, service, Arc::clone(&health))
-        .map_err(|error| CommandError::failure(StartError(error)))?;
-    server.run();
+    let server = Server::open(listener, service, Arc::clone(&health));
+    server.map_err(CommandError::failure)?.run();
     process::exit(health.exit_code().unwrap_or_default())
 }
 

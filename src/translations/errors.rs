@@ -7,8 +7,8 @@ use std::{
 
 use crate::{
     commands::{
-        CommandError, InputError, Notice, OutputError, StartError, args::ValueError,
-        chat::web::WebError, healthcheck::HealthError, say::SayError, secrets::EnvironmentError,
+        CommandError, InputError, Notice, OutputError, args::ValueError, chat::web::WebError,
+        healthcheck::HealthError, say::SayError, secrets::EnvironmentError,
         words_arg::WordsFileError,
     },
     language::{Language, LanguageError, Localize},
@@ -143,13 +143,6 @@ chinese! { AppIdError: Self => "AppID 应为 1 到 64 个字母或数字，例�
 chinese! { UrlError: Self => "应为 http://127.0.0.1:8080/wechat 这样的 URL，只含 ASCII 字符，端口从 1 到 65535，也可以不写"; }
 chinese! { OutputError: Self(error) => "写不了标准输出：{}", error.chinese(); }
 chinese! { InputError: Self(error) => "读不了标准输入：{}", error.chinese(); }
-
-impl Localize for StartError {
-    fn chinese(&self) -> String {
-        let error = self.0.downcast_ref::<io::Error>();
-        error.map_or_else(|| self.to_string(), Localize::chinese)
-    }
-}
 
 chinese! { ListenError:
     Self { address, source } if source.kind() == ErrorKind::AddrInUse => "无法监听 {address}：端口已被占用；请停掉占用它的程序（用 ss -ltnp 'sport = :{}' 查看），或用 --listen 换一个端口", address.port();

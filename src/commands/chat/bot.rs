@@ -1,8 +1,7 @@
 //! The bot of a talk: one that runs elsewhere, or one in this process.
 
 use std::{
-    error::Error,
-    fs, mem,
+    fs, io, mem,
     net::{Ipv4Addr, TcpListener},
     sync::Arc,
     thread,
@@ -13,10 +12,7 @@ use clap::Args;
 
 use crate::{
     callback::Callback,
-    commands::{
-        CommandError, StartError, args::MaxAgeArg, joke_args::JokeArgs, secrets,
-        words_arg::WordsArg,
-    },
+    commands::{CommandError, args::MaxAgeArg, joke_args::JokeArgs, secrets, words_arg::WordsArg},
     server::{Server, Service},
     simulator::{target::Target, url::BotUrl},
     survival::health::Health,
@@ -109,17 +105,17 @@ impl BotArgs {
             jokes: self.jokes.clone().settings(&words)?,
             callback: Callback::new(keys.clone(), self.age.max_age, words),
         };
-        serve(service).map_err(|error| CommandError::failure(StartError(error)))
+        serve(service).map_err(CommandError::failure)
     }
 }
 
-fn serve(service: Service) -> Result<(BotUrl, Arc<Health>), Box<dyn Error + Send + Sync>> {
+fn serve(service: Service) -> io::Result<(BotUrl, Arc<Health>)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let url = format!("http://{}/", listener.local_addr()?).parse()?;
+    let url = format!("http://{}/", listener.local_addr()?).parse();
     let health = Arc::<Health>::default();
     let mut server = Server::open(listener, service, Arc::clone(&health))?;
     thread::Builder::new()
         .name("bot".to_owned())
         .spawn(move || server.run())?;
-    Ok((url, health))
+    Ok((url.map_err(io::Error::other)?, health))
 }
