@@ -29,11 +29,17 @@ fn escaped(text: &str, max_chars: usize, is_harmful: fn(char) -> bool) -> String
 /// True for control characters (C1 among them), line and paragraph separators, marks that change
 /// the direction of writing, and the byte order mark.
 fn is_harmful(char: char) -> bool {
-    let is_direction_mark = matches!(
+    char.is_control()
+        || is_direction_mark(char)
+        || matches!(char, '\u{2028}' | '\u{2029}' | '\u{feff}')
+}
+
+/// True for what Unicode calls a bidirectional control.
+pub(crate) fn is_direction_mark(char: char) -> bool {
+    matches!(
         char,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-    );
-    char.is_control() || is_direction_mark || matches!(char, '\u{2028}' | '\u{2029}' | '\u{feff}')
+    )
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use self::{
     find::{Finder, fold, squeeze},
     joke_wish::wishes_for_joke,
 };
-use crate::{reverse::reverse, wechat::reply::Content};
+use crate::{printable::is_direction_mark, reverse::reverse, wechat::reply::Content};
 
 const HELP: &str = "发我一句话，我倒着说给你听。\n发「笑话」，我给你讲一个笑话。";
 const NO_WORDS: &str = "我只认得字，发句话给我吧。";
@@ -138,12 +138,12 @@ impl Default for Words {
 impl Words {
     /// Answers a new follower.
     pub(crate) fn welcome(&self) -> Action {
-        say(self.allowed(self.welcome.clone()))
+        reply_or_acknowledge(self.allowed(self.welcome.clone()))
     }
 
     /// Answers what has no words.
     pub(crate) fn no_words(&self) -> Action {
-        say(self.allowed(self.no_words.clone()))
+        reply_or_acknowledge(self.allowed(self.no_words.clone()))
     }
 
     /// Answers words by the first reply in the order of the file that knows them, or else with a
@@ -221,9 +221,9 @@ impl Words {
     fn answer(&self, content: Option<Content>, rule: Rule) -> (Action, Rule) {
         match content {
             Some(content) if self.is_banned(content.as_str()) => {
-                (say(self.refusal()), Rule::Banned)
+                (reply_or_acknowledge(self.refusal()), Rule::Banned)
             }
-            content => (say(content), rule),
+            content => (reply_or_acknowledge(content), rule),
         }
     }
 
@@ -288,16 +288,8 @@ fn without_links(text: &str) -> String {
     shown + rest
 }
 
-fn say(content: Option<Content>) -> Action {
+fn reply_or_acknowledge(content: Option<Content>) -> Action {
     content.map_or(Action::Acknowledge, Action::Reply)
-}
-
-/// Whether the character is what Unicode calls a bidirectional control.
-fn is_direction_mark(char: char) -> bool {
-    matches!(
-        char,
-        '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-    )
 }
 
 #[cfg(test)]
