@@ -5,14 +5,16 @@
 //! supervisor replaces when it ends. Not in scope: the platform's API that needs an access token,
 //! media replies, several accounts, a database.
 //!
-//! A call from WeChat goes through these modules, and this is the order to read them in:
+//! A request is HTTP's; a callback is a request from WeChat; a message is what the callback's body
+//! says once it is decrypted and parsed. A callback goes through these modules, and this is the
+//! order to read them in:
 //!
 //! 1. `cli` and `commands::serve`: from the command line to a running bot. The flags and variables
 //!    that commands share are in `commands::{args, secrets, words_arg, joke_args}`.
 //! 2. `server`: the loop, and the match on method and path. `survival` has the two processes: the
 //!    supervisor, and the worker around the loop.
-//! 3. `exchange`: the steps of one call, in the order that `server` and `commands::cgi` share.
-//! 4. `callback`: one call from its query to the body of the answer. `wechat::query` reads the
+//! 3. `exchange`: the steps of one request, in the order that `server` and `commands::cgi` share.
+//! 4. `callback`: one callback from its query to the body of the answer. `wechat::query` reads the
 //!    query, `wechat::signature` proves it to be WeChat's, `wechat::crypt` decrypts the body,
 //!    `wechat::message` reads it by `wechat::xml`, and a repeat gets the answer that was kept.
 //! 5. `bot`: decides what to do with the message, by `words`: say one of the owner's texts, say the
@@ -20,12 +22,14 @@
 //!    `joke`.
 //! 6. `wechat::reply`: the answer as XML.
 //!
-//! Beside them: `simulator` plays WeChat for `chat`, `say` and `doctor`; `translations` has what
-//! the program says to its owner, in each `language`; `network` has why a connection failed;
-//! `printable` makes foreign text safe to show; `access_log` words the line of each request,
-//! `logger` writes it; `entropy` has the system's random bytes. `wechat`, `callback`, `bot`,
-//! `words` and `reverse` open no socket and read no clock, environment or randomness: time and
-//! random bytes are arguments.
+//! Beside them: `simulator` plays WeChat for `chat`, `say` and `doctor`; `translations` contains
+//! what the program says to its owner, in each `language`; `network` explains why a connection
+//! failed; `printable` makes foreign text safe to show; `access_log` words the line of each request,
+//! `logger` writes it; `systemd` is told how the bot is doing; `entropy` reads the system's random
+//! bytes. `wechat`, `callback`, `bot`, `words` and `reverse` open no socket and read no clock,
+//! environment or randomness: time and random bytes are arguments.
+//!
+//! `pub` is what the program, the benches and the tests outside the crate need.
 
 mod access_log;
 mod bot;

@@ -381,7 +381,7 @@ fn the_readmes_speak_of_each_other() {
     }
 }
 
-/// The READMEs and all below `docs` that is written: path and text.
+/// The READMEs, how to contribute, and all below `docs` that is written: path and text.
 fn pages() -> Vec<(String, String)> {
     let docs = files_below(&root().join(DOCS)).into_iter();
     let docs = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
@@ -392,7 +392,8 @@ fn pages() -> Vec<(String, String)> {
             .unwrap()
             .to_owned()
     });
-    let paths = READMES.map(str::to_owned).into_iter().chain(docs);
+    let top = [READMES[0], READMES[1], "CONTRIBUTING.md"];
+    let paths = top.map(str::to_owned).into_iter().chain(docs);
     paths.map(|path| (path.clone(), read(&path))).collect()
 }
 
@@ -409,7 +410,7 @@ fn what_the_pages_point_to_exists() {
             assert!(target.exists(), "{}: {link}", page.display());
         }
         for code in text.split('`').skip(1).step_by(2) {
-            let is_path = ["src/", "deploy/"]
+            let is_path = ["src/", "deploy/", "tests/"]
                 .iter()
                 .any(|start| code.starts_with(start));
             assert!(
