@@ -115,11 +115,7 @@ fn man_pages_in_chinese(pages: &str) -> String {
             None => {
                 let parts = line.split_inclusive(|char| CLOSING.contains(char));
                 let line = parts.collect::<Vec<_>>().join("\\:");
-                let end = if is_one_sentence(&line, next) {
-                    "\\:"
-                } else {
-                    "\n"
-                };
+                let end = end_of_line(&line, next);
                 line + end
             }
         }
@@ -127,13 +123,14 @@ fn man_pages_in_chinese(pages: &str) -> String {
     lines.collect()
 }
 
-/// Whether two lines become one sentence, in which a space for the line break would be wrong.
-fn is_one_sentence(line: &str, next: &str) -> bool {
-    let Some((last, first)) = line.chars().next_back().zip(next.chars().next()) else {
-        return false;
-    };
-    let is_text = !first.is_whitespace() && first != '.';
-    is_text && (CLOSING.contains(last) || is_wide(last) && is_wide(first))
+/// Joins two lines that become one sentence, in which a space for the line break would be wrong.
+fn end_of_line(line: &str, next: &str) -> &'static str {
+    match line.chars().next_back().zip(next.chars().next()) {
+        Some((_, first)) if first.is_whitespace() || first == '.' => "\n",
+        Some((last, _)) if CLOSING.contains(last) => "\\:",
+        Some((last, first)) if is_wide(last) && is_wide(first) => "\\:",
+        _ => "\n",
+    }
 }
 
 fn usage_in_chinese(text: &str) -> String {
@@ -171,18 +168,13 @@ fn is_wide(char: char) -> bool {
 /// Splits text where a line may end: at spaces and Hanzi, not after [`OPENING`] or before
 /// [`CLOSING`].
 fn parts(text: &str) -> Vec<String> {
-    let mut parts: Vec<String> = Vec::new();
-    let mut last = ' ';
-    for char in text.chars() {
-        let is_in_place = !OPENING.contains(last) && !CLOSING.contains(char);
-        let may_end = last == ' ' || (is_wide(last) || is_wide(char)) && is_in_place;
-        match parts.last_mut() {
-            Some(part) if !may_end => part.push(char),
-            _ => parts.push(char.to_string()),
-        }
-        last = char;
-    }
-    parts
+    let belong_together = |last: &char, next: &char| {
+        let is_held = OPENING.contains(*last) || CLOSING.contains(*next);
+        *last != ' ' && (is_held || !is_wide(*last) && !is_wide(*next))
+    };
+    let chars: Vec<char> = text.chars().collect();
+    let parts = chars.chunk_by(belong_together);
+    parts.map(String::from_iter).collect()
 }
 
 /// Says what is wrong with the command line; `variable` is the one that the wrong value is from, or
