@@ -24,10 +24,10 @@
 //!
 //! Beside them: `simulator` plays WeChat for `chat`, `say` and `doctor`; `translations` contains
 //! what the program says to its owner, in each `language`; `network` explains why a connection
-//! failed; `printable` makes foreign text safe to show; `access_log` words the line of each request,
-//! `logger` writes it; `systemd` is told how the bot is doing; `entropy` reads the system's random
-//! bytes. `wechat`, `callback`, `bot`, `words` and `reverse` open no socket and read no clock,
-//! environment or randomness: time and random bytes are arguments.
+//! failed; `printable` makes foreign text safe to show; `access_log` words the line of each
+//! request, `logger` writes it; `systemd` is told how the bot is doing; `entropy` reads the
+//! system's random bytes. `wechat`, `callback`, `bot`, `words` and `reverse` open no socket and
+//! read no clock, environment or randomness: time and random bytes are arguments.
 //!
 //! `pub` is what the program, the benches and the tests outside the crate need.
 
