@@ -58,7 +58,7 @@ pack() {
   rm -rf "$folder"
   mkdir -p "$folder"
   cp "dist/daoxiao-$processor" "$folder/daoxiao"
-  cp -r README.md README.zh-CN.md CHANGELOG.md LICENSE docs "$generated"/* "$folder"
+  cp -r README.md README.zh-CN.md CHANGELOG.md CONTRIBUTING.md LICENSE docs "$generated"/* "$folder"
   mkdir "$folder/deploy"
   cp deploy/daoxiao* deploy/env deploy/Caddyfile deploy/*.cfg deploy/*.conf "$folder/deploy"
   tar --create --directory "$(dirname "$folder")" --sort=name --owner=0 --group=0 --numeric-owner \
