@@ -80,7 +80,8 @@ struct Child {
     process: process::Child,
     link: UnixStream,
     state: State,
-    /// When it was started or last told something.
+    begun: Instant,
+    /// When it was last told something, or begun.
     told_at: Instant,
     is_reload: bool,
     memory_kib: u64,
@@ -190,9 +191,7 @@ impl Supervisor {
                 // next one ends, too, and tells why.
                 let _ = self.listener.set_nonblocking(false);
                 self.tell(State::Ready, GO, State::Serving);
-                if let Some(announce) = self.announce.take() {
-                    announce();
-                }
+                let _ = self.announce.take().map(|announce| announce());
             }
             (false, true) if self.wants_reload && self.children.len() < MAX_WORKERS => {
                 (self.wants_reload, self.runs_own) = (false, false);
@@ -229,6 +228,7 @@ impl Supervisor {
             process,
             link,
             state: State::Starting,
+            begun: Instant::now(),
             told_at: Instant::now(),
             is_reload,
             memory_kib: 0,
@@ -253,7 +253,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// A worker has ended after serving for so long: when the next one starts.
+    /// A worker has ended that was begun so long ago: when the next one starts.
     fn plan_next(&mut self, life: Duration, reason: &ExitReason) {
         let now = Instant::now();
         self.quick_exits = (self.quick_exits + 1) * u32::from(life < QUICK_EXIT);
@@ -310,7 +310,7 @@ impl Supervisor {
         if child.state == State::Starting {
             self.start_failed(child.is_reload, reason.unwrap_or_default())?;
         } else if let Some(reason) = reason {
-            self.plan_next(child.told_at.elapsed(), &reason);
+            self.plan_next(child.begun.elapsed(), &reason);
         }
         Ok(())
     }

@@ -62,10 +62,15 @@ impl Program {
     }
 
     fn start(&self) -> Bot {
+        self.start_with(&[])
+    }
+
+    fn start_with(&self, arguments: &[&str]) -> Bot {
         let mut command = Command::new(&self.0);
         command
             .args(["--listen", "127.0.0.1:0", "--joke-source", "none"])
             .args(["--max-connections", "8"])
+            .args(arguments)
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("WECHAT_TOKEN", TOKEN);
@@ -153,6 +158,43 @@ fn a_program_without_a_version_does_not_take_over() {
     bot.wait_for_log("/no-version is not daoxiao; the running worker goes on");
     assert_eq!(bot.answer_to("你好"), "好你");
     assert_eq!(bot.worker_pid(), worker);
+}
+
+#[test]
+fn workers_that_are_ended_for_their_memory_are_followed_at_once() {
+    let program = Program::copy("greedy");
+    let bot = program.start_with(&["--max-memory", "32"]);
+    let times = program.0.with_extension("times");
+    let _ = fs::remove_file(&times);
+    // Each serves for a fifth of a second, which is not quick, then uses 26 MB, more than three
+    // quarters of what is allowed, and ends as soon as it is told.
+    program.replace_by_script(&format!(
+        "date +b%s%3N >>{times}; echo ready daoxiao 1; read -r go <&1; sleep 0.2
+         text=$(head -c 1000000 /dev/zero | tr '\\0' a)
+         for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25; do
+             eval text$i=\\$text
+         done
+         read -r end <&1; date +e%s%3N >>{times}",
+        times = times.display()
+    ));
+    bot.signal("HUP");
+    // From each end to the next beginning.
+    let pauses = || -> Vec<u64> {
+        let text = fs::read_to_string(&times).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        let pairs = lines.windows(2).filter_map(|pair| {
+            let (end, begun) = (pair[0].strip_prefix('e')?, pair[1].strip_prefix('b')?);
+            Some(begun.parse::<u64>().unwrap() - end.parse::<u64>().unwrap())
+        });
+        pairs.collect()
+    };
+    let all = || Some(pauses()).filter(|pauses| pauses.len() >= 12);
+    let pauses = poll(Instant::now() + 3 * LIMIT, all).expect("they are not followed");
+    bot.wait_for_log(" MiB of memory");
+    // After twelve quick exits it would be 640 to 970 ms.
+    let last = pauses.iter().rev().take(3).min().unwrap();
+    assert!(*last < 300, "{pauses:?}");
+    fs::remove_file(times).unwrap();
 }
 
 #[test]
