@@ -55,7 +55,7 @@ impl Randomness {
 }
 
 /// A timestamp from this on is in milliseconds: as seconds it would be in the year 5138.
-const FIRST_MILLISECONDS: u64 = 100_000_000_000;
+pub(crate) const FIRST_MILLISECONDS: u64 = 100_000_000_000;
 
 /// Answers the callbacks of one account.
 #[derive(Debug)]

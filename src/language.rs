@@ -8,7 +8,8 @@
 //! - A flag's value parser: its error is [`Localize`], its flag has
 //!   `value_parser = localized_errors(parser)`.
 //! - A command or a flag: its help in `translations/help/texts.rs`.
-//! - A line for the terminal: a row of `Notice`, then `to_stderr(Notice::….localized())`.
+//! - A line for the terminal: a case of `Notice`, worded in `translations/errors.rs`, then
+//!   `to_stderr(Notice::….localized())`.
 //! - A log line: nothing. The log is English.
 
 use std::{

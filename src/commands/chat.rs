@@ -95,13 +95,14 @@ pub(crate) fn run(args: ChatArgs, language: Option<Language>) -> Result<ExitCode
         // More log lines would get between those of the talk.
         args.log.start_quietly()?;
     }
-    let copies = web.then(Copies::start);
+    // The log of a bot elsewhere is not in this process.
+    let copies = (web && args.url.is_none()).then(Copies::start);
     let bot = Bot::open(args.url, args.bot)?;
-    let last_fault = None;
-    match copies {
-        Some(copies) => web::run(listen, language, bot, copies),
-        None => Talk { bot, last_fault }.run(args.log.quiet),
+    if web {
+        return web::run(listen, language, bot, copies);
     }
+    let last_fault = None;
+    Talk { bot, last_fault }.run(args.log.quiet)
 }
 
 /// A talk in the terminal: one answer to each line.

@@ -20,7 +20,7 @@ use self::{
     finding::{Check, Diagnosis, Fault, Finding, Fine, Warning},
     report::Report,
 };
-use super::{CommandError, FAILED, printed, secrets};
+use super::{CommandError, FAILED, args::DAY, printed, secrets};
 use crate::{
     language::localized_errors,
     simulator::{
@@ -70,7 +70,7 @@ const BRACKETS: &str = "]]>]]";
 const LONG_CHARS: usize = 682;
 
 /// Age at which a good server refuses a request.
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const OLD: Duration = Duration::from_secs(DAY);
 
 /// Examines a server, and prints the findings.
 pub(crate) fn run(args: &DoctorArgs) -> Result<ExitCode, CommandError> {
@@ -154,7 +154,7 @@ impl Doctor<'_> {
         let url = &self.target.url;
         let (request, echostr) = verification(&self.target.keys, SystemTime::now());
         let is_right = |answer: &_| handshake::echo(answer, &echostr).is_ok();
-        let (answer, took) = self.ask(Check::Path, &request, &is_right)?;
+        let (answer, took) = self.ask(Check::Path, &request, &|| request.clone(), &is_right)?;
         let report = &mut self.report;
         report.require(Check::Path, took, handshake::path(&answer, url))?;
         report.add(Check::Port, Duration::ZERO, Ok(Fine::Port(url.port())))?;
@@ -188,7 +188,7 @@ impl Doctor<'_> {
     }
 
     fn verify_late(&mut self) -> Option<()> {
-        let (request, echostr) = verification(&self.target.keys, SystemTime::now() - DAY);
+        let (request, echostr) = verification(&self.target.keys, SystemTime::now() - OLD);
         let accepted = Ok(Fine::Warning(Warning::Replayable));
         let judge = |answer: &_| handshake::rejected(answer, &echostr, accepted.clone());
         self.intrude(Check::OldRequest, &request, &judge)
@@ -223,7 +223,10 @@ impl Doctor<'_> {
     fn say(&mut self, check: Check, push: &Push, first: Option<&BotReply>) -> Option<HttpAnswer> {
         let target = self.target;
         let is_right = |answer: &_| message::read_reply(target, answer).is_ok();
-        let (answer, took) = self.ask(check, &target.signed_request(push), &is_right)?;
+        let request = target.signed_request(push);
+        // A message that came already is answered in another way than one that did not.
+        let another = || target.signed_request(&Push::now(USER, push.action.clone()));
+        let (answer, took) = self.ask(check, &request, &another, &is_right)?;
         let finding = match first {
             Some(first) => message::read_reply(target, &answer)
                 .and_then(|again| message::repeat(first, &again)),
@@ -234,11 +237,12 @@ impl Doctor<'_> {
     }
 
     /// Returns the answer to a request; without one, or if only browsers get a right one, adds the
-    /// fault and ends the checks.
+    /// fault and ends the checks. `another`: makes such a request once more.
     fn ask(
         &mut self,
         check: Check,
         request: &SignedRequest,
+        another: &dyn Fn() -> SignedRequest,
         is_right: &dyn Fn(&HttpAnswer) -> bool,
     ) -> Option<(HttpAnswer, Duration)> {
         let (answer, took) = self.send(Client::WeChat, request);
@@ -247,7 +251,7 @@ impl Doctor<'_> {
             !is_right(answer) && (answer.status != 200 || answer.is_page())
         });
         let passes = |client| {
-            let (answer, _) = self.send(client, request);
+            let (answer, _) = self.send(client, &another());
             answer.is_ok_and(|answer| is_right(&answer))
         };
         // A server that was only slow answers WeChat, too, the next time.

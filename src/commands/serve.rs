@@ -12,7 +12,7 @@ use clap::{ArgAction, Args};
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::{
-    CommandError, Notice, announce,
+    CommandError, Notice, USAGE, announce,
     args::{LogArgs, MaxAgeArg, address, number, path, switch},
     joke_args::{self, JokeArgs},
     last_good::{JOKES, OwnerFiles, WORDS, copy_in_memory},
@@ -127,7 +127,7 @@ fn supervise(args: &ServeArgs) -> Result<ExitCode, CommandError> {
     match ended {
         Ok(()) => Ok(ExitCode::SUCCESS),
         // The worker has told what is wrong with them.
-        Err(SupervisorError::Worker(ExitReason::SettingsRefused)) => Ok(ExitCode::from(2)),
+        Err(SupervisorError::Worker(ExitReason::SettingsRefused)) => Ok(USAGE.into()),
         Err(error) => Err(CommandError::failure(error)),
     }
 }

@@ -106,7 +106,7 @@ fn exchange(client: Client, url: &BotUrl, request: &SignedRequest, patience: Dur
 
 /// Resolves the URL's host within [`PATIENCE`]; the system's resolver may take longer.
 pub(crate) fn resolve(url: &BotUrl) -> Result<Vec<SocketAddr>, SendError> {
-    let host = url.host().trim_matches(['[', ']']).to_owned();
+    let host = url.bare_host().to_owned();
     let port = url.port();
     let (done, result) = channel();
     thread::spawn(move || {

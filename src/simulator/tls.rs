@@ -31,7 +31,7 @@ pub(super) fn start<S: Read + Write>(
     url: &BotUrl,
     stream: S,
 ) -> Result<StreamOwned<ClientConnection, S>, TlsError> {
-    let host = url.host().trim_matches(['[', ']']).to_owned();
+    let host = url.bare_host().to_owned();
     let name = ServerName::try_from(host).map_err(|error| TlsError::Other(error.to_string()))?;
     let roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.into(),

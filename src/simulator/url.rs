@@ -28,6 +28,11 @@ impl BotUrl {
         self.0.host().unwrap_or_default()
     }
 
+    /// Returns the host as it is resolved: IPv6 without its brackets.
+    pub(crate) fn bare_host(&self) -> &str {
+        self.host().trim_matches(['[', ']'])
+    }
+
     pub(crate) fn is_https(&self) -> bool {
         self.0.scheme_str() == Some("https")
     }

@@ -42,15 +42,16 @@ impl ExitReason {
     }
 
     pub(crate) fn of_code(code: i32) -> Self {
-        Self::Other(match code {
+        let trouble = match code {
             2 => return Self::SettingsRefused,
-            STUCK => "ended: the loop was stuck".to_owned(),
-            ACCEPT_FAILED => "ended: no connection could be accepted, for want of descriptors, \
-                              threads or memory"
-                .to_owned(),
-            OVERSIZED => "ended: too many oversized requests".to_owned(),
-            code => format!("ended with exit code {code}"),
-        })
+            STUCK => "the loop was stuck",
+            ACCEPT_FAILED => {
+                "no connection could be accepted, for want of descriptors, threads or memory"
+            }
+            OVERSIZED => "too many oversized requests",
+            _ => return Self::Other(format!("ended with exit code {code}")),
+        };
+        Self::Other(format!("ended: {trouble}"))
     }
 }
 

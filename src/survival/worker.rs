@@ -135,7 +135,8 @@ impl Worker {
             let now = Instant::now();
             let steps_before = mem::replace(&mut steps, health.steps());
             let (has_request, has_moved) = (steps % 2 == 1, steps != steps_before);
-            // Where this thread stood still, and so the whole process, that time is not the loop's.
+            // Only what was waited for is counted: time in which the whole process stood still is
+            // not the loop's.
             stuck_for = (stuck_for + interval) * u32::from(has_request && !has_moved);
             if stuck_for > LONGEST_REQUEST {
                 logger::try_flush();

@@ -232,6 +232,19 @@ fn a_healthcheck_asks_where_the_bot_is_set_to_listen_and_needs_no_token() {
 }
 
 #[test]
+fn a_password_in_a_url_that_is_refused_is_not_shown() {
+    let url = "http://me:secret@bot.cn:0/";
+    let by_flag = run(&["say", "--url", url], &[]);
+    let by_variable = run(&["say"], &[("DAOXIAO_URL", url)]);
+    for output in [by_flag, by_variable] {
+        assert_eq!(output.status.code(), Some(2));
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!error.contains("secret"), "{error}");
+        assert!(error.contains("@bot.cn:0/"), "{error}");
+    }
+}
+
+#[test]
 fn a_secret_with_whitespace_is_told_to_have_some() {
     for token in ["mysecrettoken ", "my\u{3000}token", "\tmytoken"] {
         assert_eq!(

@@ -354,6 +354,30 @@ fn a_slow_bot_that_acknowledges_repeats() {
     .assert(&only_once(String::new).url());
 }
 
+/// Bots that wait for another service work so: what was too late is the answer to the repeat.
+#[test]
+fn a_bot_that_answers_only_repeats_in_time() {
+    let seen = Mutex::new(HashSet::new());
+    let answer = move |call: &Call| {
+        if call.method == "GET" || !call.is_signed() {
+            return right(call);
+        }
+        let id = element(&call.body, "MsgId").unwrap();
+        let mut seen = seen.lock().unwrap();
+        if seen.remove(&id) {
+            right(call)
+        } else {
+            seen.insert(id);
+            String::new()
+        }
+    };
+    Told {
+        english: ["text: no response within 5 s", IN_TIME[0]],
+        chinese: ["文本消息：5 秒内没有响应", IN_TIME[1]],
+    }
+    .assert(&Fake::listen(answer, Then::WaitUnanswered).url());
+}
+
 #[test]
 fn a_bot_that_replies_no_xml_and_acknowledges_repeats() {
     Told {

@@ -955,6 +955,8 @@ fn a_large_body_is_refused_whatever_its_length_and_leaves_nothing_behind() {
             }
         }
     };
+    let mut peer = begin(&page, &host, 5, "small");
+    assert_eq!(read_reply(&mut peer).unwrap().status, 413);
     for _ in 0..20 {
         refused(70_000);
         refused(999_999);

@@ -112,10 +112,11 @@ impl BotArgs {
 fn serve(service: Service) -> io::Result<(BotUrl, Arc<Health>)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let url = format!("http://{}/", listener.local_addr()?).parse();
+    let url = url.map_err(io::Error::other)?;
     let health = Arc::<Health>::default();
     let mut server = Server::open(listener, service, Arc::clone(&health))?;
     thread::Builder::new()
         .name("bot".to_owned())
         .spawn(move || server.run())?;
-    Ok((url.map_err(io::Error::other)?, health))
+    Ok((url, health))
 }

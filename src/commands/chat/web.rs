@@ -81,7 +81,7 @@ pub(super) fn run(
     listen: SocketAddr,
     language: Option<Language>,
     bot: Bot,
-    copies: Copies,
+    copies: Option<Copies>,
 ) -> Result<ExitCode, CommandError> {
     let conversation = Conversation::with(bot, copies, language);
     let page = Page::open(listen, conversation).map_err(CommandError::failure)?;
@@ -153,7 +153,9 @@ impl Page {
         let asked = query_fields(query);
         let answered = match Body::of(&request) {
             _ if !self.admits(&request, &asked) => Err("403 Forbidden"),
-            Body::Available => self.route(request.method(), path, &asked),
+            Body::Available if request.body_length().unwrap_or(0) == 0 => {
+                self.route(request.method(), path, &asked)
+            }
             _ => Err("413 Content Too Large"),
         };
         match answered {

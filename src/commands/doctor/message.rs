@@ -5,18 +5,14 @@ use super::{
     handshake::reached,
 };
 use crate::{
+    callback::FIRST_MILLISECONDS,
+    commands::args::DAY,
     printable::printable,
     simulator::{
         ACCOUNT, BotReply, PassiveReply, Push, ReplyError, answer::HttpAnswer, target::Target,
     },
     wechat::{AccountKeys, reply::MAX_CONTENT_BYTES},
 };
-
-/// CreateTime from here on is in milliseconds: as seconds it would be the year 5138.
-const MILLISECONDS: u64 = 100_000_000_000;
-
-/// Seconds by which CreateTime may differ from now.
-const DAY: u64 = 24 * 60 * 60;
 
 /// Characters shown at most of a reply.
 const SHOWN_CHARS: usize = 20;
@@ -68,7 +64,7 @@ pub(in crate::commands) fn form(
     }
     let time = reply.field("CreateTime").unwrap_or_default().trim();
     match time.parse::<u64>() {
-        Ok(time) if time >= MILLISECONDS => return Err(Fault::Milliseconds),
+        Ok(time) if time >= FIRST_MILLISECONDS => return Err(Fault::Milliseconds),
         Ok(time) if time.abs_diff(now) <= DAY => {}
         _ => return Err(Fault::WrongTime(printable(time, SHOWN_CHARS))),
     }

@@ -16,11 +16,11 @@ pub(super) fn addresses(resolved: &Result<Vec<SocketAddr>, SendError>, url: &Bot
     let host = url.host().to_owned();
     let mut ips = addresses.iter().map(SocketAddr::ip);
     match ips.clone().find(IpAddr::is_ipv4).or_else(|| ips.next()) {
-        Some(ip) if is_private(ip) && is_meant_to_be_near(&host) => Ok(Fine::Address(ip)),
+        Some(ip) if !is_public(ip) && is_meant_to_be_near(url) => Ok(Fine::Address(ip)),
         Some(IpAddr::V4(ip)) if is_fake(ip) => Ok(Fine::Warning(Warning::ProxyAddress(ip))),
-        Some(ip @ IpAddr::V4(_)) if !is_private(ip) => Ok(Fine::Address(ip)),
+        Some(ip @ IpAddr::V4(_)) if is_public(ip) => Ok(Fine::Address(ip)),
         Some(ip @ IpAddr::V4(_)) => Err(Fault::NotPublic(host, ip)),
-        _ if literal(&host).is_some() => Err(Fault::Ipv6Address(host)),
+        _ if literal(url).is_some() => Err(Fault::Ipv6Address(host)),
         _ => Err(Fault::OnlyIpv6(host)),
     }
 }
@@ -38,48 +38,35 @@ pub(super) fn connection<T>(connected: Result<T, SendError>, url: &BotUrl) -> Fi
 /// Returns the ending of a report without a fault.
 pub(super) fn success_ending(url: &BotUrl) -> Ending {
     match url.port() {
-        _ if is_near(url.host()) => Ending::WellFromHere,
+        _ if is_near(url) => Ending::WellFromHere,
         80 | 443 => Ending::Well,
         _ => Ending::WellForTest,
     }
 }
 
 /// Returns whether a host is this machine or in its network, which WeChat cannot reach.
-fn is_near(host: &str) -> bool {
+fn is_near(url: &BotUrl) -> bool {
     // A name without a dot is known only in its own network.
     let is_near_name = |(_, last)| ["local", "localhost"].contains(&last);
-    match literal(host) {
-        Some(address) => is_private(address),
-        None => host.rsplit_once('.').is_none_or(is_near_name),
+    match literal(url) {
+        Some(address) => !is_public(address),
+        None => url.host().rsplit_once('.').is_none_or(is_near_name),
     }
 }
 
 /// Returns whether the URL names `localhost` or an IP address, so that its owner can see that it is
 /// local. `::` is no machine's address.
-fn is_meant_to_be_near(host: &str) -> bool {
-    host == "localhost" || literal(host).is_some_and(|ip| ip != Ipv6Addr::UNSPECIFIED)
+fn is_meant_to_be_near(url: &BotUrl) -> bool {
+    url.host() == "localhost" || literal(url).is_some_and(|ip| ip != Ipv6Addr::UNSPECIFIED)
 }
 
-fn literal(host: &str) -> Option<IpAddr> {
-    host.trim_matches(['[', ']']).parse().ok()
+fn literal(url: &BotUrl) -> Option<IpAddr> {
+    url.bare_host().parse().ok()
 }
 
 /// Returns whether an address is one that proxies such as Clash make up for every name.
 fn is_fake(ip: Ipv4Addr) -> bool {
     matches!(ip.octets(), [198, 18 | 19, ..])
-}
-
-/// Returns whether an address belongs to this machine or to its network.
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(_) => !is_public(address),
-        IpAddr::V6(ip) => {
-            ip.is_loopback()
-                || ip.is_unique_local()
-                || ip.is_unicast_link_local()
-                || ip.is_unspecified()
-        }
-    }
 }
 
 #[cfg(test)]
@@ -108,7 +95,7 @@ mod tests {
         for far in [
             "http://bot.example.com/wechat",
             "https://8.8.8.8/",
-            "http://[2001:db8::1]/",
+            "http://[2001:4860::8888]/",
         ] {
             assert_eq!(praise(far), Ending::Well, "{far}");
         }
@@ -127,7 +114,7 @@ mod tests {
         let fine = |ip: &str| Ok(Fine::Address(ip.parse().unwrap()));
         let bot = "http://bot.example.com/";
         assert_eq!(found(bot, &["8.8.8.8"]), fine("8.8.8.8"));
-        assert_eq!(found(bot, &["2001:db8::1", "8.8.8.8"]), fine("8.8.8.8"));
+        assert_eq!(found(bot, &["2001:4860::8888", "8.8.8.8"]), fine("8.8.8.8"));
         assert_eq!(
             found("http://127.0.0.1/", &["127.0.0.1"]),
             fine("127.0.0.1")
@@ -144,7 +131,11 @@ mod tests {
         );
         for (url, host, ip) in [
             ("http://[::]/", "[::]", "::"),
-            ("http://[2001:db8::1]/", "[2001:db8::1]", "2001:db8::1"),
+            (
+                "http://[2001:4860::8888]/",
+                "[2001:4860::8888]",
+                "2001:4860::8888",
+            ),
         ] {
             let fault = Fault::Ipv6Address(host.to_owned());
             assert_eq!(found(url, &[ip]), Err(fault));
@@ -167,6 +158,9 @@ mod tests {
             let fault = Fault::NotPublic("bot.example.com".to_owned(), inner.parse().unwrap());
             assert_eq!(found(bot, &[inner]), Err(fault));
         }
-        assert_eq!(found(bot, &["2001:db8::1"]), only_ipv6("bot.example.com"));
+        assert_eq!(
+            found(bot, &["2001:4860::8888"]),
+            only_ipv6("bot.example.com")
+        );
     }
 }

@@ -34,7 +34,7 @@ const MAX_EXCHANGES: usize = 200;
 
 pub(super) struct Conversation {
     bot: Bot,
-    copies: Copies,
+    copies: Option<Copies>,
     language: Option<Language>,
     exchanges: VecDeque<Exchange>,
 }
@@ -48,7 +48,7 @@ struct Exchange {
 }
 
 impl Conversation {
-    pub(super) fn with(bot: Bot, copies: Copies, language: Option<Language>) -> Self {
+    pub(super) fn with(bot: Bot, copies: Option<Copies>, language: Option<Language>) -> Self {
         Self {
             bot,
             copies,
@@ -97,12 +97,15 @@ impl Conversation {
         let (action, words) = (value("do"), value("words"));
         let of = value("of").parse().ok();
         let repeated = || self.exchange(of?)?.push.clone();
-        let (push, flaw) = match action {
-            "verify" => (None, None),
-            "retry" => (Some(repeated()?), None),
-            "forged" => (Some(repeated()?), Some(Flaw::Forged)),
-            "late" => (Some(repeated()?), Some(Flaw::Late)),
-            _ => (Some(Push::now(USER, said(action, words)?)), None),
+        let (push, flaw, of) = match action {
+            "verify" => (None, None, None),
+            "retry" => (Some(repeated()?), None, of),
+            "forged" => (Some(repeated()?), Some(Flaw::Forged), of),
+            "late" => (Some(repeated()?), Some(Flaw::Late), of),
+            _ => {
+                let action = user_action(action, words)?;
+                (Some(Push::now(USER, action)), None, None)
+            }
         };
         Some(Request {
             action,
@@ -143,13 +146,13 @@ impl Conversation {
             call,
             answer,
             took: begun.elapsed(),
-            log: self.bot.is_own().then(|| self.copies.take()),
+            log: self.copies.as_ref().map(Copies::take),
         }
     }
 }
 
 /// Returns the action of this name on the page, with the user's words.
-fn said(action: &str, words: &str) -> Option<UserAction> {
+fn user_action(action: &str, words: &str) -> Option<UserAction> {
     let event = |name: &str, key: &str| UserAction::Event {
         name: name.to_owned(),
         key: key.to_owned(),
