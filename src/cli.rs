@@ -190,13 +190,10 @@ fn refuse(mut error: Error) -> Result<ExitCode, CommandError> {
         return Err(CommandError::usage(secret));
     }
     let variable = variable(&error);
-    let value = help::context(&error, ContextKind::InvalidValue);
-    if value.contains("://") {
-        // A URL may have a key or a password in it.
-        error.insert(
-            ContextKind::InvalidValue,
-            ContextValue::String(shown(&value)),
-        );
+    if help::context(&error, ContextKind::InvalidArg).contains("URL") {
+        // It may have a key or a password in it.
+        let url = shown(&help::context(&error, ContextKind::InvalidValue));
+        error.insert(ContextKind::InvalidValue, ContextValue::String(url));
     }
     commands::print_error(&help::usage_error(error, variable.as_deref()));
     Ok(ExitCode::from(USAGE))

@@ -163,7 +163,7 @@ impl Words {
         let bare = folded.trim_end_matches(CLOSING);
         let is_whole = |word: &String| *word == folded || word == bare;
         let mut found = Vec::new();
-        // Faster than to collect them, which asks for one at a time.
+        // `for_each` is faster here than `collect`, which calls `next` for each.
         self.words.find(&folded).for_each(|word| found.push(word));
         if let Some(index) = self.first_reply(input, &folded, bare, &found) {
             self.act(index, pick)

@@ -58,10 +58,10 @@ pub(super) struct Deck {
 }
 
 impl Deck {
-    /// Returns true if the deck has this age, or is from the future after a clock was set back.
-    pub(super) fn has_age(&self, age: Duration, now: SystemTime) -> bool {
-        let since = now.duration_since(self.fetched);
-        since.map_or(true, |since| since >= age)
+    /// Returns its age; one from the future, after a clock was set back, is as old as can be.
+    pub(super) fn age(&self, now: SystemTime) -> Duration {
+        let age = now.duration_since(self.fetched);
+        age.unwrap_or(Duration::MAX)
     }
 
     /// Returns true if the next card would begin a second round through a small deck.
@@ -111,10 +111,10 @@ mod tests {
         let deck = deck(1);
         let ttl = Duration::from_secs(600);
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        assert!(deck.has_age(ttl, at(999)));
-        assert!(!deck.has_age(ttl, at(1_000)));
-        assert!(!deck.has_age(ttl, at(1_599)));
-        assert!(deck.has_age(ttl, at(1_600)));
+        assert!(deck.age(at(999)) > ttl);
+        assert!(deck.age(at(1_000)) <= ttl);
+        assert!(deck.age(at(1_600)) <= ttl);
+        assert!(deck.age(at(1_601)) > ttl);
     }
 
     #[test]

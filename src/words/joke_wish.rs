@@ -26,12 +26,13 @@ const ASKING: [char; 4] = ['吗', '嗎', '么', '麼'];
 const COMPLAINTS: [&str; 7] = ["怎么", "怎麼", "为什么", "為什麼", "为啥", "咋", "why "];
 
 /// Returns true if one of the joke words that are `found` in a folded text, the last one first, is
-/// a wish for a joke; `bare` is the text without the punctuation at its end.
+/// a wish for a joke; `bare` is the text without the punctuation at its end. `words` may have
+/// other words, too: a text that one of them answers is not judged here.
 pub(super) fn wishes_for_joke(
     folded: &str,
     bare: &str,
     found: &[(usize, usize)],
-    joke_words: &Finder,
+    words: &Finder,
 ) -> bool {
     // A word that is negated decides on all between the negation and it, so that no part of the
     // text is looked at twice.
@@ -41,7 +42,7 @@ pub(super) fn wishes_for_joke(
             continue;
         }
         match negation(folded.get(..*at).unwrap_or_default()) {
-            Some((word, _)) if VERBS.contains(&word) && is_asked(bare, *at, joke_words) => {
+            Some((word, _)) if VERBS.contains(&word) && is_asked(bare, *at, words) => {
                 return true;
             }
             Some((_, end)) => undecided = end,
@@ -52,10 +53,10 @@ pub(super) fn wishes_for_joke(
 }
 
 /// Whether nothing but the end of a question follows the joke word at this place.
-fn is_asked(bare: &str, at: usize, joke_words: &Finder) -> bool {
+fn is_asked(bare: &str, at: usize, words: &Finder) -> bool {
     let word = bare.get(at..).and_then(|word| word.strip_suffix(ASKING));
     let word = word.map(|word| word.strip_suffix('了').unwrap_or(word));
-    word.is_some_and(|word| joke_words.find_whole(word).is_some())
+    word.is_some_and(|word| words.find_whole(word).is_some())
 }
 
 /// The negation that makes a joke word after this no wish for a joke, and its end: `不要笑话我`.

@@ -87,8 +87,15 @@ pub(super) fn outermost<E: Element>(mut elements: Vec<E>) -> Vec<E> {
     elements
 }
 
-/// Returns true if elements are nested too deeply.
+/// Returns true if elements are nested too deeply. Parents come before their children in a
+/// document, so one pass is enough.
 pub(super) fn is_too_deep<E: Element>(mut all: impl Iterator<Item = E>) -> bool {
-    let around = |element| iter::successors(Some(element), E::parent);
-    all.any(|element| around(element).nth(MAX_DEPTH).is_some())
+    let mut depths: Vec<usize> = Vec::new();
+    all.any(|element| {
+        let parent = element.parent();
+        let depth = parent.and_then(|parent| depths.get(parent.index()));
+        let depth = depth.map_or(1, |depth| depth + 1);
+        depths.push(depth);
+        depth > MAX_DEPTH
+    })
 }

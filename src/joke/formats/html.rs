@@ -427,7 +427,10 @@ impl Reader<'_> {
         let mut end = self.text.char_indices().rev().take(MAX_FACE_CHARACTERS);
         let asked = end.find(|(_, c)| "？?".contains(*c));
         let label = asked.map(|(at, c)| at + c.len_utf8());
-        let Some(label) = label.filter(|at| names_answer(self.part(*at..self.text.len()))) else {
+        let Some(label) = label.filter(|at| {
+            let label = self.part(*at..self.text.len());
+            label.contains('答') || names_answer(label)
+        }) else {
             return false;
         };
         self.text.truncate(label);

@@ -27,7 +27,7 @@ const OTHER_WORDS: &str = "\
 /// Ends of a joke whose rest is elsewhere, if anywhere.
 const END_MARKS: &str = "\
     [removed]|[deleted]|[truncated]|(continued)|to be continued|（待续）|(待续)|未完待续|未完，请看下一页）|查看答案|显示答案|\
-    \n答案：|\n谜底：|？答案：|\n答：|\na:|\nanswer:|答案见评论）| chars]|\
+    \n答案：|\n谜底：|？答案：|\n答：|\na:|\nanswer:|答案见评论）|\
     …下一页|..下一页|… 下一页|.. 下一页";
 
 /// Beginnings of such links, without spaces, after which the title of the joke may follow.
@@ -37,7 +37,7 @@ const LINK_BEGINNINGS: &str = "continuereading|readmore|继续阅读|阅读全�
 const CUT_WORDS: &str = "全文|展开|展開|继续|繼續|完整|readmore|continue|full|rest";
 
 /// Ends of a sentence, in speech or brackets, too.
-pub(super) const SENTENCE_ENDS: [char; 14] = [
+const SENTENCE_ENDS: [char; 14] = [
     '。', '！', '？', '!', '?', '.', '”', '"', '」', '』', '）', ')', '~', '～',
 ];
 
@@ -171,7 +171,10 @@ pub(super) fn ends_truncated(joke: &str) -> bool {
     let is_apart = text.len() < rest.len() || text.ends_with(['，', ',', '。', '！', '？']);
     let is_long = mark_bytes >= LONG_MARK_BYTES;
     let is_removed = END_MARKS.split('|').any(|mark| joke.ends_with(mark));
-    let is_counted = joke.ends_with("字）") && joke.contains("（共");
+    let counts = [("[+", " chars]"), ("（共", "字）")];
+    let is_counted = counts
+        .iter()
+        .any(|(begin, end)| joke.ends_with(end) && joke.contains(begin));
     let is_marked =
         is_long || !marked.ends_with(|c: char| c.is_ascii()) || joke.ends_with([')', ']']);
     is_removed

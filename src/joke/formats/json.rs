@@ -4,7 +4,7 @@ use serde_json::{Deserializer, Map, Value};
 
 use super::{
     Layout, PageError,
-    item::{Item, Truncation, is_one_of},
+    item::{Item, Truncation, is_one_of, is_question},
     selector::Selector,
 };
 
@@ -36,7 +36,7 @@ type IsError = fn(&Value) -> bool;
 /// Keys, each with the values that leave no doubt of an error, whatever else is in an answer.
 const ERRORS: [(&str, IsError); 7] = [
     ("error", is_error),
-    ("errors", is_filled),
+    ("errors", |errors| errors.is_array() && is_filled(errors)),
     ("status code", names_failure),
     ("type state result", names_error),
     (
@@ -149,7 +149,7 @@ pub(super) fn links(root: &Value, selector: &Selector) -> Vec<String> {
     texts(root, &selector.paths())
 }
 
-/// Reads an item by the rules for content and title.
+/// Reads the items in a value by the selectors of content and title.
 fn read_items(value: &Value, layout: &Layout) -> Vec<Item> {
     let mut items = match &layout.content {
         Some(content) => vec![Item::of(joined(value, &content.paths()))],
@@ -332,10 +332,6 @@ fn read_pair(value: &Value) -> Option<Item> {
     let (asked, said) = (asked.as_str()?, said.as_str()?);
     let is_pair = is_question(asked) && !is_question(said);
     is_pair.then(|| Item::of(format!("{asked}\n{said}")))
-}
-
-fn is_question(text: &str) -> bool {
-    text.trim_end().ends_with(['?', '？'])
 }
 
 /// Returns true for an answer that reports an error.

@@ -150,7 +150,7 @@ pub(super) fn judge(item: &Item, unwanted: &Unwanted<'_>) -> Result<String, Reas
         (&|| is_truncated(&joke, item.truncation), Reason::Cut),
         (&|| is_unreadable(&joke), Reason::Garbled),
         (&|| has_link(&joke), Reason::Link),
-        (&|| has_markup(&joke), Reason::Markup),
+        (&|| has_leftover_markup(&joke), Reason::Markup),
         (&|| joke.lines().count() > MAX_LINES, Reason::Lines),
     ];
     let first = reasons.into_iter().find(|(applies, _)| applies());
@@ -181,7 +181,7 @@ fn is_unreadable(joke: &str) -> bool {
 
 /// Returns true for a joke in which tags, entities, `[/b]`, a template or [output](has_output) is
 /// left.
-fn has_markup(joke: &str) -> bool {
+fn has_leftover_markup(joke: &str) -> bool {
     // `[/b]` ends BBCode; `[笑]` is a face, and stays.
     let mut codes = joke.split("[/").skip(1);
     codes.any(|code| code.starts_with(|c: char| c.is_ascii_alphabetic()))

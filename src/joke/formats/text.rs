@@ -2,7 +2,7 @@
 //!
 //! | what | function | example |
 //! |---|---|---|
-//! | plain text | [`items`] | all below, in its order |
+//! | plain text | [`items`] | all from [`split_at_marks`] on, in this order |
 //! | the only item of an HTML page | [`split_block`] | headings, marks, two `<br>` |
 //! | one of several items of an HTML page | [`split_at_numbers`] | `1、…` `2、…` |
 //! | an item of a feed or of JSON | [`split_long_list`] | `1、…` `2、…` `3、…` |
@@ -15,9 +15,13 @@
 use std::collections::HashSet;
 
 use super::item::{
-    BREAK, HEADING, Item, MAX_LINES, MIN_JOKE_CHARACTERS, SENTENCE_ENDS, ends_sentence, has_one_of,
-    is_one_of, is_question, trails_off, visible_count, without_beginning,
+    BREAK, HEADING, Item, MAX_LINES, MIN_JOKE_CHARACTERS, ends_sentence, has_one_of, is_one_of,
+    is_question, visible_count, without_beginning,
 };
+
+/// Ends of a joke that shares its line or paragraph with others. A bracket or a tilde ends a
+/// sentence, too, but may be in the midst of a joke.
+const JOKE_ENDS: [char; 9] = ['。', '！', '？', '!', '?', '.', '”', '"', '」'];
 use crate::joke::fortune::{fortune, is_divider};
 
 /// Characters of a title at most.
@@ -127,17 +131,18 @@ fn split_at_empty_lines(lines: &[&str]) -> Vec<Item> {
     }
 }
 
-/// Returns the jokes of titles and other paragraphs in turn: one in each pair, or one in each line
-/// below its title; `None` for other paragraphs.
+/// Returns the jokes of titles and other paragraphs in turn: one in each pair, or, where there is a
+/// single title, one in each line below it; `None` for other paragraphs.
 fn pair_titles(paragraphs: &[&[&str]]) -> Option<Vec<Item>> {
     let pairs = paragraphs.chunks(2).map(|pair| match pair {
         [[title], lines] if is_title(&[title]) && !is_title(lines) => {
             let jokes = match lines.len() {
+                _ if paragraphs.len() > 2 => Vec::new(),
                 3.. if is_title_of_jokes(title) => items_of(join_open_lines(lines, false)),
                 _ => split_at_lines(lines),
             };
             Some(match jokes.len() {
-                1 => vec![Item::titled(title, lines.join("\n"))],
+                0 | 1 => vec![Item::titled(title, lines.join("\n"))],
                 _ => jokes,
             })
         }
@@ -308,10 +313,13 @@ pub(super) fn split_block(block: Item) -> Vec<Item> {
     // Empty lines are where two breaks follow each other.
     let lines: Vec<&str> = block.content.split(BREAK).collect();
     let mut jokes = join_each(lines.split(|line| line.trim().is_empty()));
+    let begins = lines.iter().find(|line| !line.trim().is_empty());
+    let has_line = begins.is_some_and(|line| line.trim().contains('\n'));
     // A title of the whole page (`笑话三则`) belongs to no joke.
     if let [first, _, ..] = jokes.as_mut_slice()
         && let Some((title, joke)) = first.trim_start().split_once('\n')
         && is_title_of_jokes(title)
+        && (has_line || title.ends_with(['则', '則', '条', '條', '篇']))
         && is_title(&[title.trim()])
     {
         *first = joke.to_owned();
@@ -449,7 +457,7 @@ fn has_colon(line: &str) -> bool {
 fn at_numbers(line: &str) -> Vec<&str> {
     let (mut parts, mut rest) = (Vec::new(), line);
     let mut last = number(line).map(|(number, _)| number);
-    for (at, end) in line.match_indices(SENTENCE_ENDS) {
+    for (at, end) in line.match_indices(JOKE_ENDS) {
         let behind = line.get(at + end.len()..).unwrap_or_default();
         let next = number(behind.trim_start()).map(|(number, _)| number);
         if last.is_some_and(|last| next == Some(last.saturating_add(1))) {
@@ -504,8 +512,9 @@ fn number(line: &str) -> Option<(u32, &str)> {
         _ => "、．.)）]】\u{20e3}\t".contains(mark),
     };
     // `1.5` is one number; `2、80后` and `2）80后` begin with that of a joke.
-    let is_apart = "、．)）".contains(mark) || !rest.starts_with(|c: char| c.is_ascii_digit());
-    (is_mark && is_apart && !counts_on(rest)).then_some((number, rest.trim_start()))
+    let is_joining = "、．)）".contains(mark);
+    let is_apart = is_joining || !rest.starts_with(|c: char| c.is_ascii_digit());
+    (is_mark && is_apart && !(is_joining && counts_on(rest))).then_some((number, rest.trim_start()))
 }
 
 /// Returns true if another number is all that stands before the next sign, as in `3、2、1`.
@@ -594,7 +603,7 @@ fn join_open_lines(lines: &[&str], are_asked: bool) -> Vec<String> {
 /// about different things; up to 30 long ones, most of them sentences and few of a story; or more,
 /// which are never one joke.
 fn are_jokes(lines: &[&str]) -> bool {
-    let is_sentence = |line: &&str| ends_sentence(line) || trails_off(line);
+    let is_sentence = |line: &&str| line.ends_with(JOKE_ENDS) || line.ends_with(['…', '~', '～']);
     let is_short = |line: &&str| visible_count(line) < MIN_LINE_CHARACTERS;
     let continues =
         |line: &&str| is_speech(line) || without_beginning(line, CONTINUATIONS).is_some();

@@ -23,7 +23,8 @@ const CONTENTS: &str = "*:encoded content description summary *:description *:su
 pub(super) fn is_xml(text: &str, media_type: &str) -> bool {
     let (at, root) = first_element(text).unwrap_or((text.len(), ""));
     let prolog = text.get(..at).unwrap_or_default().to_ascii_lowercase();
-    let is_html = is_one_of(root, "html head meta body") || prolog.contains("<!doctype html");
+    let is_html = is_one_of(root, "html head meta body title link script style")
+        || prolog.contains("<!doctype html");
     let is_xml = media_type.ends_with("xml")
         || prolog.contains("<?xml")
         || is_one_of(root, "rss feed rdf:rdf");
@@ -151,21 +152,30 @@ fn read_item(item: Node<'_, '_>, layout: &Layout) -> Item {
 
 /// Returns the text of an element. Elements of XHTML in it are read as those of HTML.
 fn text(element: Node<'_, '_>) -> String {
+    let mut found = String::new();
+    push_text(element, &mut found);
+    found
+}
+
+fn push_text(element: Node<'_, '_>, found: &mut String) {
     let is_filled = |child: Node<'_, '_>| {
         child.is_text() && child.text().is_some_and(|text| !text.trim().is_empty())
     };
     // Elements with no text between them are fields.
     let has_text = element.children().any(is_filled);
-    let read = |child: Node<'_, '_>| {
+    for child in element.children() {
         let name = child.tag_name().name();
         let is_apart = is_one_of(name, html::BLOCKS) || !has_text && !is_one_of(name, html::INLINE);
         match child.node_type() {
-            NodeType::Text => child.text().unwrap_or_default().to_owned(),
-            NodeType::Element if child.is_called("br") => BREAK.to_string(),
-            NodeType::Element if is_apart => format!("\n{}\n", text(child)),
-            NodeType::Element => text(child),
-            _ => String::new(),
+            NodeType::Text => found.push_str(child.text().unwrap_or_default()),
+            NodeType::Element if child.is_called("br") => found.push(BREAK),
+            NodeType::Element if is_apart => {
+                found.push('\n');
+                push_text(child, found);
+                found.push('\n');
+            }
+            NodeType::Element => push_text(child, found),
+            _ => {}
         }
-    };
-    element.children().map(read).collect()
+    }
 }
