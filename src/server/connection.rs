@@ -142,6 +142,9 @@ pub(crate) fn values<'a>(
 /// so that `tiny_http` neither waits for it nor takes it for requests. To end reading would not be
 /// enough, since Linux still delivers what comes later.
 ///
+/// Not for a request whose connection `tiny_http` closes itself: what it closes may be the
+/// descriptor in hand, whose number another connection then gets.
+///
 /// A request with an oversized body is never dropped, and `tiny_http` waits for it for ever: only
 /// its descriptors are closed, which nobody uses any more.
 pub(crate) fn answer_and_end(mut request: Request, answer: &[u8]) {

@@ -656,6 +656,18 @@ fn get(page: SocketAddr, path: &str) -> Reply {
 }
 
 #[test]
+fn a_request_that_is_refused_as_a_whole_leaves_its_connection_to_the_next() {
+    let page = page(&[], &[]);
+    let mut peer = connect(page.address);
+    for _ in 0..2 {
+        peer.write_all(b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+            .unwrap();
+        let reply = read_reply(&mut peer).unwrap();
+        assert_eq!((reply.status, reply.header("Connection")), (403, None));
+    }
+}
+
+#[test]
 fn a_foreign_host_or_origin_is_refused() {
     let page = page(&[], &[]);
     let address = page.address.to_string();
@@ -957,6 +969,7 @@ fn a_large_body_is_refused_whatever_its_length_and_leaves_nothing_behind() {
     };
     let mut peer = begin(&page, &host, 5, "small");
     assert_eq!(read_reply(&mut peer).unwrap().status, 413);
+    drop(peer);
     for _ in 0..20 {
         refused(70_000);
         refused(999_999);

@@ -76,6 +76,8 @@ type Status = &'static str;
 /// Headers that only this answer has, and its body.
 type Content = (String, String);
 
+const TEXT: &str = "Content-Type: text/plain\r\n";
+
 /// Serves the page until the process ends.
 pub(super) fn run(
     listen: SocketAddr,
@@ -159,18 +161,22 @@ impl Page {
             _ => Err("413 Content Too Large"),
         };
         match answered {
-            Ok(content) => send(request, &content),
+            Ok((headers, body)) => send(request, "200 OK", &headers, &body),
             Err(status) => self.refuse(request, status),
         }
     }
 
-    /// Refuses a request, of which nothing is read any more.
+    /// Refuses a request. Where its body is not in memory, nothing is read any more.
     fn refuse(&self, request: Request, status: Status) {
-        let headers = "Content-Type: text/plain\r\nConnection: close\r\n";
-        let answer = answer(&request, status, headers, status);
-        if Body::of(&request) == Body::Oversized {
+        let body = Body::of(&request);
+        if body == Body::Available {
+            return send(request, status, TEXT, status);
+        }
+        if body == Body::Oversized {
             self.health.add_oversized();
         }
+        let headers = format!("{TEXT}Connection: close\r\n");
+        let answer = answer(&request, status, &headers, status);
         answer_and_end(request, answer.as_bytes());
     }
 
@@ -248,8 +254,8 @@ fn answer(request: &Request, status: Status, headers: &str, body: &str) -> Strin
 
 /// Sends what was asked for; the browser may be gone, which does not matter. One that reads nothing
 /// is not waited for again.
-fn send(request: Request, (headers, body): &Content) {
-    let answer = answer(&request, "200 OK", headers, body);
+fn send(request: Request, status: Status, headers: &str, body: &str) {
+    let answer = answer(&request, status, headers, body);
     let peer = request.remote_addr().copied();
     let mut writer = request.into_writer();
     let sent = writer.write_all(answer.as_bytes());
