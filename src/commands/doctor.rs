@@ -9,7 +9,6 @@ mod reach;
 mod report;
 
 use std::{
-    array,
     process::ExitCode,
     time::{Duration, Instant, SystemTime},
 };
@@ -27,10 +26,9 @@ use crate::{
         BotReply, Push, SignedRequest, UserAction,
         answer::{HttpAnswer, PATIENCE},
         http::{self, Client, Sent, send},
-        target::{Target, stamp},
+        target::Target,
         url::BotUrl,
     },
-    wechat::{AccountKeys, crypt::MsgCrypt, signature::Token, unix_seconds},
 };
 
 pub(super) const HELP: &str = "\
@@ -88,15 +86,15 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<ExitCode, CommandError> {
 
 /// Sends a message now and reads the reply.
 pub(super) fn talk(target: &Target, user: &str, action: UserAction) -> Result<BotReply, Fault> {
-    let request = target.signed_request(&Push::now(user, action));
-    let answer = send(Client::WeChat, &target.url, &request).map_err(Fault::NoAnswer)?;
-    message::read_reply(target, &answer)
+    let push = Push::now(user, action);
+    let sent = send(Client::WeChat, &target.url, &target.keys.push_now(&push));
+    message::read_reply(target, &sent.map_err(Fault::NoAnswer)?)
 }
 
 /// Finds out what is to be fixed where this was seen, with one more call: the fault that the
 /// verification of the URL shows, if the server answers at all.
 pub(super) fn diagnose(target: &Target, seen: Fault) -> Diagnosis {
-    let (request, echostr) = verification(&target.keys, SystemTime::now());
+    let (request, echostr) = target.keys.verification_at(SystemTime::now());
     let answer = match seen {
         Fault::NoAnswer(_) => None,
         _ => send(Client::WeChat, &target.url, &request).ok(),
@@ -110,9 +108,6 @@ struct Doctor<'a> {
     target: &'a Target,
     report: Report<'a>,
 }
-
-/// Finds out what an answer means.
-type Judge<'a> = &'a dyn Fn(&HttpAnswer) -> Finding;
 
 /// Each check returns `None` if no more checks make sense.
 impl Doctor<'_> {
@@ -151,10 +146,13 @@ impl Doctor<'_> {
 
     /// Returns the finding about the server's clock.
     fn verify(&mut self) -> Option<Finding> {
-        let url = &self.target.url;
-        let (request, echostr) = verification(&self.target.keys, SystemTime::now());
-        let is_right = |answer: &_| handshake::echo(answer, &echostr).is_ok();
-        let (answer, took) = self.ask(Check::Path, &request, &|| request.clone(), &is_right)?;
+        let Target { url, keys } = self.target;
+        let (request, echostr) = keys.verification_at(SystemTime::now());
+        let passes = |client| {
+            let sent = send(client, url, &request);
+            sent.is_ok_and(|answer| handshake::echo(&answer, &echostr).is_ok())
+        };
+        let (answer, took) = self.ask(Check::Path, &request, &passes)?;
         let report = &mut self.report;
         report.require(Check::Path, took, handshake::path(&answer, url))?;
         report.add(Check::Port, Duration::ZERO, Ok(Fine::Port(url.port())))?;
@@ -163,44 +161,44 @@ impl Doctor<'_> {
     }
 
     fn verify_by_http10(&mut self) -> Option<()> {
-        let (request, echostr) = verification(&self.target.keys, SystemTime::now());
-        let judge = |answer: &_| handshake::echo(answer, &echostr);
-        self.by_http10(Check::Handshake10, &request, &judge)
+        let (request, echostr) = self.target.keys.verification_at(SystemTime::now());
+        let (sent, took) = self.send(Client::WeChat10, &request);
+        let finding = handshake::http10(sent).and_then(|answer| handshake::echo(&answer, &echostr));
+        self.report.add(Check::Handshake10, took, finding)
     }
 
     fn greet_by_http10(&mut self) -> Option<()> {
-        let (target, push) = (self.target, push(GREETING));
-        let judge = |answer: &_| form(target, answer, &push);
-        self.by_http10(Check::Text10, &target.signed_request(&push), &judge)
-    }
-
-    fn by_http10(&mut self, check: Check, request: &SignedRequest, judge: Judge<'_>) -> Option<()> {
-        let (answer, took) = self.send(Client::WeChat10, request);
-        let answer = answer.map_err(Fault::NoAnswer10);
-        let finding = answer.and_then(|answer| judge(&handshake::http10(answer)?));
-        self.report.add(check, took, finding)
+        let push = push(GREETING);
+        let (sent, took) = self.send(Client::WeChat10, &self.target.keys.push_now(&push));
+        let answer = handshake::http10(sent);
+        let judged = answer.and_then(|answer| message::judge(self.target, &answer, &push));
+        let finding = judged.map(|(_, fine)| fine);
+        self.report.add(Check::Text10, took, finding)
     }
 
     fn verify_by_stranger(&mut self) -> Option<()> {
-        let (request, echostr) = verification(&stranger(None), SystemTime::now());
-        let judge = |answer: &_| handshake::rejected(answer, &echostr, Err(Fault::AnyToken));
-        self.intrude(Check::WrongToken, &request, &judge)
+        let forger = self.target.keys.forger();
+        let (request, echostr) = forger.verification_at(SystemTime::now());
+        let (sent, took) = self.send(Client::WeChat, &request);
+        let finding = handshake::rejected(&sent, &echostr, Err(Fault::AnyToken));
+        self.report.add(Check::WrongToken, took, finding)
     }
 
     fn verify_late(&mut self) -> Option<()> {
-        let (request, echostr) = verification(&self.target.keys, SystemTime::now() - OLD);
+        let then = SystemTime::now() - OLD;
+        let (request, echostr) = self.target.keys.verification_at(then);
+        let (sent, took) = self.send(Client::WeChat, &request);
         let accepted = Ok(Fine::Warning(Warning::Replayable));
-        let judge = |answer: &_| handshake::rejected(answer, &echostr, accepted.clone());
-        self.intrude(Check::OldRequest, &request, &judge)
+        let finding = handshake::rejected(&sent, &echostr, accepted);
+        self.report.add(Check::OldRequest, took, finding)
     }
 
-    /// Sends a message signed with a wrong Token. In secure mode it is encrypted as it should be,
-    /// so that only the signature can be the reason for a refusal.
     fn forge(&mut self, genuine: &BotReply) -> Option<()> {
         let keys = &self.target.keys;
-        let request = greeting_of(&stranger(keys.crypt.clone()));
-        let judge = |answer: &_| message::forged(keys, answer, genuine);
-        self.intrude(Check::Forged, &request, &judge)
+        let request = keys.forger().push_now(&push(GREETING));
+        let (sent, took) = self.send(Client::WeChat, &request);
+        let finding = message::forged(keys, &sent, genuine);
+        self.report.add(Check::Forged, took, finding)
     }
 
     /// In secure mode, sends a body that is not encrypted.
@@ -208,56 +206,47 @@ impl Doctor<'_> {
         let keys = &self.target.keys;
         let mut plain = keys.clone();
         plain.crypt.take()?;
-        let judge = |answer: &_| message::rejected(keys, answer, Fault::PlainBody);
-        self.intrude(Check::PlainBody, &greeting_of(&plain), &judge)
-    }
-
-    /// Makes a call that should be rejected; no response counts as a rejection.
-    fn intrude(&mut self, check: Check, request: &SignedRequest, judge: Judge<'_>) -> Option<()> {
-        let (answer, took) = self.send(Client::WeChat, request);
-        let finding = answer.map_or(Ok(Fine::Ignored), |answer| judge(&answer));
-        self.report.add(check, took, finding)
+        let (sent, took) = self.send(Client::WeChat, &plain.push_now(&push(GREETING)));
+        let finding = message::rejected(keys, &sent, Fault::PlainBody);
+        self.report.add(Check::PlainBody, took, finding)
     }
 
     /// Sends a message. `first`: the answer that it got when it was first sent.
     fn say(&mut self, check: Check, push: &Push, first: Option<&BotReply>) -> Option<HttpAnswer> {
         let target = self.target;
-        let is_right = |answer: &_| message::read_reply(target, answer).is_ok();
-        let request = target.signed_request(push);
-        // A message that came already is answered in another way than one that did not.
-        let another = || target.signed_request(&Push::now(USER, push.action.clone()));
-        let (answer, took) = self.ask(check, &request, &another, &is_right)?;
+        let passes = |client| {
+            // A message that came already is answered in another way than one that did not.
+            let another = Push::now(USER, push.action.clone());
+            let sent = send(client, &target.url, &target.keys.push_now(&another));
+            sent.is_ok_and(|answer| message::read_reply(target, &answer).is_ok())
+        };
+        let (answer, took) = self.ask(check, &target.keys.push_now(push), &passes)?;
         let finding = match first {
             Some(first) => message::read_reply(target, &answer)
                 .and_then(|again| message::repeat(first, &again)),
-            None => form(target, &answer, push),
+            None => message::judge(target, &answer, push).map(|(_, fine)| fine),
         };
         self.report.add(check, took, finding)?;
         Some(answer)
     }
 
     /// Returns the answer to a request; without one, or if only browsers get a right one, adds the
-    /// fault and ends the checks. `another`: makes such a request once more.
+    /// fault and ends the checks. `passes`: whether such a request of a client gets a right answer.
     fn ask(
         &mut self,
         check: Check,
         request: &SignedRequest,
-        another: &dyn Fn() -> SignedRequest,
-        is_right: &dyn Fn(&HttpAnswer) -> bool,
+        passes: &dyn Fn(Client) -> bool,
     ) -> Option<(HttpAnswer, Duration)> {
-        let (answer, took) = self.send(Client::WeChat, request);
-        // What sends a text with 200 lets WeChat through.
-        let is_blocked = answer.as_ref().map_or(true, |answer| {
-            !is_right(answer) && (answer.status != 200 || answer.is_page())
+        let (sent, took) = self.send(Client::WeChat, request);
+        // What sends a text or XML with 200 lets WeChat through.
+        let is_blocked = sent.as_ref().map_or(true, |answer| {
+            answer.status != 200 || answer.is_page() && !answer.contains("<xml")
         });
-        let passes = |client| {
-            let (answer, _) = self.send(client, &another());
-            answer.is_ok_and(|answer| is_right(&answer))
-        };
         // A server that was only slow answers WeChat, too, the next time.
-        let fault = match answer {
-            answer if is_blocked && passes(Client::Browser) && !passes(Client::WeChat) => {
-                Fault::BrowsersOnly(answer.ok().map(|answer| answer.status))
+        let fault = match sent {
+            sent if is_blocked && passes(Client::Browser) && !passes(Client::WeChat) => {
+                Fault::BrowsersOnly(sent.ok().map(|answer| answer.status))
             }
             Ok(answer) => return Some((answer, took)),
             Err(error) => Fault::NoAnswer(error),
@@ -271,35 +260,10 @@ impl Doctor<'_> {
     }
 }
 
-/// Judges the answer to a message.
-fn form(target: &Target, answer: &HttpAnswer, push: &Push) -> Finding {
-    let heard = message::read_reply(target, answer)?;
-    let now = unix_seconds(SystemTime::now());
-    message::form(&heard, answer, &target.keys, push, now)
-}
-
 /// Returns the result of `act`, and the time it took.
 fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
     let begun = Instant::now();
     (act(), begun.elapsed())
-}
-
-/// Returns the keys of a forger, whose Token is made up.
-pub(super) fn stranger(crypt: Option<MsgCrypt>) -> AccountKeys {
-    let token = Token::random(array::from_fn(|_| fastrand::u8(..)));
-    AccountKeys { token, crypt }
-}
-
-/// Returns a verification of the URL, signed at this time, and its `echostr`: digits, as WeChat
-/// sends them, that no page has by chance.
-fn verification(keys: &AccountKeys, time: SystemTime) -> (SignedRequest, String) {
-    let echostr = format!("{:019}", fastrand::u64(..));
-    (keys.verification(&stamp(time), &echostr), echostr)
-}
-
-/// Returns a greeting by the account with these keys.
-fn greeting_of(keys: &AccountKeys) -> SignedRequest {
-    keys.push(&stamp(SystemTime::now()), &push(GREETING), [0; 16])
 }
 
 fn push(text: &str) -> Push {

@@ -1,24 +1,41 @@
-//! The bot that requests go to, and requests that are signed now.
+//! The bot that requests go to, and requests with a random nonce.
 
 use std::{array, time::SystemTime};
 
 use super::{Push, SignedRequest, Stamp, UserAction, url::BotUrl};
-use crate::wechat::{AccountKeys, unix_seconds};
+use crate::wechat::{AccountKeys, signature::Token, unix_seconds};
 
 /// A bot's address, and the keys of its account.
 #[derive(Debug)]
 pub(crate) struct Target {
-    /// Address of the bot.
     pub(crate) url: BotUrl,
-    /// Keys of the account.
     pub(crate) keys: AccountKeys,
 }
 
-impl Target {
+impl AccountKeys {
+    /// Builds the request that delivers a message, signed at this time.
+    pub(crate) fn push_at(&self, time: SystemTime, push: &Push) -> SignedRequest {
+        self.push(&stamp(time), push, array::from_fn(|_| fastrand::u8(..)))
+    }
+
     /// Builds the request that delivers a message, signed now.
-    pub(crate) fn signed_request(&self, push: &Push) -> SignedRequest {
-        let random = array::from_fn(|_| fastrand::u8(..));
-        self.keys.push(&stamp(SystemTime::now()), push, random)
+    pub(crate) fn push_now(&self, push: &Push) -> SignedRequest {
+        self.push_at(SystemTime::now(), push)
+    }
+
+    /// Builds a verification of the URL, signed at this time, and its `echostr`: digits, as WeChat
+    /// sends them, that no page has by chance.
+    pub(crate) fn verification_at(&self, time: SystemTime) -> (SignedRequest, String) {
+        let echostr = format!("{:019}", fastrand::u64(..));
+        (self.verification(&stamp(time), &echostr), echostr)
+    }
+
+    /// Returns the keys of a forger, who does not know the Token. Messages are still encrypted as
+    /// they should be, so that only the signature can be the reason for a refusal.
+    pub(crate) fn forger(&self) -> Self {
+        let token = Token::random(array::from_fn(|_| fastrand::u8(..)));
+        let crypt = self.crypt.clone();
+        Self { token, crypt }
     }
 }
 

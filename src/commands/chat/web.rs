@@ -7,9 +7,9 @@
 //! is served on loopback, or else only to clients with the key in its address; and pages of other
 //! sites, which the user's browser may run, are refused.
 
-mod attempt;
 mod conversation;
 mod json;
+mod request;
 
 use std::{
     env,
@@ -153,31 +153,26 @@ impl Page {
         let url = origin_form(request.url());
         let (path, query) = url.split_once('?').unwrap_or((url, ""));
         let asked = query_fields(query);
-        let answered = match Body::of(&request) {
+        let body = Body::of(&request);
+        let is_empty = body == Body::Available && request.body_length().unwrap_or(0) == 0;
+        let answered = match request.method() {
             _ if !self.admits(&request, &asked) => Err("403 Forbidden"),
-            Body::Available if request.body_length().unwrap_or(0) == 0 => {
-                self.route(request.method(), path, &asked)
-            }
-            _ => Err("413 Content Too Large"),
+            _ if !is_empty => Err("413 Content Too Large"),
+            method => self.route(method, path, &asked),
         };
         match answered {
             Ok((headers, body)) => send(request, "200 OK", &headers, &body),
-            Err(status) => self.refuse(request, status),
+            Err(status) if body == Body::Available => send(request, status, TEXT, status),
+            // Nothing is read any more.
+            Err(status) => {
+                if body == Body::Oversized {
+                    self.health.add_oversized();
+                }
+                let headers = format!("{TEXT}Connection: close\r\n");
+                let answer = answer(&request, status, &headers, status);
+                answer_and_end(request, answer.as_bytes());
+            }
         }
-    }
-
-    /// Refuses a request. Where its body is not in memory, nothing is read any more.
-    fn refuse(&self, request: Request, status: Status) {
-        let body = Body::of(&request);
-        if body == Body::Available {
-            return send(request, status, TEXT, status);
-        }
-        if body == Body::Oversized {
-            self.health.add_oversized();
-        }
-        let headers = format!("{TEXT}Connection: close\r\n");
-        let answer = answer(&request, status, &headers, status);
-        answer_and_end(request, answer.as_bytes());
     }
 
     /// Returns whether a request is from the page, or from a user who opens its address.

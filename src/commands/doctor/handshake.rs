@@ -5,7 +5,7 @@ use url::Url;
 use super::finding::{Fault, Finding, Fine, Warning};
 use crate::{
     printable::printable,
-    simulator::{answer::HttpAnswer, url::BotUrl},
+    simulator::{answer::HttpAnswer, http::Sent, url::BotUrl},
 };
 
 /// Clocks that differ by less count as equal: `Date` has whole seconds, and answers take time.
@@ -149,7 +149,8 @@ fn is_part(text: &str, echostr: &str) -> bool {
 }
 
 /// Returns an answer over HTTP/1.0, or what keeps WeChat from reading it, whatever its body is.
-pub(super) fn http10(answer: HttpAnswer) -> Result<HttpAnswer, Fault> {
+pub(super) fn http10(sent: Sent) -> Result<HttpAnswer, Fault> {
+    let answer = sent.map_err(Fault::NoAnswer10)?;
     match answer.status {
         _ if answer.is_chunked() => Err(Fault::Chunks10),
         _ if answer.kept_open => Err(Fault::KeptOpen10),
@@ -159,11 +160,12 @@ pub(super) fn http10(answer: HttpAnswer) -> Result<HttpAnswer, Fault> {
 }
 
 /// Judges whether a verification was rejected. `accepted`: the finding if it was not.
-pub(super) fn rejected(answer: &HttpAnswer, echostr: &str, accepted: Finding) -> Finding {
-    if answer.status < 400 && answer.text().contains(echostr) {
-        return accepted;
+pub(super) fn rejected(sent: &Sent, echostr: &str, accepted: Finding) -> Finding {
+    match sent {
+        Ok(answer) if answer.status < 400 && answer.text().contains(echostr) => accepted,
+        Ok(answer) => Ok(Fine::TurnedAway(answer.status)),
+        Err(_) => Ok(Fine::Ignored),
     }
-    Ok(Fine::TurnedAway(answer.status))
 }
 
 /// Judges the server's clock.
@@ -356,26 +358,26 @@ mod tests {
 
     #[test]
     fn an_answer_by_http_1_0_has_no_chunks_and_ends_with_its_connection() {
-        assert_eq!(http10(answer(200, "")), Ok(answer(200, "")));
+        assert_eq!(http10(Ok(answer(200, ""))), Ok(answer(200, "")));
         let chunked = HttpAnswer {
             headers: header("Transfer-Encoding", "chunked"),
             ..answer(200, "")
         };
-        assert_eq!(http10(chunked), Err(Fault::Chunks10));
+        assert_eq!(http10(Ok(chunked)), Err(Fault::Chunks10));
         let kept_open = HttpAnswer {
             kept_open: true,
             ..answer(200, "")
         };
-        assert_eq!(http10(kept_open), Err(Fault::KeptOpen10));
+        assert_eq!(http10(Ok(kept_open)), Err(Fault::KeptOpen10));
         let refused = Fault::Refused10(505, "no".to_owned());
-        assert_eq!(http10(answer(505, "no")), Err(refused));
+        assert_eq!(http10(Ok(answer(505, "no"))), Err(refused));
     }
 
     #[test]
     fn a_request_is_turned_away_by_status_or_by_silence() {
         for accepted in [Err(Fault::AnyToken), Ok(Fine::Warning(Warning::Replayable))] {
             let rejected =
-                |status, body: &str| rejected(&answer(status, body), ECHOSTR, accepted.clone());
+                |status, body: &str| rejected(&Ok(answer(status, body)), ECHOSTR, accepted.clone());
             for (status, body) in [(403, ""), (200, ""), (200, "error"), (401, ECHOSTR)] {
                 assert_eq!(rejected(status, body), Ok(Fine::TurnedAway(status)));
             }

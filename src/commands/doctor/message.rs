@@ -1,5 +1,7 @@
 //! Judges a server by its answers to messages.
 
+use std::time::SystemTime;
+
 use super::{
     finding::{Fault, Finding, Fine, Warning},
     handshake::reached,
@@ -9,9 +11,10 @@ use crate::{
     commands::args::DAY,
     printable::printable,
     simulator::{
-        ACCOUNT, BotReply, PassiveReply, Push, ReplyError, answer::HttpAnswer, target::Target,
+        ACCOUNT, BotReply, PassiveReply, Push, ReplyError, answer::HttpAnswer, http::Sent,
+        target::Target,
     },
-    wechat::{AccountKeys, reply::MAX_CONTENT_BYTES},
+    wechat::{AccountKeys, reply::MAX_CONTENT_BYTES, unix_seconds},
 };
 
 /// Characters shown at most of a reply.
@@ -44,8 +47,20 @@ pub(in crate::commands) fn read_reply(
     }
 }
 
+/// Judges the answer to a message, and returns it as well.
+pub(in crate::commands) fn judge(
+    target: &Target,
+    answer: &HttpAnswer,
+    push: &Push,
+) -> Result<(BotReply, Fine), Fault> {
+    let heard = read_reply(target, answer)?;
+    let now = unix_seconds(SystemTime::now());
+    let fine = form(&heard, answer, &target.keys, push, now)?;
+    Ok((heard, fine))
+}
+
 /// Judges whether a reply has the form that WeChat accepts. `now` in Unix seconds.
-pub(in crate::commands) fn form(
+fn form(
     heard: &BotReply,
     answer: &HttpAnswer,
     keys: &AccountKeys,
@@ -97,24 +112,22 @@ fn content(reply: &PassiveReply) -> Finding {
 }
 
 /// Judges whether a forged message was rejected. `genuine`: the answer to a correctly signed one.
-pub(in crate::commands) fn forged(
-    keys: &AccountKeys,
-    answer: &HttpAnswer,
-    genuine: &BotReply,
-) -> Finding {
-    let rejected = rejected(keys, answer, Fault::Forged)?;
-    Ok(match genuine {
-        BotReply::Acknowledged if answer.status == 200 => Fine::Warning(Warning::CannotTell),
-        _ => rejected,
+pub(in crate::commands) fn forged(keys: &AccountKeys, sent: &Sent, genuine: &BotReply) -> Finding {
+    Ok(match (rejected(keys, sent, Fault::Forged)?, genuine) {
+        (Fine::TurnedAway(200), BotReply::Acknowledged) => Fine::Warning(Warning::CannotTell),
+        (fine, _) => fine,
     })
 }
 
 /// Judges whether a message was rejected; if it was not, `fault` is given the reply's text.
 pub(in crate::commands) fn rejected(
     keys: &AccountKeys,
-    answer: &HttpAnswer,
+    sent: &Sent,
     fault: fn(String) -> Fault,
 ) -> Finding {
+    let Ok(answer) = sent else {
+        return Ok(Fine::Ignored);
+    };
     match keys.read_reply(&answer.body) {
         Ok(BotReply::Passive(reply)) if answer.status < 400 => {
             Err(fault(printable(&reply.words(), SHOWN_CHARS)))
@@ -302,7 +315,7 @@ mod tests {
     #[test]
     fn a_forged_message_is_to_get_no_reply() {
         let forged = |status, body: &str, genuine: &str| {
-            forged(&plain(), &answer(status, body), &heard(genuine))
+            forged(&plain(), &Ok(answer(status, body)), &heard(genuine))
         };
         let turned_away = |status| Ok(Fine::TurnedAway(status));
         let reply = text("a");
@@ -319,7 +332,7 @@ mod tests {
     #[test]
     fn a_body_without_encryption_is_to_get_no_reply() {
         let plain =
-            |status, body: &str| rejected(&secure(), &answer(status, body), Fault::PlainBody);
+            |status, body: &str| rejected(&secure(), &Ok(answer(status, body)), Fault::PlainBody);
         let turned_away = Ok(Fine::TurnedAway(403));
         assert_eq!(plain(403, "forbidden"), turned_away);
         let fault = Fault::PlainBody("a".to_owned());

@@ -1,33 +1,30 @@
 //! The conversation on the page, with everything about each exchange.
 
 use std::{
-    array,
     collections::VecDeque,
-    time::{Duration, Instant, SystemTime},
+    time::{Instant, SystemTime},
 };
 
 use serde_json::Value;
 
 use super::{
-    attempt::{Attempt, Flaw, Request, judge},
-    json::{about_json, exchange_json, object},
+    json::{answer_json, finding_json, object, request_json, words_json},
+    request::Request,
 };
 use crate::{
     commands::{
+        CommandError,
         chat::{USER, bot::Bot},
-        doctor::stranger,
     },
     language::Language,
     logger::copies::Copies,
     simulator::{
         BotReply, Push, UserAction, field,
         http::{Client, send},
-        target::{Target, stamp},
+        target::Target,
     },
+    wechat::unix_seconds,
 };
-
-/// Age at which a good server refuses a request.
-const LATE: Duration = Duration::from_secs(60 * 60);
 
 /// Exchanges kept at most, the latest ones.
 const MAX_EXCHANGES: usize = 200;
@@ -63,45 +60,93 @@ impl Conversation {
 
     /// Returns all that is kept, for a page that has just been opened.
     pub(super) fn json(&self) -> Value {
+        let language = self.language.map(|language| match language {
+            Language::English => "en",
+            Language::Chinese => "zh",
+        });
+        let Target { url, keys } = &self.bot.target;
+        let mode = keys.crypt.as_ref().map_or("plaintext", |_| "secure");
+        let about = object([
+            ("language", language.into()),
+            ("own", self.bot.is_own().into()),
+            ("url", url.to_string().into()),
+            ("mode", mode.into()),
+            ("limit", MAX_EXCHANGES.into()),
+        ]);
         let exchanges = self.exchanges.iter().map(|one| one.json.clone());
-        let about = about_json(&self.bot, self.language, MAX_EXCHANGES);
         object([("about", about), ("exchanges", exchanges.collect())])
     }
 
     /// Sends the request that the page asks for, and returns the JSON about it; `None` if what it
     /// asks for is unknown.
     pub(super) fn send(&mut self, asked: &[(String, String)]) -> Option<Value> {
+        let words_error = self.reload_words().err().map(|error| words_json(&error));
         let request = self.request(asked)?;
-        let attempt = self.attempt(&request);
-        let first = request.of.and_then(|of| self.exchange(of)?.heard.as_ref());
-        let judgement = judge(&self.bot.target, &request, &attempt, first);
-        let json = exchange_json(&self.bot.target, &request, &attempt, &judgement);
-        if self.exchanges.len() == MAX_EXCHANGES {
-            self.exchanges.pop_front();
-        }
-        self.exchanges.push_back(Exchange {
-            id: attempt.id,
+        let target = &self.bot.target;
+        let at = SystemTime::now();
+        let (call, echostr) = request.sign(&target.keys, at);
+        let begun = Instant::now();
+        let sent = send(Client::WeChat, &target.url, &call);
+        let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let (outcome, heard, finding) = request.judge(target, &echostr, &sent);
+        let reply = match &heard {
+            Some(BotReply::Passive(reply)) => Some(reply.text()),
+            _ => None,
+        };
+        let id = self.exchanges.back().map_or(1, |last| last.id + 1);
+        let answer = sent.ok().map(|answer| answer_json(&target.keys, &answer));
+        let json = object([
+            ("id", id.into()),
+            ("at", unix_seconds(at).into()),
+            ("words_error", words_error.into()),
+            ("log", self.copies.as_ref().map(Copies::take).into()),
+            ("action", request.action.into()),
+            ("said", request.words.into()),
+            ("of", request.of.into()),
+            ("request", request_json(target, &request, &call)),
+            ("answer", answer.into()),
+            ("ms", milliseconds.into()),
+            ("outcome", outcome.into()),
+            ("reply", reply.into()),
+            ("finding", finding_json(&finding)),
+        ]);
+        self.keep(Exchange {
+            id,
             push: request.push,
-            heard: judgement.heard,
+            heard,
             json: json.clone(),
         });
         Some(json)
     }
 
-    fn exchange(&self, id: usize) -> Option<&Exchange> {
-        self.exchanges.iter().find(|exchange| exchange.id == id)
+    fn keep(&mut self, exchange: Exchange) {
+        if self.exchanges.len() == MAX_EXCHANGES {
+            self.exchanges.pop_front();
+        }
+        self.exchanges.push_back(exchange);
+    }
+
+    /// Has the bot use the words that its owner has saved since.
+    fn reload_words(&mut self) -> Result<(), CommandError> {
+        if self.bot.reload_words()? {
+            // The bot has kept none of the answers that a retry would be compared with.
+            for exchange in &mut self.exchanges {
+                exchange.heard = None;
+            }
+        }
+        Ok(())
     }
 
     fn request<'a>(&self, asked: &'a [(String, String)]) -> Option<Request<'a>> {
         let value = |name| field(asked, name).unwrap_or_default();
         let (action, words) = (value("do"), value("words"));
-        let of = value("of").parse().ok();
-        let repeated = || self.exchange(of?)?.push.clone();
-        let (push, flaw, of) = match action {
+        let (push, of, first) = match action {
             "verify" => (None, None, None),
-            "retry" => (Some(repeated()?), None, of),
-            "forged" => (Some(repeated()?), Some(Flaw::Forged), of),
-            "late" => (Some(repeated()?), Some(Flaw::Late), of),
+            "retry" | "forged" | "late" => {
+                let of = value("of").parse().ok()?;
+                let first = self.exchanges.iter().find(|first| first.id == of)?;
+                (Some(first.push.clone()?), Some(of), first.heard.clone())
+            }
             _ => {
                 let action = user_action(action, words)?;
                 (Some(Push::now(USER, action)), None, None)
@@ -112,42 +157,8 @@ impl Conversation {
             words,
             of,
             push,
-            flaw,
+            first,
         })
-    }
-
-    fn attempt(&mut self, request: &Request<'_>) -> Attempt {
-        let reloaded = self.bot.reload_words();
-        if matches!(reloaded, Ok(true)) {
-            // The bot has kept none of the answers that a retry would be compared with.
-            for exchange in &mut self.exchanges {
-                exchange.heard = None;
-            }
-        }
-        let Target { url, keys } = &self.bot.target;
-        let forger = stranger(keys.crypt.clone());
-        let at = SystemTime::now();
-        let (signer, signed_at) = match request.flaw {
-            None => (keys, at),
-            Some(Flaw::Forged) => (&forger, at),
-            Some(Flaw::Late) => (keys, at - LATE),
-        };
-        let stamp = stamp(signed_at);
-        let call = match &request.push {
-            Some(push) => signer.push(&stamp, push, array::from_fn(|_| fastrand::u8(..))),
-            None => signer.verification(&stamp, &fastrand::u64(..).to_string()),
-        };
-        let begun = Instant::now();
-        let answer = send(Client::WeChat, url, &call);
-        Attempt {
-            id: self.exchanges.back().map_or(1, |last| last.id + 1),
-            words_error: reloaded.err(),
-            at,
-            call,
-            answer,
-            took: begun.elapsed(),
-            log: self.copies.as_ref().map(Copies::take),
-        }
     }
 }
 

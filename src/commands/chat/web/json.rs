@@ -2,76 +2,24 @@
 
 use serde_json::Value;
 
-use super::attempt::{Attempt, Judgement, Request};
+use super::request::Request;
 use crate::{
-    commands::{
-        chat::bot::Bot,
-        doctor::finding::{Finding, Fix},
-    },
-    language::{Language, Localize},
+    commands::doctor::finding::{Finding, Fix},
+    language::Localize,
     simulator::{
-        BotReply, Push,
+        BotReply, Push, SignedRequest,
         answer::HttpAnswer,
         signing::{Signing, query_fields},
         target::Target,
     },
-    wechat::{AccountKeys, unix_seconds},
+    wechat::AccountKeys,
 };
 
 /// Characters shown at most of a body: a reply has some 2 KiB, a web page may have any length.
 const MAX_SHOWN_CHARS: usize = 16 * 1024;
 
-/// Returns the bot and the page's settings. `limit`: the number of exchanges that are kept.
-pub(super) fn about_json(bot: &Bot, language: Option<Language>, limit: usize) -> Value {
-    let language = language.map(|language| match language {
-        Language::English => "en",
-        Language::Chinese => "zh",
-    });
-    let Target { url, keys } = &bot.target;
-    let mode = keys.crypt.as_ref().map_or("plaintext", |_| "secure");
-    object([
-        ("language", language.into()),
-        ("own", bot.is_own().into()),
-        ("url", url.to_string().into()),
-        ("mode", mode.into()),
-        ("limit", limit.into()),
-    ])
-}
-
-/// Returns everything about an exchange.
-pub(super) fn exchange_json(
-    target: &Target,
-    request: &Request<'_>,
-    attempt: &Attempt,
-    judgement: &Judgement,
-) -> Value {
-    let words_error = attempt.words_error.as_ref().map(|error| words_json(error));
-    let answer = attempt.answer.as_ref().ok();
-    let answer = answer.map(|answer| answer_json(&target.keys, answer));
-    let milliseconds = u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX);
-    let reply = match &judgement.heard {
-        Some(BotReply::Passive(reply)) => Some(reply.text()),
-        _ => None,
-    };
-    object([
-        ("id", attempt.id.into()),
-        ("at", unix_seconds(attempt.at).into()),
-        ("words_error", words_error.into()),
-        ("log", attempt.log.clone().into()),
-        ("action", request.action.into()),
-        ("said", request.words.into()),
-        ("of", request.of.into()),
-        ("request", request_json(target, request, attempt)),
-        ("answer", answer.into()),
-        ("ms", milliseconds.into()),
-        ("outcome", judgement.outcome.into()),
-        ("reply", reply.into()),
-        ("finding", finding_json(&judgement.finding)),
-    ])
-}
-
-fn request_json(target: &Target, request: &Request<'_>, attempt: &Attempt) -> Value {
-    let (Target { url, keys }, Attempt { call, .. }) = (target, attempt);
+pub(super) fn request_json(target: &Target, request: &Request<'_>, call: &SignedRequest) -> Value {
+    let Target { url, keys } = target;
     let method = if call.body.is_some() { "POST" } else { "GET" };
     let line = format!("{method} {} HTTP/1.1", url.target(&call.query));
     let signings = keys.signings(call);
@@ -99,7 +47,7 @@ fn signing_json(signing: &Signing) -> Value {
     ])
 }
 
-fn answer_json(keys: &AccountKeys, answer: &HttpAnswer) -> Value {
+pub(super) fn answer_json(keys: &AccountKeys, answer: &HttpAnswer) -> Value {
     let opened = match keys.read_reply(&answer.body) {
         Ok(BotReply::Passive(reply)) if reply.encrypted => Some(reply.xml),
         _ => None,
@@ -122,7 +70,7 @@ fn shown(body: &[u8]) -> String {
     text
 }
 
-fn finding_json(finding: &Finding) -> Value {
+pub(super) fn finding_json(finding: &Finding) -> Value {
     let (is_good, seen, fix) = match finding {
         Ok(fine) => (true, words_json(fine), Value::Null),
         Err(fault) => (false, words_json(fault), words_json(&Fix(fault))),
@@ -131,7 +79,7 @@ fn finding_json(finding: &Finding) -> Value {
 }
 
 /// Returns a text in both languages, since the page can change between them.
-fn words_json(words: &dyn Localize) -> Value {
+pub(super) fn words_json(words: &dyn Localize) -> Value {
     object([
         ("en", words.to_string().into()),
         ("zh", words.chinese().into()),
@@ -139,7 +87,7 @@ fn words_json(words: &dyn Localize) -> Value {
 }
 
 /// The `json!` macro would take much more of the binary for the same.
-pub(super) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
+pub(super) fn object(fields: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
     fields.into_iter().collect()
 }
 
