@@ -1,7 +1,7 @@
 //! One callback, from its query to the body of the answer.
 //!
-//! The order of a message: [`Callback::admit`] by the query, [`check_length`] by the declared
-//! length, read the body, [`Callback::answer`]. Jokes are not the callback's: where a message asks
+//! The order of a message: [`Callback::admit_message`] by the query and the declared length, read
+//! the body, [`Callback::answer`]. Jokes are not the callback's: where a message asks
 //! for one, `answer` gives [`Outcome::AwaitJoke`], and the caller, once it has a joke, ends it by
 //! [`Callback::finish`].
 //!
@@ -14,7 +14,6 @@ mod kept_answers;
 mod rejection;
 
 use std::{
-    borrow::Cow,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -142,6 +141,27 @@ impl Callback {
         Ok(query)
     }
 
+    /// Answers a handshake: with its `echostr`, which proves that the Token is known here.
+    pub(crate) fn shake_hands(&self, query: &str, now: SystemTime) -> Result<Vec<u8>, Rejection> {
+        let echostr = self.admit(query, now)?.echostr;
+        Ok(echostr.ok_or(Rejection::NoEchostr)?.into_owned())
+    }
+
+    /// Lets a message in by its query and the declared length of its body, which is read only then.
+    pub(crate) fn admit_message<'a>(
+        &self,
+        query: &'a str,
+        length: Option<usize>,
+        now: SystemTime,
+    ) -> Result<(CallbackQuery<'a>, usize), Rejection> {
+        let query = self.admit(query, now)?;
+        match length {
+            Some(length) if length > MAX_BODY_BYTES => Err(Rejection::TooLarge(length)),
+            Some(length) => Ok((query, length)),
+            None => Err(Rejection::LengthRequired),
+        }
+    }
+
     /// Refuses a timestamp that is further from now than allowed: a signed query can be
     /// sent again by anyone who has seen it.
     fn check_age(&self, timestamp: &str, now: SystemTime) -> Result<(), Rejection> {
@@ -163,12 +183,12 @@ impl Callback {
     ///
     /// `random` is called only for an encrypted reply or a choice among answers, because the system
     /// takes longer to give it than a plain reply takes.
-    pub fn answer<E>(
+    pub fn answer(
         &mut self,
         query: &CallbackQuery<'_>,
         body: &[u8],
         now: SystemTime,
-        random: impl Fn() -> Result<Randomness, E>,
+        random: impl Fn() -> Option<Randomness>,
     ) -> Result<Outcome, Rejection> {
         let message = self.keys.read_message(query, body)?;
         let after_joke = self.listeners.contains(&message.from_user_name, now);
@@ -188,12 +208,12 @@ impl Callback {
 
     /// Answers a message that waited for a joke. None is taken if the same message was finished
     /// before: its joke is told again.
-    pub fn finish<E>(
+    pub fn finish(
         &mut self,
         message: &Message,
         joke: impl FnOnce() -> String,
         now: SystemTime,
-        random: impl FnOnce() -> Result<Randomness, E>,
+        random: impl FnOnce() -> Option<Randomness>,
     ) -> Result<Answer, Rejection> {
         let dated = |content| KeptAnswer { content, at: now };
         let (content, kind) = match self.kept.find(message.fingerprint, now) {
@@ -205,13 +225,13 @@ impl Callback {
 
     /// Builds the answer from this content, which is kept for WeChat's retries; without one it is a
     /// bare `success`.
-    fn reply<E>(
+    fn reply(
         &mut self,
         message: &Message,
         content: Option<KeptAnswer>,
         kind: AnswerKind,
         now: SystemTime,
-        random: impl FnOnce() -> Result<Randomness, E>,
+        random: impl FnOnce() -> Option<Randomness>,
     ) -> Result<Answer, Rejection> {
         let (body, content_type) = match &content {
             Some(KeptAnswer { content, at }) => {
@@ -235,25 +255,10 @@ impl Callback {
     }
 }
 
-/// The `echostr` by which an admitted handshake ends.
-pub fn handshake(query: CallbackQuery<'_>) -> Result<Vec<u8>, Rejection> {
-    let echostr = query.echostr.map(Cow::into_owned);
-    echostr.ok_or(Rejection::NoEchostr)
-}
-
 /// Whether the time is over for which something is kept. A clock that was set back makes nothing
 /// older.
 fn is_over(at: SystemTime, now: SystemTime, kept_for: Duration) -> bool {
     now.duration_since(at).is_ok_and(|age| age > kept_for)
-}
-
-/// Whether a body of this declared length is read.
-pub fn check_length(declared: Option<usize>) -> Result<usize, Rejection> {
-    let length = declared.ok_or(Rejection::LengthRequired)?;
-    if length > MAX_BODY_BYTES {
-        return Err(Rejection::TooLarge(length));
-    }
-    Ok(length)
 }
 
 /// The most digits of a number that certainly fits 64 bits.

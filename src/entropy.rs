@@ -2,14 +2,12 @@
 
 use crate::{callback::Randomness, wechat::signature::Token};
 
-/// What one encrypted reply must not share with another.
-pub(crate) fn randomness() -> Result<Randomness, getrandom::Error> {
+/// What one encrypted reply must not share with another, unless the system gives none.
+pub(crate) fn randomness() -> Option<Randomness> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)?;
-    Ok(Randomness {
-        bytes,
-        nonce: getrandom::u64()?.to_string(),
-    })
+    getrandom::fill(&mut bytes).ok()?;
+    let nonce = getrandom::u64().ok()?.to_string();
+    Some(Randomness { bytes, nonce })
 }
 
 /// A Token for one run.

@@ -9,10 +9,7 @@ use std::{
 
 use log::Level;
 
-use crate::{
-    callback::{Answer, Callback, Rejection, check_length, handshake},
-    wechat::query::CallbackQuery,
-};
+use crate::callback::{Answer, Callback, Rejection};
 
 /// Page for a browser that opens the address meant for WeChat.
 const BROWSER_PAGE: &str = include_str!("browser.html");
@@ -35,25 +32,23 @@ pub(crate) struct Response {
     pub(crate) level: Level,
 }
 
-/// Answers a handshake.
+/// Answers a handshake. A person who opens WeChat's address in a browser gets a page that says what
+/// this address is for, and nothing about the account.
 pub(crate) fn shake_hands(
     callback: &Callback,
     query: &str,
     now: SystemTime,
-) -> Result<Response, Rejection> {
-    let echostr = callback.admit(query, now).and_then(handshake)?;
-    Ok(Response::ok("text/plain", echostr, "- handshake"))
-}
-
-/// Admits a message by its query and the declared length of its body, which is read only then.
-pub(crate) fn admit<'q>(
-    callback: &Callback,
-    query: &'q str,
-    length: Option<usize>,
-    now: SystemTime,
-) -> Result<(CallbackQuery<'q>, usize), Rejection> {
-    let query = callback.admit(query, now)?;
-    Ok((query, check_length(length)?))
+    is_browser: impl FnOnce() -> bool,
+) -> Response {
+    let mut response = match callback.shake_hands(query, now) {
+        Ok(echostr) => return Response::ok("text/plain", echostr, "- handshake"),
+        Err(rejection) => Response::from(rejection),
+    };
+    if response.status == 403 && is_browser() {
+        response.content_type = "text/html; charset=utf-8";
+        response.body = BROWSER_PAGE.into();
+    }
+    response
 }
 
 /// Reads a body of this length.
@@ -90,20 +85,6 @@ impl Response {
         }
     }
 
-    /// Turns a 403 into a page for a person who opened WeChat's address in a browser. It says what
-    /// this address is for, and nothing about the account.
-    #[must_use]
-    pub(crate) fn for_browser(self) -> Self {
-        match self.status {
-            403 => Self {
-                content_type: "text/html; charset=utf-8",
-                body: BROWSER_PAGE.as_bytes().to_vec(),
-                ..self
-            },
-            _ => self,
-        }
-    }
-
     /// Writes what HTTP and CGI have in common: headers, an empty line, and the body if wanted.
     pub(crate) fn write_to(&self, mut out: impl Write, with_body: bool) -> io::Result<()> {
         write!(out, "Content-Type: {}\r\n", self.content_type)?;
@@ -125,8 +106,14 @@ impl From<Answer> for Response {
     }
 }
 
-impl From<&Rejection> for Response {
-    fn from(rejection: &Rejection) -> Self {
+impl From<Result<Answer, Rejection>> for Response {
+    fn from(answer: Result<Answer, Rejection>) -> Self {
+        answer.map_or_else(Self::from, Self::from)
+    }
+}
+
+impl From<Rejection> for Response {
+    fn from(rejection: Rejection) -> Self {
         let (status, phrase) = rejection.status();
         Self {
             status,

@@ -68,21 +68,14 @@ pub(crate) struct Service {
     pub(crate) paths: Vec<String>,
     /// Decides what is answered.
     pub(crate) callback: Callback,
-    /// Where jokes come from.
-    pub(crate) jokes: JokeSettings,
     /// Whether a proxy in front of the bot says whose request it passes on.
     pub(crate) trust_proxy: bool,
 }
 
-/// A request whose body was read by a thread of its own, and that body.
-type WithBody = (Incoming, Result<Vec<u8>, Rejection>);
-
 /// A bot on a socket.
 pub(crate) struct Server {
     http: Arc<tiny_http::Server>,
-    paths: Vec<String>,
-    trust_proxy: bool,
-    callback: Callback,
+    service: Service,
     jokes: Jokes,
     health: Arc<Health>,
     /// Peers that have left answers unread, and since when.
@@ -90,8 +83,9 @@ pub(crate) struct Server {
     refused_lines: RateLimit,
     health_check_lines: RateLimit,
     joke_queue: JokeQueue,
-    bodies: Receiver<WithBody>,
-    body_sender: Sender<WithBody>,
+    /// Requests whose bodies were read by threads of their own.
+    received: Receiver<Incoming>,
+    received_sender: Sender<Incoming>,
 }
 
 impl Server {
@@ -99,9 +93,10 @@ impl Server {
     pub(crate) fn open(
         listener: TcpListener,
         service: Service,
+        jokes: JokeSettings,
         health: Arc<Health>,
     ) -> io::Result<Self> {
-        let (body_sender, bodies) = channel();
+        let (received_sender, received) = channel();
         let http = tiny_http::Server::from_listener(listener, None).map_err(io::Error::other)?;
         let http = Arc::new(http);
         let woken = Arc::clone(&http);
@@ -109,17 +104,15 @@ impl Server {
         health.set_waker(wake.clone());
         Ok(Self {
             http,
-            paths: service.paths,
-            trust_proxy: service.trust_proxy,
-            callback: service.callback,
-            jokes: Jokes::new(service.jokes, wake),
+            service,
+            jokes: Jokes::new(jokes, wake),
             health,
             ignored: HashMap::new(),
             refused_lines: RateLimit::new(REFUSED_LINES),
             health_check_lines: RateLimit::new(REFUSED_LINES),
             joke_queue: JokeQueue::default(),
-            bodies,
-            body_sender,
+            received,
+            received_sender,
         })
     }
 
@@ -165,8 +158,8 @@ impl Server {
             }
             _ => {}
         }
-        while let Ok((incoming, body)) = self.bodies.try_recv() {
-            self.guarded(|server| server.take_message(incoming, Some(body)));
+        while let Ok(incoming) = self.received.try_recv() {
+            self.guarded(|server| server.take_message(incoming));
         }
         if self.jokes.collect(SystemTime::now(), Duration::ZERO)
             || self.joke_queue.time_left() == Some(Duration::ZERO)
@@ -192,45 +185,42 @@ impl Server {
         if self.joke_queue.has_waiter_on_connection_of(&request) {
             return self.joke_queue.held_back.push(request);
         }
-        let incoming = Incoming::new(request, self.trust_proxy);
+        let Service {
+            paths, callback, ..
+        } = &self.service;
+        let incoming = Incoming::new(request, self.service.trust_proxy);
         let RequestInfo { method, time, .. } = &incoming.info;
-        let path = incoming.info.path();
-        let is_callback = self.paths.iter().any(|it| is_same_path(it, path));
-        let outcome = match (method, path) {
+        let (path, query) = (incoming.info.path(), incoming.info.query());
+        let is_callback = paths.iter().any(|it| is_same_path(it, path));
+        let response = match (method, path) {
             (Method::Get, _) if is_callback => {
-                let outcome = exchange::shake_hands(&self.callback, incoming.info.query(), *time);
-                match outcome {
-                    Err(rejection) if incoming.is_browsers() => {
-                        Ok(Response::from(&rejection).for_browser())
-                    }
-                    outcome => outcome,
-                }
+                exchange::shake_hands(callback, query, *time, || incoming.is_browsers())
             }
-            (Method::Post, _) if is_callback => return self.take_message(incoming, None),
-            _ if is_callback => Err(Rejection::MethodNotAllowed { allow: "GET, POST" }),
-            (Method::Get | Method::Head, HEALTH_PATH) => Ok(Response::healthy()),
-            (_, HEALTH_PATH) => Err(Rejection::MethodNotAllowed { allow: "GET, HEAD" }),
-            _ => Err(Rejection::NotFound),
+            (Method::Post, _) if is_callback => return self.take_message(incoming),
+            _ if is_callback => Rejection::MethodNotAllowed { allow: "GET, POST" }.into(),
+            (Method::Get | Method::Head, HEALTH_PATH) => Response::healthy(),
+            (_, HEALTH_PATH) => Rejection::MethodNotAllowed { allow: "GET, HEAD" }.into(),
+            _ => Rejection::NotFound.into(),
         };
-        self.respond(incoming, outcome);
+        self.respond(incoming, response);
     }
 
-    /// Answers a message, or has its body or a joke waited for. `body`: one that was waited for.
-    fn take_message(&mut self, mut incoming: Incoming, body: Option<Result<Vec<u8>, Rejection>>) {
+    /// Answers a message, or has its body or a joke waited for.
+    fn take_message(&mut self, mut incoming: Incoming) {
+        let callback = &mut self.service.callback;
         let (now, length) = (incoming.info.time, incoming.request.body_length());
-        let (query, length) =
-            match exchange::admit(&self.callback, incoming.info.query(), length, now) {
-                Ok(admitted) => admitted,
-                Err(rejection) => return self.respond(incoming, Err(rejection)),
-            };
-        let body = match body {
+        let (query, length) = match callback.admit_message(incoming.info.query(), length, now) {
+            Ok(admitted) => admitted,
+            Err(rejection) => return self.respond(incoming, rejection.into()),
+        };
+        let body = match incoming.received.take() {
             Some(body) => body,
             None if incoming.body == Body::Available => {
                 read_body(incoming.request.as_reader(), length)
             }
             None => return self.await_body(incoming, length),
         };
-        let answer = |body: Vec<u8>| self.callback.answer(&query, &body, now, randomness);
+        let answer = |body: Vec<u8>| callback.answer(&query, &body, now, randomness);
         let answer = match body.and_then(answer) {
             Ok(Outcome::Answer(answer)) => Ok(answer),
             Ok(Outcome::AwaitJoke(message)) => {
@@ -241,12 +231,12 @@ impl Server {
                     }
                     joke => joke.unwrap_or_else(|| self.jokes.deal()),
                 };
-                self.callback.finish(&message, || joke, now, randomness)
+                callback.finish(&message, || joke, now, randomness)
             }
             Err(rejection) => Err(rejection),
         };
         let is_answered = answer.is_ok();
-        self.respond(incoming, answer.map(Response::from));
+        self.respond(incoming, answer.into());
         if is_answered {
             self.jokes.refresh(now);
         }
@@ -260,8 +250,9 @@ impl Server {
         for (incoming, message) in queue.waiting {
             self.guarded(|server| {
                 let joke = || server.jokes.deal();
-                let answer = server.callback.finish(&message, joke, now, randomness);
-                server.respond(incoming, answer.map(Response::from));
+                let callback = &mut server.service.callback;
+                let answer = callback.finish(&message, joke, now, randomness);
+                server.respond(incoming, answer.into());
                 server.jokes.refresh(now);
             });
         }
@@ -272,23 +263,22 @@ impl Server {
 
     /// Reads a body that is still on the socket, in a thread of its own.
     fn await_body(&mut self, incoming: Incoming, length: usize) {
-        let (bodies, http) = (self.body_sender.clone(), Arc::clone(&self.http));
+        let (received, http) = (self.received_sender.clone(), Arc::clone(&self.http));
         let work = move |mut incoming: Incoming| {
-            let body = read_body(incoming.request.as_reader(), length);
+            incoming.received = Some(read_body(incoming.request.as_reader(), length));
             // Nothing of it is left on the socket.
             incoming.body = Body::Available;
             // The loop holds the other end for as long as the process lives.
-            let _ = bodies.send((incoming, body));
+            let _ = received.send(incoming);
             http.unblock();
         };
         if let Some(incoming) = spawn(incoming, work) {
-            self.respond(incoming, Err(Rejection::NoThread));
+            self.respond(incoming, Rejection::NoThread.into());
         }
     }
 
     /// Sends a response and logs its line.
-    fn respond(&mut self, incoming: Incoming, outcome: Result<Response, Rejection>) {
-        let response = outcome.unwrap_or_else(|rejection| Response::from(&rejection));
+    fn respond(&mut self, incoming: Incoming, response: Response) {
         let connection = incoming.connection(&self.health);
         if incoming.body == Body::Available {
             let peer = incoming.request.remote_addr().copied();
@@ -329,27 +319,19 @@ impl Server {
     }
 
     fn log(&mut self, info: &RequestInfo, response: &Response) {
-        // What strangers can cause.
-        let bounded = match response.level {
-            _ if response.status >= 400 => Some((
-                &mut self.refused_lines,
-                Level::Info,
-                "requests were refused",
-            )),
-            Level::Debug => Some((
-                &mut self.health_check_lines,
-                Level::Debug,
-                "health checks were answered",
-            )),
-            _ => None,
+        // What strangers can cause is bounded.
+        let (lines, what) = match response.level {
+            _ if response.status >= 400 => (&mut self.refused_lines, "requests were refused"),
+            Level::Debug => (&mut self.health_check_lines, "health checks were answered"),
+            level => return access_log::write(level, info.line(response)),
         };
-        if let Some((lines, level, what)) = bounded {
-            let Some(left_out) = lines.admit(Instant::now()) else {
-                return;
-            };
-            if left_out > 0 {
-                access_log::write(level, format_args!("{left_out} more {what}"));
-            }
+        let Some(left_out) = lines.admit(Instant::now()) else {
+            return;
+        };
+        if left_out > 0 {
+            // Its number is no warning, whatever the one that comes next is.
+            let level = response.level.max(Level::Info);
+            access_log::write(level, format_args!("{left_out} more {what}"));
         }
         access_log::write(response.level, info.line(response));
     }

@@ -47,16 +47,16 @@ impl AccountKeys {
     }
 
     /// The body that answers with a reply: with a key, in an envelope.
-    pub(super) fn seal<E>(
+    pub(super) fn seal(
         &self,
         reply: String,
         now: SystemTime,
-        random: impl FnOnce() -> Result<Randomness, E>,
+        random: impl FnOnce() -> Option<Randomness>,
     ) -> Result<String, Rejection> {
         let Some(crypt) = &self.crypt else {
             return Ok(reply);
         };
-        let Randomness { bytes, nonce } = random().map_err(|_| Rejection::NoRandomness)?;
+        let Randomness { bytes, nonce } = random().ok_or(Rejection::NoRandomness)?;
         let encrypt = crypt.encrypt(&reply, bytes);
         let timestamp = unix_seconds(now);
         let signed = timestamp.to_string();

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     access_log::RequestLine,
-    callback::{Callback, Outcome, Rejection},
+    callback::{Answer, Callback, Outcome, Rejection},
     entropy::randomness,
     exchange::{self, Response, accepts_html, read_body},
     joke::{JokeSettings, Jokes},
@@ -152,15 +152,11 @@ impl CgiRequest {
     fn answer(&self, callback: Callback, jokes: Jokes) -> Response {
         let now = SystemTime::now();
         let body = self.read_body();
-        let answered = match self.method.as_str() {
-            "GET" => exchange::shake_hands(&callback, &self.query, now),
-            "POST" => self.answer_message(callback, jokes, body, now),
-            _ => Err(Rejection::MethodNotAllowed { allow: "GET, POST" }),
-        };
-        answered.unwrap_or_else(|rejection| match Response::from(&rejection) {
-            response if self.is_from_browser && self.method == "GET" => response.for_browser(),
-            response => response,
-        })
+        match self.method.as_str() {
+            "GET" => exchange::shake_hands(&callback, &self.query, now, || self.is_from_browser),
+            "POST" => self.answer_message(callback, jokes, body, now).into(),
+            _ => Rejection::MethodNotAllowed { allow: "GET, POST" }.into(),
+        }
     }
 
     fn answer_message(
@@ -169,15 +165,14 @@ impl CgiRequest {
         mut jokes: Jokes,
         body: Result<Vec<u8>, Rejection>,
         now: SystemTime,
-    ) -> Result<Response, Rejection> {
-        let (query, _) = exchange::admit(&callback, &self.query, self.length, now)?;
-        let answer = match callback.answer(&query, &body?, now, randomness)? {
-            Outcome::Answer(answer) => answer,
+    ) -> Result<Answer, Rejection> {
+        let (query, _) = callback.admit_message(&self.query, self.length, now)?;
+        match callback.answer(&query, &body?, now, randomness)? {
+            Outcome::Answer(answer) => Ok(answer),
             Outcome::AwaitJoke(message) => {
-                callback.finish(&message, || jokes.wait(now), now, randomness)?
+                callback.finish(&message, || jokes.wait(now), now, randomness)
             }
-        };
-        Ok(answer.into())
+        }
     }
 }
 

@@ -150,17 +150,17 @@ fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
         joke_args::read_file,
         "the built-in jokes",
     )?;
+    let jokes = args.jokes.with_own(own_jokes, &words)?;
     let service = Service {
         paths: args.path,
         trust_proxy: args.trust_proxy,
-        jokes: args.jokes.with_own(own_jokes, &words)?,
         callback: Callback::new(secrets::keys_of(token)?, args.age.max_age, words),
     };
     note_panics(Arc::clone(&health));
     try_threads().map_err(CommandError::failure)?;
     files.save_copies();
     let listener = worker.wait_for_go().map_err(CommandError::failure)?;
-    let server = Server::open(listener, service, Arc::clone(&health));
+    let server = Server::open(listener, service, jokes, Arc::clone(&health));
     server.map_err(CommandError::failure)?.run();
     process::exit(health.exit_code().unwrap_or_default())
 }

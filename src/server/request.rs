@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write},
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     time::{Instant, SystemTime},
 };
 
@@ -13,6 +13,7 @@ use tiny_http::{Method, Request, StatusCode};
 use super::connection::{Body, Connection, answer_and_end, shut_down, values};
 use crate::{
     access_log::RequestLine,
+    callback::Rejection,
     exchange::{Response, accepts_html},
     survival::health::Health,
 };
@@ -25,6 +26,8 @@ pub(super) struct Incoming {
     pub(super) request: Request,
     pub(super) info: RequestInfo,
     pub(super) body: Body,
+    /// The body, once it was read by a thread of its own.
+    pub(super) received: Option<Result<Vec<u8>, Rejection>>,
 }
 
 /// What the log tells of a request when that is gone.
@@ -33,8 +36,6 @@ pub(super) struct RequestInfo {
     peer: Option<IpAddr>,
     pub(super) method: Method,
     url: String,
-    /// Where the path ends in the URL.
-    path_end: usize,
     pub(super) time: SystemTime,
     begun: Instant,
 }
@@ -48,12 +49,12 @@ impl Incoming {
             info: RequestInfo {
                 peer: forwarded.or(connected.map(|address| address.ip().to_canonical())),
                 method: request.method().clone(),
-                path_end: url.find('?').unwrap_or(url.len()),
                 url: url.to_owned(),
                 time: SystemTime::now(),
                 begun: Instant::now(),
             },
             body: Body::of(&request),
+            received: None,
             request,
         }
     }
@@ -108,14 +109,14 @@ pub(super) fn send(
 
 impl RequestInfo {
     pub(super) fn path(&self) -> &str {
-        match self.url.get(..self.path_end).unwrap_or_default() {
+        match self.url.split_once('?').map_or(&*self.url, |it| it.0) {
             "" => "/",
             path => path,
         }
     }
 
     pub(super) fn query(&self) -> &str {
-        self.url.get(self.path_end + 1..).unwrap_or_default()
+        self.url.split_once('?').map_or("", |it| it.1)
     }
 
     pub(super) fn line<'a>(&'a self, response: &'a Response) -> RequestLine<'a> {
@@ -135,25 +136,16 @@ fn forwarded_for(request: &Request) -> Option<IpAddr> {
     let header = values(request, "X-Forwarded-For").last()?;
     let mut addresses = header.rsplit(',').map(str::trim);
     let last = addresses.find(|address| !address.is_empty())?;
-    // Some proxies write the port, too, or the brackets of an IPv6 address.
-    let with_port = || last.parse().map(|address: SocketAddr| address.ip());
-    let bracketed = last
-        .strip_prefix('[')
-        .and_then(|last| last.strip_suffix(']'));
-    match bracketed {
-        Some(bare) => bare.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
-        None => last.parse().or_else(|_| with_port()).ok(),
-    }
+    // Some proxies write the port, too, or only the brackets of an IPv6 address.
+    let with_port = || last.parse().or_else(|_| format!("{last}:0").parse());
+    let address = |it: SocketAddr| it.ip();
+    last.parse().or_else(|_| with_port().map(address)).ok()
 }
 
 /// The path and the query of a request's target, which may name scheme and host before them.
 pub(crate) fn origin_form(target: &str) -> &str {
     match target.split_once("://") {
-        Some((scheme, rest))
-            if ["http", "https"]
-                .iter()
-                .any(|it| scheme.eq_ignore_ascii_case(it)) =>
-        {
+        Some((scheme, rest)) if matches!(&*scheme.to_ascii_lowercase(), "http" | "https") => {
             let authority_end = rest.find(['/', '?']).unwrap_or(rest.len());
             rest.get(authority_end..).unwrap_or_default()
         }

@@ -13,6 +13,7 @@ use clap::Args;
 use crate::{
     callback::Callback,
     commands::{CommandError, args::MaxAgeArg, joke_args::JokeArgs, secrets, words_arg::WordsArg},
+    joke::JokeSettings,
     server::{Server, Service},
     simulator::{target::Target, url::BotUrl},
     survival::health::Health,
@@ -99,22 +100,22 @@ impl BotArgs {
     /// Serves a bot with these settings, on a loopback port, until it is told to leave.
     fn serve(&self, keys: &AccountKeys) -> Result<(BotUrl, Arc<Health>), CommandError> {
         let words = Arc::new(self.words.read()?);
+        let jokes = self.jokes.clone().settings(&words)?;
         let service = Service {
             paths: vec!["/".to_owned()],
             trust_proxy: false,
-            jokes: self.jokes.clone().settings(&words)?,
             callback: Callback::new(keys.clone(), self.age.max_age, words),
         };
-        serve(service).map_err(CommandError::failure)
+        serve(service, jokes).map_err(CommandError::failure)
     }
 }
 
-fn serve(service: Service) -> io::Result<(BotUrl, Arc<Health>)> {
+fn serve(service: Service, jokes: JokeSettings) -> io::Result<(BotUrl, Arc<Health>)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let url = format!("http://{}/", listener.local_addr()?).parse();
     let url = url.map_err(io::Error::other)?;
     let health = Arc::<Health>::default();
-    let mut server = Server::open(listener, service, Arc::clone(&health))?;
+    let mut server = Server::open(listener, service, jokes, Arc::clone(&health))?;
     thread::Builder::new()
         .name("bot".to_owned())
         .spawn(move || server.run())?;

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    convert::Infallible,
     fs,
     time::{Duration, Instant, SystemTime},
 };
@@ -289,7 +288,7 @@ fn answer(
     let query = callback.admit(query, time(now))?;
     let random = || {
         let (bytes, nonce) = ([7; 16], "n".to_owned());
-        Ok::<_, Infallible>(Randomness { bytes, nonce })
+        Some(Randomness { bytes, nonce })
     };
     let joke = || "只有这一个笑话。".to_owned();
     match callback.answer(&query, body, time(now), random)? {
