@@ -88,20 +88,16 @@ fn page_address(text: &str) -> Result<SocketAddr, ValueError> {
 /// Talks to the bot at `--url`, or to one started for the talk: on the page until the process ends,
 /// or in the terminal until standard input does.
 pub(crate) fn run(args: ChatArgs, language: Option<Language>) -> Result<ExitCode, CommandError> {
-    let WebArgs { web, listen } = args.web;
-    if web {
+    if args.web.web {
         args.log.start()?;
-    } else {
-        // More log lines would get between those of the talk.
-        args.log.start_quietly()?;
+        // The log of a bot elsewhere is not in this process.
+        let copies = args.url.is_none().then(Copies::start);
+        let bot = Bot::open(args.url, args.bot)?;
+        return web::run(args.web.listen, language, bot, copies);
     }
-    // The log of a bot elsewhere is not in this process.
-    let copies = (web && args.url.is_none()).then(Copies::start);
-    let bot = Bot::open(args.url, args.bot)?;
-    if web {
-        return web::run(listen, language, bot, copies);
-    }
-    let last_fault = None;
+    // More log lines would get between those of the talk.
+    args.log.start_quietly()?;
+    let (bot, last_fault) = (Bot::open(args.url, args.bot)?, None);
     Talk { bot, last_fault }.run(args.log.quiet)
 }
 

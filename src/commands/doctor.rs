@@ -72,9 +72,8 @@ const OLD: Duration = Duration::from_secs(DAY);
 
 /// Examines a server, and prints the findings.
 pub(crate) fn run(args: &DoctorArgs) -> Result<ExitCode, CommandError> {
-    let (url, keys) = (args.url.clone(), secrets::keys()?);
     let mut doctor = Doctor {
-        target: &Target { url, keys },
+        target: &secrets::target(args.url.clone())?,
         report: Report::new(args),
     };
     // `None` means that the rest would fail for the same reason, or that nobody reads the output.

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     language::{Localize, localized_errors},
-    simulator::{BotReply, UserAction, target::Target, url::BotUrl},
+    simulator::{BotReply, UserAction, url::BotUrl},
 };
 
 pub(super) const HELP: &str = "\
@@ -107,8 +107,7 @@ fn send(args: &SayArgs) -> Outcome {
         },
         None => UserAction::Text(words(args)?),
     };
-    let (url, keys) = (args.url.clone(), secrets::keys()?);
-    let target = Target { url, keys };
+    let target = secrets::target(args.url.clone())?;
     let reply = doctor::talk(&target, &args.user, action);
     Ok(reply.map_err(|seen| {
         if args.quiet {

@@ -11,6 +11,7 @@ use std::{
 use crate::{
     entropy,
     language::Localize,
+    simulator::{target::Target, url::BotUrl},
     systemd,
     wechat::{
         AccountKeys,
@@ -133,9 +134,10 @@ pub(super) fn run_token() -> Result<(Token, bool), EnvironmentError> {
     Ok((given.map_or_else(entropy::token, Ok)?, is_random))
 }
 
-/// Returns the keys of the account in the environment.
-pub(super) fn keys() -> Result<AccountKeys, EnvironmentError> {
-    keys_of(required_token()?)
+/// Returns the bot at this address, with the keys of the account in the environment.
+pub(super) fn target(url: BotUrl) -> Result<Target, EnvironmentError> {
+    let keys = keys_of(required_token()?)?;
+    Ok(Target { url, keys })
 }
 
 /// Returns the keys of the account of a Token, with encryption if the environment has its key.

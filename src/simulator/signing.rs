@@ -1,6 +1,6 @@
 //! The steps by which a request is signed, for people to see.
 
-use percent_encoding::percent_decode_str;
+use url::form_urlencoded;
 
 use super::{SignedRequest, field};
 use crate::wechat::{AccountKeys, signature::sign, xml::read_strictly};
@@ -53,11 +53,8 @@ fn signing<const N: usize>(
 
 /// Returns the fields of a query, decoded.
 pub(crate) fn query_fields(query: &str) -> Vec<(String, String)> {
-    let fields = query.split('&').filter_map(|field| field.split_once('='));
-    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    fields
-        .map(|(name, value)| (name.to_owned(), decoded(value)))
-        .collect()
+    let fields = form_urlencoded::parse(query.as_bytes());
+    fields.into_owned().collect()
 }
 
 #[cfg(test)]
@@ -139,7 +136,7 @@ mod tests {
     #[test]
     fn a_query_is_shown_decoded() {
         let fields = query_fields("a=b%20c&echostr=%E7%AC%91&d");
-        let expected = [("a", "b c"), ("echostr", "笑")];
+        let expected = [("a", "b c"), ("echostr", "笑"), ("d", "")];
         assert_eq!(
             fields,
             expected.map(|(name, value)| (name.to_owned(), value.to_owned()))

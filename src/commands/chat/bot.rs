@@ -51,8 +51,7 @@ impl Bot {
     /// Returns the bot at this address, or starts one in this process.
     pub(super) fn open(url: Option<BotUrl>, args: BotArgs) -> Result<Self, CommandError> {
         if let Some(url) = url {
-            let keys = secrets::keys()?;
-            let target = Target { url, keys };
+            let target = secrets::target(url)?;
             return Ok(Self { target, own: None });
         }
         let keys = secrets::keys_of(secrets::run_token()?.0)?;
