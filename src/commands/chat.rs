@@ -57,17 +57,6 @@ pub(crate) struct ChatArgs {
     /// Talk to the bot at this URL instead of starting one for the talk
     #[arg(long, env = "DAOXIAO_URL", value_name = "URL", value_parser = localized_errors(str::parse::<BotUrl>))]
     url: Option<BotUrl>,
-    #[command(flatten)]
-    web: WebArgs,
-    #[command(flatten)]
-    log: LogArgs,
-    #[command(flatten)]
-    bot: BotArgs,
-}
-
-/// Flags of the page.
-#[derive(Debug, Args)]
-struct WebArgs {
     /// Talk in the browser, on a page that also shows what WeChat really sends
     #[arg(long)]
     web: bool,
@@ -75,6 +64,10 @@ struct WebArgs {
     /// address, the page's address has a key in it
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081", requires = "web", value_parser = localized_errors(page_address))]
     listen: SocketAddr,
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(flatten)]
+    bot: BotArgs,
 }
 
 /// Parses the page's address; a port alone is one of the loopback address.
@@ -88,12 +81,12 @@ fn page_address(text: &str) -> Result<SocketAddr, ValueError> {
 /// Talks to the bot at `--url`, or to one started for the talk: on the page until the process ends,
 /// or in the terminal until standard input does.
 pub(crate) fn run(args: ChatArgs, language: Option<Language>) -> Result<ExitCode, CommandError> {
-    if args.web.web {
+    if args.web {
         args.log.start()?;
         // The log of a bot elsewhere is not in this process.
         let copies = args.url.is_none().then(Copies::start);
         let bot = Bot::open(args.url, args.bot)?;
-        return web::run(args.web.listen, language, bot, copies);
+        return web::run(args.listen, language, bot, copies);
     }
     // More log lines would get between those of the talk.
     args.log.start_quietly()?;
@@ -129,7 +122,7 @@ impl Talk {
 
     fn answer(&mut self, text: String) -> io::Result<()> {
         let mut out = io::stdout();
-        match doctor::talk(&self.bot.target, USER, UserAction::Text(text)) {
+        match doctor::deliver(&self.bot.target, USER, UserAction::Text(text)) {
             Ok(BotReply::Acknowledged) => writeln!(out, "{}", Notice::NoAnswer.localized())?,
             Ok(BotReply::Passive(reply)) => writeln!(out, "{}", reply.words())?,
             // The next line may succeed.

@@ -24,7 +24,7 @@ use crate::{
     language::localized_errors,
     simulator::{
         BotReply, Push, SignedRequest, UserAction,
-        answer::{HttpAnswer, PATIENCE},
+        answer::{ANSWER_TIMEOUT, HttpAnswer},
         http::{self, Client, Sent, send},
         target::Target,
         url::BotUrl,
@@ -84,7 +84,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<ExitCode, CommandError> {
 }
 
 /// Sends a message now and reads the reply.
-pub(super) fn talk(target: &Target, user: &str, action: UserAction) -> Result<BotReply, Fault> {
+pub(super) fn deliver(target: &Target, user: &str, action: UserAction) -> Result<BotReply, Fault> {
     let push = Push::now(user, action);
     let sent = send(Client::WeChat, &target.url, &target.keys.push_now(&push));
     message::read_reply(target, &sent.map_err(Fault::NoAnswer)?)
@@ -137,7 +137,7 @@ impl Doctor<'_> {
         let finding = reach::addresses(&resolved, url);
         self.report.add(Check::Address, took, finding)?;
         let addresses = resolved.ok()?;
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + ANSWER_TIMEOUT;
         let (connected, took) = timed(|| http::connect(url, &addresses, end));
         let finding = reach::connection(connected, url);
         self.report.require(Check::Connection, took, finding)

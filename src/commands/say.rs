@@ -108,7 +108,7 @@ fn send(args: &SayArgs) -> Outcome {
         None => UserAction::Text(words(args)?),
     };
     let target = secrets::target(args.url.clone())?;
-    let reply = doctor::talk(&target, &args.user, action);
+    let reply = doctor::deliver(&target, &args.user, action);
     Ok(reply.map_err(|seen| {
         if args.quiet {
             // Nobody is told the cause.

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Time that WeChat waits for an answer before it drops the connection.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Characters shown at most of a line from a server.
 const MAX_LINE_CHARS: usize = 80;
@@ -44,7 +44,7 @@ pub(crate) enum SendError {
     /// At this host and port.
     #[error("nothing is listening on {0}, port {1}")]
     Refused(String, u16),
-    #[error("no response within {} s", PATIENCE.as_secs())]
+    #[error("no response within {} s", ANSWER_TIMEOUT.as_secs())]
     TooSlow,
     /// No way leads from this machine to the host.
     #[error("{0} can't be reached: {1}")]

@@ -11,14 +11,14 @@ use std::{
 
 use super::{
     SignedRequest,
-    answer::{HttpAnswer, PATIENCE, SendError},
+    answer::{ANSWER_TIMEOUT, HttpAnswer, SendError},
     tls,
     url::BotUrl,
 };
 use crate::network::TlsError;
 
 /// Time in which a port that did not speak https is to answer over http.
-const PROBE_PATIENCE: Duration = Duration::from_secs(1);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An answer of so many bytes is not read any further: a reply has some 2 KiB, but the answer may
 /// be anything.
@@ -58,17 +58,18 @@ impl Client {
             }
         };
         let version = if self == Self::WeChat10 { "1.0" } else { "1.1" };
-        let (target, place, headers) = (url.target(&request.query), url.place(), self.headers());
-        format!("{method} {target} HTTP/{version}\r\nHost: {place}\r\n{headers}{body}")
+        let (target, host) = (url.target(&request.query), url.host_and_port());
+        let headers = self.headers();
+        format!("{method} {target} HTTP/{version}\r\nHost: {host}\r\n{headers}{body}")
     }
 }
 
 /// Answer to a request, or the reason that there is none.
 pub(crate) type Sent = Result<HttpAnswer, SendError>;
 
-/// Sends the request and returns the answer that comes within [`PATIENCE`].
+/// Sends the request and returns the answer that comes within [`ANSWER_TIMEOUT`].
 pub(crate) fn send(client: Client, url: &BotUrl, request: &SignedRequest) -> Sent {
-    match exchange(client, url, request, PATIENCE) {
+    match exchange(client, url, request, ANSWER_TIMEOUT) {
         // An http server takes TLS for a request: it waits for the end of its line, or hangs up.
         Err(SendError::TooSlow | SendError::Closed | SendError::NotHttp | SendError::Broken(_))
             if is_plain(url) =>
@@ -87,24 +88,24 @@ fn is_plain(url: &BotUrl) -> bool {
         return false;
     };
     let request = SignedRequest::default();
-    let answer = exchange(Client::WeChat, &plain, &request, PROBE_PATIENCE);
+    let answer = exchange(Client::WeChat, &plain, &request, PROBE_TIMEOUT);
     answer.is_ok_and(|answer| answer.status != 400)
 }
 
-fn exchange(client: Client, url: &BotUrl, request: &SignedRequest, patience: Duration) -> Sent {
-    let end = Instant::now() + patience;
+fn exchange(client: Client, url: &BotUrl, request: &SignedRequest, timeout: Duration) -> Sent {
+    let end = Instant::now() + timeout;
     let tcp = connect(url, &resolve(url)?, end)?;
     let mut stream = Timed { tcp, end };
     let text = client.request(url, request);
     let answer = if url.is_https() {
-        talk(&mut tls::start(url, stream)?, client, &text)
+        call(&mut tls::start(url, stream)?, client, &text)
     } else {
-        talk(&mut stream, client, &text)
+        call(&mut stream, client, &text)
     };
-    answer.map_err(|error| why(&error, url))
+    answer.map_err(|error| send_error(&error, url))
 }
 
-/// Resolves the URL's host within [`PATIENCE`]; the system's resolver may take longer.
+/// Resolves the URL's host within [`ANSWER_TIMEOUT`]; the system's resolver may take longer.
 pub(crate) fn resolve(url: &BotUrl) -> Result<Vec<SocketAddr>, SendError> {
     let host = url.bare_host().to_owned();
     let port = url.port();
@@ -113,7 +114,7 @@ pub(crate) fn resolve(url: &BotUrl) -> Result<Vec<SocketAddr>, SendError> {
         let addresses = (host.as_str(), port).to_socket_addrs();
         done.send(addresses.map(Iterator::collect).unwrap_or_default())
     });
-    match result.recv_timeout(PATIENCE) {
+    match result.recv_timeout(ANSWER_TIMEOUT) {
         // A host without an address counts as unknown, whatever error the resolver gives.
         Ok(addresses) if Vec::is_empty(&addresses) => {
             Err(SendError::UnknownHost(url.host().to_owned()))
@@ -133,7 +134,7 @@ pub(crate) fn connect(
     let connected = addresses.iter().fold(none, |found, address| {
         found.or_else(|_| TcpStream::connect_timeout(address, left(end)?))
     });
-    connected.map_err(|error| why(&error, url))
+    connected.map_err(|error| send_error(&error, url))
 }
 
 /// Returns the time until `end`.
@@ -171,7 +172,7 @@ impl Write for Timed {
 }
 
 /// Sends the request and reads the answer; with HTTP/1.0, until the connection ends.
-fn talk(stream: &mut (impl Read + Write), client: Client, request: &str) -> io::Result<HttpAnswer> {
+fn call(stream: &mut (impl Read + Write), client: Client, request: &str) -> io::Result<HttpAnswer> {
     // A server may refuse, and close, before it has read the whole request; its answer counts.
     let sent = stream.write_all(request.as_bytes());
     let sent = sent.and_then(|()| stream.flush());
@@ -208,7 +209,7 @@ fn is_timeout(kind: ErrorKind) -> bool {
 }
 
 /// Returns why a call to this URL got no answer.
-fn why(error: &io::Error, url: &BotUrl) -> SendError {
+fn send_error(error: &io::Error, url: &BotUrl) -> SendError {
     if let Some(error) = TlsError::carried_by(error) {
         return error.into();
     }

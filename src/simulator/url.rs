@@ -44,7 +44,7 @@ impl BotUrl {
     }
 
     /// Returns host and port as in the `Host` header.
-    pub(super) fn place(&self) -> &str {
+    pub(super) fn host_and_port(&self) -> &str {
         self.authority().rsplit('@').next().unwrap_or_default()
     }
 
@@ -76,7 +76,7 @@ impl FromStr for BotUrl {
         let uri = format!("{}://{rest}", scheme.unwrap_or("http")).parse();
         let url = Self(uri.map_err(|_| UrlError)?);
         let has_port = url.0.port_u16().is_some_and(|port| port > 0);
-        let is_right = !url.host().is_empty() && (has_port || url.place() == url.host());
+        let is_right = !url.host().is_empty() && (has_port || url.host_and_port() == url.host());
         // A single word, as in `daoxiao doctor help`, is probably a mistake, not a host.
         let is_place =
             scheme.is_some() || url.host() == "localhost" || url.authority().contains(['.', ':']);
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_host_header_has_no_password() {
-        assert_eq!(url("http://me:secret@a:81/").place(), "a:81");
-        assert_eq!(url("https://[::1]/").place(), "[::1]");
+        assert_eq!(url("http://me:secret@a:81/").host_and_port(), "a:81");
+        assert_eq!(url("https://[::1]/").host_and_port(), "[::1]");
     }
 }

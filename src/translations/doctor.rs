@@ -42,7 +42,7 @@ texts! { Fine, in language:
     Self::NoReply => "accepted without a reply", "收到了，没有回复";
     Self::Answered(text) => "replied \"{text}\"", "回复了“{text}”";
     Self::AnsweredType(kind) => "replied with a message of type {kind}", "回复了一条 {kind} 类型的消息";
-    Self::TurnedAway(status) => "rejected ({status})", "拒绝了，状态码 {status}";
+    Self::Rejected(status) => "rejected ({status})", "拒绝了，状态码 {status}";
     Self::Ignored => "rejected without a response", "拒绝了，没有响应";
     Self::SameAnswer => "the same message again got the same reply", "重发同一条消息，得到同样的回复";
     Self::ClocksAgree => "the server's clock agrees with this machine's", "服务器与本机一致";

@@ -45,7 +45,7 @@ pub(crate) enum Fine {
     Answered(String),
     /// Type of a reply without text.
     AnsweredType(String),
-    TurnedAway(u16),
+    Rejected(u16),
     /// Rejected without a response.
     Ignored,
     SameAnswer,

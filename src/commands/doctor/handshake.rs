@@ -163,7 +163,7 @@ pub(super) fn http10(sent: Sent) -> Result<HttpAnswer, Fault> {
 pub(super) fn rejected(sent: &Sent, echostr: &str, accepted: Finding) -> Finding {
     match sent {
         Ok(answer) if answer.status < 400 && answer.text().contains(echostr) => accepted,
-        Ok(answer) => Ok(Fine::TurnedAway(answer.status)),
+        Ok(answer) => Ok(Fine::Rejected(answer.status)),
         Err(_) => Ok(Fine::Ignored),
     }
 }
@@ -379,7 +379,7 @@ mod tests {
             let rejected =
                 |status, body: &str| rejected(&Ok(answer(status, body)), ECHOSTR, accepted.clone());
             for (status, body) in [(403, ""), (200, ""), (200, "error"), (401, ECHOSTR)] {
-                assert_eq!(rejected(status, body), Ok(Fine::TurnedAway(status)));
+                assert_eq!(rejected(status, body), Ok(Fine::Rejected(status)));
             }
             assert_eq!(rejected(200, ECHOSTR), accepted);
         }

@@ -114,7 +114,7 @@ fn content(reply: &PassiveReply) -> Finding {
 /// Judges whether a forged message was rejected. `genuine`: the answer to a correctly signed one.
 pub(in crate::commands) fn forged(keys: &AccountKeys, sent: &Sent, genuine: &BotReply) -> Finding {
     Ok(match (rejected(keys, sent, Fault::Forged)?, genuine) {
-        (Fine::TurnedAway(200), BotReply::Acknowledged) => Fine::Warning(Warning::CannotTell),
+        (Fine::Rejected(200), BotReply::Acknowledged) => Fine::Warning(Warning::CannotTell),
         (fine, _) => fine,
     })
 }
@@ -132,7 +132,7 @@ pub(in crate::commands) fn rejected(
         Ok(BotReply::Passive(reply)) if answer.status < 400 => {
             Err(fault(printable(&reply.words(), SHOWN_CHARS)))
         }
-        _ => Ok(Fine::TurnedAway(answer.status)),
+        _ => Ok(Fine::Rejected(answer.status)),
     }
 }
 
@@ -317,7 +317,7 @@ mod tests {
         let forged = |status, body: &str, genuine: &str| {
             forged(&plain(), &Ok(answer(status, body)), &heard(genuine))
         };
-        let turned_away = |status| Ok(Fine::TurnedAway(status));
+        let turned_away = |status| Ok(Fine::Rejected(status));
         let reply = text("a");
         assert_eq!(forged(403, "forbidden", &reply), turned_away(403));
         assert_eq!(forged(200, "success", &reply), turned_away(200));
@@ -333,7 +333,7 @@ mod tests {
     fn a_body_without_encryption_is_to_get_no_reply() {
         let plain =
             |status, body: &str| rejected(&secure(), &Ok(answer(status, body)), Fault::PlainBody);
-        let turned_away = Ok(Fine::TurnedAway(403));
+        let turned_away = Ok(Fine::Rejected(403));
         assert_eq!(plain(403, "forbidden"), turned_away);
         let fault = Fault::PlainBody("a".to_owned());
         assert_eq!(plain(200, &text("a")), Err(fault));

@@ -23,11 +23,10 @@ pub(super) struct Report<'a> {
 
 impl<'a> Report<'a> {
     pub(super) fn new(args: &'a DoctorArgs) -> Self {
-        let (lines, written) = (Vec::new(), Ok(()));
         Self {
             args,
-            lines,
-            written,
+            lines: Vec::new(),
+            written: Ok(()),
         }
     }
 
@@ -67,7 +66,7 @@ impl<'a> Report<'a> {
             None => success_ending(&args.url),
         };
         let text = if args.json {
-            let checks: Vec<Value> = self.lines.iter().map(object).collect();
+            let checks: Vec<Value> = self.lines.iter().map(check_json).collect();
             let first = fault.map(|fault| Fix(fault).localized());
             let (url, well) = (args.url.to_string(), fault.is_none());
             json!({ "url": url, "well": well, "first": first, "checks": checks }).to_string()
@@ -88,7 +87,7 @@ fn first_fault(lines: &[CheckLine]) -> Option<&Fault> {
 }
 
 /// The check's name is the same in every language; the texts are in the owner's.
-fn object(line: &CheckLine) -> Value {
+fn check_json(line: &CheckLine) -> Value {
     let (result, message, fix) = match &line.finding {
         Ok(Fine::Warning(warning)) => ("warning", warning.localized(), None),
         Ok(fine) => ("ok", fine.localized(), None),
