@@ -63,7 +63,7 @@ pub(crate) enum WebError {
     #[error(transparent)]
     Listen(#[from] ListenError),
     #[error("the page cannot be served: {0}")]
-    Serve(Box<dyn std::error::Error + Send + Sync>),
+    Serve(#[from] io::Error),
     #[error("no key for the page can be made up: {0}")]
     NoRandomness(#[from] getrandom::Error),
     #[error("the page {0}")]
@@ -85,10 +85,10 @@ pub(super) fn run(
     bot: Bot,
     copies: Option<Copies>,
 ) -> Result<ExitCode, CommandError> {
-    let conversation = Conversation::with(bot, copies, language);
+    let conversation = Conversation::new(bot, copies, language);
     let page = Page::open(listen, conversation).map_err(CommandError::failure)?;
     page.announce();
-    Err(page.serve())
+    Err(CommandError::failure(page.serve()))
 }
 
 struct Page {
@@ -103,17 +103,15 @@ struct Page {
 
 impl Page {
     fn open(listen: SocketAddr, conversation: Conversation) -> Result<Self, WebError> {
-        let failed = |error: io::Error| WebError::Serve(error.into());
         let listener = socket::listen(listen)?;
-        let timeout = SockRef::from(&listener).set_write_timeout(Some(SEND_TIMEOUT));
-        timeout.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        let accepted = listener.try_clone().map_err(failed)?;
+        SockRef::from(&listener).set_write_timeout(Some(SEND_TIMEOUT))?;
+        let address = listener.local_addr()?;
+        let http = Server::from_listener(listener.try_clone()?, None);
         let is_shared = !address.ip().is_loopback();
         let health = Arc::<Health>::default();
         note_panics(Arc::clone(&health));
         Ok(Self {
-            http: Server::from_listener(accepted, None).map_err(WebError::Serve)?,
+            http: http.map_err(io::Error::other)?,
             listener,
             address,
             key: is_shared.then(entropy::token).transpose()?,
@@ -135,16 +133,17 @@ impl Page {
         }
     }
 
-    fn serve(mut self) -> CommandError {
+    /// Answers requests until that is no longer possible, and returns why.
+    fn serve(mut self) -> WebError {
         loop {
             match self.http.recv_timeout(WAKE_INTERVAL) {
                 Ok(Some(request)) => self.receive(request),
                 // If this fails, nobody else can connect, either.
                 Ok(None) => drop(socket::wake_accept(&self.listener)),
-                Err(error) => return CommandError::failure(WebError::Serve(error.into())),
+                Err(error) => return error.into(),
             }
             if let Some(code) = self.health.trouble(self.begun.elapsed()) {
-                return CommandError::failure(WebError::Ended(ExitReason::of_code(code)));
+                return WebError::Ended(ExitReason::of_code(code));
             }
         }
     }

@@ -45,7 +45,7 @@ struct Exchange {
 }
 
 impl Conversation {
-    pub(super) fn with(bot: Bot, copies: Option<Copies>, language: Option<Language>) -> Self {
+    pub(super) fn new(bot: Bot, copies: Option<Copies>, language: Option<Language>) -> Self {
         Self {
             bot,
             copies,
