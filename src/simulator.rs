@@ -5,13 +5,13 @@
 
 pub(crate) mod answer;
 pub(crate) mod http;
-pub(crate) mod signing;
 pub(crate) mod target;
 mod tls;
 pub(crate) mod url;
 
 use std::time::SystemTime;
 
+use ::url::form_urlencoded;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
@@ -267,6 +267,12 @@ impl PassiveReply {
     }
 }
 
+/// Returns the fields of a query, decoded.
+pub(crate) fn query_fields(query: &str) -> Vec<(String, String)> {
+    let fields = form_urlencoded::parse(query.as_bytes());
+    fields.into_owned().collect()
+}
+
 /// Returns the text of the first field of that name.
 pub(crate) fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
     let found = fields.iter().find(|(found, _)| found == name);
@@ -411,6 +417,16 @@ mod tests {
         let crypt = secure().crypt.unwrap();
         let message = crypt.decrypt(field(&fields, "Encrypt").unwrap()).unwrap();
         assert!(message.contains("<Content><![CDATA[秘密]]></Content>"));
+    }
+
+    #[test]
+    fn a_query_is_read_decoded() {
+        let fields = query_fields("a=b%20c&echostr=%E7%AC%91&d");
+        let expected = [("a", "b c"), ("echostr", "笑"), ("d", "")];
+        assert_eq!(
+            fields,
+            expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
     }
 
     #[test]

@@ -34,7 +34,7 @@ use crate::{
     language::Language,
     logger::copies::Copies,
     server::{Body, answer_and_end, note_panics, origin_form, shut_down, values},
-    simulator::{field, signing::query_fields},
+    simulator::{field, query_fields},
     survival::{
         exit::ExitReason,
         health::Health,
@@ -262,13 +262,12 @@ fn send(request: Request, status: Status, headers: &str, body: &str) {
 fn open_browser(address: &str) {
     let mut screens = ["DISPLAY", "WAYLAND_DISPLAY"].into_iter();
     if screens.any(|name| env::var_os(name).is_some()) {
-        let mut command = Command::new("xdg-open");
-        command
+        // If it fails, there is still the printed address.
+        let _ = Command::new("xdg-open")
             .arg(address)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        // If it fails, there is still the printed address.
-        let _ = command.spawn();
+            .stderr(Stdio::null())
+            .spawn();
     }
 }

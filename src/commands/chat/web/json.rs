@@ -7,12 +7,13 @@ use crate::{
     commands::doctor::finding::{Finding, Fix},
     language::Localize,
     simulator::{
-        BotReply, Push, SignedRequest,
-        answer::HttpAnswer,
-        signing::{Signing, query_fields},
-        target::Target,
+        BotReply, Push, SignedRequest, answer::HttpAnswer, field, query_fields, target::Target,
     },
-    wechat::AccountKeys,
+    wechat::{
+        AccountKeys,
+        signature::{Token, sign},
+        xml::read_strictly,
+    },
 };
 
 /// Characters shown at most of a body: a reply has some 2 KiB, a web page may have any length.
@@ -22,28 +23,50 @@ pub(super) fn request_json(target: &Target, request: &Request<'_>, call: &Signed
     let Target { url, keys } = target;
     let method = if call.body.is_some() { "POST" } else { "GET" };
     let line = format!("{method} {} HTTP/1.1", url.target(&call.query));
-    let signings = keys.signings(call);
     let opened = request.push.as_ref().filter(|_| keys.crypt.is_some());
     object([
         ("line", line.into()),
         ("query", pairs(&query_fields(&call.query))),
-        ("signings", signings.iter().map(signing_json).collect()),
+        ("signings", signings_json(&keys.token, call)),
         ("body", call.body.clone().into()),
         ("opened", opened.map(Push::to_xml).into()),
     ])
 }
 
-/// Leaves the Token out, which is shown only when the user asks for it.
-fn signing_json(signing: &Signing) -> Value {
-    let parts = signing.parts.iter().map(|(name, text)| {
-        let text = (*name != "Token").then_some(text.as_str());
-        object([("name", (*name).into()), ("value", text.into())])
+/// Returns the steps by which a request is signed.
+fn signings_json(token: &Token, call: &SignedRequest) -> Value {
+    let query = query_fields(&call.query);
+    let value = |name| (name, field(&query, name).unwrap_or_default());
+    let body = call.body.as_deref().map(read_strictly);
+    let body = body.and_then(Result::ok).unwrap_or_default();
+    let token = ("Token", token.as_str());
+    let (timestamp, nonce) = (value("timestamp"), value("nonce"));
+    let mut signings = vec![signing_json(value("signature"), [token, timestamp, nonce])];
+    if let Some(encrypt) = field(&body, "Encrypt") {
+        let parts = [token, timestamp, nonce, ("Encrypt", encrypt)];
+        signings.push(signing_json(value("msg_signature"), parts));
+    }
+    signings.into()
+}
+
+/// Returns the name of a signature, its parts in the order in which they are joined, what they give
+/// with the account's Token, and what was sent.
+fn signing_json<const N: usize>(
+    (name, given): (&str, &str),
+    mut parts: [(&str, &str); N],
+) -> Value {
+    parts.sort_unstable_by_key(|(_, text)| *text);
+    let right = sign(&parts.map(|(_, text)| text));
+    let parts = parts.map(|(name, text)| {
+        // The Token is shown only when the user asks for it.
+        let text = (name != "Token").then_some(text);
+        object([("name", name.into()), ("value", text.into())])
     });
     object([
-        ("name", signing.name.into()),
-        ("parts", parts.collect()),
-        ("right", signing.right.as_str().into()),
-        ("given", signing.given.as_str().into()),
+        ("name", name.into()),
+        ("parts", parts.to_vec().into()),
+        ("right", right.into()),
+        ("given", given.into()),
     ])
 }
 
@@ -94,4 +117,79 @@ pub(super) fn object(fields: impl IntoIterator<Item = (&'static str, Value)>) ->
 fn pairs(pairs: &[(String, String)]) -> Value {
     let pairs = pairs.iter().map(|(name, value)| [name.as_str(), value]);
     pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        simulator::{Stamp, UserAction},
+        wechat::crypt::MsgCrypt,
+    };
+
+    fn stamp() -> Stamp {
+        Stamp::new(UNIX_EPOCH + Duration::from_secs(1_700_000_000), 42)
+    }
+
+    fn plain(token: &str) -> AccountKeys {
+        AccountKeys {
+            token: token.parse().unwrap(),
+            crypt: None,
+        }
+    }
+
+    #[test]
+    fn three_strings_are_sorted_and_hashed() {
+        let keys = plain("testtoken");
+        let call = keys.verification(&stamp(), "1");
+        let signature = "9c0a6be3b285fa6a347ea3c22ba94bf205b123dd";
+        let parts = json!([
+            { "name": "timestamp", "value": "1700000000" },
+            { "name": "nonce", "value": "42" },
+            { "name": "Token", "value": null },
+        ]);
+        assert_eq!(
+            signings_json(&keys.token, &call),
+            json!([{ "name": "signature", "parts": parts, "right": signature, "given": signature }])
+        );
+    }
+
+    #[test]
+    fn a_forged_signature_is_not_the_right_one() {
+        let (own, other) = (plain("testtoken"), plain("othertoken"));
+        let call = other.verification(&stamp(), "1");
+        let signings = signings_json(&own.token, &call);
+        assert_ne!(signings[0]["given"], signings[0]["right"]);
+        let right = &signings_json(&other.token, &call)[0]["right"];
+        assert_eq!(&signings[0]["given"], right);
+    }
+
+    #[test]
+    fn an_encrypted_message_is_signed_too() {
+        let key = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+        let app_id = "wx1234567890abcdef".parse().unwrap();
+        let keys = AccountKeys {
+            crypt: Some(MsgCrypt::new(key.parse().unwrap(), app_id)),
+            ..plain("testtoken")
+        };
+        let push = Push {
+            user: "o".to_owned(),
+            create_time: 1,
+            msg_id: 1,
+            action: UserAction::Image,
+        };
+        let call = keys.push(&stamp(), &push, [0; 16]);
+        let signings = signings_json(&keys.token, &call);
+        let signings = signings.as_array().unwrap();
+        let names: Vec<&Value> = signings.iter().map(|signing| &signing["name"]).collect();
+        assert_eq!(names, ["signature", "msg_signature"]);
+        assert_eq!(signings[1]["parts"].as_array().unwrap().len(), 4);
+        for signing in signings {
+            assert_eq!(signing["given"], signing["right"]);
+        }
+    }
 }
