@@ -23,7 +23,7 @@ use super::{
 use crate::{
     language::{Language, Localize, localized_errors},
     logger::copies::Copies,
-    simulator::{BotReply, UserAction, url::BotUrl},
+    simulator::{BotReply, UserAction, target::Target, url::BotUrl},
 };
 
 /// OpenID of the user at the terminal or the page.
@@ -90,53 +90,49 @@ pub(crate) fn run(args: ChatArgs, language: Option<Language>) -> Result<ExitCode
     }
     // More log lines would get between those of the talk.
     args.log.start_quietly()?;
-    let (bot, last_fault) = (Bot::open(args.url, args.bot)?, None);
-    Talk { bot, last_fault }.run(args.log.quiet)
+    let bot = Bot::open(args.url, args.bot)?;
+    talk(&bot.target, args.log.quiet)
 }
 
-/// A talk in the terminal: one answer to each line.
-struct Talk {
-    bot: Bot,
-    /// The fault that was explained last; the same one again is only named.
-    last_fault: Option<Fault>,
+/// Talks in the terminal: one answer to each line.
+fn talk(target: &Target, is_quiet: bool) -> Result<ExitCode, CommandError> {
+    let lines: Box<dyn Iterator<Item = _>> = if io::stdin().is_terminal() {
+        if !is_quiet {
+            to_stderr(Notice::HowToLeave.localized());
+        }
+        Box::new(typed_lines().map_err(CommandError::failure)?)
+    } else {
+        Box::new(lines())
+    };
+    let mut last_fault = None;
+    for line in lines {
+        let text = line.map_err(CommandError::failure)?;
+        let answered = answer(target, text, &mut last_fault);
+        if answered.is_err() {
+            return printed(answered);
+        }
+    }
+    Ok(last_fault.map_or(ExitCode::SUCCESS, |_| FAILED.into()))
 }
 
-impl Talk {
-    fn run(mut self, is_quiet: bool) -> Result<ExitCode, CommandError> {
-        let lines: Box<dyn Iterator<Item = _>> = if io::stdin().is_terminal() {
-            if !is_quiet {
-                to_stderr(Notice::HowToLeave.localized());
-            }
-            Box::new(typed_lines().map_err(CommandError::failure)?)
-        } else {
-            Box::new(lines())
-        };
-        for line in lines {
-            let talked = self.answer(line.map_err(CommandError::failure)?);
-            if talked.is_err() {
-                return printed(talked);
-            }
+/// Sends a line and prints the answer, or the fault that there is in place of one. The last fault
+/// was explained already; the same one again is only named.
+fn answer(target: &Target, text: String, last_fault: &mut Option<Fault>) -> io::Result<()> {
+    let mut out = io::stdout();
+    match doctor::deliver(target, USER, UserAction::Text(text)) {
+        Ok(BotReply::Acknowledged) => writeln!(out, "{}", Notice::NoAnswer.localized())?,
+        Ok(BotReply::Passive(reply)) => writeln!(out, "{}", reply.words())?,
+        // The next line may succeed.
+        Err(fault) if last_fault.as_ref() == Some(&fault) => {
+            to_stderr(Notice::Error(&fault).localized());
         }
-        Ok(self.last_fault.map_or(ExitCode::SUCCESS, |_| FAILED.into()))
-    }
-
-    fn answer(&mut self, text: String) -> io::Result<()> {
-        let mut out = io::stdout();
-        match doctor::deliver(&self.bot.target, USER, UserAction::Text(text)) {
-            Ok(BotReply::Acknowledged) => writeln!(out, "{}", Notice::NoAnswer.localized())?,
-            Ok(BotReply::Passive(reply)) => writeln!(out, "{}", reply.words())?,
-            // The next line may succeed.
-            Err(fault) if self.last_fault.as_ref() == Some(&fault) => {
-                to_stderr(Notice::Error(&fault).localized());
-            }
-            Err(fault) => {
-                self.last_fault = Some(fault.clone());
-                let diagnosis = doctor::diagnose(&self.bot.target, fault);
-                to_stderr(Notice::Error(&diagnosis).localized());
-            }
+        Err(fault) => {
+            *last_fault = Some(fault.clone());
+            let diagnosis = doctor::diagnose(target, fault);
+            to_stderr(Notice::Error(&diagnosis).localized());
         }
-        out.flush()
     }
+    out.flush()
 }
 
 /// Returns the lines typed at a terminal, until the user leaves.

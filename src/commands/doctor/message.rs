@@ -47,7 +47,7 @@ pub(in crate::commands) fn read_reply(
     }
 }
 
-/// Judges the answer to a message, and returns it as well.
+/// Reads the answer to a message, and judges its form.
 pub(in crate::commands) fn judge(
     target: &Target,
     answer: &HttpAnswer,
