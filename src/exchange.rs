@@ -52,13 +52,10 @@ pub(crate) fn shake_hands(
 }
 
 /// Reads a body of this length.
-pub(crate) fn read_body(source: impl Read, length: usize) -> Result<Vec<u8>, Rejection> {
-    let mut body = Vec::with_capacity(length);
-    let limit = u64::try_from(length).unwrap_or(u64::MAX);
-    match source.take(limit).read_to_end(&mut body) {
-        Ok(read) if read == length => Ok(body),
-        _ => Err(Rejection::BodyEndsEarly),
-    }
+pub(crate) fn read_body(mut source: impl Read, length: usize) -> Result<Vec<u8>, Rejection> {
+    let mut body = vec![0; length];
+    let read = source.read_exact(&mut body);
+    read.map(|()| body).map_err(|_| Rejection::BodyEndsEarly)
 }
 
 impl Response {

@@ -34,8 +34,7 @@ impl AccountKeys {
         let (timestamp, nonce) = (&query.timestamp, &query.nonce);
         let msg_signature = query.msg_signature.as_deref();
         let msg_signature = msg_signature.ok_or(QueryError::Missing("msg_signature"))?;
-        let envelope = str::from_utf8(body).map_err(|_| EnvelopeError::NotUtf8)?;
-        let message = xml::read(envelope, |fields| {
+        let message = xml::read(body, |fields| {
             let encrypt = fields.get("Encrypt")?.ok_or(EnvelopeError::NoEncrypt)?;
             let signed = [self.token.as_str(), timestamp, nonce, encrypt];
             if !check_signature(msg_signature, &signed) {
@@ -58,10 +57,9 @@ impl AccountKeys {
         };
         let Randomness { bytes, nonce } = random().ok_or(Rejection::NoRandomness)?;
         let encrypt = crypt.encrypt(&reply, bytes);
-        let timestamp = unix_seconds(now);
-        let signed = timestamp.to_string();
-        let msg_signature = sign(&[self.token.as_str(), &signed, &nonce, &encrypt]);
-        Ok(encrypted_body(&encrypt, &msg_signature, timestamp, &nonce))
+        let timestamp = unix_seconds(now).to_string();
+        let msg_signature = sign(&[self.token.as_str(), &timestamp, &nonce, &encrypt]);
+        Ok(encrypted_body(&encrypt, &msg_signature, &timestamp, &nonce))
     }
 }
 
@@ -76,9 +74,6 @@ pub enum EnvelopeError {
          choose the secure mode at the platform, or unset the key"
     )]
     EncryptType,
-    /// The body is not text.
-    #[error("the body is not UTF-8")]
-    NotUtf8,
     /// The body is not WeChat's XML.
     #[error(transparent)]
     Xml(#[from] XmlError),

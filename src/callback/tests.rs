@@ -591,7 +591,7 @@ fn each_status_has_one_phrase() {
     let rejections = [
         (Rejection::NoEchostr, 400, "bad request"),
         (
-            Rejection::Message(MessageError::NotUtf8),
+            Rejection::Message(MessageError::Xml(XmlError::NotUtf8)),
             400,
             "bad request",
         ),

@@ -45,7 +45,7 @@ pub(crate) enum Body {
 
 /// What the answer says of its connection, and who closes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Connection {
+pub(super) enum Connection {
     /// `tiny_http` reads on, as everybody expects of HTTP/1.1.
     Kept,
     /// `tiny_http` reads on, as was asked for in HTTP/1.0.
@@ -78,16 +78,6 @@ impl Connection {
             Self::KeptAsAsked
         } else {
             Self::Closed
-        }
-    }
-
-    /// Ends it behind the answer, if `tiny_http` does not. Where the process ends, too, it is
-    /// enough to say so.
-    pub(super) fn ending(self, is_process_ending: bool) -> Self {
-        match self {
-            Self::Kept | Self::KeptAsAsked if is_process_ending => Self::Closed,
-            Self::Kept | Self::KeptAsAsked => Self::Ending,
-            other => other,
         }
     }
 

@@ -63,7 +63,13 @@ impl Incoming {
     pub(super) fn connection(&self, health: &Health) -> Connection {
         match Connection::of(&self.request) {
             _ if self.body != Body::Available => Connection::ShutDown,
-            connection if health.is_closing() => connection.ending(health.exit_code().is_some()),
+            Connection::Kept | Connection::KeptAsAsked if health.is_closing() => {
+                match health.exit_code() {
+                    // The process ends, too, and all connections with it.
+                    Some(_) => Connection::Closed,
+                    None => Connection::Ending,
+                }
+            }
             connection => connection,
         }
     }

@@ -45,12 +45,9 @@ const MAX_WORKERS: usize = 8;
 
 /// A worker that ends so soon that several fit into a second …
 const QUICK_EXIT: Duration = Duration::from_millis(100);
-/// … of which so many in a row are followed at once by the next worker …
-const FREE_EXITS: u32 = 4;
-/// … and each further one by a pause twice as long as the one before …
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-/// … up to this, which kills at a steady beat, such as every 50 ms, do not fall in step with.
-const LONGEST_PAUSE: Duration = Duration::from_millis(970);
+/// … is followed by the next one after so many milliseconds, by how many in a row were so quick.
+/// Kills at a steady beat, such as every 50 ms, do not fall in step with the longest pause.
+const PAUSES: [u64; 12] = [0, 0, 0, 0, 0, 20, 40, 80, 160, 320, 640, 970];
 
 /// Why a bot cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +102,7 @@ pub(crate) struct Supervisor {
     /// To be called when the first worker serves.
     announce: Option<Box<dyn FnOnce()>>,
     wants_reload: bool,
-    quick_exits: u32,
+    quick_exits: usize,
     pause_end: Instant,
     exit_lines: RateLimit,
     is_ending: bool,
@@ -256,7 +253,7 @@ impl Supervisor {
     /// A worker has ended that was begun so long ago: when the next one starts.
     fn plan_next(&mut self, life: Duration, reason: &ExitReason) {
         let now = Instant::now();
-        self.quick_exits = (self.quick_exits + 1) * u32::from(life < QUICK_EXIT);
+        self.quick_exits = (self.quick_exits + 1) * usize::from(life < QUICK_EXIT);
         self.pause_end = now + pause_after(self.quick_exits);
         match self.exit_lines.admit(now) {
             Some(0) => log::warn!("the worker {reason}"),
@@ -406,8 +403,9 @@ impl Child {
 }
 
 /// The time from the last of so many quick exits to the next worker.
-fn pause_after(quick_exits: u32) -> Duration {
-    LONGEST_PAUSE.min(FIRST_PAUSE * ((1 << quick_exits.min(16)) >> (FREE_EXITS + 1)))
+fn pause_after(quick_exits: usize) -> Duration {
+    let pause = PAUSES.get(quick_exits).or(PAUSES.last());
+    pause.map_or(Duration::ZERO, |pause| Duration::from_millis(*pause))
 }
 
 #[cfg(test)]

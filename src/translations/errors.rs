@@ -206,6 +206,7 @@ chinese! { ReplyError:
 }
 
 chinese! { XmlError:
+    Self::NotUtf8 => "不是 UTF-8 编码";
     Self::NotWellFormed { row, column } => "第 {row} 行第 {column} 个字符起写得不对";
     Self::Dtd => "里面有 DOCTYPE 声明";
     Self::Root => "最外层不是 <xml>";

@@ -48,8 +48,7 @@ pub enum MessageKind {
 impl Message {
     /// Reads a body that is not encrypted.
     pub fn parse(body: &[u8]) -> Result<Self, MessageError> {
-        let xml = str::from_utf8(body).map_err(|_| MessageError::NotUtf8)?;
-        xml::read(xml, Self::of)
+        xml::read(body, Self::of)
     }
 
     fn of(fields: &Fields<'_>) -> Result<Self, MessageError> {
@@ -108,9 +107,6 @@ fn short_text<'f>(fields: &'f Fields<'_>, name: &'static str) -> Result<&'f str,
 /// Why a body is no message.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum MessageError {
-    /// The body is not text.
-    #[error("the body is not UTF-8")]
-    NotUtf8,
     /// The body is not the XML that WeChat sends.
     #[error(transparent)]
     Xml(#[from] XmlError),

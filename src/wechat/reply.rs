@@ -106,12 +106,12 @@ fn cut_length(text: &str) -> usize {
 /// The body of an encrypted reply; `msg_signature` signs the Token, the timestamp, the nonce and
 /// the encrypted text.
 #[must_use]
-pub fn encrypted_body(encrypt: &str, msg_signature: &str, timestamp: u64, nonce: &str) -> String {
+pub fn encrypted_body(encrypt: &str, msg_signature: &str, timestamp: &str, nonce: &str) -> String {
     let mut xml = String::with_capacity(256 + encrypt.len() + nonce.len());
     xml.push_str("<xml>");
     push_element(&mut xml, "Encrypt", encrypt);
     push_element(&mut xml, "MsgSignature", msg_signature);
-    xml.extend(["<TimeStamp>", &timestamp.to_string(), "</TimeStamp>"]);
+    xml.extend(["<TimeStamp>", timestamp, "</TimeStamp>"]);
     push_element(&mut xml, "Nonce", nonce);
     xml + "</xml>"
 }
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn an_encrypted_body_is_the_platforms_xml() {
         assert_eq!(
-            encrypted_body("aGk=", "97f0", 1_348_831_860, "n"),
+            encrypted_body("aGk=", "97f0", "1348831860", "n"),
             "<xml><Encrypt><![CDATA[aGk=]]></Encrypt>\
              <MsgSignature><![CDATA[97f0]]></MsgSignature>\
              <TimeStamp>1348831860</TimeStamp><Nonce><![CDATA[n]]></Nonce></xml>"

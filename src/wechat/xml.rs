@@ -45,10 +45,10 @@ pub(crate) struct Fields<'x>(Vec<(&'x str, Cow<'x, str>)>);
 
 /// Reads what WeChat sends, and takes what is wanted of its elements.
 pub(crate) fn read<T, E: From<XmlError>>(
-    xml: &str,
+    xml: &[u8],
     take: impl FnOnce(&Fields<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
-    let xml = without_forbidden(xml);
+    let xml = without_forbidden(str::from_utf8(xml).map_err(|_| XmlError::NotUtf8)?);
     let (words, rest) = users_words::take_out(&xml, |_| " ".to_owned());
     let document = parse(&rest).map_err(|error| {
         // Only now does it matter where in the message that is: at which line and character.
@@ -169,6 +169,9 @@ fn without_layout(text: Cow<'_, str>) -> Cow<'_, str> {
 /// Why a text is not the XML that WeChat sends; it repeats nothing of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum XmlError {
+    /// The bytes are not text.
+    #[error("the body is not UTF-8")]
+    NotUtf8,
     /// The text is not well-formed from here on.
     #[error("the body is not XML at line {row}, character {column}")]
     NotWellFormed {

@@ -226,7 +226,7 @@ fn refuses_what_is_not_utf8() {
     let mut body = with("<MsgType>text</MsgType><Content>a</Content>").into_bytes();
     let last = body.len() - 20;
     body[last] = 0xff;
-    assert_eq!(Message::parse(&body), Err(MessageError::NotUtf8));
+    assert_eq!(Message::parse(&body), Err(XmlError::NotUtf8.into()));
 }
 
 #[test]

@@ -6,7 +6,9 @@ use super::*;
 
 fn try_read(xml: &str) -> Result<Vec<(String, String)>, XmlError> {
     let owned = |(name, text): &(&str, Cow<'_, str>)| ((*name).to_owned(), (**text).to_owned());
-    super::read(xml, |fields| Ok(fields.0.iter().map(owned).collect()))
+    super::read(xml.as_bytes(), |fields| {
+        Ok(fields.0.iter().map(owned).collect())
+    })
 }
 
 fn read(xml: &str) -> Vec<(String, String)> {
@@ -15,7 +17,9 @@ fn read(xml: &str) -> Vec<(String, String)> {
 
 /// The text of the only element of that name.
 fn get(xml: &str, name: &'static str) -> Result<Option<String>, XmlError> {
-    super::read(xml, |fields| Ok(fields.get(name)?.map(str::to_owned)))
+    super::read(xml.as_bytes(), |fields| {
+        Ok(fields.get(name)?.map(str::to_owned))
+    })
 }
 
 fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
