@@ -10,7 +10,7 @@ use log::Level;
 
 use crate::printable::printable;
 
-/// By which the log tells these lines from others.
+/// The target of these lines, by which the log tells them from others.
 pub(crate) const TARGET: &str = module_path!();
 
 /// Lines a second about requests that are refused. A scanner's are all told; a flood would fill the
@@ -36,7 +36,7 @@ pub(crate) struct RequestLine<'a> {
     /// The request's path.
     pub(crate) path: &'a str,
     /// The MsgType and what was answered.
-    pub(crate) said: &'a str,
+    pub(crate) summary: &'a str,
     /// The HTTP status.
     pub(crate) status: u16,
     /// How long the answer took.
@@ -56,7 +56,7 @@ impl fmt::Display for RequestLine<'_> {
         write!(
             f,
             " {method} {path} {} {} {milliseconds}.{tenth} ms",
-            self.said, self.status
+            self.summary, self.status
         )
     }
 }
@@ -113,7 +113,7 @@ mod tests {
             peer: Some([203, 0, 113, 7].into()),
             method,
             path,
-            said: "- refused: nothing is at this path",
+            summary: "- refused: nothing is at this path",
             status: 404,
             took: Duration::from_micros(1250),
         }

@@ -141,8 +141,8 @@ impl Callback {
         Ok(query)
     }
 
-    /// Answers a handshake: with its `echostr`, which proves that the Token is known here.
-    pub(crate) fn shake_hands(&self, query: &str, now: SystemTime) -> Result<Vec<u8>, Rejection> {
+    /// What answers a handshake, if that may get in.
+    pub(crate) fn echostr(&self, query: &str, now: SystemTime) -> Result<Vec<u8>, Rejection> {
         let echostr = self.admit(query, now)?.echostr;
         Ok(echostr.ok_or(Rejection::NoEchostr)?.into_owned())
     }
@@ -255,9 +255,9 @@ impl Callback {
     }
 }
 
-/// Whether the time is over for which something is kept. A clock that was set back makes nothing
+/// Whether something from then was kept for long enough. A clock that was set back makes nothing
 /// older.
-fn is_over(at: SystemTime, now: SystemTime, kept_for: Duration) -> bool {
+fn is_expired(at: SystemTime, now: SystemTime, kept_for: Duration) -> bool {
     now.duration_since(at).is_ok_and(|age| age > kept_for)
 }
 

@@ -28,19 +28,19 @@ pub(crate) struct Response {
     allow: Option<&'static str>,
     pub(crate) body: Vec<u8>,
     /// For the log: the MsgType or `-`, and the kind of the answer.
-    pub(crate) said: Cow<'static, str>,
+    pub(crate) summary: Cow<'static, str>,
     pub(crate) level: Level,
 }
 
 /// Answers a handshake. A person who opens WeChat's address in a browser gets a page that says what
 /// this address is for, and nothing about the account.
-pub(crate) fn shake_hands(
+pub(crate) fn answer_handshake(
     callback: &Callback,
     query: &str,
     now: SystemTime,
     is_browser: impl FnOnce() -> bool,
 ) -> Response {
-    let mut response = match callback.shake_hands(query, now) {
+    let mut response = match callback.echostr(query, now) {
         Ok(echostr) => return Response::ok("text/plain", echostr, "- handshake"),
         Err(rejection) => Response::from(rejection),
     };
@@ -62,14 +62,14 @@ impl Response {
     pub(crate) fn ok(
         content_type: &'static str,
         body: Vec<u8>,
-        said: impl Into<Cow<'static, str>>,
+        summary: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self {
             status: 200,
             content_type,
             allow: None,
             body,
-            said: said.into(),
+            summary: summary.into(),
             level: Level::Info,
         }
     }
@@ -98,8 +98,8 @@ impl Response {
 
 impl From<Answer> for Response {
     fn from(answer: Answer) -> Self {
-        let said = format!("{} {}", answer.msg_type, answer.kind.name());
-        Self::ok(answer.content_type, answer.body.into_bytes(), said)
+        let summary = format!("{} {}", answer.msg_type, answer.kind.name());
+        Self::ok(answer.content_type, answer.body.into_bytes(), summary)
     }
 }
 
@@ -120,7 +120,7 @@ impl From<Rejection> for Response {
                 _ => None,
             },
             body: format!("{phrase}\n").into_bytes(),
-            said: format!("- refused: {rejection}").into(),
+            summary: format!("- refused: {rejection}").into(),
             level: if rejection.needs_owner() {
                 Level::Warn
             } else {

@@ -11,10 +11,10 @@ pub(crate) fn printable_lines(text: &str, max_chars: usize) -> String {
     escaped(text, max_chars, |char| char != '\n' && is_harmful(char))
 }
 
-fn escaped(text: &str, max_chars: usize, is_harmful: fn(char) -> bool) -> String {
+fn escaped(text: &str, max_chars: usize, is_escaped: fn(char) -> bool) -> String {
     let (mut chars, mut shown) = (text.chars(), String::new());
     for char in chars.by_ref().take(max_chars) {
-        if is_harmful(char) {
+        if is_escaped(char) {
             shown.extend(char.escape_default());
         } else {
             shown.push(char);

@@ -169,8 +169,8 @@ impl Server {
         is_idle
     }
 
-    /// Does something about one request, seen by whoever watches over the loop. A panic costs only
-    /// this request: `tiny_http` answers it with 500 when it is dropped.
+    /// Does what there is to do about one request; the watch sees when that begins and ends. A
+    /// panic costs only this request: `tiny_http` answers it with 500 when it is dropped.
     fn guarded(&mut self, work: impl FnOnce(&mut Self)) {
         self.health.step();
         // The panic hook has told the log.
@@ -185,16 +185,15 @@ impl Server {
         if self.joke_queue.has_waiter_on_connection_of(&request) {
             return self.joke_queue.held_back.push(request);
         }
-        let Service {
-            paths, callback, ..
-        } = &self.service;
-        let incoming = Incoming::new(request, self.service.trust_proxy);
+        let service = &self.service;
+        let incoming = Incoming::new(request, service.trust_proxy);
         let RequestInfo { method, time, .. } = &incoming.info;
         let (path, query) = (incoming.info.path(), incoming.info.query());
-        let is_callback = paths.iter().any(|it| is_same_path(it, path));
+        let is_callback = service.paths.iter().any(|it| is_same_path(it, path));
         let response = match (method, path) {
             (Method::Get, _) if is_callback => {
-                exchange::shake_hands(callback, query, *time, || incoming.is_browsers())
+                let is_browser = || incoming.is_browsers();
+                exchange::answer_handshake(&service.callback, query, *time, is_browser)
             }
             (Method::Post, _) if is_callback => return self.take_message(incoming),
             _ if is_callback => Rejection::MethodNotAllowed { allow: "GET, POST" }.into(),

@@ -49,9 +49,6 @@ pub(crate) struct Limits {
     pub(crate) memory_mib: u64,
 }
 
-/// The loop, which waits for nobody, counts as stuck when it needs more for a request.
-const LONGEST_REQUEST: Duration = Duration::from_millis(1500);
-
 /// From one look at a worker to the next, by the supervisor or itself, while something goes on.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(50);
 

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::is_over;
+use super::is_expired;
 
 /// For so long "another one" means another joke.
 const LISTENS_FOR: Duration = Duration::from_secs(5 * 60);
@@ -20,7 +20,7 @@ impl JokeListeners {
     /// Whether the user's last answer in the last 5 minutes was a joke.
     pub(super) fn contains(&self, user: &str, now: SystemTime) -> bool {
         let told = self.0.get(user);
-        told.is_some_and(|at| !is_over(*at, now, LISTENS_FOR))
+        told.is_some_and(|at| !is_expired(*at, now, LISTENS_FOR))
     }
 
     /// Notes whether the user's last answer was a joke.
@@ -30,7 +30,7 @@ impl JokeListeners {
             return;
         }
         if self.0.len() >= MAX_LISTENERS {
-            self.0.retain(|_, at| !is_over(*at, now, LISTENS_FOR));
+            self.0.retain(|_, at| !is_expired(*at, now, LISTENS_FOR));
         }
         if self.0.len() < MAX_LISTENERS {
             self.0.insert(user.to_owned(), now);

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::is_over;
+use super::is_expired;
 use crate::wechat::reply::Content;
 
 /// WeChat sends a message three times, about 5 s apart, when no answer arrives; 60 s leave room for
@@ -36,7 +36,7 @@ impl KeptAnswers {
     /// What was answered to the same message in the last 60 s.
     pub(super) fn find(&self, fingerprint: u64, now: SystemTime) -> Option<&KeptAnswer> {
         let answered = self.answers.get(&fingerprint)?;
-        (!is_over(answered.at, now, KEPT_FOR)).then_some(answered)
+        (!is_expired(answered.at, now, KEPT_FOR)).then_some(answered)
     }
 
     /// Keeps an answer, and forgets those that are too old or too many.
@@ -54,7 +54,7 @@ impl KeptAnswers {
     fn oldest_to_go(&self, now: SystemTime) -> Option<u64> {
         let oldest = *self.order.front()?;
         let is_full = self.order.len() > MAX_ANSWERS;
-        (is_full || is_over(self.answers.get(&oldest)?.at, now, KEPT_FOR)).then_some(oldest)
+        (is_full || is_expired(self.answers.get(&oldest)?.at, now, KEPT_FOR)).then_some(oldest)
     }
 }
 

@@ -93,7 +93,7 @@ pub(crate) fn run(args: CgiArgs) -> Result<ExitCode, CommandError> {
         peer: request.peer,
         method: &request.method,
         path: &request.path,
-        said: &response.said,
+        summary: &response.summary,
         status: response.status,
         took: begun.elapsed(),
     };
@@ -153,7 +153,9 @@ impl CgiRequest {
         let now = SystemTime::now();
         let body = self.read_body();
         match self.method.as_str() {
-            "GET" => exchange::shake_hands(&callback, &self.query, now, || self.is_from_browser),
+            "GET" => {
+                exchange::answer_handshake(&callback, &self.query, now, || self.is_from_browser)
+            }
             "POST" => self.answer_message(callback, jokes, body, now).into(),
             _ => Rejection::MethodNotAllowed { allow: "GET, POST" }.into(),
         }

@@ -21,7 +21,7 @@ use crate::{
 /// A response fits, unless its text is long.
 const USUAL_BYTES: usize = 1024;
 
-/// A request, what the log tells of it, and where its body is.
+/// A request, what its line in the log is made of, and where its body is.
 pub(super) struct Incoming {
     pub(super) request: Request,
     pub(super) info: RequestInfo,
@@ -30,7 +30,7 @@ pub(super) struct Incoming {
     pub(super) received: Option<Result<Vec<u8>, Rejection>>,
 }
 
-/// What the log tells of a request when that is gone.
+/// What is known of a request after it has been answered, which consumes it.
 pub(super) struct RequestInfo {
     /// Who asked: the connection's other end, or whom a trusted proxy asks for.
     peer: Option<IpAddr>,
@@ -130,7 +130,7 @@ impl RequestInfo {
             peer: self.peer,
             method: self.method.as_str(),
             path: self.path(),
-            said: &response.said,
+            summary: &response.summary,
             status: response.status,
             took: self.begun.elapsed(),
         }

@@ -36,8 +36,8 @@ pub(super) fn resident_kib(pid: u32) -> u64 {
     kib.and_then(|kib| kib.parse().ok()).unwrap_or(0)
 }
 
-/// Makes the descriptor limit of this process and those that it starts the connection limit, and
-/// has the system bound what a burst can allocate between two looks of the supervisor.
+/// Limits the descriptors of this process and those that it starts, and so the connections; and
+/// what a burst can allocate between two looks of the supervisor.
 pub(super) fn limit(limits: &Limits) {
     let connections = u64::from(limits.connections);
     let descriptors = 2 * connections + OTHER_DESCRIPTORS;

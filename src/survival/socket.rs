@@ -97,7 +97,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Sets what accepted sockets inherit on Linux.
-pub(crate) fn set_options(listener: &TcpListener) -> io::Result<()> {
+fn set_options(listener: &TcpListener) -> io::Result<()> {
     let socket = SockRef::from(listener);
     socket.set_tcp_nodelay(true)?;
     socket.set_write_timeout(Some(SEND_TIMEOUT))?;

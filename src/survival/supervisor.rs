@@ -300,7 +300,7 @@ impl Supervisor {
     }
 
     fn on_end(&mut self, child: Child, status: ExitResult) -> Result<(), SupervisorError> {
-        // Of one that was to end, it does not matter where the system does not tell it.
+        // How one that was to end did so does not matter where the system keeps no status.
         let is_fine = child.state == State::Retired && status.is_err();
         let told = child.reason.map(ExitReason::Other);
         let reason = told.or_else(|| ExitReason::of(status).filter(|_| !is_fine));

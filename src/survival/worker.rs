@@ -16,7 +16,7 @@ use std::{
 use socket2::SockRef;
 
 use super::{
-    LONGEST_REQUEST, SHORTEST_INTERVAL,
+    SHORTEST_INTERVAL,
     exit::STUCK,
     health::Health,
     interval_after,
@@ -31,6 +31,9 @@ pub(crate) const VARIABLE: &str = "DAOXIAO_WORKER";
 /// cannot read a file, it ends rather than do without. A supervisor of another version sets it,
 /// too, so it stays what it is.
 pub(super) const STRICT: &str = "reload";
+
+/// The loop, which waits for nobody, counts as stuck when it needs more for a request.
+const LONGEST_REQUEST: Duration = Duration::from_millis(1500);
 
 /// How long a worker that was replaced stays for its kept connections: longer than proxies keep an
 /// idle one by default.

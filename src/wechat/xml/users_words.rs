@@ -30,7 +30,7 @@ const WORDS: [(&str, &[List]); 5] = [
 /// location, that makes one element out of several; the bot reads none of them.
 pub(super) fn take_out(
     xml: &str,
-    instead_of: impl Fn(&str) -> String,
+    replacement: impl Fn(&str) -> String,
 ) -> (Vec<(&'static str, Cow<'static, str>)>, Cow<'_, str>) {
     let (mut words, mut rest) = (Vec::with_capacity(USUAL_CHILDREN), Cow::Borrowed(xml));
     let (start, lists) = lists(xml).unwrap_or_default();
@@ -45,7 +45,7 @@ pub(super) fn take_out(
             words.push((name, text.into()));
             let (before, after) = rest.split_at_checked(element.start).unwrap_or_default();
             let (element, after) = after.split_at_checked(element.len()).unwrap_or_default();
-            rest = [before, &instead_of(element), after].concat().into();
+            rest = [before, &replacement(element), after].concat().into();
         }
     }
     (words, rest)
