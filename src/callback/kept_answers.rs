@@ -11,9 +11,9 @@ use crate::wechat::reply::Content;
 /// WeChat sends a message three times, about 5 s apart, when no answer arrives; 60 s leave room for
 /// slow networks.
 const KEPT_FOR: Duration = Duration::from_secs(60);
-/// More than 30 messages a second for the time they are kept, more than a small account will meet;
-/// 5 MB if each of them is as long as it can be.
-const MAX_ANSWERS: usize = 2_048;
+/// Sixty messages a second for the time they are kept, more than a small account will meet; 10 MB
+/// if each of them is as long as it can be.
+const MAX_ANSWERS: usize = 4_096;
 
 /// The answers to recent messages, by the messages' fingerprints.
 #[derive(Debug, Default)]
@@ -127,7 +127,7 @@ mod tests {
             kept.keep(number, answered("a", 0));
         }
         assert_eq!(counts(&kept), (MAX_ANSWERS, MAX_ANSWERS));
-        assert_eq!(kept.find(2_951, at(0)), None);
-        assert!(kept.find(2_952, at(0)).is_some());
+        assert_eq!(kept.find(903, at(0)), None);
+        assert!(kept.find(904, at(0)).is_some());
     }
 }
