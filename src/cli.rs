@@ -106,14 +106,14 @@ pub fn run() -> ExitCode {
 
 fn execute(cli: Cli) -> Result<ExitCode, CommandError> {
     match cli.command {
-        Command::Serve(args) => serve::run(*args),
+        Command::Serve(args) => serve::run(&args),
         Command::Chat(args) => chat::run(*args, cli.lang),
         Command::Say(args) => say::run(&args),
         Command::Sign(args) => sign::run(&args),
         Command::Doctor(args) => doctor::run(&args),
-        Command::Joke(args) => joke::run(*args),
+        Command::Joke(args) => joke::run(&args),
         Command::Words(command) => words::run(&command),
-        Command::Cgi(args) => cgi::run(*args),
+        Command::Cgi(args) => cgi::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Completions(args) => completions::run(&args, command()),
         Command::Man(args) => man::run(&args, command(), help::man_pages),

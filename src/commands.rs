@@ -16,6 +16,7 @@ use crate::{
 };
 
 pub(crate) mod args;
+pub(crate) mod bot_args;
 pub(crate) mod cgi;
 pub(crate) mod chat;
 pub(crate) mod completions;
@@ -30,7 +31,6 @@ pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod sign;
 pub(crate) mod words;
-pub(crate) mod words_arg;
 
 /// Exit code of a command that failed.
 pub(crate) const FAILED: u8 = 1;

@@ -10,7 +10,7 @@
 //! order to read them in:
 //!
 //! 1. `cli` and `commands::serve`: from the command line to a running bot. The flags and variables
-//!    that commands share are in `commands::{args, secrets, words_arg, joke_args}`.
+//!    that commands share are in `commands::{args, secrets, bot_args, joke_args}`.
 //! 2. `server`: the loop, and the match on method and path. `survival` has the two processes: the
 //!    supervisor, and the worker around the loop.
 //! 3. `exchange`: what `server` and `commands::cgi` share: a message is admitted by its query and

@@ -26,9 +26,6 @@ use nix::{
 
 use crate::access_log;
 
-/// Says what is logged, as in most Rust programs.
-pub(crate) const RUST_LOG: &str = "RUST_LOG";
-
 /// Bytes that may wait to be written: some sixty lines. With a line about missing ones they are no
 /// more than `PIPE_BUF` on Linux: a pipe takes so much as a whole or not at all, and mixes nothing
 /// else into it.
@@ -41,19 +38,15 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// Most lines fit.
 const USUAL_LINE_BYTES: usize = 128;
 
-/// Starts the log, at this level or at the one that `RUST_LOG` says. Unless that variable wants
-/// more, libraries tell errors only: what a parser thinks of a page is no news.
-pub(crate) fn start(level: Option<LevelFilter>) {
+/// Starts the log with a filter as in `RUST_LOG`. Libraries that it doesn't name tell errors only:
+/// what a parser thinks of a page is no news.
+pub(crate) fn start(filter: &str) {
     let mut builder = env_filter::Builder::new();
     builder
         .filter_level(LevelFilter::Error)
         // Its errors end the worker, and the supervisor logs that.
-        .filter_module("tiny_http", LevelFilter::Off);
-    let variable = env::var(RUST_LOG).ok().filter(|value| !value.is_empty());
-    match (level, variable) {
-        (None, Some(value)) => builder.parse(&value),
-        _ => builder.filter_module(env!("CARGO_CRATE_NAME"), level.unwrap_or(LevelFilter::Info)),
-    };
+        .filter_module("tiny_http", LevelFilter::Off)
+        .parse(filter);
     // The URLs that these fetch may have keys in them.
     for library in ["ureq", "ureq_proto"] {
         builder.filter_module(library, LevelFilter::Warn);

@@ -3,24 +3,16 @@
 use std::{
     env,
     net::{Ipv4Addr, SocketAddr},
-    time::Duration,
 };
 
 use clap::Args;
 use log::LevelFilter;
 
 use super::CommandError;
-use crate::{
-    language::localized_errors,
-    logger::{self, RUST_LOG},
-    server::HEALTH_PATH,
-};
+use crate::{language::localized_errors, logger, server::HEALTH_PATH};
 
 /// Seconds of a day.
 pub(crate) const DAY: u64 = 24 * 60 * 60;
-
-/// Largest `--max-age`: ten years.
-const LONGEST_AGE: u64 = 3650 * DAY;
 
 /// Error in the value of a flag or a variable: what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,41 +47,22 @@ pub(crate) struct LogArgs {
     pub(super) quiet: bool,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct MaxAgeArg {
-    /// How many seconds a request's timestamp may differ from now; 0 means any. What this can't
-    /// prevent is in docs/settings.md
-    #[arg(long, env = "DAOXIAO_MAX_AGE", value_name = "SECONDS", default_value = "300", value_parser = localized_errors(seconds::<0, LONGEST_AGE>))]
-    pub(crate) max_age: Duration,
-}
-
 impl LogArgs {
-    /// Starts the log at the level asked for.
-    pub(crate) fn start(&self) -> Result<(), CommandError> {
-        self.start_at(None)
-    }
-
-    /// Starts the log for a command that shares the terminal with it: only errors, unless `--log`
-    /// or `RUST_LOG` asks for more.
-    pub(crate) fn start_quietly(&self) -> Result<(), CommandError> {
-        self.start_at(Some(LevelFilter::Error))
-    }
-
-    fn start_at(&self, default: Option<LevelFilter>) -> Result<(), CommandError> {
-        let filter = env::var(RUST_LOG).unwrap_or_default();
+    /// Starts the log at the level that `--log` or `RUST_LOG` asks for, or else at this one.
+    pub(crate) fn start(&self, default: LevelFilter) -> Result<(), CommandError> {
+        let filter = env::var("RUST_LOG").unwrap_or_default();
         let asked = self.log.or(self.quiet.then_some(LevelFilter::Warn));
-        let level = asked.or(default.filter(|_| filter.is_empty()));
-        if level.is_none() {
-            check_rust_log(filter).map_err(CommandError::usage)?;
+        match asked.or(filter.is_empty().then_some(default)) {
+            Some(level) => logger::start(&format!("{}={level}", env!("CARGO_CRATE_NAME"))),
+            None => logger::start(&checked(filter).map_err(CommandError::usage)?),
         }
-        logger::start(level);
         Ok(())
     }
 }
 
 /// Refuses mistyped levels in `RUST_LOG`, such as `inof`. The log would take such a word for a
 /// module's name; without a level, only this crate's modules are accepted.
-fn check_rust_log(value: String) -> Result<(), ValueError> {
+fn checked(value: String) -> Result<String, ValueError> {
     let mut directives = value.split('/').next().unwrap_or_default().split(',');
     let is_right = |directive: &str| match directive.trim() {
         "" => true,
@@ -97,7 +70,7 @@ fn check_rust_log(value: String) -> Result<(), ValueError> {
         other => level(other.split_once('=').map_or(other, |(_, level)| level)).is_ok(),
     };
     if directives.all(is_right) {
-        Ok(())
+        Ok(value)
     } else {
         Err(ValueError::RustLog(value))
     }
@@ -111,11 +84,6 @@ pub(crate) fn number<T: TryFrom<u64>, const MIN: u64, const MAX: u64>(
     let number = number.filter(|number| (MIN..=MAX).contains(number));
     let number = number.and_then(|number| number.try_into().ok());
     number.ok_or(ValueError::Number { min: MIN, max: MAX })
-}
-
-/// Parses a number of seconds within bounds.
-pub(crate) fn seconds<const MIN: u64, const MAX: u64>(text: &str) -> Result<Duration, ValueError> {
-    number::<_, MIN, MAX>(text).map(Duration::from_secs)
 }
 
 /// Parses what turns a flag without a value on or off by its variable.
@@ -201,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_filter_of_the_log_has_levels() {
-        let check = |value: &str| check_rust_log(value.to_owned());
+        let check = |value: &str| checked(value.to_owned());
         for right in [
             "",
             "info",
@@ -211,7 +179,7 @@ mod tests {
             "daoxiao",
             "ureq=off, warn/bot",
         ] {
-            assert_eq!(check(right), Ok(()), "{right}");
+            assert_eq!(check(right), Ok(right.to_owned()));
         }
         for wrong in ["inof", "daoxiao=loud", "info,deubg"] {
             assert_eq!(check(wrong), Err(ValueError::RustLog(wrong.to_owned())));

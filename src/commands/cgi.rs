@@ -5,27 +5,27 @@ use std::{
     io::{self, Write},
     net::IpAddr,
     process::ExitCode,
-    sync::{Arc, mpsc::channel},
+    sync::mpsc::channel,
     thread,
     time::{Duration, Instant, SystemTime},
 };
 
 use clap::Args;
+use log::LevelFilter;
 
 use super::{
     CommandError,
-    args::{LogArgs, MaxAgeArg},
-    joke_args::JokeArgs,
+    args::LogArgs,
+    bot_args::BotArgs,
     printed,
     secrets::{self, EnvironmentError},
-    words_arg::WordsArg,
 };
 use crate::{
     access_log::RequestLine,
     callback::{Answer, Callback, Outcome, Rejection},
     entropy::randomness,
     exchange::{self, Response, accepts_html, read_body},
-    joke::{JokeSettings, Jokes},
+    joke::Jokes,
 };
 
 /// So much of a body is read at most: more than a message has, so that a refusal can be read by
@@ -56,13 +56,9 @@ Example, as a script in cgi-bin:
 #[command(after_help = HELP)]
 pub(crate) struct CgiArgs {
     #[command(flatten)]
-    age: MaxAgeArg,
-    #[command(flatten)]
-    words: WordsArg,
+    bot: BotArgs,
     #[command(flatten)]
     log: LogArgs,
-    #[command(flatten)]
-    jokes: JokeArgs,
 }
 
 /// Answers for a bot that cannot be run, if a web server asks.
@@ -75,19 +71,15 @@ pub(crate) fn respond_not_set_up() {
 }
 
 /// Answers the request in the environment, on standard output.
-pub(crate) fn run(args: CgiArgs) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: &CgiArgs) -> Result<ExitCode, CommandError> {
     let begun = Instant::now();
-    args.log.start()?;
-    let token = secrets::required_token()?;
+    args.log.start(LevelFilter::Info)?;
+    let keys = secrets::keys()?;
     let request = CgiRequest::from_environment().ok_or(EnvironmentError::NoRequest)?;
-    let words = Arc::new(args.words.read()?);
-    let settings = JokeSettings {
-        // Clients choose HTTP_PROXY: the web server puts their `Proxy` header there (httpoxy).
-        use_proxy: false,
-        ..args.jokes.settings(&words)?
-    };
-    let callback = Callback::new(secrets::keys_of(token)?, args.age.max_age, words);
-    let response = request.answer(callback, Jokes::new(settings, || ()));
+    let (callback, mut jokes) = args.bot.bot(keys)?;
+    // Clients choose HTTP_PROXY: the web server puts their `Proxy` header there (httpoxy).
+    jokes.use_proxy = false;
+    let response = request.answer(callback, Jokes::new(jokes, || ()));
     let written = write(&response);
     let line = RequestLine {
         peer: request.peer,

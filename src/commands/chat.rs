@@ -11,12 +11,14 @@ use std::{
 };
 
 use clap::Args;
+use log::LevelFilter;
 use rustyline::{DefaultEditor, error::ReadlineError};
 
-use self::bot::{Bot, BotArgs};
+use self::bot::Bot;
 use super::{
     CommandError, FAILED, InputError, Notice,
     args::{LogArgs, ValueError, address, port_only},
+    bot_args::BotArgs,
     doctor::{self, finding::Fault},
     lines, printed, to_stderr,
 };
@@ -82,14 +84,14 @@ fn page_address(text: &str) -> Result<SocketAddr, ValueError> {
 /// or in the terminal until standard input does.
 pub(crate) fn run(args: ChatArgs, language: Option<Language>) -> Result<ExitCode, CommandError> {
     if args.web {
-        args.log.start()?;
+        args.log.start(LevelFilter::Info)?;
         // The log of a bot elsewhere is not in this process.
         let copies = args.url.is_none().then(Copies::start);
         let bot = Bot::open(args.url, args.bot)?;
         return web::run(args.listen, language, bot, copies);
     }
     // More log lines would get between those of the talk.
-    args.log.start_quietly()?;
+    args.log.start(LevelFilter::Error)?;
     let bot = Bot::open(args.url, args.bot)?;
     talk(&bot.target, args.log.quiet)
 }

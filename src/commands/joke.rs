@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::Args;
+use log::LevelFilter;
 
 use super::{
     CommandError, Notice,
@@ -69,19 +70,17 @@ pub(crate) enum JokeError {
 /// Asks the sources in turn until one has jokes, or all of them, and prints jokes of each in
 /// fortune format, with where they came from on standard error. Without sources, prints the
 /// owner's.
-pub(crate) fn run(args: JokeCommand) -> Result<ExitCode, CommandError> {
-    args.log.start()?;
-    let file = args.jokes.jokes.clone();
+pub(crate) fn run(args: &JokeCommand) -> Result<ExitCode, CommandError> {
+    args.log.start(LevelFilter::Info)?;
     let settings = args.jokes.settings(&Arc::default())?;
-    if let Some(file) = file {
-        let (file, jokes) = (&file, settings.own.len());
+    if let Some(file) = &args.jokes.jokes {
+        let jokes = settings.own.len();
         to_stderr(Notice::OwnJokes { file, jokes }.localized());
-        if settings.sources.is_empty() {
-            return print(&choose(settings.own, args.count));
-        }
     }
-    if settings.sources.is_empty() {
-        return Err(CommandError::failure(JokeError::NoSource));
+    match settings.sources.as_slice() {
+        [] if settings.own.is_empty() => return Err(CommandError::failure(JokeError::NoSource)),
+        [] => return print(&choose(settings.own, args.count)),
+        _ => {}
     }
     let count = args.count.or((!args.all).then_some(1));
     let results = try_sources(settings, args.all);

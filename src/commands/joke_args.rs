@@ -12,7 +12,7 @@ use clap::Args;
 
 use super::{
     CommandError,
-    args::{DAY, ValueError, number, seconds},
+    args::{DAY, number},
 };
 use crate::{
     joke::{Charset, JokeSettings, Layout, PageUrl, Selector, Source, own_jokes},
@@ -29,7 +29,7 @@ const MAX_TTL: u64 = 365 * DAY;
 /// Name that means no source at all.
 const NONE: &str = "none";
 
-#[derive(Clone, Debug, Args)]
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Jokes")]
 pub(crate) struct JokeArgs {
     /// Known sources in the order to try, or none: qiushidabaike, zol, biedoul, 60s; several are
@@ -64,11 +64,11 @@ pub(crate) struct JokeArgs {
     #[arg(long, env = "DAOXIAO_JOKES", value_name = "FILE")]
     pub(super) jokes: Option<PathBuf>,
     /// How long someone who asks for a joke may wait, in milliseconds
-    #[arg(long, env = "DAOXIAO_JOKE_BUDGET", value_name = "MS", default_value = "2500", value_parser = localized_errors(milliseconds::<1, MAX_BUDGET_MS>))]
-    joke_budget: Duration,
+    #[arg(long, env = "DAOXIAO_JOKE_BUDGET", value_name = "MS", default_value = "2500", value_parser = localized_errors(number::<u64, 1, MAX_BUDGET_MS>))]
+    joke_budget: u64,
     /// How long fetched jokes are kept before new ones are fetched
-    #[arg(long, env = "DAOXIAO_JOKE_TTL", value_name = "SECONDS", default_value = "600", value_parser = localized_errors(seconds::<0, MAX_TTL>))]
-    joke_ttl: Duration,
+    #[arg(long, env = "DAOXIAO_JOKE_TTL", value_name = "SECONDS", default_value = "600", value_parser = localized_errors(number::<u64, 0, MAX_TTL>))]
+    joke_ttl: u64,
 }
 
 /// Error in the flags about jokes.
@@ -93,28 +93,28 @@ pub(crate) enum JokeArgsError {
 
 impl JokeArgs {
     /// Returns where jokes come from, with the owner's file read.
-    pub(super) fn settings(self, words: &Arc<Words>) -> Result<JokeSettings, CommandError> {
-        let own = self.jokes.as_deref().map(read_file).transpose()?;
+    pub(super) fn settings(&self, words: &Arc<Words>) -> Result<JokeSettings, CommandError> {
+        let own = self.jokes.as_deref().map(read_jokes).transpose()?;
         self.with_own(own.unwrap_or_default().0, words)
     }
 
     /// Returns where jokes come from, with these ones of the owner.
     pub(super) fn with_own(
-        self,
+        &self,
         own: Vec<String>,
         words: &Arc<Words>,
     ) -> Result<JokeSettings, CommandError> {
-        let sources = match self.joke_url {
+        let sources = match &self.joke_url {
             // With `none` it isn't asked either: one flag is enough to be without a network.
             Some(url) if !self.joke_source.iter().any(|name| name == NONE) => vec![Source {
                 name: "custom",
-                url,
+                url: url.clone(),
                 layout: Layout {
                     charset: self.joke_charset,
-                    link: self.joke_link,
-                    item: self.joke_item,
-                    title: self.joke_title,
-                    content: self.joke_content,
+                    link: self.joke_link.clone(),
+                    item: self.joke_item.clone(),
+                    title: self.joke_title.clone(),
+                    content: self.joke_content.clone(),
                 },
             }],
             _ => known_sources(&self.joke_source).map_err(CommandError::usage)?,
@@ -124,15 +124,15 @@ impl JokeArgs {
             own,
             skip: separate_words(&self.joke_skip),
             words: Arc::clone(words),
-            budget: self.joke_budget,
-            ttl: self.joke_ttl,
+            budget: Duration::from_millis(self.joke_budget),
+            ttl: Duration::from_secs(self.joke_ttl),
             use_proxy: true,
         })
     }
 }
 
 /// Reads a file of jokes; returns what is in it, too.
-pub(super) fn read_file(path: &Path) -> Result<(Vec<String>, Vec<u8>), CommandError> {
+pub(super) fn read_jokes(path: &Path) -> Result<(Vec<String>, Vec<u8>), CommandError> {
     let path = path.to_owned();
     let jokes = match fs::read(&path) {
         Ok(bytes) => match own_jokes(&bytes) {
@@ -179,10 +179,6 @@ fn source_name(text: &str) -> Result<String, JokeArgsError> {
         name if name == NONE || names.contains(&name) => Ok(name.to_owned()),
         _ => Err(JokeArgsError::NoSuchSource(names)),
     }
-}
-
-fn milliseconds<const MIN: u64, const MAX: u64>(text: &str) -> Result<Duration, ValueError> {
-    number::<_, MIN, MAX>(text).map(Duration::from_millis)
 }
 
 #[cfg(test)]

@@ -136,8 +136,13 @@ pub(super) fn run_token() -> Result<(Token, bool), EnvironmentError> {
 
 /// Returns the bot at this address, with the keys of the account in the environment.
 pub(super) fn target(url: BotUrl) -> Result<Target, EnvironmentError> {
-    let keys = keys_of(required_token()?)?;
+    let keys = keys()?;
     Ok(Target { url, keys })
+}
+
+/// Returns the keys of the account in the environment.
+pub(super) fn keys() -> Result<AccountKeys, EnvironmentError> {
+    keys_of(required_token()?)
 }
 
 /// Returns the keys of the account of a Token, with encryption if the environment has its key.

@@ -9,19 +9,19 @@ use std::{
 };
 
 use clap::{ArgAction, Args};
+use log::LevelFilter;
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::{
     CommandError, Notice, USAGE, announce,
-    args::{LogArgs, MaxAgeArg, address, number, path, switch},
-    joke_args::{self, JokeArgs},
+    args::{LogArgs, address, number, path, switch},
+    bot_args::{BotArgs, read_words},
+    joke_args::read_jokes,
     last_good::{JOKES, OwnerFiles, WORDS, copy_in_memory},
     secrets::{self, TOKEN},
     to_stderr,
-    words_arg::{self, WordsArg},
 };
 use crate::{
-    callback::Callback,
     language::{Localize, localized_errors},
     server::{Server, Service, note_panics},
     survival::{
@@ -70,8 +70,6 @@ pub(crate) struct ServeArgs {
     /// Log the address in X-Forwarded-For as the caller's: only behind a proxy that sets it
     #[arg(long, env = "DAOXIAO_TRUST_PROXY", value_parser = localized_errors(switch), action = ArgAction::SetTrue)]
     trust_proxy: bool,
-    #[command(flatten)]
-    age: MaxAgeArg,
     /// Most connections at a time
     #[arg(long, env = "DAOXIAO_MAX_CONNECTIONS", value_name = "N", default_value = "4000", value_parser = localized_errors(number::<u32, 8, 100_000>))]
     max_connections: u32,
@@ -79,19 +77,17 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "DAOXIAO_MAX_MEMORY", value_name = "MIB", default_value = "200", value_parser = localized_errors(number::<u64, 32, 1_048_576>))]
     max_memory: u64,
     #[command(flatten)]
-    words: WordsArg,
+    bot: BotArgs,
     #[command(flatten)]
     log: LogArgs,
-    #[command(flatten)]
-    jokes: JokeArgs,
 }
 
 /// Runs the supervisor, or the worker that it has started.
-pub(crate) fn run(args: ServeArgs) -> Result<ExitCode, CommandError> {
-    args.log.start()?;
+pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, CommandError> {
+    args.log.start(LevelFilter::Info)?;
     match Worker::adopt().map_err(CommandError::usage)? {
         Some(worker) => serve(args, worker),
-        None => supervise(&args),
+        None => supervise(args),
     }
 }
 
@@ -134,27 +130,27 @@ fn supervise(args: &ServeArgs) -> Result<ExitCode, CommandError> {
 
 /// Serves until the supervisor or a failure of the worker ends the process. Returns only if serving
 /// cannot begin.
-fn serve(args: ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
+fn serve(args: &ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
     let health = Arc::clone(&worker.health);
-    let token = secrets::required_token()?;
+    let keys = secrets::keys()?;
     let mut files = OwnerFiles::new(worker.is_strict);
     let words = Arc::new(files.load(
         WORDS,
-        args.words.words.as_deref(),
-        words_arg::read_file,
+        args.bot.words.as_deref(),
+        read_words,
         "the default words, and no word is banned",
     )?);
     let own_jokes = files.load(
         JOKES,
-        args.jokes.jokes.as_deref(),
-        joke_args::read_file,
+        args.bot.jokes.jokes.as_deref(),
+        read_jokes,
         "the built-in jokes",
     )?;
-    let jokes = args.jokes.with_own(own_jokes, &words)?;
+    let jokes = args.bot.jokes.with_own(own_jokes, &words)?;
     let service = Service {
-        paths: args.path,
+        paths: args.path.clone(),
         trust_proxy: args.trust_proxy,
-        callback: Callback::new(secrets::keys_of(token)?, args.age.max_age, words),
+        callback: args.bot.callback(keys, words),
     };
     note_panics(Arc::clone(&health));
     try_threads().map_err(CommandError::failure)?;

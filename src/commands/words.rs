@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 
-use super::{CommandError, Notice, lines, printed, to_stderr, words_arg};
+use super::{CommandError, Notice, bot_args::read_words, lines, printed, to_stderr};
 use crate::{
     language::Localize,
     printable::printable,
@@ -34,7 +34,7 @@ pub(crate) struct WordsCommand {
 }
 
 pub(crate) fn run(command: &WordsCommand) -> Result<ExitCode, CommandError> {
-    let words = words_arg::read(&command.file)?;
+    let words = read_words(&command.file)?.0;
     if io::stdin().is_terminal() {
         to_stderr(Notice::HowToEndWords.localized());
     }

@@ -7,9 +7,8 @@ use std::{
 
 use crate::{
     commands::{
-        CommandError, InputError, Notice, OutputError, args::ValueError, chat::web::WebError,
-        healthcheck::HealthError, say::SayError, secrets::EnvironmentError,
-        words_arg::WordsFileError,
+        CommandError, InputError, Notice, OutputError, args::ValueError, bot_args::WordsFileError,
+        chat::web::WebError, healthcheck::HealthError, say::SayError, secrets::EnvironmentError,
     },
     language::{Language, LanguageError, Localize},
     network::{SystemError, TlsError},

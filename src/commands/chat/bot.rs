@@ -8,28 +8,14 @@ use std::{
     time::SystemTime,
 };
 
-use clap::Args;
-
 use crate::{
-    callback::Callback,
-    commands::{CommandError, args::MaxAgeArg, joke_args::JokeArgs, secrets, words_arg::WordsArg},
+    commands::{CommandError, bot_args::BotArgs, secrets},
     joke::JokeSettings,
     server::{Server, Service},
     simulator::{target::Target, url::BotUrl},
     survival::health::Health,
     wechat::AccountKeys,
 };
-
-/// Settings of the bot that is started for the talk.
-#[derive(Debug, Args)]
-pub(super) struct BotArgs {
-    #[command(flatten)]
-    age: MaxAgeArg,
-    #[command(flatten)]
-    words: WordsArg,
-    #[command(flatten)]
-    jokes: JokeArgs,
-}
 
 pub(super) struct Bot {
     pub(super) target: Target,
@@ -92,18 +78,17 @@ impl Bot {
 
 impl BotArgs {
     fn words_state(&self) -> Option<FileState> {
-        let file = fs::metadata(self.words.words.as_ref()?).ok()?;
+        let file = fs::metadata(self.words.as_ref()?).ok()?;
         Some((file.modified().ok()?, file.len()))
     }
 
     /// Serves a bot with these settings, on a loopback port, until it is told to leave.
     fn serve(&self, keys: &AccountKeys) -> Result<(BotUrl, Arc<Health>), CommandError> {
-        let words = Arc::new(self.words.read()?);
-        let jokes = self.jokes.clone().settings(&words)?;
+        let (callback, jokes) = self.bot(keys.clone())?;
         let service = Service {
             paths: vec!["/".to_owned()],
             trust_proxy: false,
-            callback: Callback::new(keys.clone(), self.age.max_age, words),
+            callback,
         };
         serve(service, jokes).map_err(CommandError::failure)
     }

@@ -1,0 +1,75 @@
+//! Flags of a bot, for all commands that run one; and the owner's file of words.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use clap::Args;
+use thiserror::Error;
+
+use super::{
+    CommandError,
+    args::{DAY, number},
+    joke_args::JokeArgs,
+};
+use crate::{
+    callback::Callback,
+    joke::JokeSettings,
+    language::localized_errors,
+    wechat::AccountKeys,
+    words::{Words, WordsError},
+};
+
+/// Largest `--max-age`: ten years.
+const LONGEST_AGE: u64 = 3650 * DAY;
+
+#[derive(Debug, Args)]
+pub(crate) struct BotArgs {
+    /// How many seconds a request's timestamp may differ from now; 0 means any. What this can't
+    /// prevent is in docs/settings.md
+    #[arg(long, env = "DAOXIAO_MAX_AGE", value_name = "SECONDS", default_value = "300", value_parser = localized_errors(number::<u64, 0, LONGEST_AGE>))]
+    max_age: u64,
+    /// What the bot says, and to what, as you want it: a file in TOML; see docs/words.md
+    #[arg(long, env = "DAOXIAO_WORDS", value_name = "FILE")]
+    pub(super) words: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) jokes: JokeArgs,
+}
+
+/// Error in a file of words.
+#[derive(Debug, Error)]
+pub(crate) enum WordsFileError {
+    #[error("{}: the file cannot be read: {error}", path.display())]
+    Unreadable { path: PathBuf, error: io::Error },
+    #[error("{}: {error}", path.display())]
+    Wrong { path: PathBuf, error: WordsError },
+}
+
+impl BotArgs {
+    /// Returns the bot of an account, and where its jokes come from, with the owner's files read.
+    pub(super) fn bot(&self, keys: AccountKeys) -> Result<(Callback, JokeSettings), CommandError> {
+        let words = self.words.as_deref().map(read_words).transpose()?;
+        let words = Arc::new(words.unwrap_or_default().0);
+        let jokes = self.jokes.settings(&words)?;
+        Ok((self.callback(keys, words), jokes))
+    }
+
+    pub(super) fn callback(&self, keys: AccountKeys, words: Arc<Words>) -> Callback {
+        Callback::new(keys, Duration::from_secs(self.max_age), words)
+    }
+}
+
+/// Reads a file of words; returns what is in it, too.
+pub(super) fn read_words(path: &Path) -> Result<(Words, Vec<u8>), CommandError> {
+    let file = path.to_owned();
+    let words = match fs::read(path) {
+        Ok(text) => Words::parse(&text)
+            .map(|words| (words, text))
+            .map_err(|error| WordsFileError::Wrong { path: file, error }),
+        Err(error) => Err(WordsFileError::Unreadable { path: file, error }),
+    };
+    words.map_err(CommandError::usage)
+}
