@@ -50,17 +50,11 @@ pub(crate) enum CommandError {
     Failure(Box<dyn Localize>),
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
+    #[error("can't write to standard output: {0}")]
+    Output(io::Error),
+    #[error("can't read standard input: {0}")]
+    Input(io::Error),
 }
-
-/// Standard output cannot be written.
-#[derive(Debug, thiserror::Error)]
-#[error("can't write to standard output: {0}")]
-pub(crate) struct OutputError(#[from] pub(crate) io::Error);
-
-/// Standard input cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("can't read standard input: {0}")]
-pub(crate) struct InputError(pub(crate) io::Error);
 
 /// Texts that commands print beside their results or in place of one.
 #[derive(Debug)]
@@ -100,7 +94,7 @@ impl CommandError {
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Environment(_) => USAGE,
-            Self::Failure(_) => FAILED,
+            Self::Failure(_) | Self::Output(_) | Self::Input(_) => FAILED,
         }
     }
 }
@@ -138,17 +132,15 @@ pub(crate) fn print_error(text: &str) {
 /// failure.
 pub(crate) fn printed(outcome: io::Result<()>) -> Result<ExitCode, CommandError> {
     match outcome {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(CommandError::failure(OutputError(error)))
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CommandError::Output(error)),
         _ => Ok(ExitCode::SUCCESS),
     }
 }
 
 /// Returns the lines of standard input, with U+FFFD for invalid UTF-8.
-pub(crate) fn lines() -> impl Iterator<Item = Result<String, InputError>> {
+pub(crate) fn lines() -> impl Iterator<Item = io::Result<String>> {
     io::stdin().lock().split(b'\n').map(|line| {
-        let line = line.map_err(InputError)?;
+        let line = line?;
         let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(&line));
         Ok(text.into_owned())
     })

@@ -16,7 +16,7 @@ use rustyline::{DefaultEditor, error::ReadlineError};
 
 use self::bot::Bot;
 use super::{
-    CommandError, FAILED, InputError, Notice,
+    CommandError, FAILED, Notice,
     args::{LogArgs, ValueError, address, port_only},
     bot_args::BotArgs,
     doctor::{self, finding::Fault},
@@ -102,13 +102,13 @@ fn talk(target: &Target, is_quiet: bool) -> Result<ExitCode, CommandError> {
         if !is_quiet {
             to_stderr(Notice::HowToLeave.localized());
         }
-        Box::new(typed_lines().map_err(CommandError::failure)?)
+        Box::new(typed_lines().map_err(CommandError::Input)?)
     } else {
         Box::new(lines())
     };
     let mut last_fault = None;
     for line in lines {
-        let text = line.map_err(CommandError::failure)?;
+        let text = line.map_err(CommandError::Input)?;
         let answered = answer(target, text, &mut last_fault);
         if answered.is_err() {
             return printed(answered);
@@ -138,9 +138,8 @@ fn answer(target: &Target, text: String, last_fault: &mut Option<Fault>) -> io::
 }
 
 /// Returns the lines typed at a terminal, until the user leaves.
-fn typed_lines() -> Result<impl Iterator<Item = Result<String, InputError>>, InputError> {
-    let failed = |error| InputError(io::Error::other(error));
-    let mut editor = DefaultEditor::new().map_err(failed)?;
+fn typed_lines() -> io::Result<impl Iterator<Item = io::Result<String>>> {
+    let mut editor = DefaultEditor::new().map_err(io::Error::other)?;
     Ok(iter::from_fn(move || match editor.readline(PROMPT) {
         Ok(line) if LEAVE.contains(&line.trim().to_lowercase().as_str()) => None,
         Ok(line) => {
@@ -149,6 +148,6 @@ fn typed_lines() -> Result<impl Iterator<Item = Result<String, InputError>>, Inp
             Some(Ok(line))
         }
         Err(ReadlineError::Eof | ReadlineError::Interrupted) => None,
-        Err(error) => Some(Err(failed(error))),
+        Err(error) => Some(Err(io::Error::other(error))),
     }))
 }

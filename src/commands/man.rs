@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write},
+    iter,
     process::ExitCode,
 };
 
@@ -28,16 +29,10 @@ pub(crate) fn run(
 ) -> Result<ExitCode, CommandError> {
     cli.build();
     let cli = cli.mut_subcommand("help", |command| command.hide(true));
-    let name = cli.get_name().to_owned();
-    let commands: Vec<Command> = cli.get_subcommands().cloned().collect();
+    let commands = cli.get_subcommands().filter(|page| !page.is_hide_set());
+    let mut all = iter::once(&cli).chain(commands);
     let mut pages = Vec::new();
-    let written = Man::new(cli).render(&mut pages).and_then(|()| {
-        let mut shown = commands.into_iter().filter(|page| !page.is_hide_set());
-        shown.try_for_each(|command| {
-            let title = format!("{name}-{}", command.get_name());
-            Man::new(command.display_name(title)).render(&mut pages)
-        })
-    });
+    let written = all.try_for_each(|page| Man::new(page.clone()).render(&mut pages));
     let pages = said(&String::from_utf8_lossy(&pages));
     printed(written.and_then(|()| io::stdout().write_all(pages.as_bytes())))
 }

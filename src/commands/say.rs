@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
-    CommandError, FAILED, InputError, NO_ANSWER, Notice, USAGE,
+    CommandError, FAILED, NO_ANSWER, Notice, USAGE,
     doctor::{
         self,
         finding::{Diagnosis, Fix},
@@ -141,7 +141,7 @@ fn input(is_quiet: bool) -> Result<String, CommandError> {
     }
     let mut bytes = Vec::new();
     let read = input.read_to_end(&mut bytes);
-    read.map_err(|error| CommandError::failure(InputError(error)))?;
+    read.map_err(CommandError::Input)?;
     let text = String::from_utf8_lossy(&bytes);
     Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
 }

@@ -41,7 +41,7 @@ pub(crate) fn run(command: &WordsCommand) -> Result<ExitCode, CommandError> {
     let mut out = io::stdout().lock();
     let mut after_joke = false;
     for line in lines() {
-        let line = line.map_err(CommandError::failure)?;
+        let line = line.map_err(CommandError::Input)?;
         let (action, rule) = words.hear(Input::Text, &line, after_joke, |count| {
             fastrand::usize(..count)
         });

@@ -7,8 +7,8 @@ use std::{
 
 use crate::{
     commands::{
-        CommandError, InputError, Notice, OutputError, args::ValueError, bot_args::WordsFileError,
-        chat::web::WebError, healthcheck::HealthError, say::SayError, secrets::EnvironmentError,
+        CommandError, Notice, args::ValueError, bot_args::WordsFileError, chat::web::WebError,
+        healthcheck::HealthError, say::SayError, secrets::EnvironmentError,
     },
     language::{Language, LanguageError, Localize},
     network::{SystemError, TlsError},
@@ -44,6 +44,8 @@ texts! { Notice<'_>, in language:
 chinese! { CommandError:
     Self::Usage(error) | Self::Failure(error) => "{}", error.chinese();
     Self::Environment(error) => "{}", error.chinese();
+    Self::Output(error) => "写不了标准输出：{}", error.chinese();
+    Self::Input(error) => "读不了标准输入：{}", error.chinese();
 }
 
 chinese! { LanguageError: Self => "可用的值是 zh 和 en"; }
@@ -92,21 +94,19 @@ chinese! { Reason:
 /// What the TOML parser says; a setting that there isn't is what an owner gets wrong most often.
 fn toml(reason: &str) -> String {
     let rest = reason.strip_prefix("unknown field `");
-    match rest.and_then(|rest| rest.split_once("`, expected one of ")) {
-        Some((name, known)) => {
-            let known = known.replace(", ", "、").replace('`', "");
-            format!("没有 {name} 这一项，可用的有 {known}")
+    if let Some((name, known)) = rest.and_then(|rest| rest.split_once("`, expected one of ")) {
+        let known = known.replace(", ", "、").replace('`', "");
+        return format!("没有 {name} 这一项，可用的有 {known}");
+    }
+    match reason.rsplit_once(", expected `") {
+        Some((_, missing)) if !missing.contains(',') || missing == ",`" => {
+            format!("这里缺少 {}", missing.trim_end_matches('`'))
         }
-        None => match reason.rsplit_once(", expected `") {
-            Some((_, missing)) if !missing.contains(',') || missing == ",`" => {
-                format!("这里缺少 {}", missing.trim_end_matches('`'))
-            }
-            _ => {
-                let known = SYNTAX.iter().find(|(english, _)| reason.contains(english));
-                let otherwise = "不符合 TOML 的写法，应写成 help = \"…\" 这样";
-                known.map_or(otherwise, |(_, chinese)| chinese).to_owned()
-            }
-        },
+        _ => {
+            let known = SYNTAX.iter().find(|(english, _)| reason.contains(english));
+            let otherwise = "不符合 TOML 的写法，应写成 help = \"…\" 这样";
+            known.map_or(otherwise, |(_, chinese)| chinese).to_owned()
+        }
     }
 }
 
@@ -140,8 +140,6 @@ chinese! { TokenError: Self => "Token 应为 3 到 32 个字母或数字"; }
 chinese! { EncodingAesKeyError: Self => "EncodingAESKey 应为 43 个字母或数字"; }
 chinese! { AppIdError: Self => "AppID 应为 1 到 64 个字母或数字，例如 wxb11529c136998cb6"; }
 chinese! { UrlError: Self => "应为 http://127.0.0.1:8080/wechat 这样的 URL，只含 ASCII 字符，端口从 1 到 65535，也可以不写"; }
-chinese! { OutputError: Self(error) => "写不了标准输出：{}", error.chinese(); }
-chinese! { InputError: Self(error) => "读不了标准输入：{}", error.chinese(); }
 
 chinese! { ListenError:
     Self { address, source } if source.kind() == ErrorKind::AddrInUse => "无法监听 {address}：端口已被占用；请停掉占用它的程序（用 ss -ltnp 'sport = :{}' 查看），或用 --listen 换一个端口", address.port();

@@ -36,21 +36,16 @@ pub(crate) fn in_chinese(mut cli: Command) -> Command {
 
 fn translate(command: Command) -> Command {
     let name = command.get_name().to_owned();
-    let command = command
+    let (about, after) = texts::command(&name);
+    command
+        .about(about)
+        .long_about(None)
+        .after_help(after)
         .help_template(TEMPLATE)
         .subcommand_help_heading("命令")
         .subcommand_value_name("命令")
         .mut_args(|arg| translate_arg(&name, arg))
-        .mut_subcommands(translate);
-    let Some((about, after)) = texts::command(&name) else {
-        return command;
-    };
-    let command = command.about(about).long_about(None);
-    if after.is_empty() {
-        command
-    } else {
-        command.after_help(after)
-    }
+        .mut_subcommands(translate)
 }
 
 fn translate_arg(command: &str, arg: Arg) -> Arg {
@@ -59,9 +54,7 @@ fn translate_arg(command: &str, arg: Arg) -> Arg {
         None if arg.is_positional() => arg.help_heading("参数"),
         None => arg.help_heading("选项"),
     };
-    let Some(text) = texts::argument(command, arg.get_id().as_str()) else {
-        return arg;
-    };
+    let text = texts::argument(command, arg.get_id().as_str());
     let defaults = arg.get_default_values().iter();
     let defaults: Vec<_> = defaults.map(|value| value.to_string_lossy()).collect();
     let has_default = !defaults.is_empty() && arg.get_action().takes_values();
@@ -77,7 +70,6 @@ fn translate_arg(command: &str, arg: Arg) -> Arg {
         .long_help(None)
         .hide_default_value(true)
         .hide_env(true)
-        .hide_possible_values(true)
 }
 
 /// Wraps a help page at the terminal's width; in Chinese with clap's own words translated.

@@ -1,8 +1,8 @@
 //! The help texts of commands and flags.
 
 /// What a command does, in a line; and what stands below its flags.
-pub(super) fn command(name: &str) -> Option<(&'static str, &'static str)> {
-    Some(match name {
+pub(super) fn command(name: &str) -> (&'static str, &'static str) {
+    match name {
         "daoxiao" => (
             "微信公众号机器人：把你的话倒过来说，要笑话就讲笑话",
             DAOXIAO,
@@ -25,13 +25,13 @@ pub(super) fn command(name: &str) -> Option<(&'static str, &'static str)> {
         "completions" => ("打印命令行补全脚本", COMPLETIONS),
         "man" => ("打印手册页", MAN),
         "help" => ("显示帮助，或某个命令的帮助", ""),
-        _ => return None,
-    })
+        _ => ("", ""),
+    }
 }
 
 /// What a flag or argument of a command means.
-pub(super) fn argument(command: &str, id: &str) -> Option<&'static str> {
-    Some(match (command, id) {
+pub(super) fn argument(command: &str, id: &str) -> &'static str {
+    match (command, id) {
         ("help", "subcommand") => "哪个命令",
         ("serve", "listen") => "监听的端口，或地址和端口；端口 0 表示自动选一个空闲端口",
         ("serve", "path") => "微信请求的路径；多个路径可重复这个参数，或用逗号隔开",
@@ -61,13 +61,13 @@ pub(super) fn argument(command: &str, id: &str) -> Option<&'static str> {
         ("words", "file") => "你自己的回复文件，跟 --words 用的是同一个",
         ("healthcheck", "listen") => "机器人监听的端口，或地址和端口",
         ("completions", "shell") => "哪种 shell：bash、elvish、fish、powershell 或 zsh",
-        _ => return shared(id),
-    })
+        _ => shared(id),
+    }
 }
 
 /// What a flag means that several commands have.
-fn shared(id: &str) -> Option<&'static str> {
-    Some(match id {
+fn shared(id: &str) -> &'static str {
+    match id {
         "help" => "显示帮助",
         "version" => "显示版本",
         "lang" => "用哪种语言显示：zh 或 en，默认看 LC_ALL、LC_MESSAGES、LANG",
@@ -96,8 +96,8 @@ fn shared(id: &str) -> Option<&'static str> {
         "jokes" => "你自己的笑话文件，两条之间一行 % 或一个空行；每讲三条，有一条是你的",
         "joke_budget" => "要笑话的人最多等几毫秒",
         "joke_ttl" => "抓来的笑话保留几秒，之后再抓新的",
-        _ => return None,
-    })
+        _ => "",
+    }
 }
 
 /// The heading of a part of a man page.
