@@ -58,9 +58,6 @@ const IGNORED_FOR: Duration = USER_TIMEOUT;
 /// peer's doing.
 const SLOW_PEER_THREAD: &str = "slow-peer";
 
-/// Their stack.
-const STACK_BYTES: usize = 128 * 1024;
-
 /// Who is answered, and how.
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -364,7 +361,6 @@ fn spawn<T: Send + 'static>(request: T, work: impl FnOnce(T) + Send + 'static) -
     let (give, given) = channel();
     let thread = thread::Builder::new()
         .name(SLOW_PEER_THREAD.to_owned())
-        .stack_size(STACK_BYTES)
         .spawn(move || given.recv().map(work));
     match thread {
         Ok(_) => give.send(request).err().map(|SendError(request)| request),
