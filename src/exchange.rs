@@ -98,7 +98,7 @@ impl Response {
 
 impl From<Answer> for Response {
     fn from(answer: Answer) -> Self {
-        let summary = format!("{} {}", answer.msg_type, answer.kind.name());
+        let summary = [answer.msg_type, answer.kind.name()].join(" ");
         Self::ok(answer.content_type, answer.body.into_bytes(), summary)
     }
 }

@@ -185,11 +185,12 @@ impl Server {
         let service = &self.service;
         let incoming = Incoming::new(request, service.trust_proxy);
         let RequestInfo { method, time, .. } = &incoming.info;
-        let (path, query) = (incoming.info.path(), incoming.info.query());
+        let path = incoming.info.path();
         let is_callback = service.paths.iter().any(|it| is_same_path(it, path));
         let response = match (method, path) {
             (Method::Get, _) if is_callback => {
                 let is_browser = || incoming.is_browsers();
+                let query = incoming.info.query();
                 exchange::answer_handshake(&service.callback, query, *time, is_browser)
             }
             (Method::Post, _) if is_callback => return self.take_message(incoming),

@@ -36,6 +36,8 @@ pub(super) struct RequestInfo {
     peer: Option<IpAddr>,
     pub(super) method: Method,
     url: String,
+    /// Where the path ends in the URL.
+    path_end: usize,
     pub(super) time: SystemTime,
     begun: Instant,
 }
@@ -49,6 +51,7 @@ impl Incoming {
             info: RequestInfo {
                 peer: forwarded.or(connected.map(|address| address.ip().to_canonical())),
                 method: request.method().clone(),
+                path_end: url.find('?').unwrap_or(url.len()),
                 url: url.to_owned(),
                 time: SystemTime::now(),
                 begun: Instant::now(),
@@ -115,14 +118,14 @@ pub(super) fn send(
 
 impl RequestInfo {
     pub(super) fn path(&self) -> &str {
-        match self.url.split_once('?').map_or(&*self.url, |it| it.0) {
+        match self.url.get(..self.path_end).unwrap_or_default() {
             "" => "/",
             path => path,
         }
     }
 
     pub(super) fn query(&self) -> &str {
-        self.url.split_once('?').map_or("", |it| it.1)
+        self.url.get(self.path_end + 1..).unwrap_or_default()
     }
 
     pub(super) fn line<'a>(&'a self, response: &'a Response) -> RequestLine<'a> {
