@@ -12,7 +12,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 use roxmltree::{Document, Node, ParsingOptions, TextPos};
 use thiserror::Error;
 
@@ -138,12 +138,13 @@ pub(crate) fn without_forbidden(text: &str) -> Cow<'_, str> {
         '\t' | '\n' => false,
         char => char < ' ' || NONCHARACTERS.contains(&char),
     };
-    let is_suspect = |byte| is_forbidden(char::from(byte)) || byte == NONCHARACTERS_BEGIN;
     // Without an early end, the compiler looks at many at a time.
-    let has_suspects = text
+    let has_controls = text
         .bytes()
-        .fold(false, |found, byte| found | is_suspect(byte));
-    if !has_suspects || !text.contains(is_forbidden) {
+        .fold(false, |found, byte| found | is_forbidden(char::from(byte)));
+    let has_noncharacters = memchr(NONCHARACTERS_BEGIN, text.as_bytes()).is_some()
+        && NONCHARACTERS.iter().any(|char| text.contains(*char));
+    if !has_controls && !has_noncharacters {
         return text.into();
     }
     let lines = text.replace("\r\n", "\n").replace('\r', "\n");
