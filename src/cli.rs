@@ -30,16 +30,14 @@ daoxiao serve --listen 0.0.0.0:80. For flags and variables, see daoxiao serve --
 
 Example: WECHAT_TOKEN=mysecrettoken daoxiao --listen 0.0.0.0:80";
 
-/// The program's version, with the commit and the date of its build where they are known.
-const VERSION: &str = env!("DAOXIAO_VERSION");
-
 /// A WeChat official-account bot: your words backwards, and a joke when asked.
 ///
 /// Without a command it serves; `daoxiao chat` lets you talk to it here and now.
 #[derive(Debug, Parser)]
 #[command(
     name = "daoxiao",
-    version = VERSION,
+    // With the commit and the date of the build where they are known.
+    version = env!("DAOXIAO_VERSION"),
     override_usage = "daoxiao [COMMAND] [OPTIONS]",
     after_help = HELP,
     // Wrapped when it is printed: clap wraps at spaces, which Chinese does not have.
@@ -185,7 +183,7 @@ fn with_explicit_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
 fn refuse(mut error: Error) -> Result<ExitCode, CommandError> {
     if error.kind() == ErrorKind::UnknownArgument
         && let Some(secret) =
-            secrets::on_command_line(&help::context(&error, ContextKind::InvalidArg))
+            secrets::on_command_line(help::context(&error, ContextKind::InvalidArg))
     {
         return Err(CommandError::usage(secret));
     }

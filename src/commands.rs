@@ -120,11 +120,7 @@ pub(crate) fn fail(error: &CommandError) -> ExitCode {
 /// Prints why a command ends; for systemd's journal, with a priority on each line.
 pub(crate) fn print_error(text: &str) {
     for line in text.trim_end().lines() {
-        if logger::is_journal() {
-            to_stderr(format_args!("{}{line}", logger::Prefix(Level::Error)));
-        } else {
-            to_stderr(line);
-        }
+        to_stderr(format_args!("{}{line}", logger::priority(Level::Error)));
     }
 }
 

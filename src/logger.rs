@@ -87,7 +87,7 @@ pub(crate) fn try_flush() {
 }
 
 /// Whether standard error is systemd's journal, which knows the time and wants a priority.
-pub(crate) fn is_journal() -> bool {
+fn is_journal() -> bool {
     static IS_JOURNAL: OnceLock<bool> = OnceLock::new();
     *IS_JOURNAL.get_or_init(|| {
         let stream = env::var("JOURNAL_STREAM").ok();
@@ -97,20 +97,24 @@ pub(crate) fn is_journal() -> bool {
     })
 }
 
+/// The priority that the journal wants before a line, as sd-daemon(3) has it; nothing elsewhere.
+pub(crate) fn priority(level: Level) -> &'static str {
+    match level {
+        _ if !is_journal() => "",
+        Level::Error => "<3>",
+        Level::Warn => "<4>",
+        Level::Info => "<6>",
+        Level::Debug | Level::Trace => "<7>",
+    }
+}
+
 /// What stands before a line: time and level, or the journal's priority.
-pub(crate) struct Prefix(pub(crate) Level);
+struct Prefix(Level);
 
 impl Display for Prefix {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if is_journal() {
-            // As sd-daemon(3) has them.
-            let priority = match self.0 {
-                Level::Error => 3,
-                Level::Warn => 4,
-                Level::Info => 6,
-                Level::Debug | Level::Trace => 7,
-            };
-            return write!(f, "<{priority}>");
+            return f.write_str(priority(self.0));
         }
         let now = humantime::format_rfc3339_seconds(SystemTime::now());
         write!(f, "{now} {:5} ", self.0)

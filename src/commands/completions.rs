@@ -35,12 +35,12 @@ pub(crate) fn run(args: &CompletionsArgs, cli: Command) -> Result<ExitCode, Comm
 /// The command line as shells complete it: with the flags of `serve`, which needs no command, and
 /// with the values that some flags take.
 fn completed(cli: Command) -> Command {
-    let known: Vec<_> = cli.get_arguments().map(Arg::get_id).collect();
-    let is_new = |arg: &&Arg| arg.get_id() != "help" && !known.contains(&arg.get_id());
     let serve = cli.find_subcommand("serve").into_iter();
-    let flags = serve.flat_map(Command::get_arguments).filter(is_new);
-    let new: Vec<Arg> = flags.cloned().collect();
-    let cli = cli.args(new).mut_args(with_values);
+    let flags = serve.flat_map(Command::get_arguments);
+    // The top level has these two.
+    let flags = flags.filter(|arg| arg.get_id() != "help" && arg.get_id() != "lang");
+    let flags: Vec<Arg> = flags.cloned().collect();
+    let cli = cli.args(flags).mut_args(with_values);
     cli.mut_subcommands(|command| command.mut_args(with_values))
 }
 

@@ -1,7 +1,6 @@
 //! Flags about jokes, for all commands that tell some.
 
 use std::{
-    collections::HashSet,
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -154,8 +153,8 @@ fn known_sources(names: &[String]) -> Result<Vec<Source>, JokeArgsError> {
     if names.len() > 1 && names.iter().any(|name| name == NONE) {
         return Err(JokeArgsError::NoneOfSome(names.join(",")));
     }
-    let mut seen = HashSet::new();
-    if let Some(twice) = names.iter().find(|name| !seen.insert(*name)) {
+    let is_twice = |name: &&String| names.iter().filter(|other| other == name).count() > 1;
+    if let Some(twice) = names.iter().find(is_twice) {
         return Err(JokeArgsError::SourceTwice(twice.clone()));
     }
     let by_name = |name: &String| known.iter().find(|source| source.name == name);

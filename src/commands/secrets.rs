@@ -78,23 +78,15 @@ pub(crate) enum EnvironmentError {
     },
 }
 
-/// Flags that someone may try for a secret, and the variables to use instead.
-const FLAGS: [(&[&str], &str); 3] = [
-    (&["--token", "--wechat-token"], TOKEN),
-    (
-        &["--aes-key", "--encoding-aes-key", "--key"],
-        ENCODING_AES_KEY,
-    ),
-    (&["--appid", "--app-id"], APP_ID),
-];
-
 /// Returns the error for a flag that does not exist because its value would be a secret.
-pub(crate) fn on_command_line(flag: &str) -> Option<EnvironmentError> {
-    let (_, variable) = FLAGS.into_iter().find(|(known, _)| known.contains(&flag))?;
-    Some(EnvironmentError::OnCommandLine {
-        flag: flag.to_owned(),
-        variable,
-    })
+pub(crate) fn on_command_line(flag: String) -> Option<EnvironmentError> {
+    let variable = match flag.as_str() {
+        "--token" | "--wechat-token" => TOKEN,
+        "--aes-key" | "--encoding-aes-key" | "--key" => ENCODING_AES_KEY,
+        "--appid" | "--app-id" => APP_ID,
+        _ => return None,
+    };
+    Some(EnvironmentError::OnCommandLine { flag, variable })
 }
 
 /// Refuses what comes of a settings file that is written like a shell script: Docker takes `export

@@ -55,10 +55,9 @@ fn translate_arg(command: &str, arg: Arg) -> Arg {
         None => arg.help_heading("选项"),
     };
     let text = texts::argument(command, arg.get_id().as_str());
-    let defaults = arg.get_default_values().iter();
-    let defaults: Vec<_> = defaults.map(|value| value.to_string_lossy()).collect();
-    let has_default = !defaults.is_empty() && arg.get_action().takes_values();
-    let default = has_default.then(|| format!("默认 {}", defaults.join(",")));
+    let default = arg.get_default_values().first();
+    let default = default.filter(|_| arg.get_action().takes_values());
+    let default = default.map(|value| format!("默认 {}", value.display()));
     let variable = arg.get_env();
     let variable = variable.map(|name| format!("环境变量 {}", name.display()));
     let notes: Vec<String> = [default, variable].into_iter().flatten().collect();
