@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Display,
+    fs,
     io::{self, BufRead, IsTerminal, Write},
     path::Path,
     process::ExitCode,
@@ -50,6 +51,9 @@ pub(crate) enum CommandError {
     Failure(Box<dyn Localize>),
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
+    /// A file that a flag names.
+    #[error("{name}: the file cannot be read: {error}")]
+    Unreadable { name: String, error: io::Error },
     #[error("can't write to standard output: {0}")]
     Output(io::Error),
     #[error("can't read standard input: {0}")]
@@ -93,10 +97,15 @@ impl CommandError {
     /// Returns the exit code of a command that fails so.
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Environment(_) => USAGE,
+            Self::Usage(_) | Self::Environment(_) | Self::Unreadable { .. } => USAGE,
             Self::Failure(_) | Self::Output(_) | Self::Input(_) => FAILED,
         }
     }
+}
+
+/// Reads a file of the owner; errors call it by this name.
+pub(crate) fn read_file(path: &Path, name: String) -> Result<Vec<u8>, CommandError> {
+    fs::read(path).map_err(|error| CommandError::Unreadable { name, error })
 }
 
 /// Prints where a command listens, at a terminal in the owner's language. Programs wait for the

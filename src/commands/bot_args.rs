@@ -1,7 +1,6 @@
 //! Flags of a bot, for all commands that run one; and the owner's file of words.
 
 use std::{
-    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -14,6 +13,7 @@ use super::{
     CommandError,
     args::{DAY, number},
     joke_args::JokeArgs,
+    read_file,
 };
 use crate::{
     callback::Callback,
@@ -41,11 +41,10 @@ pub(crate) struct BotArgs {
 
 /// Error in a file of words.
 #[derive(Debug, Error)]
-pub(crate) enum WordsFileError {
-    #[error("{}: the file cannot be read: {error}", path.display())]
-    Unreadable { path: PathBuf, error: io::Error },
-    #[error("{}: {error}", path.display())]
-    Wrong { path: PathBuf, error: WordsError },
+#[error("{name}: {error}")]
+pub(crate) struct WordsFileError {
+    pub(crate) name: String,
+    pub(crate) error: WordsError,
 }
 
 impl BotArgs {
@@ -64,12 +63,10 @@ impl BotArgs {
 
 /// Reads a file of words; returns what is in it, too.
 pub(super) fn read_words(path: &Path) -> Result<(Words, Vec<u8>), CommandError> {
-    let file = path.to_owned();
-    let words = match fs::read(path) {
-        Ok(text) => Words::parse(&text)
-            .map(|words| (words, text))
-            .map_err(|error| WordsFileError::Wrong { path: file, error }),
-        Err(error) => Err(WordsFileError::Unreadable { path: file, error }),
-    };
-    words.map_err(CommandError::usage)
+    let name = path.display().to_string();
+    let text = read_file(path, name.clone())?;
+    match Words::parse(&text) {
+        Ok(words) => Ok((words, text)),
+        Err(error) => Err(CommandError::usage(WordsFileError { name, error })),
+    }
 }

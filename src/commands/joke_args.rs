@@ -1,7 +1,6 @@
 //! Flags about jokes, for all commands that tell some.
 
 use std::{
-    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -12,6 +11,7 @@ use clap::Args;
 use super::{
     CommandError,
     args::{DAY, number},
+    read_file,
 };
 use crate::{
     joke::{Charset, JokeSettings, Layout, PageUrl, Selector, Source, own_jokes},
@@ -79,15 +79,12 @@ pub(crate) enum JokeArgsError {
     NoneOfSome(String),
     #[error("--joke-source {0}: it is there twice; name each source once")]
     SourceTwice(String),
-    #[error("--jokes {}: the file cannot be read: {source}", path.display())]
-    File { path: PathBuf, source: io::Error },
-    #[error("--jokes {}: the file is neither in UTF-8 nor in GBK", .0.display())]
-    Charset(PathBuf),
+    #[error("{0}: the file is neither in UTF-8 nor in GBK")]
+    Charset(String),
     #[error(
-        "--jokes {}: there is no joke in the file; expected jokes with a line % or an empty line between two",
-        .0.display()
+        "{0}: there is no joke in the file; expected jokes with a line % or an empty line between two"
     )]
-    NoJokes(PathBuf),
+    NoJokes(String),
 }
 
 impl JokeArgs {
@@ -132,16 +129,13 @@ impl JokeArgs {
 
 /// Reads a file of jokes; returns what is in it, too.
 pub(super) fn read_jokes(path: &Path) -> Result<(Vec<String>, Vec<u8>), CommandError> {
-    let path = path.to_owned();
-    let jokes = match fs::read(&path) {
-        Ok(bytes) => match own_jokes(&bytes) {
-            Some(jokes) if jokes.is_empty() => Err(JokeArgsError::NoJokes(path)),
-            Some(jokes) => Ok((jokes, bytes)),
-            None => Err(JokeArgsError::Charset(path)),
-        },
-        Err(source) => Err(JokeArgsError::File { path, source }),
-    };
-    jokes.map_err(CommandError::usage)
+    let name = format!("--jokes {}", path.display());
+    let bytes = read_file(path, name.clone())?;
+    match own_jokes(&bytes) {
+        Some(jokes) if jokes.is_empty() => Err(CommandError::usage(JokeArgsError::NoJokes(name))),
+        Some(jokes) => Ok((jokes, bytes)),
+        None => Err(CommandError::usage(JokeArgsError::Charset(name))),
+    }
 }
 
 /// Returns the sources of these names, in this order: all if there is no name, none for `none`.

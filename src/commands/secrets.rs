@@ -117,13 +117,14 @@ pub(super) fn required_token() -> Result<Token, EnvironmentError> {
 /// Returns the Token that a bot runs with: from the environment, or else a random one; and whether
 /// it is random.
 pub(super) fn run_token() -> Result<(Token, bool), EnvironmentError> {
-    let given = secret(TOKEN)?;
-    // A service has no terminal to show a random one, and the log is no place for a secret.
-    if given.is_none() && env::var_os(systemd::NOTIFY_SOCKET).is_some() {
-        return Err(EnvironmentError::NoTokenOfService);
+    match secret(TOKEN)? {
+        Some(token) => Ok((token, false)),
+        // A service has no terminal to show a random one, and the log is no place for a secret.
+        None if env::var_os(systemd::NOTIFY_SOCKET).is_some() => {
+            Err(EnvironmentError::NoTokenOfService)
+        }
+        None => Ok((entropy::token()?, true)),
     }
-    let is_random = given.is_none();
-    Ok((given.map_or_else(entropy::token, Ok)?, is_random))
 }
 
 /// Returns the bot at this address, with the keys of the account in the environment.

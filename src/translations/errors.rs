@@ -44,6 +44,7 @@ texts! { Notice<'_>, in language:
 chinese! { CommandError:
     Self::Usage(error) | Self::Failure(error) => "{}", error.chinese();
     Self::Environment(error) => "{}", error.chinese();
+    Self::Unreadable { name, error } => "{name}：读不了文件：{}", error.chinese();
     Self::Output(error) => "写不了标准输出：{}", error.chinese();
     Self::Input(error) => "读不了标准输入：{}", error.chinese();
 }
@@ -60,10 +61,7 @@ chinese! { ValueError:
     Self::RustLog(value) => "RUST_LOG={value}：应为 off、error、warn、info、debug、trace，或 daoxiao=debug 这样的过滤规则";
 }
 
-chinese! { WordsFileError:
-    Self::Unreadable { path, error } => "{}：读不了文件：{}", path.display(), error.chinese();
-    Self::Wrong { path, error } => "{}：{}", path.display(), error.chinese();
-}
+chinese! { WordsFileError: Self { name, error } => "{name}：{}", error.chinese(); }
 
 texts! { Rule:
     Self::Reply { number, line } => "reply {number}, line {line}", "第 {line} 行的第 {number} 条规则";

@@ -65,9 +65,8 @@ chinese! { JokeArgsError:
     Self::NoSuchSource(names) => "应为 {} 或 none", names.join("、");
     Self::NoneOfSome(names) => "--joke-source {names}：none 表示不用任何来源，不能和别的一起写";
     Self::SourceTwice(name) => "--joke-source {name}：写了两次，每个来源只写一次";
-    Self::File { path, source } => "--jokes {}：读不了文件：{}", path.display(), source.chinese();
-    Self::NoJokes(path) => "--jokes {}：文件里没有笑话；每两条笑话之间要有一行 % 或一个空行", path.display();
-    Self::Charset(path) => "--jokes {}：文件既不是 UTF-8，也不是 GBK", path.display();
+    Self::NoJokes(name) => "{name}：文件里没有笑话；每两条笑话之间要有一行 % 或一个空行";
+    Self::Charset(name) => "{name}：文件既不是 UTF-8，也不是 GBK";
 }
 
 chinese! { SourceError:
