@@ -51,7 +51,7 @@ pub(crate) enum CommandError {
     Failure(Box<dyn Localize>),
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
-    /// A file that a flag names.
+    /// A file of the owner.
     #[error("{name}: the file cannot be read: {error}")]
     Unreadable { name: String, error: io::Error },
     #[error("can't write to standard output: {0}")]

@@ -54,7 +54,7 @@ impl LogArgs {
         let asked = self.log.or(self.quiet.then_some(LevelFilter::Warn));
         match asked.or(filter.is_empty().then_some(default)) {
             Some(level) => logger::start(&format!("{}={level}", env!("CARGO_CRATE_NAME"))),
-            None => logger::start(&checked(filter).map_err(CommandError::usage)?),
+            None => logger::start(&checked_filter(filter).map_err(CommandError::usage)?),
         }
         Ok(())
     }
@@ -62,7 +62,7 @@ impl LogArgs {
 
 /// Refuses mistyped levels in `RUST_LOG`, such as `inof`. The log would take such a word for a
 /// module's name; without a level, only this crate's modules are accepted.
-fn checked(value: String) -> Result<String, ValueError> {
+fn checked_filter(value: String) -> Result<String, ValueError> {
     let mut directives = value.split('/').next().unwrap_or_default().split(',');
     let is_right = |directive: &str| match directive.trim() {
         "" => true,
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_filter_of_the_log_has_levels() {
-        let check = |value: &str| checked(value.to_owned());
+        let check = |value: &str| checked_filter(value.to_owned());
         for right in [
             "",
             "info",

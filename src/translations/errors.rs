@@ -229,11 +229,9 @@ chinese! { SystemError:
     Self { kind: ErrorKind::NotFound, .. } => "文件不存在";
     Self { kind: ErrorKind::PermissionDenied, .. } => "没有权限";
     Self { kind: ErrorKind::IsADirectory, .. } => "这是一个目录";
-    Self { kind: ErrorKind::InvalidData, .. } => "内容不是 UTF-8 文本";
     Self { kind: ErrorKind::AddrInUse, .. } => "端口已被占用";
     Self { kind: ErrorKind::AddrNotAvailable, .. } => "本机没有这个地址";
     Self { kind: ErrorKind::StorageFull, .. } => "磁盘已满";
-    Self { kind: ErrorKind::ReadOnlyFilesystem, .. } => "文件系统是只读的";
     Self { kind: ErrorKind::NotADirectory, .. } => "路径中有一段不是目录";
     Self { kind: ErrorKind::ConnectionRefused, .. } => "连接被拒绝，端口上没有程序在监听";
     Self { kind: ErrorKind::ConnectionReset, .. } => "连接被对方重置";
