@@ -172,7 +172,7 @@ pub(super) fn same_host(page: &str, base: &str, links: &[String]) -> Vec<String>
 /// Parses a range such as `1-50`, which must not be empty; in `01-50` each number has two digits.
 fn range(text: &str) -> Option<Pages> {
     let (first, last) = text.split_once('-')?;
-    let digits = if first.len() > 1 && first.starts_with('0') {
+    let digits = if first.starts_with('0') {
         first.len()
     } else {
         1

@@ -2,7 +2,7 @@
 
 use std::{iter, str::FromStr};
 
-use encoding_rs::{BIG5, Encoding, GB18030, GBK, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{BIG5, Encoding, GB18030, GBK, UTF_8, WINDOWS_1252};
 use thiserror::Error;
 
 /// Bytes in which HTML wants the charset declared.
@@ -206,11 +206,9 @@ fn in_page(body: &[u8]) -> Option<&'static Encoding> {
     let mut outside_comments = head
         .split("-->")
         .filter_map(|part| part.split("<!--").next());
-    let encoding =
-        in_prolog().or_else(|| outside_comments.find_map(|part| charset_after(part, "charset")))?;
-    // A declaration that can be read byte by byte is not in UTF-16.
-    let is_wide = encoding == UTF_16LE || encoding == UTF_16BE;
-    Some(if is_wide { UTF_8 } else { encoding })
+    let in_meta = || outside_comments.find_map(|part| charset_after(part, "charset"));
+    // A declaration that can be read byte by byte is not in UTF-16, but in UTF-8.
+    in_prolog().or_else(in_meta).map(Encoding::output_encoding)
 }
 
 /// Returns the first known charset after an attribute's name and `=`, in any case, quoted or not.

@@ -73,8 +73,7 @@ pub(super) fn items(html: &str, layout: &Layout) -> Result<Vec<Item>, PageError>
         (None, None, _) => return Err(PageError::NoSelector("HTML")),
         _ => {}
     }
-    let document = parse(html)?;
-    let preformatted = preformatted(&document);
+    let document = parse(html, " ")?;
     let mut nodes = match &layout.item {
         Some(item) if layout.link.is_none() => outermost(item.find(nodes(&document))),
         _ => document.find(ROOT).collect(),
@@ -94,7 +93,7 @@ pub(super) fn items(html: &str, layout: &Layout) -> Result<Vec<Item>, PageError>
         if has_others && is_other(node) {
             Item::default()
         } else {
-            read_item(node, layout, &preformatted, is_block)
+            read_item(node, layout, is_block)
         }
     };
     Ok(nodes.iter().map(read).collect())
@@ -119,7 +118,7 @@ pub(super) fn title(html: &str) -> Option<&str> {
 /// Returns the page's base of URLs, and the URLs of the selected elements, or of the first link in
 /// each.
 pub(super) fn links(html: &str, selector: &Selector) -> Result<(String, Vec<String>), PageError> {
-    let document = parse(html)?;
+    let document = parse(html, " ")?;
     let found = outermost(selector.find(nodes(&document))).into_iter();
     let href = |node: &Node<'_>| node.attr("href").map(str::to_owned);
     let links =
@@ -132,15 +131,10 @@ pub(super) fn links(html: &str, selector: &Selector) -> Result<(String, Vec<Stri
 pub(super) fn fragment(html: &str) -> Item {
     // An HTML parser takes a CDATA section for a comment.
     let html = html.replace("<![CDATA[", "").replace("]]>", "");
-    let Ok(document) = parse(&html) else {
+    let Ok(document) = parse(&html, "\n") else {
         return Item::of(html);
     };
-    let preformatted = preformatted(&document);
-    let mut reader = Reader {
-        preformatted: &preformatted,
-        keeps_lines: true,
-        ..Reader::default()
-    };
+    let mut reader = Reader::default();
     for root in document.find(ROOT) {
         reader.read(&root);
     }
@@ -204,11 +198,26 @@ fn split_name(text: &str) -> (&str, &str) {
     text.split_at(end.unwrap_or(text.len()))
 }
 
-fn parse(html: &str) -> Result<Document, PageError> {
+/// Parses a page. A line end in its texts becomes a [`BREAK`] where lines are kept, and `line_end`
+/// elsewhere.
+fn parse(html: &str, line_end: &str) -> Result<Document, PageError> {
     limits::check(html)?;
-    let document = Document::from(limits::rename_tags(html).as_str());
+    let mut document = Document::from(limits::rename_tags(html).as_str());
     if is_too_deep(nodes(&document)) {
         return Err(PageError::TooDeep);
+    }
+    let preformatted = preformatted(&document);
+    for node in &mut document.nodes {
+        if let Data::Text(text) = &mut node.data {
+            let is_preformatted = preformatted.contains(&node.index);
+            let line_end = if is_preformatted {
+                BREAK.to_string()
+            } else {
+                line_end.to_owned()
+            };
+            let unix = text.replace("\r\n", "\n");
+            *text = unix.replace(['\n', '\r'], &line_end).into();
+        }
     }
     Ok(document)
 }
@@ -218,9 +227,9 @@ pub(super) fn nodes(document: &Document) -> impl Iterator<Item = Node<'_>> + Clo
     (0..document.nodes.len()).filter_map(|n| document.nth(n))
 }
 
-/// Returns for each node if lines are kept in it: in `pre`, or by `white-space: pre` or the like in
-/// an attribute or a style sheet of the page, and in all that is inside.
-fn preformatted(document: &Document) -> Vec<bool> {
+/// Returns the indexes of the nodes in which lines are kept: by `pre`, or `white-space: pre` or the
+/// like in an attribute or a style sheet of the page, and all that is inside.
+fn preformatted(document: &Document) -> HashSet<usize> {
     let sheets = document.find(Name("style"));
     let sheets: String = sheets.map(|sheet| sheet.text()).collect();
     let rules = sheets.split('}').filter_map(|rule| rule.split_once('{'));
@@ -229,15 +238,13 @@ fn preformatted(document: &Document) -> Vec<bool> {
         .take(MAX_STYLE_RULES)
         .filter_map(|(selector, _)| Selector::for_page(selector.rsplit("*/").next()?).ok());
     let chosen = selectors.flat_map(|selector| selector.find(nodes(document)));
-    let chosen: HashSet<usize> = chosen.map(|node| node.index()).collect();
-    let mut preformatted: Vec<bool> = Vec::new();
+    let mut preformatted: HashSet<usize> = chosen.map(|node| node.index()).collect();
     for node in nodes(document) {
-        let parent = node
-            .parent()
-            .and_then(|parent| preformatted.get(parent.index()));
-        let is_inside = parent.is_some_and(|is_preformatted| *is_preformatted);
-        let is_chosen = chosen.contains(&node.index());
-        preformatted.push(is_inside || is_chosen || is_preformatted(&node));
+        let mut parent = node.parent().into_iter();
+        let is_inside = parent.any(|parent| preformatted.contains(&parent.index()));
+        if is_inside || is_preformatted(&node) {
+            preformatted.insert(node.index());
+        }
     }
     preformatted
 }
@@ -259,7 +266,7 @@ fn has_class(node: &Node<'_>, is_wanted: impl Fn(&str) -> bool) -> bool {
 
 /// Reads the title and the content of an item. In the only item of a page, without a content
 /// selector, several titles are headings of several jokes.
-fn read_item(item: &Node<'_>, layout: &Layout, preformatted: &[bool], is_block: bool) -> Item {
+fn read_item(item: &Node<'_>, layout: &Layout, is_block: bool) -> Item {
     let chosen = |selector: &Selector| selector.find(item.descendants());
     let titles = layout.title.as_ref().map(chosen).unwrap_or_default();
     let contents = match &layout.content {
@@ -267,19 +274,12 @@ fn read_item(item: &Node<'_>, layout: &Layout, preformatted: &[bool], is_block: 
         None => vec![*item],
     };
     let are_headings = is_block && titles.len() > 1 && layout.content.is_none();
-    let title = titles.first().filter(|_| !are_headings);
-    let reader = || Reader {
-        preformatted,
-        ..Reader::default()
-    };
-    let mut title_reader = reader();
-    if let Some(title) = title {
-        title_reader.read(title);
-    }
-    let mut reader = reader();
-    reader.without = title.map(Node::index);
+    let (mut title_reader, mut reader) = (Reader::default(), Reader::default());
     if are_headings {
         reader.headings = titles.iter().map(Node::index).collect();
+    } else if let Some(title) = titles.first() {
+        title_reader.read(title);
+        reader.without = Some(title.index());
     }
     for content in &contents {
         reader.text.push('\n');
@@ -336,36 +336,25 @@ enum Mark {
 
 /// Collects the text that a reader of the page sees.
 #[derive(Default)]
-struct Reader<'a> {
+struct Reader {
     text: String,
     /// Index of an element to leave out.
     without: Option<usize>,
     /// Indexes of elements that are headings, in addition to those with the name of one.
     headings: Vec<usize>,
-    /// Set for each node in which a line end is a [`BREAK`].
-    preformatted: &'a [bool],
-    /// Set if a line end elsewhere is no space.
-    keeps_lines: bool,
     /// Marks, each with its range in the text.
     marks: Vec<(Range<usize>, Mark)>,
 }
 
-impl Reader<'_> {
+impl Reader {
     /// Reads a node that a selector has chosen, or that is seen.
     fn read(&mut self, node: &Node<'_>) {
         match node.data() {
             Data::Element(..) if Some(node.index()) != self.without => self.read_element(node),
             Data::Element(..) | Data::Comment(_) => {}
             Data::Text(data) => {
-                let line_end = match self.preformatted.get(node.index()) {
-                    Some(true) => BREAK,
-                    _ if self.keeps_lines => '\n',
-                    _ => ' ',
-                };
-                let text = data.replace("\r\n", "\n");
-                let text = text.replace(['\n', '\r'], &line_end.to_string());
                 let begin = self.text.len();
-                self.text.push_str(&text);
+                self.text.push_str(data);
                 if are_more_words(data) {
                     self.marks.push((begin..self.text.len(), Mark::Words));
                 }
