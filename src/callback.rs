@@ -1,8 +1,8 @@
 //! One callback, from its query to the body of the answer.
 //!
-//! The order of a message: [`Callback::admit_message`] by the query and the declared length, read
-//! the body, [`Callback::answer`]. Jokes are not the callback's: where a message asks
-//! for one, `answer` gives [`Outcome::AwaitJoke`], and the caller, once it has a joke, ends it by
+//! The order of a message: `Callback::admit_message` by the query and the declared length, read the
+//! body, [`Callback::answer`]. Jokes are not the callback's: where a message asks for one, `answer`
+//! gives [`Outcome::AwaitJoke`], and the caller, once it has a joke, ends it by
 //! [`Callback::finish`].
 //!
 //! The same message again is [`Outcome::AwaitJoke`] too while the first one waits. The first of
@@ -141,8 +141,12 @@ impl Callback {
         Ok(query)
     }
 
-    /// What answers a handshake, if that may get in.
-    pub(crate) fn echostr(&self, query: &str, now: SystemTime) -> Result<Vec<u8>, Rejection> {
+    /// Lets a handshake in, and returns its `echostr`, which answers it.
+    pub(crate) fn admit_handshake(
+        &self,
+        query: &str,
+        now: SystemTime,
+    ) -> Result<Vec<u8>, Rejection> {
         let echostr = self.admit(query, now)?.echostr;
         Ok(echostr.ok_or(Rejection::NoEchostr)?.into_owned())
     }
@@ -255,7 +259,7 @@ impl Callback {
     }
 }
 
-/// Whether something from then was kept for long enough. A clock that was set back makes nothing
+/// Whether something noted at `at` is too old to be kept. A clock that was set back makes nothing
 /// older.
 fn is_expired(at: SystemTime, now: SystemTime, kept_for: Duration) -> bool {
     now.duration_since(at).is_ok_and(|age| age > kept_for)

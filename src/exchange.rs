@@ -1,5 +1,5 @@
-//! What the server's loop and CGI have in common: the steps before a message is answered, and the
-//! response to each request.
+//! What the server's loop and CGI have in common: a handshake's answer, the reading of a body, and
+//! the response to each request.
 
 use std::{
     borrow::Cow,
@@ -40,7 +40,7 @@ pub(crate) fn answer_handshake(
     now: SystemTime,
     is_browser: impl FnOnce() -> bool,
 ) -> Response {
-    let mut response = match callback.echostr(query, now) {
+    let mut response = match callback.admit_handshake(query, now) {
         Ok(echostr) => return Response::ok("text/plain", echostr, "- handshake"),
         Err(rejection) => Response::from(rejection),
     };

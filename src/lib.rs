@@ -13,11 +13,11 @@
 //!    that commands share are in `commands::{args, secrets, bot_args, joke_args}`.
 //! 2. `server`: the loop, and the match on method and path. `survival` has the two processes: the
 //!    supervisor, and the worker around the loop.
-//! 3. `exchange`: what `server` and `commands::cgi` share: a message is admitted by its query and
-//!    length, its body is read, a response is written.
-//! 4. `callback`: one callback from its query to the body of the answer. `wechat::query` reads the
-//!    query, `wechat::signature` proves it to be WeChat's, `wechat::crypt` decrypts the body,
-//!    `wechat::message` reads it by `wechat::xml`, and a repeat gets the answer that was kept.
+//! 3. `exchange`: what `server` and `commands::cgi` share: reading a body, and a response.
+//! 4. `callback`: one callback from its query and the body's length to the body of the answer.
+//!    `wechat::query` reads the query, `wechat::signature` proves it to be WeChat's,
+//!    `wechat::crypt` decrypts the body, `wechat::message` reads it by `wechat::xml`, and a repeat
+//!    gets the answer that was kept.
 //! 5. `bot`: decides what to do with the message, by `words`: say one of the owner's texts, say the
 //!    text backwards (`reverse`), or tell a joke. The caller of `callback` supplies the joke, from
 //!    `joke`.

@@ -326,7 +326,7 @@ impl Server {
             return;
         };
         if left_out > 0 {
-            // Its number is no warning, whatever the one that comes next is.
+            // The count of lines left out is never a warning, even where the next line is one.
             let level = response.level.max(Level::Info);
             access_log::write(level, format_args!("{left_out} more {what}"));
         }

@@ -11,9 +11,13 @@ use crate::wechat::reply::Content;
 /// WeChat sends a message three times, about 5 s apart, when no answer arrives; 60 s leave room for
 /// slow networks.
 const KEPT_FOR: Duration = Duration::from_secs(60);
-/// Sixty messages a second for the time they are kept, more than a small account will meet; 10 MB
-/// if each of them is as long as it can be.
+/// Sixty messages a second for the time they are kept, more than a small account will meet.
 const MAX_ANSWERS: usize = 4_096;
+/// Room for that many answers of usual length; the longest ones push the oldest out sooner.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// What an answer takes beside its text: its places in the map and the queue and the allocation,
+/// rounded up.
+const BYTES_BESIDE_TEXT: usize = 256;
 
 /// The answers to recent messages, by the messages' fingerprints.
 #[derive(Debug, Default)]
@@ -21,6 +25,7 @@ pub(super) struct KeptAnswers {
     answers: HashMap<u64, KeptAnswer>,
     /// The oldest first.
     order: VecDeque<u64>,
+    bytes: usize,
 }
 
 /// What was answered to a message, and when.
@@ -42,19 +47,29 @@ impl KeptAnswers {
     /// Keeps an answer, and forgets those that are too old or too many.
     pub(super) fn keep(&mut self, fingerprint: u64, answered: KeptAnswer) {
         let now = answered.at;
-        if self.answers.insert(fingerprint, answered).is_none() {
-            self.order.push_back(fingerprint);
+        self.bytes += answered.size();
+        match self.answers.insert(fingerprint, answered) {
+            Some(old) => self.bytes -= old.size(),
+            None => self.order.push_back(fingerprint),
         }
         while let Some(oldest) = self.oldest_to_go(now) {
             self.order.pop_front();
-            self.answers.remove(&oldest);
+            if let Some(answered) = self.answers.remove(&oldest) {
+                self.bytes -= answered.size();
+            }
         }
     }
 
     fn oldest_to_go(&self, now: SystemTime) -> Option<u64> {
         let oldest = *self.order.front()?;
-        let is_full = self.order.len() > MAX_ANSWERS;
+        let is_full = self.order.len() > MAX_ANSWERS || self.bytes > MAX_BYTES;
         (is_full || is_expired(self.answers.get(&oldest)?.at, now, KEPT_FOR)).then_some(oldest)
+    }
+}
+
+impl KeptAnswer {
+    fn size(&self) -> usize {
+        BYTES_BESIDE_TEXT + self.content.as_str().len()
     }
 }
 
@@ -106,6 +121,7 @@ mod tests {
         kept.keep(1, answered("aaa", 0));
         kept.keep(1, answered("b", 61));
         assert_eq!(counts(&kept), (1, 1));
+        assert_eq!(kept.bytes, answered("b", 61).size());
         assert_eq!(kept.find(1, at(61)), Some(&answered("b", 61)));
     }
 
@@ -118,6 +134,7 @@ mod tests {
         assert_eq!(counts(&kept), (61, 61));
         kept.keep(0, answered("a", 2_000));
         assert_eq!(counts(&kept), (1, 1));
+        assert_eq!(kept.bytes, answered("a", 0).size());
     }
 
     #[test]
@@ -129,5 +146,18 @@ mod tests {
         assert_eq!(counts(&kept), (MAX_ANSWERS, MAX_ANSWERS));
         assert_eq!(kept.find(903, at(0)), None);
         assert!(kept.find(904, at(0)).is_some());
+    }
+
+    #[test]
+    fn the_oldest_make_room_when_they_are_too_long() {
+        let mut kept = KeptAnswers::default();
+        let long = "a".repeat(2_000);
+        for number in 0..4_096 {
+            kept.keep(number, answered(&long, 0));
+            assert!(kept.bytes <= MAX_BYTES);
+        }
+        let count = MAX_BYTES / answered(&long, 0).size();
+        assert_eq!(counts(&kept), (count, count));
+        assert!(kept.find(4_095, at(0)).is_some());
     }
 }

@@ -213,9 +213,9 @@ fn what_has_no_answer_is_a_success() {
 #[test]
 fn a_handshake_returns_the_echostr_byte_for_byte() {
     let query = query() + "&echostr=%ff%3C%00+a%2541";
-    let echoed = plain().echostr(&query, now());
+    let echoed = plain().admit_handshake(&query, now());
     assert_eq!(echoed, Ok(b"\xff<\0+a%41".to_vec()));
-    let echoed = plain().echostr(&self::query(), now());
+    let echoed = plain().admit_handshake(&self::query(), now());
     assert_eq!(echoed, Err(Rejection::NoEchostr));
 }
 

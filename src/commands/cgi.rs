@@ -56,9 +56,9 @@ Example, as a script in cgi-bin:
 #[command(after_help = HELP)]
 pub(crate) struct CgiArgs {
     #[command(flatten)]
-    log: LogArgs,
-    #[command(flatten)]
     bot: BotArgs,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 /// Answers for a bot that cannot be run, if a web server asks.

@@ -114,7 +114,7 @@ impl Doctor<'_> {
         self.reach()?;
         let clock = self.verify()?;
         self.verify_by_http10()?;
-        self.verify_by_stranger()?;
+        self.verify_forged()?;
         let greeting = push(GREETING);
         let answer = self.say(Check::Text, &greeting, None)?;
         let heard = message::read_reply(self.target, &answer).ok()?;
@@ -147,11 +147,8 @@ impl Doctor<'_> {
     fn verify(&mut self) -> Option<Finding> {
         let Target { url, keys } = self.target;
         let (request, echostr) = keys.verification_at(SystemTime::now());
-        let passes = |client| {
-            let sent = send(client, url, &request);
-            sent.is_ok_and(|answer| handshake::echo(&answer, &echostr).is_ok())
-        };
-        let (answer, took) = self.ask(Check::Path, &request, &passes)?;
+        let is_right = |answer: &_| handshake::echo(answer, &echostr).is_ok();
+        let (answer, took) = self.ask(Check::Path, &request, &|| request.clone(), &is_right)?;
         let report = &mut self.report;
         report.require(Check::Path, took, handshake::path(&answer, url))?;
         report.add(Check::Port, Duration::ZERO, Ok(Fine::Port(url.port())))?;
@@ -175,7 +172,7 @@ impl Doctor<'_> {
         self.report.add(Check::Text10, took, finding)
     }
 
-    fn verify_by_stranger(&mut self) -> Option<()> {
+    fn verify_forged(&mut self) -> Option<()> {
         let forger = self.target.keys.forger();
         let (request, echostr) = forger.verification_at(SystemTime::now());
         let (sent, took) = self.send(Client::WeChat, &request);
@@ -213,13 +210,14 @@ impl Doctor<'_> {
     /// Sends a message. `first`: the answer that it got when it was first sent.
     fn say(&mut self, check: Check, push: &Push, first: Option<&BotReply>) -> Option<HttpAnswer> {
         let target = self.target;
-        let passes = |client| {
-            // A message that came already is answered in another way than one that did not.
-            let another = Push::now(USER, push.action.clone());
-            let sent = send(client, &target.url, &target.keys.push_now(&another));
-            sent.is_ok_and(|answer| message::read_reply(target, &answer).is_ok())
+        let is_right = |answer: &_| message::read_reply(target, answer).is_ok();
+        let request = target.keys.push_now(push);
+        // A message that came already is answered in another way than one that did not.
+        let another = || {
+            let push = Push::now(USER, push.action.clone());
+            target.keys.push_now(&push)
         };
-        let (answer, took) = self.ask(check, &target.keys.push_now(push), &passes)?;
+        let (answer, took) = self.ask(check, &request, &another, &is_right)?;
         let finding = match first {
             Some(first) => message::read_reply(target, &answer)
                 .and_then(|again| message::repeat(first, &again)),
@@ -230,18 +228,23 @@ impl Doctor<'_> {
     }
 
     /// Returns the answer to a request; without one, or if only browsers get a right one, adds the
-    /// fault and ends the checks. `passes`: whether such a request of a client gets a right answer.
+    /// fault and ends the checks. `another`: makes such a request once more.
     fn ask(
         &mut self,
         check: Check,
         request: &SignedRequest,
-        passes: &dyn Fn(Client) -> bool,
+        another: &dyn Fn() -> SignedRequest,
+        is_right: &dyn Fn(&HttpAnswer) -> bool,
     ) -> Option<(HttpAnswer, Duration)> {
         let (sent, took) = self.send(Client::WeChat, request);
-        // What sends a text or XML with 200 lets WeChat through.
+        // What sends a text with 200 lets WeChat through.
         let is_blocked = sent.as_ref().map_or(true, |answer| {
-            answer.status != 200 || answer.is_page() && !answer.contains("<xml")
+            !is_right(answer) && (answer.status != 200 || answer.is_page())
         });
+        let passes = |client| {
+            let (sent, _) = self.send(client, &another());
+            sent.is_ok_and(|answer| is_right(&answer))
+        };
         // A server that was only slow answers WeChat, too, the next time.
         let fault = match sent {
             sent if is_blocked && passes(Client::Browser) && !passes(Client::WeChat) => {

@@ -77,9 +77,9 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "DAOXIAO_MAX_MEMORY", value_name = "MIB", default_value = "200", value_parser = localized_errors(number::<u64, 32, 1_048_576>))]
     max_memory: u64,
     #[command(flatten)]
-    log: LogArgs,
-    #[command(flatten)]
     bot: BotArgs,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 /// Runs the supervisor, or the worker that it has started.

@@ -145,10 +145,11 @@ fn forwarded_for(request: &Request) -> Option<IpAddr> {
     let header = values(request, "X-Forwarded-For").last()?;
     let mut addresses = header.rsplit(',').map(str::trim);
     let last = addresses.find(|address| !address.is_empty())?;
-    // Some proxies write the port, too, or only the brackets of an IPv6 address.
-    let with_port = || last.parse().or_else(|_| format!("{last}:0").parse());
-    let address = |it: SocketAddr| it.ip();
-    last.parse().or_else(|_| with_port().map(address)).ok()
+    // Some proxies write the port, too, or only the brackets of an IPv6 address: `:0` completes it.
+    let with_port = |text: &str| text.parse().map(|it: SocketAddr| it.ip());
+    let completed = || with_port(&format!("{last}:0"));
+    let address = last.parse().or_else(|_| with_port(last));
+    address.or_else(|_| completed()).ok()
 }
 
 /// The path and the query of a request's target, which may name scheme and host before them.

@@ -45,8 +45,8 @@ const MAX_WORKERS: usize = 8;
 
 /// A worker that ends so soon that several fit into a second …
 const QUICK_EXIT: Duration = Duration::from_millis(100);
-/// … is followed by the next one after so many milliseconds, by how many in a row were so quick.
-/// Kills at a steady beat, such as every 50 ms, do not fall in step with the longest pause.
+/// … is followed by the next one after this pause in milliseconds, by the number of quick exits in
+/// a row. Kills at a steady beat, such as every 50 ms, do not fall in step with the longest pause.
 const PAUSES: [u64; 12] = [0, 0, 0, 0, 0, 20, 40, 80, 160, 320, 640, 970];
 
 /// Why a bot cannot begin.

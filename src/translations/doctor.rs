@@ -47,7 +47,7 @@ texts! { Fine, in language:
     Self::SameAnswer => "the same message again got the same reply", "重发同一条消息，得到同样的回复";
     Self::ClocksAgree => "the server's clock agrees with this machine's", "服务器与本机一致";
     Self::NoClock => "the server doesn't tell its time", "服务器没有给出时间";
-    Self::Warning(warning) => "warning: {}", "警告：{}", warning.text(language);
+    Self::Warning(warning) => "{}", "{}", warning.text(language);
 }
 
 texts! { Warning:
@@ -265,6 +265,7 @@ texts! { Ending, in language:
 }
 
 texts! { CheckLine, in language:
+    Self { check, finding: Ok(Fine::Warning(warning)), took } => "✓ {}: warning: {} {}", "✓ {}：警告：{}{}", check.text(language), warning.text(language), Took(*took).text(language);
     Self { check, finding: Ok(fine), took } => "✓ {}: {} {}", "✓ {}：{}{}", check.text(language), fine.text(language), Took(*took).text(language);
     Self { check, finding: Err(fault), took } => "✗ {}: {} {}", "✗ {}：{}{}", check.text(language), fault.text(language), Took(*took).text(language);
 }

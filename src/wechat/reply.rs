@@ -20,8 +20,8 @@ pub(crate) const SUCCESS: &str = "success";
 pub struct Content(String);
 
 impl Content {
-    /// Makes a text fit to send; nothing, when no more than blanks and characters that nobody sees
-    /// is left of it: WeChat refuses an empty Content.
+    /// Makes a text fit to send; nothing, when no more than whitespace and characters that nobody
+    /// sees is left of it: WeChat refuses an empty Content.
     #[must_use]
     pub fn new(text: String) -> Option<Self> {
         let mut content = match without_forbidden(&text) {

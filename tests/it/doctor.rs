@@ -1219,6 +1219,24 @@ fn a_firewall_that_blocks_only_messages() {
         ],
     }
     .assert(&Fake::start(refuses).url());
+    let refuses_with_200 = move |call: &Call| {
+        if blocks(call) {
+            page("200 OK", "<xml id=\"reason\">blocked</xml>")
+        } else {
+            right(call)
+        }
+    };
+    Told {
+        english: [
+            "text: a web firewall lets browsers through and blocks WeChat (200)",
+            FIREWALL[0],
+        ],
+        chinese: [
+            "文本消息：Web 防火墙（WAF）放行浏览器，却拦下微信，状态码 200",
+            FIREWALL[1],
+        ],
+    }
+    .assert(&Fake::start(refuses_with_200).url());
     Told {
         english: [
             "text: a web firewall lets browsers through and gives WeChat no response",

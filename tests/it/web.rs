@@ -333,6 +333,24 @@ fn why_an_answer_is_no_reply_is_told_for_what_it_is() {
 }
 
 #[test]
+fn a_warning_is_told_without_the_word_that_doctor_puts_before_it() {
+    let server = Fake::start(|_| ok("success"));
+    let page = page_about(&server);
+    let first = send(&page, "do=text&words=a%2Bb");
+    let heard = (&first["said"], &first["outcome"]);
+    assert_eq!(heard, (&json!("a+b"), &json!("silence")), "{first}");
+    let forged = send(&page, &format!("do=forged&of={}", first["id"]));
+    assert_eq!(
+        forged["finding"]["seen"],
+        json!({
+            "en": "the server doesn't reply to text, so there is no telling whether it checks the signature",
+            "zh": "服务器不回复文本消息，看不出它是否校验签名",
+        }),
+        "{forged}"
+    );
+}
+
+#[test]
 fn a_server_that_takes_everything_is_told_what_to_do() {
     let server = Fake::start(|call| match call.method.as_str() {
         "GET" => ok("hello"),
