@@ -8,7 +8,7 @@ use std::{
 };
 
 use daoxiao::{
-    callback::{Answer, Callback, Outcome, Randomness},
+    callback::{Answer, Outcome, Randomness, Responder},
     joke::{Page, PageText, Source},
     reverse::reverse,
     wechat::{AccountKeys, crypt::MsgCrypt, message::Message, reply::Content, signature::sign},
@@ -31,9 +31,9 @@ fn main() {
 
 #[divan::bench]
 fn query_signature_and_age(bencher: Bencher<'_, '_>) {
-    let callback = callback(None);
+    let responder = responder(None);
     let query = signed_query("");
-    bencher.bench_local(|| callback.admit(black_box(&query), now()).is_ok());
+    bencher.bench_local(|| responder.admit(black_box(&query), now()).is_ok());
 }
 
 #[divan::bench(args = LENGTHS)]
@@ -56,11 +56,11 @@ fn reply_as_xml(bencher: Bencher<'_, '_>, length: usize) {
 
 #[divan::bench(args = LENGTHS)]
 fn whole_callback_in_plaintext_mode(bencher: Bencher<'_, '_>, length: usize) {
-    let mut callback = callback(None);
+    let mut responder = responder(None);
     let (query, text) = (signed_query(""), text(length));
     bencher
         .with_inputs(|| message(&text))
-        .bench_local_values(|body| answer(&mut callback, &query, &body));
+        .bench_local_values(|body| answer(&mut responder, &query, &body));
 }
 
 /// What 200 rules of 5 words each cost that all don't fit.
@@ -72,16 +72,16 @@ fn whole_callback_with_200_replies(bencher: Bencher<'_, '_>, length: usize) {
         format!("[[reply]]\nwords = [{words}]\nsay = \"第{number}条\"\n")
     };
     let replies: String = (0..200).map(reply).collect();
-    let mut callback = callback_with(None, Words::parse(&replies).unwrap());
+    let mut responder = responder_with(None, Words::parse(&replies).unwrap());
     let (query, text) = (signed_query(""), text(length));
     bencher
         .with_inputs(|| message(&text))
-        .bench_local_values(|body| answer(&mut callback, &query, &body));
+        .bench_local_values(|body| answer(&mut responder, &query, &body));
 }
 
 #[divan::bench(args = LENGTHS)]
 fn whole_callback_in_secure_mode(bencher: Bencher<'_, '_>, length: usize) {
-    let mut callback = callback(Some(crypt()));
+    let mut responder = responder(Some(crypt()));
     let text = text(length);
     bencher
         .with_inputs(|| {
@@ -92,7 +92,7 @@ fn whole_callback_in_secure_mode(bencher: Bencher<'_, '_>, length: usize) {
             );
             (query, body)
         })
-        .bench_local_values(|(query, body)| answer(&mut callback, &query, &body));
+        .bench_local_values(|(query, body)| answer(&mut responder, &query, &body));
 }
 
 #[divan::bench]
@@ -115,28 +115,28 @@ fn page_of_20_jokes(bencher: Bencher<'_, '_>) {
     });
 }
 
-fn answer(callback: &mut Callback, query: &str, body: &str) -> Answer {
-    let query = callback.admit(query, now()).unwrap();
+fn answer(responder: &mut Responder, query: &str, body: &str) -> Answer {
+    let query = responder.admit(query, now()).unwrap();
     let random = || {
         Some(Randomness {
             bytes: [9; 16],
             nonce: NONCE.to_owned(),
         })
     };
-    match callback.answer(&query, body.as_bytes(), now(), random) {
+    match responder.answer(&query, body.as_bytes(), now(), random) {
         Ok(Outcome::Answer(answer)) => answer,
         other => panic!("{other:?}"),
     }
 }
 
-fn callback(crypt: Option<MsgCrypt>) -> Callback {
-    callback_with(crypt, Words::default())
+fn responder(crypt: Option<MsgCrypt>) -> Responder {
+    responder_with(crypt, Words::default())
 }
 
-fn callback_with(crypt: Option<MsgCrypt>, words: Words) -> Callback {
+fn responder_with(crypt: Option<MsgCrypt>, words: Words) -> Responder {
     let token = TOKEN.parse().unwrap();
     let keys = AccountKeys { token, crypt };
-    Callback::new(keys, Duration::from_secs(300), words)
+    Responder::new(keys, Duration::from_secs(300), words)
 }
 
 fn crypt() -> MsgCrypt {

@@ -13,9 +13,10 @@ use crate::printable::printable;
 /// The target of these lines, by which the log tells them from others.
 pub(crate) const TARGET: &str = module_path!();
 
-/// Lines a second about requests that are refused. A scanner's are all told; a flood would fill the
+/// Lines a second about requests that are refused, and as many about health checks. A scanner's are
+/// all told; a flood would fill the
 /// disk with some 10 MB a second, and cost more time than the answers.
-pub(crate) const REFUSED_LINES: u32 = 200;
+pub(crate) const MAX_LINES_PER_SECOND: u32 = 200;
 
 /// The length of the window in which lines are counted.
 const WINDOW: Duration = Duration::from_secs(1);
@@ -61,13 +62,12 @@ impl fmt::Display for RequestLine<'_> {
     }
 }
 
-/// Logs a line about a request. Whoever does flushes the log later: until then, it may wait to be
-/// written.
+/// Logs a line about a request, which may wait in a buffer until the caller flushes the log.
 pub(crate) fn write(level: Level, line: impl fmt::Display) {
     log::log!(target: TARGET, level, "{line}");
 }
 
-/// Bounds the lines about what a stranger can cause.
+/// Bounds the lines of one kind.
 #[derive(Debug)]
 pub(crate) struct RateLimit {
     /// Lines in a window.
@@ -146,9 +146,9 @@ mod tests {
 
     #[test]
     fn a_flood_is_counted_and_told_once() {
-        let mut rate_limit = RateLimit::new(REFUSED_LINES);
+        let mut rate_limit = RateLimit::new(MAX_LINES_PER_SECOND);
         let start = rate_limit.since;
-        for _ in 0..REFUSED_LINES {
+        for _ in 0..MAX_LINES_PER_SECOND {
             assert_eq!(rate_limit.admit(start), Some(0));
         }
         for _ in 0..3 {

@@ -1,9 +1,9 @@
 //! One callback, from its query to the body of the answer.
 //!
-//! The order of a message: `Callback::admit_message` by the query and the declared length, read the
-//! body, [`Callback::answer`]. Jokes are not the callback's: where a message asks for one, `answer`
-//! gives [`Outcome::AwaitJoke`], and the caller, once it has a joke, ends it by
-//! [`Callback::finish`].
+//! The order of a message: `Responder::admit_message` by the query and the declared length, read
+//! the body, [`Responder::answer`]. Jokes are not the responder's: where a message asks for one,
+//! `answer` gives [`Outcome::AwaitJoke`], and the caller, once it has a joke, ends it by
+//! [`Responder::finish`].
 //!
 //! The same message again is [`Outcome::AwaitJoke`] too while the first one waits. The first of
 //! them to be finished takes the joke, and the others repeat it.
@@ -58,7 +58,7 @@ pub(crate) const FIRST_MILLISECONDS: u64 = 100_000_000_000;
 
 /// Answers the callbacks of one account.
 #[derive(Debug)]
-pub struct Callback {
+pub struct Responder {
     keys: AccountKeys,
     /// How far a timestamp may be from now, either way; zero for any age.
     max_age: Duration,
@@ -72,7 +72,7 @@ pub struct Callback {
 pub enum Outcome {
     /// Send this back.
     Answer(Answer),
-    /// The user who sent this wants a joke: get one, and [`Callback::finish`] the message.
+    /// The user who sent this wants a joke: get one, and [`Responder::finish`] the message.
     AwaitJoke(Message),
 }
 
@@ -114,8 +114,8 @@ impl AnswerKind {
     }
 }
 
-impl Callback {
-    /// A callback of the account that has answered nothing yet.
+impl Responder {
+    /// A responder that has answered nothing yet.
     pub fn new(keys: AccountKeys, max_age: Duration, words: impl Into<Arc<Words>>) -> Self {
         Self {
             keys,
@@ -222,7 +222,11 @@ impl Callback {
         let dated = |content| KeptAnswer { content, at: now };
         let (content, kind) = match self.kept.find(message.fingerprint, now) {
             Some(kept) => (Some(kept.clone()), AnswerKind::Repeat),
-            None => (self.words.tell(&joke()).map(dated), AnswerKind::Joke),
+            None => match self.words.tell(&joke()) {
+                // The refusal in place of a banned joke counts as one.
+                Some(told) => (Some(dated(told)), AnswerKind::Joke),
+                None => (None, AnswerKind::Success),
+            },
         };
         self.reply(message, content, kind, now, random)
     }

@@ -75,8 +75,8 @@ pub fn run() -> ExitCode {
     Language::choose(flag.as_deref(), |name| env::var(name).ok()).set();
     let mut arguments = with_explicit_command(arguments);
     let named = |name| arguments.get(1) == Some(&OsString::from(name));
-    let (is_cgi, is_bot) = (named("cgi"), named("cgi") || named("serve"));
-    // On both levels: on one without the flag, clap would refuse a variable that is wrong.
+    let (is_cgi, is_service) = (named("cgi"), named("cgi") || named("serve"));
+    // On both levels: on one without it, clap would read DAOXIAO_LANG, and refuse a wrong one.
     for place in [2, 1] {
         let flag = flag.as_ref().map(|flag| format!("--lang={flag}").into());
         let place = arguments.len().min(place);
@@ -87,10 +87,10 @@ pub fn run() -> ExitCode {
         Err(page) if !page.use_stderr() => {
             commands::printed(writeln!(io::stdout(), "{}", help::page(&page.to_string())))
         }
-        // First for `X=value # comment` and `export X=value`, of which clap would say only that a
-        // value is wrong.
+        // The environment's mistakes first: of `X=value # comment` and `export X=value`, clap would
+        // say only that a value is wrong.
         cli => match (secrets::check_environment(), cli) {
-            (Err(error), _) if is_bot => Err(error.into()),
+            (Err(error), _) if is_service => Err(error.into()),
             (_, Err(error)) => refuse(error),
             (_, Ok(cli)) => execute(cli),
         },
@@ -179,7 +179,7 @@ fn with_explicit_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-/// Prints the error in the command line.
+/// Prints what clap refuses, or returns the error of a secret in the command line.
 fn refuse(mut error: Error) -> Result<ExitCode, CommandError> {
     if error.kind() == ErrorKind::UnknownArgument
         && let Some(secret) =

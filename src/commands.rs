@@ -35,7 +35,8 @@ pub(crate) mod words;
 
 /// Exit code of a command that failed.
 pub(crate) const FAILED: u8 = 1;
-/// Exit code of wrong usage: a flag or a variable that cannot be used.
+/// Exit code of wrong usage: a flag or a variable that cannot be used. `survival` knows it as that
+/// of a worker whose settings are refused.
 pub(crate) const USAGE: u8 = 2;
 /// Exit code of `say` if the bot accepted the message without an answer.
 pub(crate) const NO_ANSWER: u8 = 3;

@@ -9,7 +9,7 @@ use std::{
 
 use log::Level;
 
-use crate::callback::{Answer, Callback, Rejection};
+use crate::callback::{Answer, Rejection, Responder};
 
 /// Page for a browser that opens the address meant for WeChat.
 const BROWSER_PAGE: &str = include_str!("browser.html");
@@ -35,12 +35,12 @@ pub(crate) struct Response {
 /// Answers a handshake. A person who opens WeChat's address in a browser gets a page that says what
 /// this address is for, and nothing about the account.
 pub(crate) fn answer_handshake(
-    callback: &Callback,
+    responder: &Responder,
     query: &str,
     now: SystemTime,
     is_browser: impl FnOnce() -> bool,
 ) -> Response {
-    let mut response = match callback.admit_handshake(query, now) {
+    let mut response = match responder.admit_handshake(query, now) {
         Ok(echostr) => return Response::ok("text/plain", echostr, "- handshake"),
         Err(rejection) => Response::from(rejection),
     };

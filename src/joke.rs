@@ -30,7 +30,7 @@ pub(crate) use self::{
     client::FetchError,
     fetch::{SourceError, SourceResult, try_sources},
     formats::{
-        ReadAs,
+        MAX_SHOWN, ReadAs,
         charset::{Charset, CharsetError, CharsetReason},
         own_jokes,
         selector::{Mistake, Selector, SelectorError},
@@ -166,6 +166,7 @@ impl Jokes {
     /// while it is waited for.
     pub fn collect(&mut self, now: SystemTime, wait: Duration) -> bool {
         let running = self.running.as_ref();
+        // Every fetch gives results, also where a source has panicked.
         let results = running.and_then(|running| running.results.recv_timeout(wait).ok());
         results.map(|results| self.take_in(results, now)).is_some()
     }
@@ -188,6 +189,7 @@ impl Jokes {
 
     /// Returns a joke, blocking for at most the budget: for CGI, which has nothing else to do.
     pub fn wait(&mut self, now: SystemTime) -> String {
+        // Called again, it finds what a fetch that took longer has given.
         self.collect(now, Duration::ZERO);
         if let Some(joke) = self.ask(now) {
             return joke;

@@ -20,7 +20,8 @@
 //!    gets the answer that was kept.
 //! 5. `bot`: decides what to do with the message, by `words`: say one of the owner's texts, say the
 //!    text backwards (`reverse`), or tell a joke. The caller of `callback` supplies the joke, from
-//!    `joke`.
+//!    `joke`: there `source`, `fetch` and `client` get a page, `formats` (`charset`; `json`, `xml`,
+//!    `html`, `text`; `judge`) the jokes in it, and `deck` deals them.
 //! 6. `wechat::reply`: the answer as XML.
 //!
 //! Beside them: `simulator` plays WeChat for `chat`, `say` and `doctor`; `translations` contains

@@ -4,7 +4,8 @@ use std::{iter, sync::LazyLock};
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// The text backwards: a grapheme cluster stays whole, and so does the code of a WeChat face.
+/// The text backwards: a grapheme cluster stays whole, and so does the code of a WeChat face (表情),
+/// an emoticon that is sent as text, such as `/::)` or `[微笑]`.
 pub fn reverse(text: &str) -> String {
     // The fast path, for what most people write.
     let mut backwards = String::with_capacity(text.len());

@@ -1,8 +1,9 @@
 //! The loop, and the match on method and path.
 //!
-//! Everything is decided and answered on the loop's thread, which waits for nobody: an answer fits
-//! into the system's buffer, or its peer has left earlier ones unread and gets no more. A body that
-//! is still on the socket is read by a thread of its own, which wakes the loop when it is done.
+//! Everything is decided on the loop's thread, which waits for nobody. It answers, too: an answer
+//! fits into the system's buffer, or its peer has left earlier ones unread and gets no more. Where
+//! part of a request is still on the socket, a thread of its own reads that and wakes the loop, or
+//! sends the answer and ends the connection.
 
 mod connection;
 mod joke_queue;
@@ -33,8 +34,8 @@ use self::{
     request::{Incoming, RequestInfo, send},
 };
 use crate::{
-    access_log::{self, REFUSED_LINES, RateLimit},
-    callback::{Callback, Outcome, Rejection},
+    access_log::{self, MAX_LINES_PER_SECOND, RateLimit},
+    callback::{Outcome, Rejection, Responder},
     entropy::randomness,
     exchange::{self, Response, read_body},
     joke::{JokeSettings, Jokes},
@@ -64,7 +65,7 @@ pub(crate) struct Service {
     /// Paths on which WeChat calls.
     pub(crate) paths: Vec<String>,
     /// Decides what is answered.
-    pub(crate) callback: Callback,
+    pub(crate) responder: Responder,
     /// Whether a proxy in front of the bot says whose request it passes on.
     pub(crate) trust_proxy: bool,
 }
@@ -81,8 +82,8 @@ pub(crate) struct Server {
     health_check_lines: RateLimit,
     joke_queue: JokeQueue,
     /// Requests whose bodies were read by threads of their own.
-    received: Receiver<Incoming>,
-    received_sender: Sender<Incoming>,
+    completed: Receiver<Incoming>,
+    completed_sender: Sender<Incoming>,
 }
 
 impl Server {
@@ -93,7 +94,7 @@ impl Server {
         jokes: JokeSettings,
         health: Arc<Health>,
     ) -> io::Result<Self> {
-        let (received_sender, received) = channel();
+        let (completed_sender, completed) = channel();
         let http = tiny_http::Server::from_listener(listener, None).map_err(io::Error::other)?;
         let http = Arc::new(http);
         let woken = Arc::clone(&http);
@@ -105,11 +106,11 @@ impl Server {
             jokes: Jokes::new(jokes, wake),
             health,
             ignored: HashMap::new(),
-            refused_lines: RateLimit::new(REFUSED_LINES),
-            health_check_lines: RateLimit::new(REFUSED_LINES),
+            refused_lines: RateLimit::new(MAX_LINES_PER_SECOND),
+            health_check_lines: RateLimit::new(MAX_LINES_PER_SECOND),
             joke_queue: JokeQueue::default(),
-            received,
-            received_sender,
+            completed,
+            completed_sender,
         })
     }
 
@@ -141,21 +142,21 @@ impl Server {
         self.guarded(|_| log::logger().flush());
     }
 
-    /// Does what has come up: a request, bodies, jokes. Returns whether there was no request, as
-    /// where the loop was woken: it then does another turn before it waits.
+    /// Does what has come up: a request, bodies, jokes. Returns whether the loop may wait now: no
+    /// request had come. A wake-up comes as an error, after which the loop looks once more.
     fn turn(&mut self, next: io::Result<Option<Request>>) -> bool {
         let is_idle = matches!(next, Ok(None));
         match next {
             Ok(Some(request)) => self.guarded(|server| server.receive(request)),
-            // The system's errors come from `accept`, after which nothing is accepted any more;
-            // being woken is none of the system's.
+            // The system's errors come from `accept`, after which nothing is accepted any more; a
+            // wake-up has no code of the system.
             Err(error) if error.raw_os_error().is_some() => {
                 log::debug!("no connection is accepted any more: {error}");
                 self.health.end_accepting();
             }
             _ => {}
         }
-        while let Ok(incoming) = self.received.try_recv() {
+        while let Ok(incoming) = self.completed.try_recv() {
             self.guarded(|server| server.take_message(incoming));
         }
         if self.jokes.collect(SystemTime::now(), Duration::ZERO)
@@ -189,9 +190,9 @@ impl Server {
         let is_callback = service.paths.iter().any(|it| is_same_path(it, path));
         let response = match (method, path) {
             (Method::Get, _) if is_callback => {
-                let is_browser = || incoming.is_browsers();
+                let is_browser = || incoming.is_from_browser();
                 let query = incoming.info.query();
-                exchange::answer_handshake(&service.callback, query, *time, is_browser)
+                exchange::answer_handshake(&service.responder, query, *time, is_browser)
             }
             (Method::Post, _) if is_callback => return self.take_message(incoming),
             _ if is_callback => Rejection::MethodNotAllowed { allow: "GET, POST" }.into(),
@@ -202,22 +203,23 @@ impl Server {
         self.respond(incoming, response);
     }
 
-    /// Answers a message, or has its body or a joke waited for.
+    /// Answers a message, or has its body or a joke waited for. A thread that has read the body
+    /// gives the message back: it is admitted again as of when it came, with the same result.
     fn take_message(&mut self, mut incoming: Incoming) {
-        let callback = &mut self.service.callback;
+        let responder = &mut self.service.responder;
         let (now, length) = (incoming.info.time, incoming.request.body_length());
-        let (query, length) = match callback.admit_message(incoming.info.query(), length, now) {
+        let (query, length) = match responder.admit_message(incoming.info.query(), length, now) {
             Ok(admitted) => admitted,
             Err(rejection) => return self.respond(incoming, rejection.into()),
         };
-        let body = match incoming.received.take() {
+        let body = match incoming.read_body.take() {
             Some(body) => body,
             None if incoming.body == Body::Available => {
                 read_body(incoming.request.as_reader(), length)
             }
             None => return self.await_body(incoming, length),
         };
-        let answer = |body: Vec<u8>| callback.answer(&query, &body, now, randomness);
+        let answer = |body: Vec<u8>| responder.answer(&query, &body, now, randomness);
         let answer = match body.and_then(answer) {
             Ok(Outcome::Answer(answer)) => Ok(answer),
             Ok(Outcome::AwaitJoke(message)) => {
@@ -228,7 +230,7 @@ impl Server {
                     }
                     joke => joke.unwrap_or_else(|| self.jokes.deal()),
                 };
-                callback.finish(&message, || joke, now, randomness)
+                responder.finish(&message, || joke, now, randomness)
             }
             Err(rejection) => Err(rejection),
         };
@@ -247,8 +249,8 @@ impl Server {
         for (incoming, message) in queue.waiting {
             self.guarded(|server| {
                 let joke = || server.jokes.deal();
-                let callback = &mut server.service.callback;
-                let answer = callback.finish(&message, joke, now, randomness);
+                let responder = &mut server.service.responder;
+                let answer = responder.finish(&message, joke, now, randomness);
                 server.respond(incoming, answer.into());
                 server.jokes.refresh(now);
             });
@@ -260,13 +262,13 @@ impl Server {
 
     /// Reads a body that is still on the socket, in a thread of its own.
     fn await_body(&mut self, incoming: Incoming, length: usize) {
-        let (received, http) = (self.received_sender.clone(), Arc::clone(&self.http));
+        let (completed, http) = (self.completed_sender.clone(), Arc::clone(&self.http));
         let work = move |mut incoming: Incoming| {
-            incoming.received = Some(read_body(incoming.request.as_reader(), length));
+            incoming.read_body = Some(read_body(incoming.request.as_reader(), length));
             // Nothing of it is left on the socket.
             incoming.body = Body::Available;
             // The loop holds the other end for as long as the process lives.
-            let _ = received.send(incoming);
+            let _ = completed.send(incoming);
             http.unblock();
         };
         if let Some(incoming) = spawn(incoming, work) {
@@ -370,6 +372,6 @@ fn spawn<T: Send + 'static>(request: T, work: impl FnOnce(T) + Send + 'static) -
 }
 
 /// Whether two paths are the same: a slash at either end is easily added, or forgotten.
-fn is_same_path(one: &str, other: &str) -> bool {
+pub(crate) fn is_same_path(one: &str, other: &str) -> bool {
     one.trim_matches('/') == other.trim_matches('/')
 }

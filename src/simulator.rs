@@ -19,7 +19,7 @@ use crate::{
     wechat::{
         AccountKeys,
         crypt::CryptError,
-        reply::{MAX_CONTENT_BYTES, push_element},
+        reply::{MAX_CONTENT_BYTES, SUCCESS, push_element},
         signature::{Token, check_signature, sign},
         unix_seconds,
         xml::{XmlError, read_strictly},
@@ -79,7 +79,8 @@ pub(crate) enum UserAction {
     },
 }
 
-/// A request of WeChat's server: `GET` without a body, otherwise `POST`.
+/// A request of WeChat's server: `GET` without a body, otherwise `POST`. The default is a `GET`
+/// with an empty query, which is not signed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SignedRequest {
     /// The URL's part after the `?`.
@@ -170,7 +171,7 @@ impl AccountKeys {
     /// Reads the body of the answer to a message.
     pub(crate) fn read_reply(&self, body: &[u8]) -> Result<BotReply, ReplyError> {
         let bare = body.trim_ascii();
-        if bare.is_empty() || bare == b"success" {
+        if bare.is_empty() || bare == SUCCESS.as_bytes() {
             return Ok(BotReply::Acknowledged);
         }
         let text = str::from_utf8(bare).map_err(|_| ReplyError::NotUtf8)?;
@@ -244,7 +245,7 @@ impl PassiveReply {
     }
 
     /// Returns [`Self::text`], escaped for a terminal.
-    pub(crate) fn words(&self) -> String {
+    pub(crate) fn printable_text(&self) -> String {
         printable_lines(&self.text(), MAX_CONTENT_BYTES)
     }
 
@@ -446,7 +447,10 @@ mod tests {
         for keys in [plain(), secure()] {
             let heard = keys.read_reply(body.as_bytes()).unwrap();
             let reply = reply(&heard);
-            assert_eq!((reply.words().as_str(), reply.encrypted), (" a", false));
+            assert_eq!(
+                (reply.printable_text().as_str(), reply.encrypted),
+                (" a", false)
+            );
         }
     }
 
@@ -455,7 +459,7 @@ mod tests {
         let heard = plain()
             .read_reply(b"<xml><MsgType>image</MsgType></xml>")
             .unwrap();
-        assert_eq!(reply(&heard).words(), "[image]");
+        assert_eq!(reply(&heard).printable_text(), "[image]");
     }
 
     #[test]
@@ -472,7 +476,10 @@ mod tests {
             .read_reply(envelope(&signature).as_bytes())
             .unwrap();
         let opened = reply(&heard);
-        assert_eq!((opened.words().as_str(), opened.encrypted), ("a", true));
+        assert_eq!(
+            (opened.printable_text().as_str(), opened.encrypted),
+            ("a", true)
+        );
         let read = |keys: AccountKeys, body: &str| keys.read_reply(body.as_bytes()).unwrap_err();
         assert_eq!(read(plain(), &envelope(&signature)), ReplyError::KeyMissing);
         assert_eq!(read(secure(), &envelope("0")), ReplyError::MsgSignature);

@@ -12,7 +12,8 @@ use std::{ops::RangeInclusive, time::SystemTime};
 
 use self::{crypt::MsgCrypt, signature::Token};
 
-/// What an account and the platform share.
+/// What an account and the platform share. `callback` does the bot's side with them, `simulator`
+/// WeChat's.
 #[derive(Debug, Clone)]
 pub struct AccountKeys {
     /// Signs every query.

@@ -177,7 +177,7 @@ impl Words {
             (Action::Acknowledge, Rule::Otherwise)
         } else {
             let otherwise = self.otherwise.clone();
-            let content = otherwise.or_else(|| Content::new(reverse(&self.undirected(text))));
+            let content = otherwise.or_else(|| Content::new(reverse(&self.directionless(text))));
             self.answer(content, Rule::Otherwise)
         }
     }
@@ -199,6 +199,7 @@ impl Words {
         found.chain(exact).min()
     }
 
+    /// What the reply with this index does.
     fn act(&self, index: usize, pick: impl Fn(usize) -> usize) -> (Action, Rule) {
         let Some(Reply { line, kind }) = self.replies.get(index) else {
             return (Action::Acknowledge, Rule::Otherwise);
@@ -229,12 +230,12 @@ impl Words {
 
     /// A joke as it is told, or what is said instead of one that must not be.
     pub(crate) fn tell(&self, joke: &str) -> Option<Content> {
-        self.allowed(Content::new(self.undirected(joke).into_owned())?)
+        self.allowed(Content::new(self.directionless(joke).into_owned())?)
     }
 
     /// The text without marks of direction, where words are banned: with them, a text can be shown
     /// in another order than that in which it is compared.
-    fn undirected<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    fn directionless<'t>(&self, text: &'t str) -> Cow<'t, str> {
         if self.banned.is_empty() || !text.contains(is_direction_mark) {
             text.into()
         } else {

@@ -7,7 +7,8 @@ use crate::{
     wechat::{message::MessageError, query::QueryError},
 };
 
-/// Why a request is refused; displayed, it is the reason for the log.
+/// Why a request is refused, by `callback` or by the server or CGI before it; displayed, it is the
+/// reason for the log.
 ///
 /// It holds nothing that a peer sent but numbers, so no secret, OpenID or message gets into the log
 /// by it.

@@ -34,22 +34,22 @@ fn joke() -> String {
     "一个笑话".to_owned()
 }
 
-fn callback(crypt: Option<MsgCrypt>) -> Callback {
+fn responder(crypt: Option<MsgCrypt>) -> Responder {
     let token = "pamtest".parse().unwrap();
     let keys = AccountKeys { token, crypt };
-    Callback::new(keys, Duration::from_secs(300), Words::default())
+    Responder::new(keys, Duration::from_secs(300), Words::default())
 }
 
-fn plain() -> Callback {
-    callback(None)
+fn plain() -> Responder {
+    responder(None)
 }
 
 fn msg_crypt() -> MsgCrypt {
     MsgCrypt::new(KEY.parse().unwrap(), "wxb11529c136998cb6".parse().unwrap())
 }
 
-fn secure() -> Callback {
-    callback(Some(msg_crypt()))
+fn secure() -> Responder {
+    responder(Some(msg_crypt()))
 }
 
 fn query_at(timestamp: &str) -> String {
@@ -93,26 +93,26 @@ fn compatible_post(message: &str) -> (String, String) {
 }
 
 fn post(
-    callback: &mut Callback,
+    responder: &mut Responder,
     query: &str,
     body: impl AsRef<[u8]>,
     now: SystemTime,
 ) -> Result<Answer, Rejection> {
-    let admitted = callback.admit(query, now)?;
-    answer_with(callback, &admitted, body.as_ref(), now, random(1))
+    let admitted = responder.admit(query, now)?;
+    answer_with(responder, &admitted, body.as_ref(), now, random(1))
 }
 
 /// Answers at once, with the joke where one is wanted.
 fn answer_with(
-    callback: &mut Callback,
+    responder: &mut Responder,
     query: &CallbackQuery<'_>,
     body: &[u8],
     now: SystemTime,
     random: impl Fn() -> Option<Randomness>,
 ) -> Result<Answer, Rejection> {
-    match callback.answer(query, body, now, &random)? {
+    match responder.answer(query, body, now, &random)? {
         Outcome::Answer(answer) => Ok(answer),
-        Outcome::AwaitJoke(pending) => callback.finish(&pending, joke, now, &random),
+        Outcome::AwaitJoke(pending) => responder.finish(&pending, joke, now, &random),
     }
 }
 
@@ -166,10 +166,10 @@ fn a_joke_is_told_when_asked_for() {
 }
 
 /// What `answer` makes of a message that asks for a joke.
-fn pending(callback: &mut Callback, body: &str) -> Message {
+fn pending(responder: &mut Responder, body: &str) -> Message {
     let query = query();
-    let admitted = callback.admit(&query, now()).unwrap();
-    match callback.answer(&admitted, body.as_bytes(), now(), random(1)) {
+    let admitted = responder.admit(&query, now()).unwrap();
+    match responder.answer(&admitted, body.as_bytes(), now(), random(1)) {
         Ok(Outcome::AwaitJoke(pending)) => pending,
         outcome => panic!("{outcome:?}"),
     }
@@ -177,14 +177,14 @@ fn pending(callback: &mut Callback, body: &str) -> Message {
 
 #[test]
 fn a_repeat_that_comes_while_the_first_waits_gets_the_same_joke() {
-    let mut callback = plain();
+    let mut responder = plain();
     let ask = text("笑话", "1");
-    let waiting = [(); 3].map(|()| pending(&mut callback, &ask));
-    let other = pending(&mut callback, &text("笑话", "2"));
+    let waiting = [(); 3].map(|()| pending(&mut responder, &ask));
+    let other = pending(&mut responder, &text("笑话", "2"));
     let mut dealt = ["first", "second"].into_iter();
     let mut finish = |pending| {
         let joke = || dealt.next().unwrap().to_owned();
-        let answer = callback
+        let answer = responder
             .finish(&pending, joke, later(2), random(1))
             .unwrap();
         (said(&answer.body).unwrap(), answer.kind.name())
@@ -267,8 +267,8 @@ fn admits_what_is_no_further_from_now_than_allowed() {
 #[test]
 fn refuses_a_timestamp_that_is_no_number_at_any_allowed_age() {
     for max_age in [Duration::from_secs(300), Duration::ZERO] {
-        let mut callback = plain();
-        callback.max_age = max_age;
+        let mut responder = plain();
+        responder.max_age = max_age;
         for wrong in [
             "",
             "-1",
@@ -282,7 +282,7 @@ fn refuses_a_timestamp_that_is_no_number_at_any_allowed_age() {
             let decoded = wrong.replace("%2B", "+");
             let signature = sign(&["pamtest", &decoded, "n"]);
             let query = format!("signature={signature}&timestamp={wrong}&nonce=n");
-            let refusal = callback.admit(&query, now()).unwrap_err();
+            let refusal = responder.admit(&query, now()).unwrap_err();
             assert_eq!(refusal, Rejection::Timestamp, "{wrong}");
         }
     }
@@ -290,18 +290,18 @@ fn refuses_a_timestamp_that_is_no_number_at_any_allowed_age() {
 
 #[test]
 fn admits_any_age_where_none_is_set() {
-    let mut callback = plain();
-    callback.max_age = Duration::ZERO;
+    let mut responder = plain();
+    responder.max_age = Duration::ZERO;
     for timestamp in ["0", "9223372036854775807", "0001"] {
-        assert!(callback.admit(&query_at(timestamp), now()).is_ok());
+        assert!(responder.admit(&query_at(timestamp), now()).is_ok());
     }
 }
 
 #[test]
 fn the_same_message_gets_the_same_answer_byte_for_byte() {
-    let mut callback = plain();
-    let first = post(&mut callback, &query(), text("abc", "1"), now()).unwrap();
-    let again = post(&mut callback, &query(), text("abc", "1"), later(5)).unwrap();
+    let mut responder = plain();
+    let first = post(&mut responder, &query(), text("abc", "1"), now()).unwrap();
+    let again = post(&mut responder, &query(), text("abc", "1"), later(5)).unwrap();
     assert_eq!(
         again,
         Answer {
@@ -309,16 +309,16 @@ fn the_same_message_gets_the_same_answer_byte_for_byte() {
             ..first.clone()
         }
     );
-    let over = post(&mut callback, &query(), text("abc", "1"), later(61)).unwrap();
+    let over = post(&mut responder, &query(), text("abc", "1"), later(61)).unwrap();
     assert_ne!(over.body, first.body);
     assert_eq!(over.kind, AnswerKind::Text);
 }
 
 #[test]
 fn two_messages_are_not_mixed_up() {
-    let mut callback = plain();
+    let mut responder = plain();
     let mut say = |body: String| {
-        let answer = post(&mut callback, &query(), body, now()).unwrap();
+        let answer = post(&mut responder, &query(), body, now()).unwrap();
         said(&answer.body).unwrap()
     };
     assert_eq!(say(text("ab", "1")), "ba");
@@ -353,12 +353,12 @@ fn an_encrypted_success_is_plain() {
 
 #[test]
 fn an_encrypted_repeat_is_the_same_text_newly_encrypted() {
-    let mut callback = secure();
+    let mut responder = secure();
     let (query, body) = secure_post(&text("abc", "1"));
-    let admitted = callback.admit(&query, now()).unwrap();
+    let admitted = responder.admit(&query, now()).unwrap();
     let mut answer = |seconds, byte| {
         answer_with(
-            &mut callback,
+            &mut responder,
             &admitted,
             body.as_bytes(),
             later(seconds),
@@ -447,11 +447,11 @@ fn with_a_key_nothing_plain_or_altered_gets_in() {
 #[test]
 fn only_an_encrypted_reply_needs_what_is_random() {
     let none = || None;
-    let answer = |mut callback: Callback, (query, body): (String, String)| {
-        let admitted = callback.admit(&query, now()).unwrap();
+    let answer = |mut responder: Responder, (query, body): (String, String)| {
+        let admitted = responder.admit(&query, now()).unwrap();
         let body = body.as_bytes();
-        let refusal = answer_with(&mut callback, &admitted, body, now(), none).err();
-        let again = answer_with(&mut callback, &admitted, body, now(), random(1)).unwrap();
+        let refusal = answer_with(&mut responder, &admitted, body, now(), none).err();
+        let again = answer_with(&mut responder, &admitted, body, now(), random(1)).unwrap();
         (refusal, again.kind.name())
     };
     let plainly = |content| (query(), text(content, "1"));
@@ -523,8 +523,8 @@ fn a_message_of_the_sdks_vectors_is_opened_in_its_envelope() {
             sign(&[field("token"), timestamp, nonce]),
             field("msg_signature"),
         );
-        let mut callback = Callback::new(keys, Duration::ZERO, Words::default());
-        let answer = post(&mut callback, &query, field("outer_xml"), now()).unwrap();
+        let mut responder = Responder::new(keys, Duration::ZERO, Words::default());
+        let answer = post(&mut responder, &query, field("outer_xml"), now()).unwrap();
         assert_eq!((answer.msg_type, answer.kind.name()), ("text", "text"));
     }
 }
@@ -534,9 +534,9 @@ fn a_message_of_the_sdks_vectors_is_opened_in_its_envelope() {
 fn any_bit_flipped_in_an_encrypted_body_is_refused_or_beside_the_message() {
     let message = text("a\u{2}b 笑", "1").replace('\n', "\n  ");
     for (query, body) in [secure_post(&message), compatible_post(&message)] {
-        let callback = secure();
-        let admitted = callback.admit(&query, now()).unwrap();
-        let right = callback
+        let responder = secure();
+        let admitted = responder.admit(&query, now()).unwrap();
+        let right = responder
             .keys
             .read_message(&admitted, body.as_bytes())
             .unwrap();
@@ -544,7 +544,7 @@ fn any_bit_flipped_in_an_encrypted_body_is_refused_or_beside_the_message() {
         for (index, bit) in (0..body.len()).flat_map(|index| (0..8).map(move |bit| (index, bit))) {
             let mut flipped = body.clone().into_bytes();
             flipped[index] ^= 1 << bit;
-            match callback.keys.read_message(&admitted, &flipped) {
+            match responder.keys.read_message(&admitted, &flipped) {
                 Err(refusal) => assert_eq!(refusal.status().0, 403),
                 Ok(message) => {
                     assert_eq!(message, right);
@@ -574,9 +574,9 @@ fn any_bit_flipped_in_a_signature_is_refused() {
 
 #[test]
 fn a_length_is_declared_and_at_most_24_kib() {
-    let (callback, query) = (plain(), query());
+    let (responder, query) = (plain(), query());
     let admitted = |length| {
-        let admitted = callback.admit_message(&query, length, now());
+        let admitted = responder.admit_message(&query, length, now());
         admitted.map(|(_, length)| length)
     };
     assert_eq!(admitted(Some(0)), Ok(0));
@@ -628,13 +628,13 @@ proptest! {
         body: Vec<u8>,
         content in "(\\]\\]>|</?[a-zA-Z]{1,7}>|<!\\[CDATA\\[|[\u{0}-\u{ff}]|\\PC)*",
     ) {
-        let mut callback = plain();
+        let mut responder = plain();
         for body in [body, text(&content, "1").into_bytes()] {
-            if let Err(refusal) = post(&mut callback, &query(), body, now()) {
+            if let Err(refusal) = post(&mut responder, &query(), body, now()) {
                 prop_assert_eq!(refusal.status().0, 400);
             }
         }
-        let answer = post(&mut callback, &query(), text("abc", "2"), now()).unwrap();
+        let answer = post(&mut responder, &query(), text("abc", "2"), now()).unwrap();
         prop_assert_eq!(said(&answer.body), Some("cba".to_owned()));
     }
 }

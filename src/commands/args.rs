@@ -9,7 +9,11 @@ use clap::Args;
 use log::LevelFilter;
 
 use super::CommandError;
-use crate::{language::localized_errors, logger, server::HEALTH_PATH};
+use crate::{
+    language::localized_errors,
+    logger,
+    server::{HEALTH_PATH, is_same_path},
+};
 
 /// Seconds of a day.
 pub(crate) const DAY: u64 = 24 * 60 * 60;
@@ -42,7 +46,7 @@ pub(crate) struct LogArgs {
     /// [default: the variable `RUST_LOG`, or info]
     #[arg(long, value_name = "LEVEL", value_parser = localized_errors(level))]
     log: Option<LevelFilter>,
-    /// Log only what you must act on; the same as --log warn
+    /// Log only what you must act on: no more than --log warn does
     #[arg(long, short, conflicts_with = "log")]
     pub(super) quiet: bool,
 }
@@ -51,7 +55,8 @@ impl LogArgs {
     /// Starts the log at the level that `--log` or `RUST_LOG` asks for, or else at this one.
     pub(crate) fn start(&self, default: LevelFilter) -> Result<(), CommandError> {
         let filter = env::var("RUST_LOG").unwrap_or_default();
-        let asked = self.log.or(self.quiet.then_some(LevelFilter::Warn));
+        let quiet = self.quiet.then_some(LevelFilter::Warn.min(default));
+        let asked = self.log.or(quiet);
         match asked.or(filter.is_empty().then_some(default)) {
             Some(level) => logger::start(&format!("{}={level}", env!("CARGO_CRATE_NAME"))),
             None => logger::start(&checked_filter(filter).map_err(CommandError::usage)?),
@@ -119,7 +124,7 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, ValueError> {
 /// Parses a path that WeChat calls.
 pub(super) fn path(text: &str) -> Result<String, ValueError> {
     let is_plain = |c: char| c.is_ascii_graphic() && c != '?' && c != '#';
-    if text == HEALTH_PATH {
+    if is_same_path(text, HEALTH_PATH) {
         Err(ValueError::HealthPath)
     } else if text.starts_with('/') && text.chars().all(is_plain) {
         Ok(text.to_owned())

@@ -16,7 +16,7 @@ use super::{
     read_file,
 };
 use crate::{
-    callback::Callback,
+    callback::Responder,
     joke::JokeSettings,
     language::localized_errors,
     wechat::AccountKeys,
@@ -49,19 +49,19 @@ pub(crate) struct WordsFileError {
 
 impl BotArgs {
     /// Returns the bot of an account, and where its jokes come from, with the owner's files read.
-    pub(super) fn bot(&self, keys: AccountKeys) -> Result<(Callback, JokeSettings), CommandError> {
+    pub(super) fn bot(&self, keys: AccountKeys) -> Result<(Responder, JokeSettings), CommandError> {
         let words = self.words.as_deref().map(read_words).transpose()?;
         let words = Arc::new(words.unwrap_or_default().0);
         let jokes = self.jokes.settings(&words)?;
-        Ok((self.callback(keys, words), jokes))
+        Ok((self.responder(keys, words), jokes))
     }
 
-    pub(super) fn callback(&self, keys: AccountKeys, words: Arc<Words>) -> Callback {
-        Callback::new(keys, Duration::from_secs(self.max_age), words)
+    pub(super) fn responder(&self, keys: AccountKeys, words: Arc<Words>) -> Responder {
+        Responder::new(keys, Duration::from_secs(self.max_age), words)
     }
 }
 
-/// Reads a file of words; returns what is in it, too.
+/// Reads a file of words; returns its bytes, too, for the copy that a later worker falls back on.
 pub(super) fn read_words(path: &Path) -> Result<(Words, Vec<u8>), CommandError> {
     let name = path.display().to_string();
     let text = read_file(path, name.clone())?;

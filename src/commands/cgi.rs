@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     access_log::RequestLine,
-    callback::{Answer, Callback, Outcome, Rejection},
+    callback::{Answer, Outcome, Rejection, Responder},
     entropy::randomness,
     exchange::{self, Response, accepts_html, read_body},
     joke::Jokes,
@@ -39,7 +39,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 const NOT_SET_UP: &str = "Status: 500 Refused\r\nContent-Type: text/plain\r\n\
                           Content-Length: 22\r\n\r\nthe bot is not set up\n";
 
-pub(super) const HELP: &str = "\
+const HELP: &str = "\
 A web server runs this once for each request; the path is up to the web server. The request is
 in the variables REQUEST_METHOD, QUERY_STRING and CONTENT_LENGTH, its body on standard input;
 the answer goes to standard output, the log to standard error. WECHAT_TOKEN must be set
@@ -56,9 +56,9 @@ Example, as a script in cgi-bin:
 #[command(after_help = HELP)]
 pub(crate) struct CgiArgs {
     #[command(flatten)]
-    bot: BotArgs,
-    #[command(flatten)]
     log: LogArgs,
+    #[command(flatten)]
+    bot: BotArgs,
 }
 
 /// Answers for a bot that cannot be run, if a web server asks.
@@ -76,10 +76,10 @@ pub(crate) fn run(args: &CgiArgs) -> Result<ExitCode, CommandError> {
     args.log.start(LevelFilter::Info)?;
     let keys = secrets::keys()?;
     let request = CgiRequest::from_environment().ok_or(EnvironmentError::NoRequest)?;
-    let (callback, mut jokes) = args.bot.bot(keys)?;
+    let (responder, mut jokes) = args.bot.bot(keys)?;
     // Clients choose HTTP_PROXY: the web server puts their `Proxy` header there (httpoxy).
     jokes.use_proxy = false;
-    let response = request.answer(callback, Jokes::new(jokes, || ()));
+    let response = request.answer(responder, Jokes::new(jokes, || ()));
     let written = write(&response);
     let line = RequestLine {
         peer: request.peer,
@@ -89,6 +89,7 @@ pub(crate) fn run(args: &CgiArgs) -> Result<ExitCode, CommandError> {
         status: response.status,
         took: begun.elapsed(),
     };
+    // Not by `access_log::write`, whose lines wait to be flushed.
     log::log!(response.level, "{line}");
     printed(written)
 }
@@ -141,30 +142,30 @@ impl CgiRequest {
             .unwrap_or(Err(Rejection::BodyEndsEarly))
     }
 
-    fn answer(&self, callback: Callback, jokes: Jokes) -> Response {
+    fn answer(&self, responder: Responder, jokes: Jokes) -> Response {
         let now = SystemTime::now();
         let body = self.read_body();
         match self.method.as_str() {
             "GET" => {
-                exchange::answer_handshake(&callback, &self.query, now, || self.is_from_browser)
+                exchange::answer_handshake(&responder, &self.query, now, || self.is_from_browser)
             }
-            "POST" => self.answer_message(callback, jokes, body, now).into(),
+            "POST" => self.answer_message(responder, jokes, body, now).into(),
             _ => Rejection::MethodNotAllowed { allow: "GET, POST" }.into(),
         }
     }
 
     fn answer_message(
         &self,
-        mut callback: Callback,
+        mut responder: Responder,
         mut jokes: Jokes,
         body: Result<Vec<u8>, Rejection>,
         now: SystemTime,
     ) -> Result<Answer, Rejection> {
-        let (query, _) = callback.admit_message(&self.query, self.length, now)?;
-        match callback.answer(&query, &body?, now, randomness)? {
+        let (query, _) = responder.admit_message(&self.query, self.length, now)?;
+        match responder.answer(&query, &body?, now, randomness)? {
             Outcome::Answer(answer) => Ok(answer),
             Outcome::AwaitJoke(message) => {
-                callback.finish(&message, || jokes.wait(now), now, randomness)
+                responder.finish(&message, || jokes.wait(now), now, randomness)
             }
         }
     }

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     language::{Language, Localize, localized_errors},
-    logger::copies::Copies,
+    logger::copies::LogCopies,
     simulator::{BotReply, UserAction, target::Target, url::BotUrl},
 };
 
@@ -36,7 +36,7 @@ const PROMPT: &str = "> ";
 /// Words that end the talk at a terminal.
 const LEAVE: [&str; 3] = ["quit", "exit", "退出"];
 
-pub(super) const HELP: &str = "\
+const HELP: &str = "\
 Each line is sent to the bot as a WeChat user's message, and the answer is printed, or
 (no answer) if there is none. At a terminal, lines can be edited, the arrow keys bring back
 earlier ones, and quit, 退出 or Ctrl-D leaves. Lines can also be piped in. If a line is refused
@@ -86,9 +86,9 @@ pub(crate) fn run(args: ChatArgs, language: Option<Language>) -> Result<ExitCode
     if args.web {
         args.log.start(LevelFilter::Info)?;
         // The log of a bot elsewhere is not in this process.
-        let copies = args.url.is_none().then(Copies::start);
+        let log = args.url.is_none().then(LogCopies::start);
         let bot = Bot::open(args.url, args.bot)?;
-        return web::run(args.listen, language, bot, copies);
+        return web::run(args.listen, language, bot, log);
     }
     // More log lines would get between those of the talk.
     args.log.start(LevelFilter::Error)?;
@@ -118,12 +118,12 @@ fn talk(target: &Target, is_quiet: bool) -> Result<ExitCode, CommandError> {
 }
 
 /// Sends a line and prints the answer, or the fault that there is in place of one. The last fault
-/// was explained already; the same one again is only named.
+/// was explained already; the same one again, also after answers, is only named.
 fn answer(target: &Target, text: String, last_fault: &mut Option<Fault>) -> io::Result<()> {
     let mut out = io::stdout();
     match doctor::deliver(target, USER, UserAction::Text(text)) {
         Ok(BotReply::Acknowledged) => writeln!(out, "{}", Notice::NoAnswer.localized())?,
-        Ok(BotReply::Passive(reply)) => writeln!(out, "{}", reply.words())?,
+        Ok(BotReply::Passive(reply)) => writeln!(out, "{}", reply.printable_text())?,
         // The next line may succeed.
         Err(fault) if last_fault.as_ref() == Some(&fault) => {
             to_stderr(Notice::Error(&fault).localized());

@@ -10,7 +10,7 @@ use clap_complete::{Shell, generate};
 
 use super::{CommandError, printed};
 
-pub(super) const HELP: &str = "\
+const HELP: &str = "\
 For bash, elvish, fish, powershell and zsh.
 
 Example: daoxiao completions bash > ~/.local/share/bash-completion/completions/daoxiao";

@@ -31,7 +31,7 @@ use crate::{
     },
 };
 
-pub(super) const HELP: &str = "\
+const HELP: &str = "\
 Set WECHAT_TOKEN to the Token in the platform's form, and for an account in secure mode
 WECHAT_ENCODING_AES_KEY and WECHAT_APPID too. Each check prints one line, ✓ or ✗, and the end
 says what to do first. It works with any server, not only with daoxiao.

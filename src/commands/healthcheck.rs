@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-pub(super) const HELP: &str = "\
+const HELP: &str = "\
 It asks for /healthz, and needs no Token. Exit code: 0 the bot answers, 1 it does not.
 
 Example: HEALTHCHECK CMD [\"/daoxiao\", \"healthcheck\"]";

@@ -20,7 +20,7 @@ use crate::{
     language::{Localize, localized_errors},
 };
 
-pub(super) const HELP: &str = "\
+const HELP: &str = "\
 The jokes are on standard output, a line % between two, as --jokes FILE takes them; where they
 come from, what the answer was taken for, and how many were left out and why, is on standard error.
 --jokes FILE --joke-source none prints the jokes in a file.

@@ -127,7 +127,7 @@ impl JokeArgs {
     }
 }
 
-/// Reads a file of jokes; returns what is in it, too.
+/// Reads a file of jokes; returns its bytes, too, for the copy that a later worker falls back on.
 pub(super) fn read_jokes(path: &Path) -> Result<(Vec<String>, Vec<u8>), CommandError> {
     let name = format!("--jokes {}", path.display());
     let bytes = read_file(path, name.clone())?;

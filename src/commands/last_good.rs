@@ -8,12 +8,11 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use super::CommandError;
 
 /// The variables that tell a worker where these copies are.
-pub(super) const WORDS: &str = "DAOXIAO_WORDS_IN_FORCE";
-pub(super) const JOKES: &str = "DAOXIAO_JOKES_IN_FORCE";
+pub(super) const WORDS_COPY: &str = "DAOXIAO_WORDS_IN_FORCE";
+pub(super) const JOKES_COPY: &str = "DAOXIAO_JOKES_IN_FORCE";
 
 /// Makes a file in memory for a copy, which workers inherit; returns the variable by which a worker
-/// finds it.
-/// Some systems forbid it; then there is no copy.
+/// finds it. Some systems forbid it; then there is no copy.
 pub(super) fn copy_in_memory(variable: &'static str) -> Option<(&'static str, String)> {
     let file = memfd_create(variable, MFdFlags::empty()).ok()?;
     // It stays open for as long as the supervisor runs.

@@ -11,7 +11,7 @@ use clap_mangen::Man;
 
 use super::{CommandError, printed};
 
-pub(super) const HELP: &str = "\
+const HELP: &str = "\
 A page for the program, and then one for each of its commands.
 
 Example: daoxiao man | man -l -";
@@ -21,11 +21,11 @@ Example: daoxiao man | man -l -";
 #[command(after_help = HELP)]
 pub(crate) struct ManArgs {}
 
-/// Prints the man page of the program, then that of each command, as `said` words them.
+/// Prints the man page of the program, then that of each command, in the language of `localize`.
 pub(crate) fn run(
     _: &ManArgs,
     mut cli: Command,
-    said: fn(&str) -> String,
+    localize: fn(&str) -> String,
 ) -> Result<ExitCode, CommandError> {
     cli.build();
     let cli = cli.mut_subcommand("help", |command| command.hide(true));
@@ -33,6 +33,6 @@ pub(crate) fn run(
     let mut all = iter::once(&cli).chain(commands);
     let mut pages = Vec::new();
     let written = all.try_for_each(|page| Man::new(page.clone()).render(&mut pages));
-    let pages = said(&String::from_utf8_lossy(&pages));
+    let pages = localize(&String::from_utf8_lossy(&pages));
     printed(written.and_then(|()| io::stdout().write_all(pages.as_bytes())))
 }

@@ -21,7 +21,7 @@ use crate::{
     simulator::{BotReply, UserAction, url::BotUrl},
 };
 
-pub(super) const HELP: &str = "\
+const HELP: &str = "\
 Without TEXT, or with -, the message is read from standard input.
 Set WECHAT_TOKEN to the bot's Token; with WECHAT_ENCODING_AES_KEY and WECHAT_APPID, the
 message is encrypted, as WeChat does in secure mode.
@@ -88,7 +88,7 @@ pub(crate) fn run(args: &SayArgs) -> Result<ExitCode, CommandError> {
         outcome if args.json => json_of(&outcome).to_string(),
         _ if args.quiet && code != USAGE => return Ok(code.into()),
         Ok(Ok(BotReply::Passive(reply))) if args.raw => reply.xml,
-        Ok(Ok(BotReply::Passive(reply))) => reply.words(),
+        Ok(Ok(BotReply::Passive(reply))) => reply.printable_text(),
         Ok(Ok(BotReply::Acknowledged)) => {
             to_stderr(Notice::Accepted.localized());
             return Ok(code.into());

@@ -116,7 +116,7 @@ pub(super) fn required_token() -> Result<Token, EnvironmentError> {
 
 /// Returns the Token that a bot runs with: from the environment, or else a random one; and whether
 /// it is random.
-pub(super) fn run_token() -> Result<(Token, bool), EnvironmentError> {
+pub(super) fn token_or_random() -> Result<(Token, bool), EnvironmentError> {
     match secret(TOKEN)? {
         Some(token) => Ok((token, false)),
         // A service has no terminal to show a random one, and the log is no place for a secret.
@@ -152,7 +152,8 @@ pub(super) fn keys_of(token: Token) -> Result<AccountKeys, EnvironmentError> {
 }
 
 /// Returns a value from the environment, or from a file that the environment names, as containers
-/// and systemd pass secrets. Errors do not show it.
+/// and systemd pass secrets. Errors do not show it. An empty value is a mistake unless there is a
+/// file: without its secret, a bot would have a random Token or no encryption.
 fn secret<T: FromStr<Err: Localize + 'static>>(
     variable: &'static str,
 ) -> Result<Option<T>, EnvironmentError> {

@@ -17,7 +17,7 @@ use super::{
     args::{LogArgs, address, number, path, switch},
     bot_args::{BotArgs, read_words},
     joke_args::read_jokes,
-    last_good::{JOKES, OwnerFiles, WORDS, copy_in_memory},
+    last_good::{JOKES_COPY, OwnerFiles, WORDS_COPY, copy_in_memory},
     secrets::{self, TOKEN},
     to_stderr,
 };
@@ -37,18 +37,19 @@ use crate::{
 /// Settings of glibc by which a worker gives the memory back that reading a large file of words
 /// took: by default it keeps twice as much as the largest piece ever freed, and pieces that lie
 /// between others.
-const MALLOC: [(&str, &str); 2] = [
+const MALLOC_SETTINGS: [(&str, &str); 2] = [
     ("MALLOC_TRIM_THRESHOLD_", "131072"),
     ("MALLOC_MMAP_THRESHOLD_", "16384"),
 ];
 
-/// Less memory ends one worker after another.
+/// A worker that may have less cannot start.
 const MIN_MEMORY_KIB: u64 = 4096;
 
-/// Threads of a worker with one connection: two that watch, and those of `tiny_http`.
+/// Threads of a worker with one connection: `link`, `watch`, and of `tiny_http` the one that
+/// accepts, four that stand by and that of the connection.
 const FIRST_THREADS: usize = 8;
 
-pub(super) const HELP: &str = "\
+const HELP: &str = "\
 Secrets are read from variables only, or from the files that WECHAT_TOKEN_FILE and so on name:
   WECHAT_TOKEN             the Token in the platform's form, 3 to 32 letters and digits;
                            without it, each run has a random one and prints it
@@ -77,9 +78,9 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "DAOXIAO_MAX_MEMORY", value_name = "MIB", default_value = "200", value_parser = localized_errors(number::<u64, 32, 1_048_576>))]
     max_memory: u64,
     #[command(flatten)]
-    bot: BotArgs,
-    #[command(flatten)]
     log: LogArgs,
+    #[command(flatten)]
+    bot: BotArgs,
 }
 
 /// Runs the supervisor, or the worker that it has started.
@@ -93,15 +94,15 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, CommandError> {
 
 /// Checks the settings, opens the socket, and has workers serve until a signal ends the command.
 /// The owner's files are read by the first worker only: what that takes is given back where a
-/// process ends, or as [`MALLOC`] says.
+/// process ends, or as [`MALLOC_SETTINGS`] says.
 fn supervise(args: &ServeArgs) -> Result<ExitCode, CommandError> {
     check_memory().map_err(CommandError::failure)?;
     let limits = Limits {
         connections: args.max_connections,
         memory_mib: args.max_memory,
     };
-    let (token, is_random) = secrets::run_token()?;
-    let mut variables = MALLOC
+    let (token, is_random) = secrets::token_or_random()?;
+    let mut variables = MALLOC_SETTINGS
         .map(|(name, bytes)| (name, bytes.to_owned()))
         .to_vec();
     if is_random {
@@ -112,7 +113,8 @@ fn supervise(args: &ServeArgs) -> Result<ExitCode, CommandError> {
     }
     // A mistake must end the command, not each worker.
     secrets::keys_of(token)?;
-    variables.extend([WORDS, JOKES].into_iter().filter_map(copy_in_memory));
+    let copies = [WORDS_COPY, JOKES_COPY];
+    variables.extend(copies.into_iter().filter_map(copy_in_memory));
     let listener = socket::listen(args.listen).map_err(CommandError::failure)?;
     let address = listener.local_addr().map_err(CommandError::failure)?;
     let announce = move || {
@@ -135,13 +137,13 @@ fn serve(args: &ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
     let keys = secrets::keys()?;
     let mut files = OwnerFiles::new(worker.is_strict);
     let words = Arc::new(files.load(
-        WORDS,
+        WORDS_COPY,
         args.bot.words.as_deref(),
         read_words,
         "the default words, and no word is banned",
     )?);
     let own_jokes = files.load(
-        JOKES,
+        JOKES_COPY,
         args.bot.jokes.jokes.as_deref(),
         read_jokes,
         "the built-in jokes",
@@ -150,7 +152,7 @@ fn serve(args: &ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
     let service = Service {
         paths: args.path.clone(),
         trust_proxy: args.trust_proxy,
-        callback: args.bot.callback(keys, words),
+        responder: args.bot.responder(keys, words),
     };
     note_panics(Arc::clone(&health));
     try_threads().map_err(CommandError::failure)?;

@@ -11,7 +11,7 @@ use clap::Args;
 use super::{CommandError, printed, secrets};
 use crate::simulator::target::stamp;
 
-pub(super) const HELP: &str = "\
+const HELP: &str = "\
 Set WECHAT_TOKEN to the bot's Token. A signature is valid for a few minutes
 (see --max-age in daoxiao serve --help).
 

@@ -28,7 +28,7 @@ use ureq::{
 use url::{Host, Url};
 
 use super::{
-    formats::Page,
+    formats::{MAX_SHOWN, Page},
     url::{UrlError, parse, shown},
 };
 use crate::{
@@ -42,9 +42,6 @@ const MAX_BODY_BYTES: u64 = 4 << 20;
 
 /// Redirects followed at most: http to https, to `www.`, to a newer path, and two to spare.
 const MAX_REDIRECTS: u32 = 5;
-
-/// Characters of a site's text that an error shows at most.
-const MAX_SHOWN: usize = 200;
 
 /// Some sites answer browsers only; the last word says honestly who is asking.
 const USER_AGENT: &str = concat!(

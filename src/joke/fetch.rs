@@ -16,7 +16,7 @@ use thiserror::Error;
 use super::{
     JokeSettings,
     client::{Client, FetchError},
-    formats::{Extracted, Page, PageError, PageText, ReadAs, Reason, judge::has_word},
+    formats::{Extracted, Page, PageError, PageText, ReadAs, Reason, judge::has_skipped_word},
     source::Source,
     url::{same_host, shown, without_secrets},
 };
@@ -138,7 +138,7 @@ fn spawn_source(
 
 /// Returns why a joke of the page at this URL is not told, if it is not.
 fn unwanted(settings: &JokeSettings, url: &str, joke: &str) -> Option<Reason> {
-    if has_word(joke, &settings.skip) {
+    if has_skipped_word(joke, &settings.skip) {
         Some(Reason::Skipped)
     } else if settings.words.is_banned(joke) {
         Some(Reason::Banned)

@@ -57,7 +57,7 @@ const ERROR_PAGES: &str = "\
     没有找到站点|恭喜，站点创建成功|网站防火墙|提示信息|安全验证|访问被拒绝|环境异常|attention required|\
     just a moment|web server is down|apache2 |iis windows|please wait";
 
-/// Signs of a story.
+/// What a story has, and no error of an API.
 const STORY: &str = "我|他|她|说|不是|爸|妈|老|最怕|“|”|？";
 
 /// Beginnings of such errors in English. Anything may follow those with a star.
@@ -78,14 +78,14 @@ const ENGLISH_ERRORS: &str = "\
     backend not found|function not found|the service is unavailable|\
     the server encountered an internal error*|dns resolution error|blocked due to abuse";
 
-/// Signs of a joke in English.
+/// What a joke in English has, and no error of an API.
 const ENGLISH_STORY: &str = " said| my | i ";
 
 /// Characters of an error in English at most.
 const MAX_ENGLISH_ERROR: usize = 200;
 
-/// Characters of an API's message that an error shows at most.
-const MAX_SHOWN: usize = 200;
+/// Characters of what a site says that an error shows at most.
+pub(crate) const MAX_SHOWN: usize = 200;
 
 /// A site's answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -316,11 +316,11 @@ impl PageText {
             Format::Text => text::items(text),
         };
         // With a content selector, the owner has said what a joke is.
-        let is_chosen = layout.content.is_some();
+        let has_content_selector = layout.content.is_some();
         let items: Vec<Item> = items.into_iter().map(read_again).collect();
         if let [Item { title, content, .. }, others @ ..] = items.as_slice() {
             let is_plain = matches!(self.format, Format::Text);
-            let is_error = !is_chosen && is_api_error(content, others.len(), is_plain)
+            let is_error = !has_content_selector && is_api_error(content, others.len(), is_plain)
                 || others.is_empty() && is_error_page(title.trim_matches(is_blank));
             if is_error {
                 return Err(PageError::ApiError(content.trim().to_owned()));
@@ -329,9 +329,9 @@ impl PageText {
         let is_block = items.len() == 1;
         let parts = |item: Item| match self.format {
             Format::Text => vec![item],
-            Format::Html if is_block && !is_chosen => split_block(item),
-            Format::Html if is_block || !is_chosen => split_item(item, split_at_numbers),
-            _ if !is_chosen => split_item(item, split_long_list),
+            Format::Html if is_block && !has_content_selector => split_block(item),
+            Format::Html if is_block || !has_content_selector => split_item(item, split_at_numbers),
+            _ if !has_content_selector => split_item(item, split_long_list),
             _ => vec![item],
         };
         let items: Vec<Item> = items.into_iter().flat_map(parts).collect();
@@ -479,7 +479,7 @@ mod tests {
     }
 
     fn extract(page: &Page, layout: &Layout, skip: &[String]) -> Result<Extracted, PageError> {
-        let unwanted = |joke: &str| judge::has_word(joke, skip).then_some(Reason::Skipped);
+        let unwanted = |joke: &str| judge::has_skipped_word(joke, skip).then_some(Reason::Skipped);
         PageText::read(page, layout)?.jokes(layout, &unwanted)
     }
 

@@ -105,7 +105,7 @@ pub(super) fn without_secrets(text: &str, url: &str) -> String {
         .fold(text.to_owned(), hide)
 }
 
-/// Finds the secrets in a URL, each with the sign before and after it: user and password, the
+/// Finds the secrets in a URL, each with what is right before and after it: user and password, the
 /// values of query fields whose names tell of a secret, and parts that look like keys.
 #[inline(never)]
 fn secrets(url: &str) -> Vec<[&str; 3]> {
@@ -120,11 +120,13 @@ fn secrets(url: &str) -> Vec<[&str; 3]> {
     let fields = url.split(['?', '&', '#']).skip(1);
     let values = fields.filter_map(|field| field.split_once('='));
     let named = values.filter(|(name, value)| is_secret(name) && !value.is_empty());
-    let is_sign = |c: char| !c.is_ascii_alphanumeric();
-    let uuids = address.split(|c| is_sign(c) && c != '-');
-    let parts = uuids
-        .filter(|part| is_uuid(part))
-        .chain(address.split(is_sign).filter(|part| looks_like_key(part)));
+    let is_separator = |c: char| !c.is_ascii_alphanumeric();
+    let uuids = address.split(|c| is_separator(c) && c != '-');
+    let parts = uuids.filter(|part| is_uuid(part)).chain(
+        address
+            .split(is_separator)
+            .filter(|part| looks_like_key(part)),
+    );
     user.into_iter()
         .map(|(user, _)| ["", user, "@"])
         .chain(named.map(|(_, value)| ["=", value, ""]))

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 type Line = (String, bool);
 
 /// Lines of the log that were not taken yet.
-pub(crate) struct Copies(Receiver<Line>);
+pub(crate) struct LogCopies(Receiver<Line>);
 
 pub(super) fn add(line: &str, is_about_request: bool) {
     if let Some(copied) = COPIED.get() {
@@ -31,7 +31,7 @@ pub(super) fn add(line: &str, is_about_request: bool) {
     }
 }
 
-impl Copies {
+impl LogCopies {
     /// Has each line from now on copied.
     pub(crate) fn start() -> Self {
         let (copied, lines) = channel();

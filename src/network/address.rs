@@ -15,11 +15,12 @@ pub(crate) fn is_public(ip: IpAddr) -> bool {
         (None, [0x64, 0xff9b, 0, 0, 0, 0, high, low]) => {
             is_public_v4(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)))
         }
-        // Global unicast, except 6to4 and documentation.
+        // Global unicast, except protocol assignments such as Teredo, 6to4 and documentation.
         (None, [first, second, ..]) => {
             first & 0xe000 == 0x2000
+                && !(first == 0x2001 && second < 0x200)
                 && first != 0x2002
-                && first & 0xfff0 != 0x3ff0
+                && !(first == 0x3fff && second < 0x1000)
                 && (first, second) != (0x2001, 0xdb8)
         }
     }
@@ -31,11 +32,12 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
         || ip.is_loopback()
         || ip.is_link_local()
         || ip.is_documentation()
-        // In this order: "this network", carrier-grade NAT, protocol assignments, benchmarks, and
-        // multicast with all above it.
+        // In this order: "this network", carrier-grade NAT, protocol assignments, relays of 6to4,
+        // benchmarks, and multicast with all above it.
         || a == 0
         || (a == 100 && b & 0xc0 == 64)
         || (a, b, c) == (192, 0, 0)
+        || (a, b, c) == (192, 88, 99)
         || (a == 198 && b & 0xfe == 18)
         || a >= 224;
     !is_special
@@ -56,7 +58,8 @@ mod tests {
         check(
             "1.1.1.1 9.255.255.255 11.0.0.0 100.63.0.0 100.128.0.0 126.0.0.1 128.0.0.1 \
              169.253.0.1 172.15.0.1 172.32.0.1 192.0.1.0 192.167.0.1 192.169.0.1 198.17.0.1 \
-             198.20.0.1 223.255.255.255 2001:4860::8888 2400::1 ::ffff:1.1.1.1 64:ff9b::101:101",
+             198.20.0.1 223.255.255.255 192.88.98.1 192.88.100.1 2001:200::1 2001:4860::8888 2400::1 \
+             3fff:1000::1 ::ffff:1.1.1.1 64:ff9b::101:101",
             true,
         );
     }
@@ -67,8 +70,8 @@ mod tests {
             "0.0.0.0 0.1.2.3 10.0.0.1 100.64.0.1 100.127.255.255 127.0.0.1 127.9.9.9 \
              169.254.169.254 172.16.0.1 172.31.255.255 192.0.0.1 192.0.2.1 192.168.1.1 198.18.0.1 \
              198.19.255.255 198.51.100.1 203.0.113.1 224.0.0.1 240.0.0.1 255.255.255.255 :: ::1 \
-             fc00::1 fd00:ec2::254 fe80::1 fec0::1 ff02::1 2001:db8::1 3fff::1 ::ffff:127.0.0.1 \
-             ::127.0.0.1 64:ff9b::a9fe:a9fe 64:ff9b:1::1 2002:101:101::1 100::1",
+             fc00::1 fd00:ec2::254 fe80::1 fec0::1 ff02::1 2001:db8::1 3fff::1 3fff:fff::1 ::ffff:127.0.0.1 \
+             ::127.0.0.1 192.88.99.1 2001::1 2001:1ff::1 64:ff9b::a9fe:a9fe 64:ff9b:1::1 2002:101:101::1 100::1",
             false,
         );
     }

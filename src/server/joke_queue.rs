@@ -7,7 +7,7 @@ use tiny_http::Request;
 use super::request::Incoming;
 use crate::wechat::message::Message;
 
-/// So many may wait; more get one of the bot's own jokes at once.
+/// So many may wait; more get a joke that is at hand, at once.
 const MAX_WAITING: usize = 256;
 
 /// All wait for the same fetch, and so until the same moment.

@@ -27,7 +27,7 @@ pub(super) struct Incoming {
     pub(super) info: RequestInfo,
     pub(super) body: Body,
     /// The body, once it was read by a thread of its own.
-    pub(super) received: Option<Result<Vec<u8>, Rejection>>,
+    pub(super) read_body: Option<Result<Vec<u8>, Rejection>>,
 }
 
 /// What is known of a request after it has been answered, which consumes it.
@@ -57,7 +57,7 @@ impl Incoming {
                 begun: Instant::now(),
             },
             body: Body::of(&request),
-            received: None,
+            read_body: None,
             request,
         }
     }
@@ -77,8 +77,8 @@ impl Incoming {
         }
     }
 
-    /// Whether whoever asks shows web pages to somebody.
-    pub(super) fn is_browsers(&self) -> bool {
+    /// Whether the request comes from a browser, by its `Accept` header.
+    pub(super) fn is_from_browser(&self) -> bool {
         let mut accepted = values(&self.request, "Accept");
         accepted.next().is_some_and(accepts_html)
     }

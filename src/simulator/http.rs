@@ -64,7 +64,7 @@ impl Client {
     }
 }
 
-/// Answer to a request, or the reason that there is none.
+/// What a request that was sent has come to: its answer, or the reason that there is none.
 pub(crate) type Sent = Result<HttpAnswer, SendError>;
 
 /// Sends the request and returns the answer that comes within [`ANSWER_TIMEOUT`].
@@ -176,10 +176,10 @@ fn call(stream: &mut (impl Read + Write), client: Client, request: &str) -> io::
     // A server may refuse, and close, before it has read the whole request; its answer counts.
     let sent = stream.write_all(request.as_bytes());
     let sent = sent.and_then(|()| stream.flush());
-    let (mut bytes, mut some) = (Vec::new(), [0; 8192]);
+    let (mut bytes, mut chunk) = (Vec::new(), [0; 8192]);
     while bytes.len() < MAX_ANSWER_BYTES {
-        let read = stream.read(&mut some);
-        bytes.extend(some.iter().take(*read.as_ref().unwrap_or(&0)));
+        let read = stream.read(&mut chunk);
+        bytes.extend(chunk.iter().take(*read.as_ref().unwrap_or(&0)));
         let is_late = read.as_ref().is_err_and(|error| is_timeout(error.kind()));
         let is_http10 = client == Client::WeChat10;
         // A reset ends an answer as well. Over HTTP/1.0, so does a connection that is kept open.

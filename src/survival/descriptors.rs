@@ -18,7 +18,7 @@ const OTHER_DESCRIPTORS: u64 = 7 + 28;
 /// musl's default, and so enough for the other threads that get it, which look up names.
 pub(super) const STACK_BYTES: u64 = 128 * 1024;
 
-/// Memory beyond what is resident at most: reserved, not touched.
+/// Room for memory that is reserved and never touched.
 const SPARE_BYTES: u64 = 128 * 1024 * 1024;
 
 /// How many descriptors are open in this process, with the one that counting takes; `None` where

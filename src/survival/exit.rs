@@ -4,8 +4,10 @@ use std::{io, os::unix::process::ExitStatusExt, process::ExitStatus};
 
 use nix::sys::signal::Signal;
 
-/// Exit code: the loop was too long on one request. A supervisor of another version reads these
-/// codes, too, so they stay what they are.
+/// Exit code: wrong usage, as for every command. A supervisor of another version reads these codes,
+/// too, so they stay what they are.
+const USAGE: i32 = 2;
+/// Exit code: the loop was too long on one request.
 pub(super) const STUCK: i32 = 81;
 /// Exit code: `accept` failed, or the thread that calls it.
 pub(super) const ACCEPT_FAILED: i32 = 82;
@@ -43,7 +45,7 @@ impl ExitReason {
 
     pub(crate) fn of_code(code: i32) -> Self {
         let trouble = match code {
-            2 => return Self::SettingsRefused,
+            USAGE => return Self::SettingsRefused,
             STUCK => "the loop was stuck",
             ACCEPT_FAILED => {
                 "no connection could be accepted, for want of descriptors, threads or memory"

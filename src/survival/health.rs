@@ -22,7 +22,8 @@ const MAX_OVERSIZED: usize = 128;
 /// have it do nothing but begin.
 const MIN_LIFE: Duration = Duration::from_secs(1);
 
-/// What the loop reports, and what it is told: to close connections, and to end.
+/// What the loop reports (its steps, oversized requests, the end of accepting), and what it is told
+/// (to close connections, to end).
 #[derive(Default)]
 pub(crate) struct Health {
     /// How often the loop has begun or ended a request: odd while it has one in hand.

@@ -28,7 +28,7 @@ use super::{
     exit::{ExitReason, ExitResult},
     interval_after,
     link::{END, GO, NOT_ACCEPTING, READY, RETIRE, receive, send},
-    worker::{STRICT, VARIABLE},
+    worker::{self, STRICT},
 };
 use crate::{access_log::RateLimit, systemd::notify};
 
@@ -215,7 +215,7 @@ impl Supervisor {
         let process = Command::new(program)
             .arg0(env::args_os().next().unwrap_or_default())
             .args(env::args_os().skip(1))
-            .env(VARIABLE, if is_strict { STRICT } else { "start" })
+            .env(worker::VARIABLE, if is_strict { STRICT } else { "start" })
             .env("RUST_MIN_STACK", descriptors::STACK_BYTES.to_string())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(OwnedFd::from(self.listener.try_clone()?))
@@ -239,7 +239,8 @@ impl Supervisor {
         if self.announce.is_some() {
             return Err(SupervisorError::Worker(reason));
         }
-        // What refuses settings that served before may be another program, or half of one.
+        // What cannot be started is not tried again before the next reload. Nor is what refuses
+        // settings that served before: it may be another program, or half of one.
         self.runs_own |= !is_reload || !matches!(reason, ExitReason::SettingsRefused);
         if is_reload {
             let program = self.program.display();
@@ -250,7 +251,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// A worker has ended that was begun so long ago: when the next one starts.
+    /// Plans the start of the next worker after one that lived so long, and logs why it has ended.
     fn plan_next(&mut self, life: Duration, reason: &ExitReason) {
         let now = Instant::now();
         self.quick_exits = (self.quick_exits + 1) * usize::from(life < QUICK_EXIT);

@@ -75,7 +75,8 @@ impl Worker {
         }))
     }
 
-    /// Says that everything is prepared, and waits to be told to serve.
+    /// Starts the threads that are beside the loop, says that everything is prepared, and waits to
+    /// be told to serve.
     pub(crate) fn wait_for_go(self) -> io::Result<TcpListener> {
         let listener = self.listener.try_clone()?;
         let (go, told_to_go) = channel();

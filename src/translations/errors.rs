@@ -16,7 +16,7 @@ use crate::{
     survival::{
         socket::ListenError,
         supervisor::SupervisorError,
-        worker::{NoSupervisor, VARIABLE},
+        worker::{self, NoSupervisor},
     },
     wechat::{
         crypt::{AppIdError, CryptError, EncodingAesKeyError},
@@ -160,7 +160,7 @@ chinese! { SupervisorError:
     Self::Worker(reason) => "工作进程启动失败（{reason}）";
 }
 
-chinese! { NoSupervisor: Self => "{VARIABLE} 是程序自己用的变量，不能设置"; }
+chinese! { NoSupervisor: Self => "{} 是程序自己用的变量，不能设置", worker::VARIABLE; }
 
 chinese! { SayError:
     Self::NoWords => "没有消息内容：请把消息写在命令后面，或从标准输入传入";

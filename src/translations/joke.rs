@@ -7,15 +7,12 @@ use url::ParseError;
 use crate::{
     commands::{joke::JokeError, joke_args::JokeArgsError},
     joke::{
-        CharsetError, CharsetReason, FetchError, LeftOut, Mistake, PageError, ReadAs, Reason,
-        SelectorError, SourceError, SourceResult, TooComplex, UrlError,
+        CharsetError, CharsetReason, FetchError, LeftOut, MAX_SHOWN, Mistake, PageError, ReadAs,
+        Reason, SelectorError, SourceError, SourceResult, TooComplex, UrlError,
     },
     language::{Language, Localize},
     printable::printable,
 };
-
-/// Characters of what an API says that an error repeats.
-const MAX_SHOWN: usize = 200;
 
 chinese! { JokeError:
     Self::NoSource => "没有笑话：没有来源，也没有 --jokes 文件";

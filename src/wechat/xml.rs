@@ -138,7 +138,7 @@ pub(crate) fn without_forbidden(text: &str) -> Cow<'_, str> {
         '\t' | '\n' => false,
         char => char < ' ' || NONCHARACTERS.contains(&char),
     };
-    // Without an early end, the compiler looks at many at a time.
+    // `fold`, not `any`: without an early end, the compiler looks at many bytes at a time.
     let has_controls = text
         .bytes()
         .fold(false, |found, byte| found | is_forbidden(char::from(byte)));

@@ -236,21 +236,21 @@ impl Places {
         &self,
         words: Option<Vec<Spanned<Word<'t>>>>,
         default: &[&'t str],
-        fold: fn(&str) -> Cow<'_, str>,
+        normalize: fn(&str) -> Cow<'_, str>,
     ) -> Result<Vec<Cow<'t, str>>, WordsError> {
         let Some(words) = words else {
-            return Ok(default.iter().map(|word| fold(word)).collect());
+            return Ok(default.iter().map(|word| normalize(word)).collect());
         };
         let words = words.into_iter().map(|word| {
             let at = word.span().start;
-            let folded = match word.into_inner().0 {
-                Cow::Borrowed(word) => fold(word),
-                Cow::Owned(word) => fold(&word).into_owned().into(),
+            let normalized = match word.into_inner().0 {
+                Cow::Borrowed(word) => normalize(word),
+                Cow::Owned(word) => normalize(&word).into_owned().into(),
             };
-            if folded.chars().all(is_invisible) {
+            if normalized.chars().all(is_invisible) {
                 return Err(self.error(at, Reason::EmptyWord));
             }
-            Ok(folded)
+            Ok(normalized)
         });
         words.collect()
     }

@@ -184,7 +184,7 @@ fn wide(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// Bits for as many beginnings.
+/// Bits of the Bloom filter.
 const BEGINNINGS: usize = 65_536;
 
 /// The hash of a text that is one character longer.

@@ -50,8 +50,8 @@ fn a_bad_setting_is_exit_2_and_names_itself_its_value_and_what_is_accepted() {
              /wechat, of visible ASCII without ? and #\n",
         ),
         (
-            ["--path", "/healthz"],
-            "error: invalid value '/healthz' for '--path <PATH>': /healthz is reserved for \
+            ["--path", "/healthz/"],
+            "error: invalid value '/healthz/' for '--path <PATH>': /healthz is reserved for \
              health checks\n",
         ),
         (

@@ -189,11 +189,20 @@ fn what_is_banned_is_said_in_no_way() {
     for _ in 0..5 {
         assert_eq!(bot.answer_to("笑话"), "好笑话", "the others are not dealt");
     }
-    let (bot, _file) = bot_with(
+}
+
+#[test]
+fn a_banned_refusal_is_not_said_and_one_of_the_owners_is() {
+    let bad_jokes = Temporary::write("bad-jokes", "很坏的一个笑话\n");
+    let (bot, _file) = bot_with_flags(
         "banned-refusal",
-        "banned = [\"坏\", \"不\"]\nrefusal = \"不说\"\n",
+        "banned = [\"坏\", \"不\", \"我\", \"了\", \"上\", \"要\", \"说\"]\nrefusal = \"不说\"\n",
+        &["--jokes", bad_jokes.path()],
     );
     assert_eq!(bot.say(text_message("坏")).text(), "success");
+    assert_eq!(bot.say(text_message("笑话")).text(), "success");
+    let (_, log) = bot.stop();
+    assert_eq!(log.matches(" text success 200 ").count(), 2, "{log}");
     let (bot, _file) = bot_with("own-refusal", "banned = [\"坏\"]\nrefusal = \"不说\"\n");
     check(&bot, &[("真坏", "不说"), ("好", "好")]);
     let (bot, _file) = bot_with("nothing-banned", "banned = []\n");

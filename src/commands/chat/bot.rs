@@ -40,7 +40,7 @@ impl Bot {
             let target = secrets::target(url)?;
             return Ok(Self { target, own: None });
         }
-        let keys = secrets::keys_of(secrets::run_token()?.0)?;
+        let keys = secrets::keys_of(secrets::token_or_random()?.0)?;
         // Looks at the file before it is read, so that a change during the reading is noticed.
         let words = args.words_state();
         let (url, health) = args.serve(&keys)?;
@@ -84,11 +84,11 @@ impl BotArgs {
 
     /// Serves a bot with these settings, on a loopback port, until it is told to leave.
     fn serve(&self, keys: &AccountKeys) -> Result<(BotUrl, Arc<Health>), CommandError> {
-        let (callback, jokes) = self.bot(keys.clone())?;
+        let (responder, jokes) = self.bot(keys.clone())?;
         let service = Service {
             paths: vec!["/".to_owned()],
             trust_proxy: false,
-            callback,
+            responder,
         };
         serve(service, jokes).map_err(CommandError::failure)
     }

@@ -32,7 +32,7 @@ use crate::{
     commands::{CommandError, announce},
     entropy,
     language::Language,
-    logger::copies::Copies,
+    logger::copies::LogCopies,
     server::{Body, answer_and_end, note_panics, origin_form, shut_down, values},
     simulator::{field, query_fields},
     survival::{
@@ -83,9 +83,9 @@ pub(super) fn run(
     listen: SocketAddr,
     language: Option<Language>,
     bot: Bot,
-    copies: Option<Copies>,
+    log: Option<LogCopies>,
 ) -> Result<ExitCode, CommandError> {
-    let conversation = Conversation::new(bot, copies, language);
+    let conversation = Conversation::new(bot, log, language);
     let page = Page::open(listen, conversation).map_err(CommandError::failure)?;
     page.announce();
     Err(CommandError::failure(page.serve()))

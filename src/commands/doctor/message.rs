@@ -130,7 +130,7 @@ pub(in crate::commands) fn rejected(
     };
     match keys.read_reply(&answer.body) {
         Ok(BotReply::Passive(reply)) if answer.status < 400 => {
-            Err(fault(printable(&reply.words(), SHOWN_CHARS)))
+            Err(fault(printable(&reply.printable_text(), SHOWN_CHARS)))
         }
         _ => Ok(Fine::Rejected(answer.status)),
     }

@@ -33,7 +33,7 @@ pub(super) fn is_data(text: &str) -> bool {
     };
     let first = lines().next().unwrap_or_default();
     let second = lines().nth(1).unwrap_or_default();
-    let is_divided = |sign: char| first.contains(sign) && second.contains(sign);
+    let is_divided = |separator: char| first.contains(separator) && second.contains(separator);
     let mut fields = first
         .split([',', '\t'])
         .map(|field| field.trim_matches(['"', ' ']));

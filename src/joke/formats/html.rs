@@ -38,8 +38,8 @@ pub(super) const BLOCKS: &str = "\
 /// Elements that are headings of what follows. A single one divides nothing.
 const HEADINGS: &str = "h1 h2 h3 h4 h5 h6 dt";
 
-/// Other elements by whose tags a text is recognized as escaped HTML.
-pub(super) const INLINE: &str = "\
+/// The other elements of HTML: none of them begins a line. A text with tags of either is HTML.
+pub(super) const OTHER_ELEMENTS: &str = "\
     a abbr b big body br button cite code del em font head html i iframe img input ins kbd label \
     link mark meta nobr noscript option q rp rt ruby s script select small span strike strong \
     style sub sup svg tbody td tfoot th thead time title tt u var video wbr";
@@ -55,6 +55,9 @@ const ROOT: Name<&str> = Name("html");
 
 /// Characters at most of the name of a face that a page shows as a picture.
 const MAX_FACE_CHARACTERS: usize = 10;
+
+/// Characters of a label such as `看答案` at most, behind a question.
+const MAX_LABEL_CHARACTERS: usize = 10;
 
 /// Characters of a title at most, in a link or in bold; a longer text is a joke.
 const MAX_LINK_CHARACTERS: usize = 30;
@@ -172,7 +175,7 @@ pub(super) fn has_known_tag(text: &str) -> bool {
         let is_tag = attribute.starts_with(['/', '>'])
             || attribute.len() < rest.len() && attribute.starts_with(char::is_alphabetic);
         !name.is_empty() && rest.starts_with(':')
-            || is_tag && (is_one_of(name, BLOCKS) || is_one_of(name, INLINE))
+            || is_tag && (is_one_of(name, BLOCKS) || is_one_of(name, OTHER_ELEMENTS))
     };
     let is_other = |piece: &str| piece.starts_with("!--") || piece.starts_with("![CDATA[");
     let mut pieces = text.split('<').skip(1);
@@ -413,7 +416,7 @@ impl Reader {
     /// Removes `看答案` or the like from the text's end, and returns true if a question is before it:
     /// what is hidden next is the answer.
     fn take_answer_label(&mut self) -> bool {
-        let mut end = self.text.char_indices().rev().take(MAX_FACE_CHARACTERS);
+        let mut end = self.text.char_indices().rev().take(MAX_LABEL_CHARACTERS);
         let asked = end.find(|(_, c)| "？?".contains(*c));
         let label = asked.map(|(at, c)| at + c.len_utf8());
         let Some(label) = label.filter(|at| {

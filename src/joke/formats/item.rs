@@ -1,6 +1,9 @@
 //! The raw texts of a joke, and the marks by which sites cut one short, as `查看全文` (read the rest).
 //!
-//! What is `inline(never)` is called in many places, where it would make the program larger.
+//! Lists of words are texts: divided by spaces for [`is_one_of`] and [`words_of`], and by `|`, so
+//! that an entry may have a space, for [`has_one_of`] and [`without_beginning`]. What is
+//! `inline(never)`, here and elsewhere, is called in many places, where it would make the program
+//! larger.
 
 /// A line break in a raw text, as by `<br>`; `\n` ends a block. Cleaned texts have only `\n`.
 pub(super) const BREAK: char = '\u{b}';

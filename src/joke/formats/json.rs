@@ -368,11 +368,13 @@ fn is_false(flag: &Value) -> bool {
     flag.as_bool() == Some(false) || flag.as_str().is_some_and(is_no)
 }
 
+/// For the value of a status, which may be anything: `error`, `FAILED`, `err_timeout`.
 fn names_failure(state: &Value) -> bool {
     let state = state.as_str().unwrap_or_default().to_lowercase();
     state.starts_with("err") || state.ends_with("error") || state.contains("fail")
 }
 
+/// For the name of a type, of which most are not about errors: `error`, `QueryException`.
 fn names_error(kind: &Value) -> bool {
     let name = kind.as_str().unwrap_or_default();
     is_one_of(name, "error fail failure") || name.ends_with("Exception")

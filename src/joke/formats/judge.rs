@@ -16,7 +16,7 @@ use super::{
     json,
     text::without_number,
 };
-use crate::{wechat::reply::MAX_CONTENT_BYTES, words::find::fold};
+use crate::{printable::is_direction_mark, wechat::reply::MAX_CONTENT_BYTES, words::find::fold};
 
 /// Combining marks on one character at most; more run into the lines above and below.
 const MAX_MARKS: usize = 2;
@@ -52,6 +52,12 @@ const MIN_QQ_DIGITS: usize = 5;
 
 /// Characters of a line about a joke at most.
 const MAX_ASIDE_CHARACTERS: usize = 40;
+
+/// Characters of a line with a date at least.
+const MIN_DATE_CHARACTERS: usize = 7;
+
+/// Characters of a line with an author's name at most; a longer one may be a dialogue.
+const MAX_AUTHOR_CHARACTERS: usize = 6;
 
 /// Reason why an item is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
@@ -158,7 +164,7 @@ pub(super) fn judge(item: &Item, unwanted: &Unwanted<'_>) -> Result<String, Reas
     reason.map_or(Ok(joke), Err)
 }
 
-/// Returns false for signs only, and for a single word of ASCII, such as a number or a path.
+/// Returns false for punctuation only, and for a single word of ASCII, such as a number or a path.
 fn has_words(content: &str) -> bool {
     let is_word = content.is_ascii() && !content.contains([' ', '\n']);
     !is_word && content.contains(char::is_alphanumeric)
@@ -217,15 +223,15 @@ fn is_aside(line: &str) -> bool {
             && !ends_sentence(value.trim_end_matches([')', '）']))
     };
     let about = without_beginning(&line, ASIDES);
-    let is_sign = |c: char| "-/:.年月日 ".contains(c);
-    // `5201314` is no date: it has no sign in it.
-    let is_date = line.chars().all(|c| c.is_ascii_digit() || is_sign(c))
-        && line.chars().filter(|c| is_sign(*c)).count() > 1;
+    let is_separator = |c: char| "-/:.年月日 ".contains(c);
+    // `5201314` is no date: it has no separator in it.
+    let is_date = line.chars().all(|c| c.is_ascii_digit() || is_separator(c))
+        && line.chars().filter(|c| is_separator(*c)).count() > 1;
     let length = visible_count(&line);
     length <= MAX_ASIDE_CHARACTERS
         && (about.is_some_and(is_value)
-            || length > MIN_JOKE_CHARACTERS && is_date
-            || length <= MIN_JOKE_CHARACTERS && line.starts_with("作者：")
+            || length >= MIN_DATE_CHARACTERS && is_date
+            || length <= MAX_AUTHOR_CHARACTERS && line.starts_with("作者：")
             || are_tools(&line)
             || is_advertising(&line))
 }
@@ -328,8 +334,8 @@ pub(super) fn read_again(mut item: Item) -> Item {
 /// Undoes JSON's escapes in a text, such as `\n`; but `C:\new` is a path.
 fn unescaped(text: &str) -> Option<String> {
     // A `\n` that divides lines follows punctuation; one in a sentence about it does not.
-    let follows_sign = |line: &str| !line.trim_end().ends_with(char::is_alphanumeric);
-    let has_lines = text.contains("\\n") && text.rsplit("\\n").skip(1).all(follows_sign);
+    let follows_punctuation = |line: &str| !line.trim_end().ends_with(char::is_alphanumeric);
+    let has_lines = text.contains("\\n") && text.rsplit("\\n").skip(1).all(follows_punctuation);
     let is_escaped = has_lines || has_one_of(text, r#"\r\n|\u|\"|\/"#);
     if !is_escaped || text.contains(":\\") {
         return None;
@@ -379,19 +385,18 @@ fn clean_line(line: &str) -> String {
     seen.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Returns true for control characters, zero-width spaces, byte order marks, signs of a page's own
-/// font, and characters that change the direction of writing, which would affect the text around a
-/// joke, too. Joiners stay: emoji are made with them.
+/// Returns true for control characters, zero-width spaces, byte order marks, characters of a page's
+/// own font, and characters that change the direction of writing, which would affect the text
+/// around a joke, too. Joiners stay: emoji are made with them.
 fn is_unseen(c: char) -> bool {
     c.is_control()
-        || matches!(
-            c,
-            '\u{ad}' | '\u{200b}' | '\u{feff}' | '\u{61c}' | '\u{200e}' | '\u{200f}'
-        )
-        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{e000}'..='\u{f8ff}')
+        || is_direction_mark(c)
+        || matches!(c, '\u{ad}' | '\u{200b}' | '\u{feff}')
+        || matches!(c, '\u{2060}'..='\u{2065}' | '\u{e000}'..='\u{f8ff}')
 }
 
-pub(in crate::joke) fn has_word(joke: &str, words: &[String]) -> bool {
+/// Returns true if a joke has one of the words that the owner skips, in any case.
+pub(in crate::joke) fn has_skipped_word(joke: &str, words: &[String]) -> bool {
     let joke = joke.to_lowercase();
     words
         .iter()
@@ -409,7 +414,7 @@ mod tests {
             ..Item::of(content.to_owned())
         };
         judge(&read_again(item), &|joke| {
-            has_word(joke, &skip).then_some(Reason::Skipped)
+            has_skipped_word(joke, &skip).then_some(Reason::Skipped)
         })
     }
 

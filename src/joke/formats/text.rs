@@ -18,11 +18,11 @@ use super::item::{
     BREAK, HEADING, Item, MAX_LINES, MIN_JOKE_CHARACTERS, ends_sentence, has_one_of, is_one_of,
     is_question, visible_count, without_beginning,
 };
+use crate::joke::fortune::{fortune, is_divider};
 
 /// Ends of a joke that shares its line or paragraph with others. A bracket or a tilde ends a
 /// sentence, too, but may be in the midst of a joke.
 const JOKE_ENDS: [char; 9] = ['。', '！', '？', '!', '?', '.', '”', '"', '」'];
-use crate::joke::fortune::{fortune, is_divider};
 
 /// Characters of a title at most.
 const MAX_TITLE_CHARACTERS: usize = 20;
@@ -33,8 +33,9 @@ const WORDS_FOR_JOKES: &str = "笑话|笑話|段子|joke|Joke";
 /// Paragraphs of a story at most, of which only half are speech.
 const MAX_STORY: usize = 6;
 
-/// Characters of the name of a speaker in ASCII at most.
-const MAX_NAME: usize = 10;
+/// Characters of the name of a speaker at most, in Chinese and in ASCII.
+const MAX_NAME: usize = 6;
+const MAX_ASCII_NAME: usize = 10;
 
 /// Characters at least of a line that may be a joke by itself; a shorter one may be talk.
 const MIN_LINE_CHARACTERS: usize = 10;
@@ -389,19 +390,19 @@ fn rows_divide(lines: &[&str]) -> bool {
 /// beside. Returns `None` where they are names of speakers: `1：`, `2：`, `1：`.
 fn counting_up<'a>(lines: &[&'a str]) -> Option<Vec<(Option<u32>, &'a str)>> {
     let mut counting = Vec::new();
-    let (mut last, mut names_speakers) = (None, false);
+    let (mut last, mut have_colons) = (None, false);
     for line in lines.iter().flat_map(|line| at_numbers(line)) {
-        let is_alike = last.is_none() || has_colon(line) == names_speakers;
+        let is_alike = last.is_none() || has_colon(line) == have_colons;
         let step = |number: u32| last.map_or(1, |last| number.saturating_sub(last));
         match number(line)
             .or_else(|| loose_number(line))
             .filter(|_| is_alike)
         {
             Some((number, joke)) if (1..=MAX_STEP).contains(&step(number)) => {
-                (last, names_speakers) = (Some(number), has_colon(line));
+                (last, have_colons) = (Some(number), has_colon(line));
                 counting.push((last, joke));
             }
-            Some(_) if names_speakers => return None,
+            Some(_) if have_colons => return None,
             _ => counting.push((None, line)),
         }
     }
@@ -517,7 +518,7 @@ fn number(line: &str) -> Option<(u32, &str)> {
     (is_mark && is_apart && !(is_joining && counts_on(rest))).then_some((number, rest.trim_start()))
 }
 
-/// Returns true if another number is all that stands before the next sign, as in `3、2、1`.
+/// Returns true if another number is all that stands before the next punctuation, as in `3、2、1`.
 fn counts_on(rest: &str) -> bool {
     let behind = rest.trim_start_matches(|c| digit(c).is_some());
     behind.len() < rest.len() && behind.starts_with(['、', '，', ',', '.', '。', '！'])
@@ -554,7 +555,7 @@ fn digit(c: char) -> Option<u32> {
 /// Returns the place of a character in the first of several rows that has it.
 fn place(c: char, rows: &str) -> Option<u32> {
     let mut rows = rows.split(' ');
-    let place = rows.find_map(|row| row.chars().position(|sign| sign == c))?;
+    let place = rows.find_map(|row| row.chars().position(|other| other == c))?;
     u32::try_from(place).ok()
 }
 
@@ -644,7 +645,7 @@ fn is_speech(line: &str) -> bool {
     let speaker = line.split_once(['：', ':']).map(|(speaker, _)| speaker);
     let is_name = |speaker: &str| {
         let characters = visible_count(speaker);
-        characters <= MIN_JOKE_CHARACTERS || characters <= MAX_NAME && speaker.is_ascii()
+        characters <= MAX_NAME || characters <= MAX_ASCII_NAME && speaker.is_ascii()
     };
     // A line of several speakers is a whole dialogue.
     let speakers = line.matches(['：', ':', '“', '「']).count();
@@ -665,7 +666,7 @@ fn is_answered(first: &[&str], second: &[&str]) -> bool {
     is_asked || is_english(first) && is_english(second)
 }
 
-/// Returns true for a single short line without a sign at its end, except `》`.
+/// Returns true for a single short line without punctuation at its end, except `》`.
 fn is_title(paragraph: &[&str]) -> bool {
     let ends_openly = |line: &str| line.ends_with(|c: char| c.is_alphanumeric() || c == '》');
     matches!(paragraph, [line] if ends_openly(line) && visible_count(line) <= MAX_TITLE_CHARACTERS)
@@ -674,9 +675,9 @@ fn is_title(paragraph: &[&str]) -> bool {
 /// Returns true for a row of symbols between jokes, perhaps with a number or title in it: `-----`,
 /// `=== 3 ===`.
 fn is_row(line: &str) -> bool {
-    let signs: Vec<char> = line.chars().filter(|c| !c.is_whitespace()).collect();
-    signs.first().is_some_and(|first| {
+    let symbols: Vec<char> = line.chars().filter(|c| !c.is_whitespace()).collect();
+    symbols.first().is_some_and(|first| {
         let three = [*first; 3];
-        ROW_SYMBOLS.contains(*first) && signs.starts_with(&three) && signs.ends_with(&three)
+        ROW_SYMBOLS.contains(*first) && symbols.starts_with(&three) && symbols.ends_with(&three)
     })
 }

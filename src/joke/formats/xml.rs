@@ -165,7 +165,8 @@ fn push_text(element: Node<'_, '_>, found: &mut String) {
     let has_text = element.children().any(is_filled);
     for child in element.children() {
         let name = child.tag_name().name();
-        let is_apart = is_one_of(name, html::BLOCKS) || !has_text && !is_one_of(name, html::INLINE);
+        let is_apart =
+            is_one_of(name, html::BLOCKS) || !has_text && !is_one_of(name, html::OTHER_ELEMENTS);
         match child.node_type() {
             NodeType::Text => found.push_str(child.text().unwrap_or_default()),
             NodeType::Element if child.is_called("br") => found.push(BREAK),

@@ -74,7 +74,7 @@ fn shared(id: &str) -> &'static str {
         "log" => {
             "日志级别：off、error、warn、info、debug 或 trace，日志输出到标准错误；默认看环境变量 RUST_LOG，没有则为 info"
         }
-        "quiet" => "只记需要你处理的日志，与 --log warn 相同",
+        "quiet" => "只记需要你处理的日志，不多于 --log warn",
         "max_age" => {
             "请求的时间戳与现在最多相差几秒；0 表示不检查。它防不住的情况，见 docs/zh/settings.md"
         }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use daoxiao::{
-    callback::{Answer, Callback, Outcome, Randomness, Rejection},
+    callback::{Answer, Outcome, Randomness, Rejection, Responder},
     wechat::{AccountKeys, crypt::MsgCrypt},
     words::Words,
 };
@@ -64,10 +64,10 @@ fn memory_mib() -> u64 {
 struct Trial {
     generator: Generator,
     envelope: Envelope,
-    plain: Callback,
-    secure: Callback,
+    plain: Responder,
+    secure: Responder,
     /// See the same messages and nothing else.
-    twins: (Callback, Callback),
+    twins: (Responder, Responder),
     now: u64,
     outcomes: BTreeMap<String, u64>,
     slowest: (Duration, u64),
@@ -78,9 +78,9 @@ impl Trial {
         Self {
             generator: Generator::new(),
             envelope: Envelope::new(),
-            plain: callback(false),
-            secure: callback(true),
-            twins: (callback(false), callback(true)),
+            plain: responder(false),
+            secure: responder(true),
+            twins: (responder(false), responder(true)),
             now: 0,
             outcomes: BTreeMap::new(),
             slowest: (Duration::ZERO, 0),
@@ -270,30 +270,30 @@ fn query(now: u64, encrypt: Option<&str>) -> String {
     format!("{query}&encrypt_type=aes&msg_signature={msg_signature}")
 }
 
-fn callback(is_secure: bool) -> Callback {
+fn responder(is_secure: bool) -> Responder {
     let crypt = MsgCrypt::new(KEY.parse().unwrap(), APP_ID.parse().unwrap());
     let keys = AccountKeys {
         token: TOKEN.parse().unwrap(),
         crypt: is_secure.then_some(crypt),
     };
-    Callback::new(keys, Duration::from_secs(300), Words::default())
+    Responder::new(keys, Duration::from_secs(300), Words::default())
 }
 
 fn answer(
-    callback: &mut Callback,
+    responder: &mut Responder,
     query: &str,
     body: &[u8],
     now: u64,
 ) -> Result<Answer, Rejection> {
-    let query = callback.admit(query, time(now))?;
+    let query = responder.admit(query, time(now))?;
     let random = || {
         let (bytes, nonce) = ([7; 16], "n".to_owned());
         Some(Randomness { bytes, nonce })
     };
     let joke = || "只有这一个笑话。".to_owned();
-    match callback.answer(&query, body, time(now), random)? {
+    match responder.answer(&query, body, time(now), random)? {
         Outcome::Answer(answer) => Ok(answer),
-        Outcome::AwaitJoke(pending) => callback.finish(&pending, joke, time(now), random),
+        Outcome::AwaitJoke(pending) => responder.finish(&pending, joke, time(now), random),
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    json::{answer_json, finding_json, object, request_json, words_json},
+    json::{answer_json, finding_json, localized_json, object, request_json},
     request::Request,
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
         chat::{USER, bot::Bot},
     },
     language::Language,
-    logger::copies::Copies,
+    logger::copies::LogCopies,
     simulator::{
         BotReply, Push, UserAction, field,
         http::{Client, send},
@@ -31,7 +31,7 @@ const MAX_EXCHANGES: usize = 200;
 
 pub(super) struct Conversation {
     bot: Bot,
-    copies: Option<Copies>,
+    log: Option<LogCopies>,
     language: Option<Language>,
     exchanges: VecDeque<Exchange>,
 }
@@ -45,10 +45,10 @@ struct Exchange {
 }
 
 impl Conversation {
-    pub(super) fn new(bot: Bot, copies: Option<Copies>, language: Option<Language>) -> Self {
+    pub(super) fn new(bot: Bot, log: Option<LogCopies>, language: Option<Language>) -> Self {
         Self {
             bot,
-            copies,
+            log,
             language,
             exchanges: VecDeque::new(),
         }
@@ -80,7 +80,8 @@ impl Conversation {
     /// Sends the request that the page asks for, and returns the JSON about it; `None` if what it
     /// asks for is unknown.
     pub(super) fn send(&mut self, asked: &[(String, String)]) -> Option<Value> {
-        let words_error = self.reload_words().err().map(|error| words_json(&error));
+        let words_error = self.reload_words().err();
+        let words_error = words_error.map(|error| localized_json(&error));
         let request = self.request(asked)?;
         let target = &self.bot.target;
         let at = SystemTime::now();
@@ -99,7 +100,7 @@ impl Conversation {
             ("id", id.into()),
             ("at", unix_seconds(at).into()),
             ("words_error", words_error.into()),
-            ("log", self.copies.as_ref().map(Copies::take).into()),
+            ("log", self.log.as_ref().map(LogCopies::take).into()),
             ("action", request.action.into()),
             ("said", request.words.into()),
             ("of", request.of.into()),

@@ -95,17 +95,17 @@ fn shown(body: &[u8]) -> String {
 
 pub(super) fn finding_json(finding: &Finding) -> Value {
     let (is_good, seen, fix) = match finding {
-        Ok(fine) => (true, words_json(fine), Value::Null),
-        Err(fault) => (false, words_json(fault), words_json(&Fix(fault))),
+        Ok(fine) => (true, localized_json(fine), Value::Null),
+        Err(fault) => (false, localized_json(fault), localized_json(&Fix(fault))),
     };
     object([("good", is_good.into()), ("seen", seen), ("fix", fix)])
 }
 
 /// Returns a text in both languages, since the page can change between them.
-pub(super) fn words_json(words: &dyn Localize) -> Value {
+pub(super) fn localized_json(text: &dyn Localize) -> Value {
     object([
-        ("en", words.to_string().into()),
-        ("zh", words.chinese().into()),
+        ("en", text.to_string().into()),
+        ("zh", text.chinese().into()),
     ])
 }
 

@@ -158,8 +158,8 @@ impl<'a> Cursor<'a> {
     /// be any, each of which begins with nothing.
     fn condition(&mut self) -> Result<(Operator, &'a str), SelectorError> {
         self.skip_whitespace();
-        let sign = |(sign, operator)| Some((operator, self.rest.strip_prefix(sign)?));
-        let Some((operator, rest)) = OPERATORS.into_iter().find_map(sign) else {
+        let begin = |(text, operator)| Some((operator, self.rest.strip_prefix(text)?));
+        let Some((operator, rest)) = OPERATORS.into_iter().find_map(begin) else {
             return Ok((Operator::Begins, ""));
         };
         self.rest = rest;
