@@ -2,15 +2,22 @@
 
 use std::{
     fs::{self, DirEntry},
-    io, iter, mem,
+    io::{self, IoSlice, IoSliceMut},
+    iter, mem,
     net::SocketAddr,
     os::fd::{AsFd, AsRawFd, RawFd},
 };
 
 use nix::{
+    cmsg_space,
+    errno::Errno,
     sys::{
         resource::{Resource, getrlimit},
-        socket::{MsgFlags, Shutdown, SockaddrStorage, getpeername, recv, send, shutdown},
+        socket::{
+            AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, Shutdown, SockFlag,
+            SockType, SockaddrStorage, getpeername, recv, recvmsg, send, sendmsg, shutdown,
+            socketpair,
+        },
     },
     unistd::close,
 };
@@ -26,10 +33,10 @@ const DROPPABLE_BYTES: usize = 1024 * 1024;
 /// Descriptors that are looked at first, on either side.
 const NEAR: i32 = 64;
 
-/// What has come is thrown away so much at a time …
-const UNREAD_BYTES: usize = 64 * 1024;
-/// … and so often at most: more than the system keeps of what has come.
-const MAX_UNREAD: usize = 128;
+/// Bytes that are thrown away at a time.
+const DISCARDED_BYTES: usize = 64 * 1024;
+/// Times at most: 8 MiB in all, more than the system keeps of what has come.
+const MAX_DISCARDS: usize = 128;
 
 /// Where the body of a request is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -132,31 +139,27 @@ pub(crate) fn values<'a>(
 /// so that `tiny_http` neither waits for it nor takes it for requests. To end reading would not be
 /// enough, since Linux still delivers what comes later.
 ///
-/// Not for a request whose connection `tiny_http` closes itself: what it closes may be the
-/// descriptor in hand, whose number another connection then gets.
-///
 /// A request with an oversized body is never dropped, and `tiny_http` waits for it for ever: only
 /// its descriptors are closed, which nobody uses any more.
 pub(crate) fn answer_and_end(mut request: Request, answer: &[u8]) {
     let is_oversized = Body::of(&request) == Body::Oversized;
     let peer = request.remote_addr().copied();
-    // Without an oversized body, one of the two is enough.
-    let count = if is_oversized { 2 } else { 1 };
-    let descriptors: Vec<RawFd> = descriptors_of(peer).take(count).collect();
-    if let Some(&socket) = descriptors.first() {
+    let oversized = descriptors_of(peer).take(if is_oversized { 2 } else { 0 });
+    let oversized: Vec<RawFd> = oversized.collect();
+    by_copy(peer, |socket| {
         // A peer that waits for room to write would not notice what follows.
         discard(socket);
         let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
         let _ = send(socket, answer, flags);
         let _ = shutdown(socket, Shutdown::Both);
-    }
+        discard(socket);
+    });
     if is_oversized {
         mem::forget(request);
-        for descriptor in descriptors {
+        for descriptor in oversized {
             let _ = close(descriptor);
         }
     } else {
-        let _ = descriptors.first().map(|socket| discard(*socket));
         // What `tiny_http` has read ahead of a body.
         let _ = io::copy(request.as_reader(), &mut io::sink());
         drop(request.into_writer());
@@ -165,24 +168,67 @@ pub(crate) fn answer_and_end(mut request: Request, answer: &[u8]) {
 
 /// Throws away what has come.
 fn discard(socket: RawFd) {
-    let mut unread = vec![0; UNREAD_BYTES];
+    let mut unread = vec![0; DISCARDED_BYTES];
     let mut has_more = || recv(socket, &mut unread, MsgFlags::MSG_DONTWAIT).is_ok_and(|it| it > 0);
-    let _ = (0..MAX_UNREAD).find(|_| !has_more());
+    let _ = (0..MAX_DISCARDS).find(|_| !has_more());
 }
 
 /// Ends reading from a peer or writing to it, or both.
 pub(crate) fn shut_down(peer: Option<SocketAddr>, how: Shutdown) {
-    // Nothing is found when the peer has hung up.
-    let _ = descriptors_of(peer).find(|it| shutdown(*it, how).is_ok());
+    by_copy(peer, |socket| {
+        let _ = shutdown(socket, how);
+    });
+}
+
+/// Does something with a peer's connection, if that is still there, by a descriptor of our own:
+/// `tiny_http` may close its own ones at any moment, and their numbers go to the next connection.
+fn by_copy(peer: Option<SocketAddr>, act: impl Fn(RawFd)) {
+    let mut found = descriptors_of(peer);
+    let _ = found.find(|theirs| match copy_of(*theirs) {
+        Ok(copy) => {
+            let is_right = getpeername(copy).ok() == peer.map(SockaddrStorage::from);
+            if is_right {
+                act(copy);
+            }
+            let _ = close(copy);
+            is_right
+        }
+        // It was closed a moment ago; the other one is still there.
+        Err(Errno::EBADF) => false,
+        // No descriptor is left for a copy.
+        Err(_) => {
+            act(*theirs);
+            true
+        }
+    });
+}
+
+/// A copy of a descriptor, by way of a socket: to copy a mere number otherwise is unsafe code.
+fn copy_of(descriptor: RawFd) -> nix::Result<RawFd> {
+    let (unix, datagram) = (AddressFamily::Unix, SockType::Datagram);
+    let (ours, theirs) = socketpair(unix, datagram, None, SockFlag::SOCK_CLOEXEC)?;
+    let (descriptors, bytes) = ([descriptor], [IoSlice::new(&[0])]);
+    let message = [ControlMessage::ScmRights(&descriptors)];
+    sendmsg::<()>(ours.as_raw_fd(), &bytes, &message, MsgFlags::empty(), None)?;
+    let (mut byte, mut space) = ([0], cmsg_space!(RawFd));
+    let mut bytes = [IoSliceMut::new(&mut byte)];
+    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+    let received = recvmsg::<()>(theirs.as_raw_fd(), &mut bytes, Some(&mut space), flags)?;
+    let copy = received.cmsgs()?.find_map(|message| match message {
+        ControlMessageOwned::ScmRights(descriptors) => descriptors.first().copied(),
+        _ => None,
+    });
+    copy.ok_or(Errno::EMFILE)
 }
 
 /// The two descriptors of a peer's connection. `tiny_http` keeps its sockets to itself, so they are
 /// looked for by the peer's address, which only one connection has: first near the lowest free
-/// descriptor, since the latest connections are there, then everywhere. They are there for as long
-/// as the caller holds the request or its writer, unless the peer has reset the connection, which
-/// then has no peer any more.
+/// descriptor, since the latest connections are there, then everywhere. One of them is there for as
+/// long as the caller holds the request or its writer, unless the peer has reset the connection,
+/// which then has no peer any more.
 fn descriptors_of(peer: Option<SocketAddr>) -> impl Iterator<Item = RawFd> {
     let peer = peer.map(SockaddrStorage::from);
+    // A copy of any descriptor gets the lowest free number.
     let free = io::stderr().as_fd().try_clone_to_owned();
     let free = free.map_or(0, |descriptor| descriptor.as_raw_fd());
     (1..=NEAR)

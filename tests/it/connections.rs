@@ -2,7 +2,8 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpStream,
+    net::{Shutdown, TcpStream},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -129,6 +130,32 @@ fn a_body_of_unclear_length_ends_the_connection() {
         );
         assert_closes(&bot, 403, request);
     }
+}
+
+/// What ends a connection by its descriptor would, now and then, end or read the next one, to which
+/// the system has given the same number.
+#[test]
+fn what_ends_one_connection_touches_no_other() {
+    let bot = Bot::start();
+    let head = format!("POST {} HTTP/1.1\r\nContent-Length: 3\r\n", forged());
+    let ended = format!("{head}Content-Length: 40\r\n\r\nabc");
+    let honest = post_request(&signed("/wechat"), text_message("ab").as_bytes());
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..300 {
+                    assert_closes(&bot, 403, &ended);
+                    let mut hung_up = connect(&bot);
+                    hung_up.write_all(ended.as_bytes()).unwrap();
+                    hung_up.shutdown(Shutdown::Write).unwrap();
+                    assert_eq!(answers_until_closed(hung_up)[0].status, 403);
+                    let mut stream = connect(&bot);
+                    stream.write_all(&honest).unwrap();
+                    assert_eq!(answers_until_closed(stream)[0].status, 200);
+                }
+            });
+        }
+    });
 }
 
 #[test]
