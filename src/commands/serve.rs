@@ -86,7 +86,7 @@ pub(crate) struct ServeArgs {
 /// Runs the supervisor, or the worker that it has started.
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, CommandError> {
     args.log.start(LevelFilter::Info)?;
-    match Worker::adopt().map_err(CommandError::usage)? {
+    match Worker::from_environment().map_err(CommandError::usage)? {
         Some(worker) => serve(args, worker),
         None => supervise(args),
     }

@@ -59,7 +59,7 @@ pub(crate) struct NoSupervisor;
 impl Worker {
     /// This process as a worker, if it was started as one: its standard input is the socket, and
     /// its standard output the link to the supervisor.
-    pub(crate) fn adopt() -> Result<Option<Self>, NoSupervisor> {
+    pub(crate) fn from_environment() -> Result<Option<Self>, NoSupervisor> {
         let Some(kind) = env::var_os(VARIABLE) else {
             return Ok(None);
         };
