@@ -7,46 +7,37 @@ use fastrand::Rng;
 /// A deck with fewer cards is replaced after one round, if possible, and not dealt again.
 const SMALL: usize = 5;
 
-/// Cards in the order in which they are dealt; a used-up pile is shuffled and dealt again.
+/// Cards in random order; once all are dealt, they are shuffled and dealt again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pile {
-    cards: Vec<String>,
-    dealt: usize,
+    left: Vec<String>,
+    dealt: Vec<String>,
 }
 
 impl Pile {
-    pub(super) fn shuffled(mut cards: Vec<String>, rng: &mut Rng) -> Pile {
-        rng.shuffle(&mut cards);
-        Pile { cards, dealt: 0 }
+    pub(super) fn shuffled(mut left: Vec<String>, rng: &mut Rng) -> Pile {
+        rng.shuffle(&mut left);
+        let dealt = Vec::new();
+        Pile { left, dealt }
     }
 
     /// Deals the next card: not the `last` one again if there are others. `None` without cards.
     pub(super) fn deal(&mut self, last: Option<&str>, rng: &mut Rng) -> Option<String> {
-        if !self.bring_up_other_than(last) {
-            rng.shuffle(&mut self.cards);
-            self.dealt = 0;
-            self.bring_up_other_than(last);
+        let is_other = |card: &String| Some(card.as_str()) != last;
+        if !self.left.iter().any(is_other) {
+            self.left.append(&mut self.dealt);
+            rng.shuffle(&mut self.left);
         }
-        let card = self.cards.get(self.dealt)?.clone();
-        self.dealt += 1;
+        let next = self.left.iter().position(is_other).unwrap_or_default();
+        let card = self.left.get(next)?.clone();
+        self.dealt.push(self.left.swap_remove(next));
         Some(card)
     }
 
     /// Returns true if some card is not the `last` one.
     pub(super) fn has_other_than(&self, last: Option<&str>) -> bool {
-        self.cards.iter().any(|card| Some(card.as_str()) != last)
-    }
-
-    /// Moves a card that is not `last` to the front of those left; returns false if there is none.
-    fn bring_up_other_than(&mut self, last: Option<&str>) -> bool {
-        let mut left = self.cards.iter().skip(self.dealt);
-        match left.position(|card| Some(card.as_str()) != last) {
-            Some(ahead) => {
-                self.cards.swap(self.dealt, self.dealt + ahead);
-                true
-            }
-            None => false,
-        }
+        let mut cards = self.left.iter().chain(&self.dealt);
+        cards.any(|card| Some(card.as_str()) != last)
     }
 }
 
@@ -66,8 +57,7 @@ impl Deck {
 
     /// Returns true if the next card would begin a second round through a small deck.
     pub(super) fn is_small_and_used_up(&self) -> bool {
-        let cards = self.pile.cards.len();
-        cards < SMALL && self.pile.dealt >= cards
+        self.pile.left.is_empty() && self.pile.dealt.len() < SMALL
     }
 }
 
@@ -101,7 +91,7 @@ mod tests {
     #[test]
     fn the_order_is_random() {
         let orders: std::collections::HashSet<Vec<String>> = (0..20)
-            .map(|seed| Pile::shuffled(cards(10), &mut Rng::with_seed(seed)).cards)
+            .map(|seed| Pile::shuffled(cards(10), &mut Rng::with_seed(seed)).left)
             .collect();
         assert_eq!(orders.len(), 20);
     }
