@@ -21,9 +21,9 @@ chinese! { JokeError:
 
 texts! { SourceResult, in language:
     result @ SourceResult { outcome: Ok(found), .. } if found.left_out.total() == 0 => "{}items matched: {}, jokes: {}, none left out",
-        "{}选中 {} 条，笑话 {} 条，没有舍去的", Origin(result).text(language), found.matched, found.jokes.len();
+        "{}选中 {} 条，笑话 {} 条，没有舍去的", Origin(result).text(language), found.jokes.len(), found.jokes.len();
     result @ SourceResult { outcome: Ok(found), .. } => "{}items matched: {}, jokes: {}, {} left out: {}", "{}选中 {} 条，笑话 {} 条，舍去 {} 条：{}",
-        Origin(result).text(language), found.matched, found.jokes.len(), found.left_out.total(), found.left_out.text(language);
+        Origin(result).text(language), found.jokes.len() + found.left_out.total(), found.jokes.len(), found.left_out.total(), found.left_out.text(language);
     result @ SourceResult { outcome: Err(error), .. } => "{}{}", "{}{}", Origin(result).text(language), error.text(language);
 }
 
