@@ -174,12 +174,16 @@ fn joined(value: &Value, paths: &[Vec<&str>]) -> String {
 
 fn texts(value: &Value, paths: &[Vec<&str>]) -> Vec<String> {
     let found = paths.iter().flat_map(|path| follow(value, path));
-    let text = |value: &Value| match value {
+    found.filter_map(text).collect()
+}
+
+/// Returns a text, which may be that of a number.
+fn text(value: &Value) -> Option<String> {
+    match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
-    };
-    found.filter_map(text).collect()
+    }
 }
 
 /// Returns the values at a path, of an array each element. In an array, a number picks an element;
@@ -296,8 +300,8 @@ fn has_words(text: &str) -> bool {
 
 /// Reads an object as a joke, if it has the keys of one.
 fn read_joke(map: &Map<String, Value>) -> Option<Item> {
-    let find = |keys: &str| {
-        let mut texts = keys.split(' ').filter_map(|key| match get(map, key)? {
+    let find = |keys| {
+        let mut texts = values_of(map, keys).filter_map(|value| match value {
             // As in the answers of WordPress.
             Value::Object(inner) => get(inner, "rendered")?.as_str(),
             value => value.as_str(),
@@ -387,10 +391,7 @@ fn values_of<'v>(map: &'v Map<String, Value>, keys: &'v str) -> impl Iterator<It
 
 /// Returns a number, which may be in a text.
 fn number(value: &Value) -> Option<i64> {
-    match value {
-        Value::String(text) => text.trim().parse().ok(),
-        value => value.as_i64(),
-    }
+    text(value)?.trim().parse().ok()
 }
 
 /// Returns true for a code that reports success, as seen in the wild: 0, 1, 100, 2xx, or a 1 or 2
