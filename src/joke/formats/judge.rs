@@ -47,6 +47,9 @@ const FOLLOWED: &str = "公众号|微信|微博|本站|我们";
 /// Letters of a text that stands where jokes are still to be loaded.
 const LOADING: &str = "正在 加载 载入 中 请 稍候 稍等 稍后 loading please wait";
 
+/// Signs of entities, templates, JSON, and of what scripts print of an array (`[0] => `).
+const LEFTOVERS: &str = "&lt;|&amp;|&#|&nbsp|&quot|<%=|{$|#{|['|{\"|{'|[\"|[{|\":\"|\": \"|] => ";
+
 /// Digits of the number of a QQ group at least.
 const MIN_QQ_DIGITS: usize = 5;
 
@@ -185,16 +188,17 @@ fn is_unreadable(joke: &str) -> bool {
     is_hz || is_garbled(joke) || joke.contains(char::REPLACEMENT_CHARACTER)
 }
 
-/// Returns true for a joke in which tags, entities, `[/b]`, a template or [output](has_output) is
+/// Returns true for a joke in which tags, entities, `[/b]`, a template, JSON or a warning of PHP is
 /// left.
 fn has_leftover_markup(joke: &str) -> bool {
     // `[/b]` ends BBCode; `[笑]` is a face, and stays.
     let mut codes = joke.split("[/").skip(1);
+    let is_warning = |line: &str| line.contains(" in /") && line.contains(" on line ");
     codes.any(|code| code.starts_with(|c: char| c.is_ascii_alphabetic()))
         || joke.contains("{{") && joke.contains("}}")
-        || has_one_of(joke, "&lt;|&amp;|&#|&nbsp|&quot")
+        || has_one_of(joke, LEFTOVERS)
         || html::has_known_tag(joke) && !html::speaks_of_tags(joke)
-        || joke.lines().any(has_output)
+        || joke.lines().any(is_warning)
 }
 
 /// Removes lines about the joke at its end: dates, counts, neighbours (`上一篇：…`), advertising.
@@ -266,13 +270,6 @@ fn is_advertising(line: &str) -> bool {
         || followed.is_some_and(|(_, followed)| has_one_of(followed, FOLLOWED))
         || is_group
         || line.starts_with("the post ") && line.contains(" appeared first on ")
-}
-
-/// Returns true if a line has JSON in it, what scripts print of an array (`[0] => `), or a warning
-/// of PHP.
-fn has_output(line: &str) -> bool {
-    let is_warning = line.contains(" in /") && line.contains(" on line ");
-    is_warning || has_one_of(line, "<%=|{$|#{|['|{\"|{'|[\"|[{|\":\"|\": \"|] => ")
 }
 
 /// Puts the title above a joke, unless it only repeats the beginning: `一二三...` of `一二三四五六`.
