@@ -174,12 +174,7 @@ pub(super) fn same_host(page: &str, base: &str, links: &[String]) -> Vec<String>
 /// Parses a range such as `1-50`, which must not be empty; in `01-50` each number has two digits.
 fn range(text: &str) -> Option<Pages> {
     let (first, last) = text.split_once('-')?;
-    let digits = if first.starts_with('0') {
-        first.len()
-    } else {
-        1
-    };
-    let range = number(first)?..=number(last)?;
+    let (range, digits) = (number(first)?..=number(last)?, first.len());
     (!range.is_empty() && digits <= last.len()).then_some(Pages { range, digits })
 }
 

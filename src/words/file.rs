@@ -290,15 +290,11 @@ fn is_in_text(before: &str) -> bool {
 
 /// Chinese punctuation at the place, or before it where a `=` is missing.
 fn full_width(before: &str, after: &str, said: &str) -> Option<(char, char)> {
-    let line = before.lines().next_back().unwrap_or_default();
-    let seen = if said.starts_with("key with no value") {
-        line
-    } else {
-        ""
-    };
+    let line = before.lines().next_back();
+    let line = line.filter(|_| said.starts_with("key with no value"));
     let near = [before.chars().next_back(), after.chars().next()];
+    let seen = line.unwrap_or_default().chars();
     let mut pairs = seen
-        .chars()
         .chain(near.into_iter().flatten())
         .filter_map(|char| FULL_WIDTH.into_iter().find(|(full, _)| *full == char));
     // A text that has no end may have any other before it.
@@ -307,8 +303,7 @@ fn full_width(before: &str, after: &str, said: &str) -> Option<(char, char)> {
 
 /// How the setting is written whose value is at the place: it is on this line or an earlier one.
 fn form(before: &str, after: &str) -> Option<&'static str> {
-    let end = before.rsplit('\n').next()?.len();
-    let (earlier, begun) = before.split_at_checked(before.len() - end)?;
+    let (earlier, begun) = before.rsplit_once('\n').unwrap_or(("", before));
     let line = format!("{begun}{}", after.lines().next().unwrap_or_default());
     let mut lines = iter::once(line.as_str()).chain(earlier.lines().rev());
     lines.find_map(|line| FORMS.into_iter().find(|form| name(form) == name(line)))

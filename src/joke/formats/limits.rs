@@ -122,16 +122,11 @@ pub(super) fn without_pictures(text: &str) -> String {
     rest
 }
 
-/// Returns a tag's name; an empty one if nothing ends the name, or only the next `<`.
+/// Returns a tag's name; an empty one if nothing ends the name, or a `<` is in it.
 fn name_of(tag: &str) -> &str {
-    let end = tag.find(|c| ends_name(c) || c == '<');
-    let (name, rest) = tag.split_at(end.unwrap_or(tag.len()));
+    let name = tag.split_once(ends_name).map(|(name, _)| name);
     // `<b<i>` is one tag with the name `b<i`.
-    if rest.is_empty() || rest.starts_with('<') {
-        ""
-    } else {
-        name
-    }
+    name.filter(|name| !name.contains('<')).unwrap_or_default()
 }
 
 /// Returns the number of attributes of the tag that begins here, and the number of bytes read.
