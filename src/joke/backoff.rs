@@ -5,8 +5,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// Longest pause, in minutes: a site that is down for hours is tried 48 times a day.
-const MAX_MINUTES: u64 = 30;
+/// Shortest pause, after a first failure.
+const SHORTEST: Duration = Duration::from_secs(60);
+
+/// Longest pause: a site that is down for hours is tried 48 times a day.
+const LONGEST: Duration = Duration::from_secs(30 * 60);
 
 /// A source that has failed for this long is probably gone.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -18,7 +21,7 @@ pub(super) struct Backoff(BTreeMap<&'static str, Pause>);
 #[derive(Debug)]
 struct Pause {
     begun: SystemTime,
-    minutes: u64,
+    length: Duration,
     /// Time of the first failure in a row.
     first: SystemTime,
 }
@@ -29,7 +32,7 @@ impl Backoff {
     pub(super) fn failed(&mut self, source: &'static str, now: SystemTime) -> bool {
         let pause = self.0.entry(source).or_insert(Pause {
             begun: now,
-            minutes: 0,
+            length: Duration::ZERO,
             first: now,
         });
         let has_failed_for_a_day = |time: SystemTime| {
@@ -38,7 +41,7 @@ impl Backoff {
         };
         let is_first_report = has_failed_for_a_day(now) && !has_failed_for_a_day(pause.begun);
         pause.begun = now;
-        pause.minutes = (pause.minutes * 2).clamp(1, MAX_MINUTES);
+        pause.length = (pause.length * 2).clamp(SHORTEST, LONGEST);
         is_first_report
     }
 
@@ -50,9 +53,8 @@ impl Backoff {
     /// Returns true if a source may be asked, as also after the clock was set back.
     pub(super) fn is_over(&self, source: &str, now: SystemTime) -> bool {
         self.0.get(source).is_none_or(|pause| {
-            let pause_length = Duration::from_secs(pause.minutes * 60);
-            now.duration_since(pause.begun)
-                .map_or(true, |passed| passed >= pause_length)
+            let passed = now.duration_since(pause.begun);
+            passed.map_or(true, |passed| passed >= pause.length)
         })
     }
 }
