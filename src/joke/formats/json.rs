@@ -71,9 +71,9 @@ pub(super) fn parse(text: &str, is_called_json: bool) -> Option<Result<Value, se
         return parse_string(text).map(|text| Ok(Value::String(text)));
     }
     let values = parse_all(text).or_else(|error| parse_all(&with_escapes(text)).map_err(|_| error));
-    Some(values.map(|mut values| match values.pop() {
-        Some(only) if values.is_empty() => only,
-        last => values.into_iter().chain(last).collect(),
+    Some(values.map(|values| match <[Value; 1]>::try_from(values) {
+        Ok([only]) => only,
+        Err(values) => Value::Array(values),
     }))
 }
 
