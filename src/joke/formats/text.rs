@@ -58,8 +58,8 @@ const MIN_PARTS: usize = 3;
 /// Beginnings of lines that continue a story.
 const CONTINUATIONS: &str = "他|她|它|He |She |They |Then ";
 
-const WIDE_DIGITS: &str = "０１２３４５６７８９";
-const CHINESE_DIGITS: &str = "〇一二三四五六七八九十";
+/// Digits, in rows that begin with 0.
+const DIGITS: &str = "0123456789 ０１２３４５６７８９ 〇一二三四五六七八九十";
 
 /// Numbers that are one character, in rows that begin with 1.
 const ENCLOSED_NUMBERS: &str = "\
@@ -540,16 +540,16 @@ fn numeral(text: &str) -> Option<(u32, &str)> {
     digits.peek()?;
     let number = digits.try_fold(0_u32, |number, c| match digit(c)? {
         10 => number.max(1).checked_mul(10),
-        unit if !CHINESE_DIGITS.contains(c) => number.checked_mul(10)?.checked_add(unit),
-        unit => (number % 10 == 0).then_some(number)?.checked_add(unit),
+        // A Chinese digit is a letter, and is added: `二十三` is 20 and 3.
+        unit if c.is_alphabetic() => (number % 10 == 0).then_some(number)?.checked_add(unit),
+        unit => number.checked_mul(10)?.checked_add(unit),
     })?;
     // A keycap has this between its digit and its cap, U+20E3.
     Some((number, rest.trim_start_matches('\u{fe0f}')))
 }
 
 fn digit(c: char) -> Option<u32> {
-    let wide = || place(c, WIDE_DIGITS).or_else(|| place(c, CHINESE_DIGITS));
-    c.to_digit(10).or_else(wide)
+    place(c, DIGITS)
 }
 
 /// Returns the place of a character in the first of several rows that has it.
@@ -604,12 +604,12 @@ fn join_open_lines(lines: &[&str], are_asked: bool) -> Vec<String> {
 /// about different things; up to 30 long ones, most of them sentences and few of a story; or more,
 /// which are never one joke.
 fn are_jokes(lines: &[&str]) -> bool {
-    let is_sentence = |line: &&str| line.ends_with(JOKE_ENDS) || line.ends_with(['…', '~', '～']);
-    let is_short = |line: &&str| visible_count(line) < MIN_LINE_CHARACTERS;
+    let is_sentence = |line: &str| line.ends_with(JOKE_ENDS) || line.ends_with(['…', '~', '～']);
+    let is_short = |line: &str| visible_count(line) < MIN_LINE_CHARACTERS;
     let continues =
-        |line: &&str| is_speech(line) || without_beginning(line, CONTINUATIONS).is_some();
-    let is_talk = |line: &&str| line.contains(['：', ':', '“', '"', '「']) || is_question(line);
-    let count = |is: &dyn Fn(&&str) -> bool| lines.iter().copied().filter(|line| is(line)).count();
+        |line: &str| is_speech(line) || without_beginning(line, CONTINUATIONS).is_some();
+    let is_talk = |line: &str| line.contains(['：', ':', '“', '"', '「']) || is_question(line);
+    let count = |is: &dyn Fn(&str) -> bool| lines.iter().filter(|line| is(line)).count();
     match lines.len() {
         0..=2 => false,
         few if few < MANY_LINES => {
@@ -642,16 +642,16 @@ fn share_words(lines: &[&str]) -> bool {
 /// Returns true for a line of one's speech, which begins with a quote, a dash, or a name in
 /// brackets or before a colon.
 fn is_speech(line: &str) -> bool {
-    let speaker = line.split_once(['：', ':']).map(|(speaker, _)| speaker);
     let is_name = |speaker: &str| {
         let characters = visible_count(speaker);
         characters <= MAX_NAME || characters <= MAX_ASCII_NAME && speaker.is_ascii()
     };
+    let is_said = |(speaker, said): (&str, &str)| is_name(speaker) && !said.contains(['：', ':']);
     // A line of several speakers is a whole dialogue.
     let speakers = line.matches(['：', ':', '“', '「']).count();
     speakers < 3
         && (line.starts_with(['“', '"', '「', '-', '—', '–', '【', '[', '@'])
-            || speaker.is_some_and(is_name) && line.matches(['：', ':']).count() < 2)
+            || line.split_once(['：', ':']).is_some_and(is_said))
 }
 
 fn is_title_of_jokes(title: &str) -> bool {
