@@ -122,15 +122,13 @@ fn secrets(url: &str) -> Vec<[&str; 3]> {
     let named = values.filter(|(name, value)| is_secret(name) && !value.is_empty());
     let is_separator = |c: char| !c.is_ascii_alphanumeric();
     let uuids = address.split(|c| is_separator(c) && c != '-');
-    let parts = uuids.filter(|part| is_uuid(part)).chain(
-        address
-            .split(is_separator)
-            .filter(|part| looks_like_key(part)),
-    );
+    let uuids = uuids.filter(|part| is_uuid(part));
+    let keys = address.split(is_separator);
+    let keys = keys.filter(|part| looks_like_key(part));
     user.into_iter()
         .map(|(user, _)| ["", user, "@"])
         .chain(named.map(|(_, value)| ["=", value, ""]))
-        .chain(parts.map(|key| ["", key, ""]))
+        .chain(uuids.chain(keys).map(|key| ["", key, ""]))
         .collect()
 }
 
