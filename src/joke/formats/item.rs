@@ -174,10 +174,8 @@ pub(super) fn ends_truncated(joke: &str) -> bool {
     let is_apart = text.len() < rest.len() || text.ends_with(['，', ',', '。', '！', '？']);
     let is_long = mark_bytes >= LONG_MARK_BYTES;
     let is_removed = END_MARKS.split('|').any(|mark| joke.ends_with(mark));
-    let counts = [("[+", " chars]"), ("（共", "字）")];
-    let is_counted = counts
-        .iter()
-        .any(|(begin, end)| joke.ends_with(end) && joke.contains(begin));
+    let is_counted = joke.contains("[+") && joke.ends_with(" chars]")
+        || joke.contains("（共") && joke.ends_with("字）");
     let is_marked =
         is_long || !marked.ends_with(|c: char| c.is_ascii()) || joke.ends_with([')', ']']);
     is_removed

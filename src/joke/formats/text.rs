@@ -137,19 +137,19 @@ fn split_at_empty_lines(lines: &[&str]) -> Vec<Item> {
 fn pair_titles(paragraphs: &[&[&str]]) -> Option<Vec<Item>> {
     let pairs = paragraphs.chunks(2).map(|pair| match pair {
         [[title], lines] if is_title(&[title]) && !is_title(lines) => {
-            let jokes = match lines.len() {
-                _ if paragraphs.len() > 2 => Vec::new(),
-                3.. if is_title_of_jokes(title) => items_of(join_open_lines(lines, false)),
-                _ => split_at_lines(lines),
-            };
-            Some(match jokes.len() {
-                0 | 1 => vec![Item::titled(title, lines.join("\n"))],
-                _ => jokes,
-            })
+            Some(Item::titled(title, lines.join("\n")))
         }
         _ => None,
     });
-    Some(pairs.collect::<Option<Vec<_>>>()?.concat())
+    let pairs: Vec<Item> = pairs.collect::<Option<_>>()?;
+    let jokes = match paragraphs {
+        [[title], lines] if lines.len() > 2 && is_title_of_jokes(title) => {
+            items_of(join_open_lines(lines, false))
+        }
+        [_, lines] => split_at_lines(lines),
+        _ => Vec::new(),
+    };
+    Some(if jokes.len() > 1 { jokes } else { pairs })
 }
 
 /// Returns true for a question and its answer in two paragraphs, and for more that are the lines of
@@ -237,9 +237,8 @@ fn read_section(title: &str, lines: &[&str]) -> Vec<Item> {
 /// questions are riddles, stand behind empty lines, or have their answers in the same line.
 fn split_at_questions(lines: &[&str]) -> Option<Vec<String>> {
     let is_named = |line: &str, names: &str| {
-        let (name, _) = line
-            .split_once(['：', ':', '.', '、'])
-            .unwrap_or((line, ""));
+        let mut parts = line.split(['：', ':', '.', '、']);
+        let name = parts.next().unwrap_or_default();
         let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
         name.len() < line.len() && is_one_of(name, names)
     };
@@ -437,16 +436,17 @@ pub(super) fn split_at_numbers(lines: &[&str]) -> Option<Vec<String>> {
 /// Returns numbered parts; only those of a whole list may have empty lines in them. Where none but
 /// the last has one, what stands behind it is no part of the list.
 fn in_paragraphs(mut parts: Vec<String>, is_whole: bool) -> Option<Vec<String>> {
-    let first = parts
-        .iter()
-        .position(|part| part.trim_end().contains("\n\n"));
-    if first == Some(parts.len() - 1)
-        && let Some(last) = parts.last_mut()
+    let has_gap = |part: &String| part.trim_end().contains("\n\n");
+    if !is_whole && parts.iter().any(has_gap) {
+        return None;
+    }
+    if let [others @ .., last] = parts.as_mut_slice()
+        && !others.iter().any(has_gap)
         && let Some(end) = last.find("\n\n")
     {
         last.truncate(end);
     }
-    (first.is_none() || is_whole).then_some(parts)
+    Some(parts)
 }
 
 fn has_colon(line: &str) -> bool {
