@@ -385,50 +385,42 @@ fn rows_divide(lines: &[&str]) -> bool {
             && (follows_sentence || are_alike && !lines.iter().any(leads_over))
 }
 
-/// Takes the numbers off lines where they count up, all with a colon or all without, and keeps them
-/// beside. Returns `None` where they are names of speakers: `1：`, `2：`, `1：`.
-fn counting_up<'a>(lines: &[&'a str]) -> Option<Vec<(Option<u32>, &'a str)>> {
-    let mut counting = Vec::new();
-    let (mut last, mut have_colons) = (None, false);
+/// Divides lines where numbers count up, all with a colon or all without: into what is before the
+/// first one, and the lines of each without it. Returns `None` where they are names of speakers:
+/// `1：`, `2：`, `1：`.
+fn counting_up<'a>(lines: &[&'a str]) -> Option<Vec<(Option<u32>, Vec<&'a str>)>> {
+    let mut parts = vec![(None, Vec::new())];
+    let mut have_colons = false;
     for line in lines.iter().flat_map(|line| at_numbers(line)) {
+        let (last, part) = parts.last_mut()?;
         let is_alike = last.is_none() || has_colon(line) == have_colons;
         let step = |number: u32| last.map_or(1, |last| number.saturating_sub(last));
-        match number(line)
-            .or_else(|| loose_number(line))
-            .filter(|_| is_alike)
-        {
+        let numbered = number(line).or_else(|| loose_number(line));
+        match numbered.filter(|_| is_alike) {
             Some((number, joke)) if (1..=MAX_STEP).contains(&step(number)) => {
-                (last, have_colons) = (Some(number), has_colon(line));
-                counting.push((last, joke));
+                have_colons = has_colon(line);
+                parts.push((Some(number), vec![joke]));
             }
             Some(_) if have_colons => return None,
-            _ => counting.push((None, line)),
+            _ => part.push(line),
         }
     }
-    Some(counting)
+    Some(parts)
 }
 
 /// Splits lines at numbers that count up, which are removed. A title of jokes may come before.
 pub(super) fn split_at_numbers(lines: &[&str]) -> Option<Vec<String>> {
-    let lines = counting_up(lines)?;
-    let first = lines.iter().position(|(number, _)| number.is_some())?;
-    let (before, numbered) = lines.split_at(first);
-    let text = |lines: &[(Option<u32>, &str)]| {
-        let lines: Vec<&str> = lines.iter().map(|(_, line)| *line).collect();
-        lines.join("\n")
-    };
-    let parts = numbered
-        .chunk_by(|_, (number, _)| number.is_none())
-        .map(text);
-    let parts: Vec<String> = parts.collect();
-    let mut numbers = numbered.iter().filter_map(|(number, _)| *number).zip(1..);
-    let is_whole = parts.len() >= MIN_PARTS && numbers.all(|(number, n)| number == n);
-    let parts = in_paragraphs(parts, is_whole)?;
-    let before = text(before);
-    let titles = before.lines().filter(|line| !line.is_empty()).count();
+    let parts = counting_up(lines)?;
+    let ((_, before), parts) = parts.split_first()?;
+    let mut numbers = parts.iter().zip(1..);
+    let is_whole = parts.len() >= MIN_PARTS && numbers.all(|((number, _), n)| *number == Some(n));
+    let parts = parts.iter().map(|(_, lines)| lines.join("\n"));
+    let parts = in_paragraphs(parts.collect(), is_whole)?;
+    let titles = filled(before);
     // `男人的三大谎言` before numbers is no title of jokes: they are the points of one.
-    let is_headed =
-        titles == 0 || is_title_of_jokes(&before) && (titles == 1 || before.ends_with('\n'));
+    let is_headed = titles.is_empty()
+        || titles.iter().any(|title| is_title_of_jokes(title))
+            && (titles.len() == 1 || before.ends_with(&[""]));
     let jokes = parts.iter().filter(|part| is_long_enough(part)).count();
     (jokes > 1 && is_headed && jokes * 2 > parts.len()).then_some(parts)
 }
