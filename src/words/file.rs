@@ -107,9 +107,6 @@ impl<'de> Deserialize<'de> for Texts {
     }
 }
 
-/// Words with the index of the reply that they belong to.
-type Numbered<'t> = Vec<(Cow<'t, str>, usize)>;
-
 impl Words {
     /// Reads the owner's file.
     pub fn parse(text: impl AsRef<[u8]>) -> Result<Self, WordsError> {
@@ -153,17 +150,18 @@ impl Words {
         joke_words: Vec<Cow<'_, str>>,
         places: &Places,
     ) -> Result<(), WordsError> {
-        let (mut words, mut exactly) = (Numbered::new(), Numbered::new());
+        // Words with the index of the reply that they belong to.
+        let (mut words, mut exactly) = (Vec::new(), Vec::new());
         for table in tables {
             let (start, index) = (table.span().start, self.replies.len());
             let table = table.into_inner();
             if table.words.is_empty() && table.exactly.is_empty() {
                 return Err(places.error(start, Reason::NoWords));
             }
-            let known = places.words(Some(table.words), &[], fold)?;
-            words.extend(known.into_iter().map(|word| (word, index)));
-            let known = places.words(Some(table.exactly), &[], fold)?;
-            exactly.extend(known.into_iter().map(|word| (word, index)));
+            for (known, numbered) in [(table.words, &mut words), (table.exactly, &mut exactly)] {
+                let known = places.words(Some(known), &[], fold)?;
+                numbered.extend(known.into_iter().map(|word| (word, index)));
+            }
             let kind = match (table.say, table.r#do) {
                 (Some(say), None) => self.add_texts(&places.contents(say)?),
                 (None, Some(kind)) => kind,
