@@ -497,17 +497,18 @@ fn number(line: &str) -> Option<(u32, &str)> {
     let rest = behind.as_str();
     let is_bracketed = inside.len() < line.len();
     let is_mark = match mark {
+        // A number in brackets ends in one.
         '、' | '．' | '.' | ':' | '：' if is_bracketed => false,
+        // `2、80后` and `2）80后` begin with the number of a joke, but `1.5` is one number.
+        '、' | '．' | ')' | '）' => !counts_on(rest),
+        _ if rest.starts_with(|c: char| c.is_ascii_digit()) => false,
         ':' | '：' => number <= MAX_NUMBER_WITH_COLON,
         // `1, 2 and 3` begins with no number of a joke: another number follows the comma.
         ',' | '，' => !rest.trim_start().starts_with(|c| digit(c).is_some()),
         ' ' => counted.is_some(),
-        _ => "、．.)）]】\u{20e3}\t".contains(mark),
+        _ => ".]】\u{20e3}\t".contains(mark),
     };
-    // `1.5` is one number; `2、80后` and `2）80后` begin with that of a joke.
-    let is_joining = "、．)）".contains(mark);
-    let is_apart = is_joining || !rest.starts_with(|c: char| c.is_ascii_digit());
-    (is_mark && is_apart && !(is_joining && counts_on(rest))).then_some((number, rest.trim_start()))
+    is_mark.then_some((number, rest.trim_start()))
 }
 
 /// Returns true if another number is all that stands before the next punctuation, as in `3、2、1`.
