@@ -254,7 +254,7 @@ fn at_paths(root: &Value, content: &Selector, title: Option<&Selector>) -> Vec<I
 fn jokes_in(value: &Value, is_joke: bool) -> Vec<Item> {
     match (as_list(value), value) {
         (_, Value::String(text)) => match parse(text, false) {
-            Some(Ok(Value::String(_))) | None if is_joke && has_words(text) => {
+            Some(Ok(Value::String(_))) | None if is_joke && has_several_words(text) => {
                 vec![Item::of(text.clone())]
             }
             Some(Ok(value)) if !value.is_string() => jokes_in(&value, true),
@@ -294,7 +294,7 @@ fn jokes_in_object(map: &Map<String, Value>) -> Vec<Item> {
 }
 
 /// Returns true for a text of more than one word; a date or `success` is none.
-fn has_words(text: &str) -> bool {
+fn has_several_words(text: &str) -> bool {
     text.contains(char::is_alphabetic) && (!text.is_ascii() || text.trim().contains(' '))
 }
 

@@ -47,7 +47,7 @@ const FOLLOWED: &str = "公众号|微信|微博|本站|我们";
 /// Letters of a text that stands where jokes are still to be loaded.
 const LOADING: &str = "正在 加载 载入 中 请 稍候 稍等 稍后 loading please wait";
 
-/// Signs of entities, templates, JSON, and of what scripts print of an array (`[0] => `).
+/// Marks of entities, templates, JSON, and of what scripts print of an array (`[0] => `).
 const LEFTOVERS: &str = "&lt;|&amp;|&#|&nbsp|&quot|<%=|{$|#{|['|{\"|{'|[\"|[{|\":\"|\": \"|] => ";
 
 /// Digits of the number of a QQ group at least.
