@@ -6,6 +6,7 @@ use std::{
     iter, mem,
     net::SocketAddr,
     os::fd::{AsFd, AsRawFd, RawFd},
+    sync::Mutex,
 };
 
 use nix::{
@@ -180,9 +181,13 @@ pub(crate) fn shut_down(peer: Option<SocketAddr>, how: Shutdown) {
     });
 }
 
-/// Does something with a peer's connection, if that is still there, by a descriptor of our own:
-/// `tiny_http` may close its own ones at any moment, and their numbers go to the next connection.
+/// Does something that does not block with a peer's connection, if that is still there, by a
+/// descriptor of our own: `tiny_http` may close its own ones at any moment, and their numbers go to
+/// the next connection. Where no copy can be had, the original must do.
 fn by_copy(peer: Option<SocketAddr>, act: impl Fn(RawFd)) {
+    // A copy takes three descriptors for a moment: by one thread at a time, there are always some.
+    static COPYING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = COPYING.lock();
     let mut found = descriptors_of(peer);
     let _ = found.find(|theirs| match copy_of(*theirs) {
         Ok(copy) => {
@@ -195,7 +200,7 @@ fn by_copy(peer: Option<SocketAddr>, act: impl Fn(RawFd)) {
         }
         // It was closed a moment ago; the other one is still there.
         Err(Errno::EBADF) => false,
-        // No descriptor is left for a copy.
+        // For want of a descriptor or of memory.
         Err(_) => {
             act(*theirs);
             true

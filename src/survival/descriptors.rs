@@ -9,9 +9,9 @@ use nix::sys::resource::{
 
 use super::Limits;
 
-/// Descriptors of a worker without a connection, and some to spare for fetches of jokes and files.
-/// The spare ones are even: a connection needs two, and it is `accept` that is to fail for want of
-/// the first, not `tiny_http` for want of the second.
+/// Descriptors of a worker without a connection, and some to spare for fetches of jokes, files and
+/// copies. The spare ones are even: a connection needs two, and it is `accept` that is to fail for
+/// want of the first, mostly, not `tiny_http` for want of the second.
 const OTHER_DESCRIPTORS: u64 = 7 + 28;
 
 /// The stack of a connection's thread, which reads headers; `tiny_http` does not set any. It is
