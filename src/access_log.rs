@@ -14,8 +14,8 @@ use crate::printable::printable;
 pub(crate) const TARGET: &str = module_path!();
 
 /// Lines a second about requests that are refused, and as many about health checks. A scanner's are
-/// all told; a flood would fill the
-/// disk with some 10 MB a second, and cost more time than the answers.
+/// all told; a flood would fill the disk with some 10 MB a second, and cost more time than the
+/// answers.
 pub(crate) const MAX_LINES_PER_SECOND: u32 = 200;
 
 /// The length of the window in which lines are counted.

@@ -7,7 +7,7 @@
 //!   `.map_err(CommandError::usage)` or `CommandError::failure`.
 //! - A flag's value parser: its error is [`Localize`], its flag has
 //!   `value_parser = localized_errors(parser)`.
-//! - A command or a flag: its help in `translations/help/texts.rs`.
+//! - A command or a flag: its help in `translations/help/zh.toml`.
 //! - A line for the terminal: a case of `Notice`, worded in `translations/errors.rs`, then
 //!   `to_stderr(Notice::….localized())`.
 //! - A log line: nothing. The log is English.

@@ -1,6 +1,8 @@
 //! Help and usage errors of the command line in Chinese; in English they are clap's own. Help is
 //! wrapped here in both.
 
+use std::{collections::HashMap, sync::LazyLock};
+
 use clap::{
     Arg, Command, Error,
     error::{ContextKind, ContextValue, ErrorKind},
@@ -10,7 +12,10 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::language::Language;
 
-mod texts;
+/// The help in Chinese: tables of texts.
+static CHINESE: LazyLock<HashMap<String, HashMap<String, String>>> = LazyLock::new(|| {
+    toml::from_str(include_str!("help/zh.toml")).expect("the file has nothing but such tables")
+});
 
 /// Layout of a help page.
 const TEMPLATE: &str = "{before-help}{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}";
@@ -34,9 +39,15 @@ pub(crate) fn in_chinese(mut cli: Command) -> Command {
     translate(cli)
 }
 
+/// The text of this name in a table.
+fn chinese(table: &str, name: &str) -> Option<&'static str> {
+    Some(CHINESE.get(table)?.get(name)?)
+}
+
 fn translate(command: Command) -> Command {
     let name = command.get_name().to_owned();
-    let (about, after) = texts::command(&name);
+    let text = |field| chinese(&name, field).unwrap_or_default();
+    let (about, after) = (text("about"), text("after"));
     command
         .about(about)
         .long_about(None)
@@ -54,7 +65,9 @@ fn translate_arg(command: &str, arg: Arg) -> Arg {
         None if arg.is_positional() => arg.help_heading("参数"),
         None => arg.help_heading("选项"),
     };
-    let text = texts::argument(command, arg.get_id().as_str());
+    let id = arg.get_id().as_str();
+    let text = chinese(command, id).or_else(|| chinese("shared", id));
+    let text = text.unwrap_or_default();
     let default = arg.get_default_values().first();
     let default = default.filter(|_| arg.get_action().takes_values());
     let default = default.map(|value| format!("默认 {}", value.display()));
@@ -97,7 +110,8 @@ fn man_pages_in_chinese(pages: &str) -> String {
     let pages = usage_in_chinese(pages);
     let next = pages.lines().skip(1).chain([""]);
     let lines = pages.lines().zip(next).map(|(line, next)| {
-        let heading = line.strip_prefix(".SH ").and_then(texts::man_heading);
+        let heading = line.strip_prefix(".SH ");
+        let heading = heading.and_then(|it| chinese("man_headings", it));
         match heading {
             Some(heading) => format!(".SH {heading}\n"),
             None if line.starts_with(".TH ") => format!("{line}\n.ad l\n.nh\n"),
