@@ -15,7 +15,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     panic::{self, AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         mpsc::{Receiver, SendError, Sender, channel},
     },
     thread,
@@ -25,13 +25,14 @@ use std::{
 use log::Level;
 use tiny_http::{Method, Request};
 
+use self::{
+    connection::length_of_body,
+    joke_queue::JokeQueue,
+    request::{Incoming, RequestInfo, send},
+};
 pub(crate) use self::{
     connection::{Body, answer_and_end, shut_down, values},
     request::origin_form,
-};
-use self::{
-    joke_queue::JokeQueue,
-    request::{Incoming, RequestInfo, send},
 };
 use crate::{
     access_log::{self, MAX_LINES_PER_SECOND, RateLimit},
@@ -76,8 +77,8 @@ pub(crate) struct Server {
     service: Service,
     jokes: Jokes,
     health: Arc<Health>,
-    /// Peers that have left answers unread, and since when.
-    ignored: HashMap<SocketAddr, Instant>,
+    /// Peers that have left answers unread, or whose connections are being ended, and since when.
+    ignored: Arc<Mutex<HashMap<SocketAddr, Instant>>>,
     refused_lines: RateLimit,
     health_check_lines: RateLimit,
     joke_queue: JokeQueue,
@@ -105,7 +106,7 @@ impl Server {
             service,
             jokes: Jokes::new(jokes, wake),
             health,
-            ignored: HashMap::new(),
+            ignored: Arc::default(),
             refused_lines: RateLimit::new(MAX_LINES_PER_SECOND),
             health_check_lines: RateLimit::new(MAX_LINES_PER_SECOND),
             joke_queue: JokeQueue::default(),
@@ -207,7 +208,7 @@ impl Server {
     /// gives the message back: it is admitted again as of when it came, with the same result.
     fn take_message(&mut self, mut incoming: Incoming) {
         let responder = &mut self.service.responder;
-        let (now, length) = (incoming.info.time, incoming.request.body_length());
+        let (now, length) = (incoming.info.time, length_of_body(&incoming.request));
         let (query, length) = match responder.admit_message(incoming.info.query(), length, now) {
             Ok(admitted) => admitted,
             Err(rejection) => return self.respond(incoming, rejection.into()),
@@ -279,8 +280,8 @@ impl Server {
     /// Sends a response and logs its line.
     fn respond(&mut self, incoming: Incoming, response: Response) {
         let connection = incoming.connection(&self.health);
+        let peer = incoming.request.remote_addr().copied();
         if incoming.body == Body::Available {
-            let peer = incoming.request.remote_addr().copied();
             let Incoming { request, info, .. } = incoming;
             let sent = send(request, &info, &response, connection);
             self.log(&info, &response);
@@ -293,25 +294,29 @@ impl Server {
         if incoming.body == Body::Oversized {
             self.health.add_oversized();
         }
-        // By a thread of its own: the connection is looked for everywhere if its peer is gone.
+        // By a thread of its own: the connection is looked for everywhere if its peer is gone. An
+        // answer to what comes behind would wait for that.
+        self.ignore(peer);
+        let ignored = Arc::clone(&self.ignored);
         let work = move |(incoming, response): (Incoming, Response)| {
             let _ = send(incoming.request, &incoming.info, &response, connection);
+            let _ = peer.map(|peer| locked(&ignored).remove(&peer));
         };
-        if let Some(unsent) = spawn((incoming, response), work) {
+        if let Some(unsent) = spawn((incoming, response), work.clone()) {
             work(unsent);
         }
     }
 
-    /// Has the next requests of a peer that has left answers unread dropped.
-    fn ignore(&mut self, peer: Option<SocketAddr>) {
-        self.ignored
-            .retain(|_, since| since.elapsed() < IGNORED_FOR);
-        self.ignored.extend(peer.map(|peer| (peer, Instant::now())));
+    /// Has the next requests of a peer dropped.
+    fn ignore(&self, peer: Option<SocketAddr>) {
+        let mut ignored = locked(&self.ignored);
+        ignored.retain(|_, since| since.elapsed() < IGNORED_FOR);
+        ignored.extend(peer.map(|peer| (peer, Instant::now())));
     }
 
     fn is_ignored(&self, request: &Request) -> bool {
-        let peer = request.remote_addr();
-        let since = peer.and_then(|peer| self.ignored.get(peer));
+        let ignored = locked(&self.ignored);
+        let since = request.remote_addr().and_then(|peer| ignored.get(peer));
         // Dropping a request waits for a body that is still on the socket.
         since.is_some_and(|since| since.elapsed() < IGNORED_FOR)
             && Body::of(request) == Body::Available
@@ -334,6 +339,10 @@ impl Server {
         }
         access_log::write(response.level, info.line(response));
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Logs panics, and notices the one that matters: in the thread of `tiny_http` that accepts

@@ -115,6 +115,13 @@ impl Body {
     }
 }
 
+/// The length of a request's body, if it is clear.
+pub(super) fn length_of_body(request: &Request) -> Option<usize> {
+    request
+        .body_length()
+        .filter(|_| !has_unclear_length(request))
+}
+
 /// Whether `tiny_http` cannot know where the request ends, or another server may see its end
 /// somewhere else. An unread chunked body is not skipped: it would be taken for the next request.
 fn has_unclear_length(request: &Request) -> bool {

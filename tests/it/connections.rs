@@ -124,12 +124,51 @@ fn a_body_of_unclear_length_ends_the_connection() {
         "Content-Length: 3\r\nTransfer-Encoding: chunked",
         "Transfer-Encoding: identity",
     ] {
-        let request = format!(
-            "POST {} HTTP/1.1\r\n{lengths}\r\n\r\nabcGET /healthz HTTP/1.1\r\n\r\n",
-            forged()
-        );
-        assert_closes(&bot, 403, request);
+        for (status, target) in [(403, forged()), (411, signed("/wechat"))] {
+            let request = format!(
+                "POST {target} HTTP/1.1\r\n{lengths}\r\n\r\nabcGET /healthz HTTP/1.1\r\n\r\n"
+            );
+            assert_closes(&bot, status, request);
+        }
     }
+    let (_, log) = bot.stop();
+    assert!(!log.contains("WARN"), "{log}");
+}
+
+#[test]
+fn with_few_connections_refused_bodies_cost_no_honest_message_and_no_worker() {
+    let bot = Bot::with(&["--joke-source", "none", "--max-connections", "8"], &[]);
+    let worker = bot.worker_pid();
+    // Each oversized one stays in the worker, which is to be replaced after 128 of them.
+    let lengths = [
+        "Content-Length: 99999999999999",
+        "Content-Length: 3\r\nContent-Length: 40",
+        "Content-Length: many",
+        "Transfer-Encoding: chunked",
+        "Content-Length: 900000",
+    ];
+    let honest = post_request(&signed("/wechat"), text_message("ab").as_bytes());
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for length in lengths.iter().cycle().take(12 * lengths.len()) {
+                    let head = format!("POST {} HTTP/1.1\r\n{length}\r\n\r\nabc", forged());
+                    assert_closes(&bot, 403, head);
+                    let mut stream = connect(&bot);
+                    stream.write_all(&honest).unwrap();
+                    let replies = answers_until_closed(stream);
+                    assert_eq!(replies.len(), 1);
+                    assert_eq!(
+                        (replies[0].status, replies[0].content().as_str()),
+                        (200, "ba")
+                    );
+                }
+            });
+        }
+    });
+    assert_eq!(bot.worker_pid(), worker);
+    let (_, log) = bot.stop();
+    assert!(!log.contains("WARN"), "{log}");
 }
 
 /// What ends a connection by its descriptor would, now and then, end or read the next one, to which

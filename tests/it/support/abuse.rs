@@ -14,7 +14,7 @@ use super::{signed, signed_at};
 pub type Abuse = fn(SocketAddr) -> std::io::Result<TcpStream>;
 
 /// All kinds, by name.
-pub const KINDS: [(&str, Abuse); 26] = [
+pub const KINDS: [(&str, Abuse); 28] = [
     ("idle", |bot| send(bot, "")),
     ("slow header", |bot| send(bot, "POST /wechat HT")),
     ("bomb", |bot| {
@@ -124,6 +124,18 @@ pub const KINDS: [(&str, Abuse); 26] = [
     ("query signed long ago", |bot| {
         let request = format!("GET {}&echostr=1 HTTP/1.1\r\n\r\n", signed_at("/", 1));
         send(bot, request.repeat(20))
+    }),
+    ("two lengths, and more behind", |bot| {
+        let lengths = "Content-Length: 3\r\nContent-Length: 40";
+        let behind = "GET / HTTP/1.1\r\n\r\n".repeat(1_000);
+        send(
+            bot,
+            format!("POST / HTTP/1.1\r\n{lengths}\r\n\r\nabc{behind}"),
+        )
+    }),
+    ("two lengths, signed, and more behind", |bot| {
+        let lengths = "Content-Length: 3\r\nContent-Length: 40";
+        send(bot, signed_post(lengths, "abcGET / HTTP/1.1\r\n\r\n"))
     }),
     ("chunked, signed", |bot| {
         send(
