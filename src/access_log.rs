@@ -51,7 +51,8 @@ impl fmt::Display for RequestLine<'_> {
         let milliseconds = self.took.as_secs() * 1000 + u64::from(self.took.subsec_millis());
         let tenth = self.took.subsec_micros() / 100 % 10;
         match self.peer {
-            Some(peer) => write!(f, "{peer}")?,
+            // IPv4's as such, also where one socket serves both kinds.
+            Some(peer) => write!(f, "{}", peer.to_canonical())?,
             None => f.write_str("-")?,
         }
         write!(

@@ -80,7 +80,7 @@ pub(crate) fn run(args: &CgiArgs) -> Result<ExitCode, CommandError> {
     // Clients choose HTTP_PROXY: the web server puts their `Proxy` header there (httpoxy).
     jokes.use_proxy = false;
     let response = request.answer(responder, Jokes::new(jokes, || ()));
-    let written = write(&response);
+    let written = write(&response, request.method != "HEAD");
     let line = RequestLine {
         peer: request.peer,
         method: &request.method,
@@ -113,7 +113,7 @@ struct CgiRequest {
 impl CgiRequest {
     /// Takes a request out of the variables; `None` where no web server has set them.
     fn from_environment() -> Option<Self> {
-        let variable = |name| env::var(name).ok();
+        let variable = |name| Some(env::var_os(name)?.to_string_lossy().into_owned());
         let part = |name| variable(name).unwrap_or_default();
         Some(Self {
             method: variable("REQUEST_METHOD")?,
@@ -172,7 +172,7 @@ impl CgiRequest {
 }
 
 /// Writes a response as the web server reads it.
-fn write(response: &Response) -> io::Result<()> {
+fn write(response: &Response, with_body: bool) -> io::Result<()> {
     let reason = if response.status < 400 {
         "OK"
     } else {
@@ -180,5 +180,5 @@ fn write(response: &Response) -> io::Result<()> {
     };
     let mut out = io::stdout().lock();
     write!(out, "Status: {} {reason}\r\n", response.status)?;
-    response.write_to(out, true)
+    response.write_to(out, with_body)
 }

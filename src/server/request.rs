@@ -49,7 +49,7 @@ impl Incoming {
         let connected = request.remote_addr();
         Self {
             info: RequestInfo {
-                peer: forwarded.or(connected.map(|address| address.ip().to_canonical())),
+                peer: forwarded.or(connected.map(SocketAddr::ip)),
                 method: request.method().clone(),
                 path_end: url.find('?').unwrap_or(url.len()),
                 url: url.to_owned(),

@@ -1,10 +1,11 @@
 //! `daoxiao cgi`, by hand and under web servers.
 
 use std::{
+    ffi::OsStr,
     fs,
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::ffi::OsStrExt},
     path::PathBuf,
     process::{Command, Stdio},
     thread,
@@ -155,6 +156,11 @@ fn what_the_server_refuses_is_refused_here() {
         "Status: 405 Refused\nContent-Type: text/plain\nAllow: GET, POST\nContent-Length: 19",
         "method not allowed\n",
     );
+    assert_answer(
+        &cgi(&[("REQUEST_METHOD", "HEAD")], ""),
+        "Status: 405 Refused\nContent-Type: text/plain\nAllow: GET, POST\nContent-Length: 19",
+        "",
+    );
 }
 
 #[test]
@@ -278,6 +284,23 @@ fn the_log_has_a_line_without_the_query() {
         "{outcome:?}"
     );
     assert!(!outcome.err.contains("signature="), "{outcome:?}");
+}
+
+#[test]
+fn bytes_that_are_no_text_hide_neither_the_path_nor_the_fields() {
+    let mut target = format!("{}&echostr=hello&x=", signed("/")).into_bytes();
+    target.push(0xff);
+    let mut command = daoxiao(&["cgi"]);
+    command.env("WECHAT_TOKEN", TOKEN).envs([
+        ("REQUEST_METHOD", OsStr::new("GET")),
+        ("REMOTE_ADDR", OsStr::new("::ffff:203.0.113.7")),
+        ("SCRIPT_NAME", OsStr::from_bytes(b"/\xc4\xe3")),
+        ("QUERY_STRING", OsStr::from_bytes(&target[2..])),
+    ]);
+    let outcome = run(command, "");
+    assert!(outcome.out.ends_with("\r\n\r\nhello"), "{outcome:?}");
+    let line = " 203.0.113.7 GET /\u{fffd}\u{fffd} - handshake 200 ";
+    assert!(outcome.err.contains(line), "{outcome:?}");
 }
 
 #[test]
