@@ -101,8 +101,10 @@ impl Connection {
 
 impl Body {
     pub(crate) fn of(request: &Request) -> Self {
+        // `tiny_http` looks at no further one.
         let has = |field: &'static str, value: &str| {
-            values(request, field).any(|it| it.to_ascii_lowercase().contains(value))
+            let first = values(request, field).next();
+            first.is_some_and(|it| it.to_ascii_lowercase().contains(value))
         };
         match request.body_length() {
             Some(length) if length > DROPPABLE_BYTES => Self::Oversized,

@@ -171,6 +171,37 @@ fn with_few_connections_refused_bodies_cost_no_honest_message_and_no_worker() {
     assert!(!log.contains("WARN"), "{log}");
 }
 
+#[test]
+fn what_comes_behind_a_message_is_answered_after_it_whatever_the_headers_say_of_the_connection() {
+    let bot = Bot::start();
+    let message = text_message("ab");
+    for header in [
+        "Connection: TE\r\nConnection: upgrade\r\n",
+        "Connection: keep-alive\r\nConnection: Upgrade, HTTP2-Settings\r\n",
+        "Expect: 100-continue\r\n",
+        "Expect: 100-continue\r\nExpect: nothing\r\n",
+        "Expect: 100-continue\r\nConnection: TE\r\nConnection: upgrade\r\n",
+    ] {
+        let request = String::from_utf8(post_kept(&signed("/wechat"), message.as_bytes())).unwrap();
+        let request = request.replacen("\r\n\r\n", &format!("\r\n{header}\r\n"), 1);
+        let behind = "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n";
+        let mut stream = connect(&bot);
+        stream
+            .write_all(format!("{request}{behind}").as_bytes())
+            .unwrap();
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).unwrap();
+        let position = |text: &str| {
+            answers
+                .find(text)
+                .unwrap_or_else(|| panic!("{header}{answers}"))
+        };
+        assert!(position("<![CDATA[ba]]>") < position("ok\n"), "{answers}");
+    }
+    let (_, log) = bot.stop();
+    assert!(!log.contains("WARN"), "{log}");
+}
+
 /// What ends a connection by its descriptor would, now and then, end or read the next one, to which
 /// the system has given the same number.
 #[test]
