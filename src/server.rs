@@ -25,14 +25,14 @@ use std::{
 use log::Level;
 use tiny_http::{Method, Request};
 
-use self::{
-    connection::length_of_body,
-    joke_queue::JokeQueue,
-    request::{Incoming, RequestInfo, send},
-};
 pub(crate) use self::{
     connection::{Body, answer_and_end, shut_down, values},
     request::origin_form,
+};
+use self::{
+    connection::{Connection, length_of_body},
+    joke_queue::JokeQueue,
+    request::{Incoming, RequestInfo, send},
 };
 use crate::{
     access_log::{self, MAX_LINES_PER_SECOND, RateLimit},
@@ -281,7 +281,7 @@ impl Server {
     fn respond(&mut self, incoming: Incoming, response: Response) {
         let connection = incoming.connection(&self.health);
         let peer = incoming.request.remote_addr().copied();
-        if incoming.body == Body::Available {
+        if connection != Connection::ShutDown {
             let Incoming { request, info, .. } = incoming;
             let sent = send(request, &info, &response, connection);
             self.log(&info, &response);

@@ -39,6 +39,10 @@ const DISCARDED_BYTES: usize = 64 * 1024;
 /// Times at most: 8 MiB in all, more than the system keeps of what has come.
 const MAX_DISCARDS: usize = 128;
 
+/// Held by a thread that ends a connection: its copy takes three descriptors, and of so many there
+/// are always some. The loop, which waits for nobody, copies without it.
+static ENDING: Mutex<()> = Mutex::new(());
+
 /// Where the body of a request is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Body {
@@ -156,6 +160,7 @@ pub(crate) fn answer_and_end(mut request: Request, answer: &[u8]) {
     let peer = request.remote_addr().copied();
     let oversized = descriptors_of(peer).take(if is_oversized { 2 } else { 0 });
     let oversized: Vec<RawFd> = oversized.collect();
+    let one_at_a_time = ENDING.lock();
     by_copy(peer, |socket| {
         // A peer that waits for room to write would not notice what follows.
         discard(socket);
@@ -164,6 +169,7 @@ pub(crate) fn answer_and_end(mut request: Request, answer: &[u8]) {
         let _ = shutdown(socket, Shutdown::Both);
         discard(socket);
     });
+    drop(one_at_a_time);
     if is_oversized {
         mem::forget(request);
         for descriptor in oversized {
@@ -194,9 +200,6 @@ pub(crate) fn shut_down(peer: Option<SocketAddr>, how: Shutdown) {
 /// descriptor of our own: `tiny_http` may close its own ones at any moment, and their numbers go to
 /// the next connection. Where no copy can be had, the original must do.
 fn by_copy(peer: Option<SocketAddr>, act: impl Fn(RawFd)) {
-    // A copy takes three descriptors for a moment: by one thread at a time, there are always some.
-    static COPYING: Mutex<()> = Mutex::new(());
-    let _one_at_a_time = COPYING.lock();
     let mut found = descriptors_of(peer);
     let _ = found.find(|theirs| match copy_of(*theirs) {
         Ok(copy) => {

@@ -319,6 +319,87 @@ fn endless_headers(bot: SocketAddr, stop: &Arc<AtomicBool>) -> JoinHandle<usize>
 }
 
 #[test]
+fn uploads_that_are_refused_keep_nobody_waiting_where_other_connections_are_ended() {
+    let _alone = alone();
+    let bot = Bot::start();
+    let two_lengths = "Content-Length: 3\r\nContent-Length: 40";
+    let two_wishes = "Connection: TE\r\nConnection: close";
+    for ended in [
+        format!("POST / HTTP/1.1\r\n{two_lengths}\r\n\r\nabcGET / HTTP/1.1\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\n{two_wishes}\r\n\r\n"),
+    ] {
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| upload_again_and_again(bot.address, &stop));
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        let _ = try_exchange(bot.address, &ended);
+                    }
+                });
+            }
+            let mut waits: Vec<_> = (0..9).map(|_| honest_message(bot.address).1).collect();
+            stop.store(true, Ordering::Relaxed);
+            waits.sort();
+            assert!(waits[4] < Duration::from_millis(200), "{ended}{waits:?}");
+        });
+    }
+}
+
+#[test]
+fn uploads_that_are_refused_do_not_keep_a_reload_waiting() {
+    let _alone = alone();
+    let bot = Bot::start();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..24 {
+            scope.spawn(|| upload_again_and_again(bot.address, &stop));
+        }
+        let mut waits: Vec<_> = (0..5).map(|_| wait_after_reload(&bot)).collect();
+        stop.store(true, Ordering::Relaxed);
+        waits.sort();
+        assert!(waits[2] < Some(Duration::from_millis(200)), "{waits:?}");
+    });
+}
+
+/// How long a kept connection waits for its last answer from a worker that is replaced.
+fn wait_after_reload(bot: &Bot) -> Option<Duration> {
+    let mut stream = connect(bot.address);
+    let mut say = || {
+        let request = post_kept(&signed("/wechat"), text_message("你好").as_bytes());
+        stream.write_all(&request).ok()?;
+        read_reply(&mut stream).ok()
+    };
+    say()?;
+    let workers = || children(bot.pid()).len();
+    bot.signal("HUP");
+    poll(Instant::now() + LIMIT, || (workers() == 2).then_some(()))?;
+    let begun = Instant::now();
+    // The first answer that says so is of a worker that is replaced.
+    poll(Instant::now() + LIMIT, || {
+        let reply = say()?;
+        reply.header("Connection").map(str::to_owned)
+    })?;
+    let wait = begun.elapsed();
+    poll(Instant::now() + LIMIT, || (workers() == 1).then_some(()))?;
+    Some(wait)
+}
+
+/// Sends bodies in chunks that are refused at once, as fast as they are taken.
+fn upload_again_and_again(bot: SocketAddr, stop: &AtomicBool) {
+    let head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+    let end = Instant::now() + LIMIT;
+    while !stop.load(Ordering::Relaxed) && Instant::now() < end {
+        let mut stream = connect(bot);
+        let mut sent = stream.write_all(head.as_bytes());
+        for _ in 0..40 {
+            sent = sent.and_then(|()| stream.write_all(chunk.as_bytes()));
+        }
+    }
+}
+
+#[test]
 fn a_thousand_honest_messages_at_once_are_all_answered_at_the_first_try() {
     let _alone = alone();
     let bot = Bot::start();
