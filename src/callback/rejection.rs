@@ -50,8 +50,8 @@ pub enum Rejection {
     /// A handshake without what it wants back.
     #[error("the query has no echostr")]
     NoEchostr,
-    /// The length of the body is not declared.
-    #[error("the body's length is not declared")]
+    /// The length of the body is not declared, or not clearly.
+    #[error("the body's length is not declared, or not clearly")]
     LengthRequired,
     /// The body is declared longer than `MAX_BODY_BYTES`.
     #[error("the body is declared as {0} bytes, and {MAX_BODY_BYTES} are allowed")]
