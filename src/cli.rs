@@ -47,7 +47,7 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
     /// The language to speak: zh or en
-    /// [default: by `LC_ALL`, `LC_MESSAGES` or `LANG`]
+    /// [default: by LC_ALL, LC_MESSAGES or LANG]
     #[arg(long, global = true, env = language::DAOXIAO_LANG, value_name = "LANG", value_parser = localized_errors(Language::parse))]
     lang: Option<Language>,
 }

@@ -43,7 +43,7 @@ pub(crate) enum ValueError {
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
     /// What to log to standard error: off, error, warn, info, debug or trace
-    /// [default: the variable `RUST_LOG`, or info]
+    /// [default: as the variable RUST_LOG says, or info; for chat without --web, error]
     #[arg(long, value_name = "LEVEL", value_parser = localized_errors(level))]
     log: Option<LevelFilter>,
     /// Log only what you must act on: no more than --log warn does

@@ -1153,6 +1153,8 @@ fn completions_and_the_man_page_are_printed() {
         ".TH daoxiao-serve 1",
         ".TH daoxiao-doctor 1",
         "WECHAT_TOKEN",
+        "environment variable",
+        "DAOXIAO_LISTEN",
     ] {
         assert!(page.contains(part), "{part} in {page}");
     }
