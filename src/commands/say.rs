@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Args;
+use clap::{Args, builder::NonEmptyStringValueParser};
 use serde_json::{Value, json};
 
 use super::{
@@ -44,13 +44,13 @@ pub(crate) struct SayArgs {
     #[arg(long, env = "DAOXIAO_URL", value_name = "URL", default_value = "http://127.0.0.1:8080/wechat", value_parser = localized_errors(str::parse::<BotUrl>))]
     url: BotUrl,
     /// Send an event instead of a text: subscribe, unsubscribe, CLICK, VIEW, SCAN …
-    #[arg(long, value_name = "NAME", conflicts_with = "text")]
+    #[arg(long, value_name = "NAME", conflicts_with = "text", value_parser = NonEmptyStringValueParser::new())]
     event: Option<String>,
     /// The event's EventKey, such as the key of the menu item that was clicked
     #[arg(long, value_name = "KEY", requires = "event", conflicts_with = "text")]
     key: Option<String>,
     /// The OpenID of the user who sends it
-    #[arg(long, value_name = "OPENID", default_value = "oDaoxiaoSay")]
+    #[arg(long, value_name = "OPENID", default_value = "oDaoxiaoSay", value_parser = NonEmptyStringValueParser::new())]
     user: String,
     /// Print the XML of the reply (decrypted), not its text
     #[arg(long)]

@@ -566,6 +566,19 @@ fn say_reads_standard_input() {
         nothing.err,
         "error: there is no message: give <TEXT>, or pass it on standard input\n"
     );
+    for (flag, name) in [("--event", "NAME"), ("--user", "OPENID")] {
+        let empty = say(&[flag, ""], "a");
+        assert_eq!(
+            (empty.code, empty.err),
+            (
+                Some(2),
+                format!(
+                    "error: a value is required for '{flag} <{name}>' but none was supplied\n\n\
+                     For more information, try '--help'.\n"
+                )
+            )
+        );
+    }
     for (language, expected) in [
         (
             "en",
