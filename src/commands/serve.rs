@@ -43,11 +43,11 @@ const MALLOC_SETTINGS: [(&str, &str); 2] = [
 ];
 
 /// A worker that may have less cannot start.
-const MIN_MEMORY_KIB: u64 = 4096;
+pub(crate) const MIN_MEMORY_KIB: u64 = 4096;
 
 /// Threads of a worker with one connection: `link`, `watch`, and of `tiny_http` the one that
 /// accepts, four that stand by and that of the connection.
-const FIRST_THREADS: usize = 8;
+pub(crate) const FIRST_THREADS: usize = 8;
 
 const HELP: &str = "\
 Secrets are read from variables only, or from the files that WECHAT_TOKEN_FILE and so on name:
@@ -105,18 +105,19 @@ fn supervise(args: &ServeArgs) -> Result<ExitCode, CommandError> {
     let mut variables = MALLOC_SETTINGS
         .map(|(name, bytes)| (name, bytes.to_owned()))
         .to_vec();
-    if is_random {
-        // Once: workers find it in their environment.
-        to_stderr(format_args!("Token: {}", token.as_str()));
-        to_stderr(Notice::RandomToken.localized());
-        variables.push((TOKEN, token.as_str().to_owned()));
-    }
+    let random_token = is_random.then(|| token.as_str().to_owned());
     // A mistake must end the command, not each worker.
     secrets::keys_of(token)?;
     let copies = [WORDS_COPY, JOKES_COPY];
     variables.extend(copies.into_iter().filter_map(copy_in_memory));
     let listener = socket::listen(args.listen).map_err(CommandError::failure)?;
     let address = listener.local_addr().map_err(CommandError::failure)?;
+    if let Some(token) = random_token {
+        // Once: workers find it in their environment.
+        to_stderr(format_args!("Token: {token}"));
+        to_stderr(Notice::RandomToken.localized());
+        variables.push((TOKEN, token));
+    }
     let announce = move || {
         announce(&address.to_string());
         notify("READY=1");
@@ -163,28 +164,36 @@ fn serve(args: &ServeArgs, worker: Worker) -> Result<ExitCode, CommandError> {
     process::exit(health.exit_code().unwrap_or_default())
 }
 
-/// Fails where less memory is allowed than a worker begins with.
-fn check_memory() -> io::Result<()> {
-    let (_, hard) = getrlimit(Resource::RLIMIT_DATA)?;
-    let allowed = hard / 1024;
-    if allowed >= MIN_MEMORY_KIB {
-        return Ok(());
+/// The system allows less than a worker begins with.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LimitError {
+    #[error(
+        "too little memory is allowed (ulimit -d): {0} KiB, expected at least {MIN_MEMORY_KIB}"
+    )]
+    Memory(u64),
+    #[error("{FIRST_THREADS} threads cannot be started (ulimit -u): {0}")]
+    Threads(io::Error),
+}
+
+fn check_memory() -> Result<(), LimitError> {
+    // A system that does not tell limits nothing.
+    let limit = getrlimit(Resource::RLIMIT_DATA);
+    let allowed = limit.map_or(u64::MAX, |(_, hard)| hard) / 1024;
+    if allowed < MIN_MEMORY_KIB {
+        return Err(LimitError::Memory(allowed));
     }
-    Err(io::Error::other(format!(
-        "too little memory is allowed (ulimit -d): {allowed} KiB, expected at least {MIN_MEMORY_KIB}"
-    )))
+    Ok(())
 }
 
 /// Fails where the threads cannot be had that a worker begins with: `tiny_http` would panic then,
 /// in this worker and in each one after it.
-fn try_threads() -> io::Result<()> {
+fn try_threads() -> Result<(), LimitError> {
     let gate = Mutex::new(());
     thread::scope(|scope| {
         let _closed = gate.lock();
         let wait = || drop(gate.lock());
         let start = |_| thread::Builder::new().spawn_scoped(scope, wait).map(drop);
         let started = (0..FIRST_THREADS).try_for_each(start);
-        let refused = |error| format!("{FIRST_THREADS} threads cannot be started: {error}");
-        started.map_err(|error| io::Error::other(refused(error)))
+        started.map_err(LimitError::Threads)
     })
 }

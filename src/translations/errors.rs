@@ -7,8 +7,14 @@ use std::{
 
 use crate::{
     commands::{
-        CommandError, Notice, args::ValueError, bot_args::WordsFileError, chat::web::WebError,
-        healthcheck::HealthError, say::SayError, secrets::EnvironmentError,
+        CommandError, Notice,
+        args::ValueError,
+        bot_args::WordsFileError,
+        chat::web::WebError,
+        healthcheck::HealthError,
+        say::SayError,
+        secrets::EnvironmentError,
+        serve::{FIRST_THREADS, LimitError, MIN_MEMORY_KIB},
     },
     language::{Language, LanguageError, Localize},
     network::{SystemError, TlsError},
@@ -151,6 +157,11 @@ chinese! { WebError:
     Self::Serve(error) => "聊天页面意外停止（{error}）";
     Self::Ended(reason) => "聊天页面意外停止（{reason}）";
     Self::NoRandomness(error) => "无法为页面随机生成密钥（{error}）";
+}
+
+chinese! { LimitError:
+    Self::Memory(allowed) => "允许的内存太少（ulimit -d）：{allowed} KiB，至少要 {MIN_MEMORY_KIB} KiB";
+    Self::Threads(error) => "启动不了 {FIRST_THREADS} 个线程（ulimit -u）：{}", error.chinese();
 }
 
 chinese! { HealthError: Self(status) => "健康检查得到的状态码是 {status}，应为 200"; }

@@ -591,6 +591,10 @@ fn a_bot_that_may_have_too_little_memory_is_refused_at_the_start() {
             "error: too little memory is allowed (ulimit -d): {kib} KiB, expected at least 4096\n"
         );
         assert_eq!(refusal(limited(kib)), (Some(1), expected));
+        let mut chinese = limited(kib);
+        chinese.env("DAOXIAO_LANG", "zh");
+        let expected = format!("错误：允许的内存太少（ulimit -d）：{kib} KiB，至少要 4096 KiB\n");
+        assert_eq!(refusal(chinese), (Some(1), expected));
     }
     // Here it may be the system that cannot start the program.
     assert_ne!(refusal(limited(1024)).0, Some(0));
@@ -675,8 +679,8 @@ fn a_socket_that_is_handed_in_is_served() {
 fn a_port_in_use_is_exit_1_with_what_to_do() {
     let bot = Bot::start();
     let address = bot.address.to_string();
+    // It needs no Token, and so shows none.
     let output = daoxiao(&["--listen", &address])
-        .env("WECHAT_TOKEN", TOKEN)
         .stdin(Stdio::null())
         .output()
         .unwrap();
