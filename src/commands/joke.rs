@@ -61,7 +61,7 @@ pub(crate) struct JokeCommand {
 /// Reason that no joke is printed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum JokeError {
-    #[error("no joke: there is no source to ask")]
+    #[error("no joke: there is no source, and no --jokes file")]
     NoSource,
     #[error("no joke: see above what each source said")]
     NoJoke,

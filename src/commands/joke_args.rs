@@ -79,7 +79,7 @@ pub(crate) enum JokeArgsError {
     NoneOfSome(String),
     #[error("--joke-source {0}: it is there twice; name each source once")]
     SourceTwice(String),
-    #[error("{0}: the file is neither in UTF-8 nor in GBK")]
+    #[error("{0}: the file is in none of UTF-8, UTF-16 and GBK")]
     Charset(String),
     #[error(
         "{0}: there is no joke in the file; expected jokes with a line % or an empty line between two"

@@ -63,7 +63,7 @@ chinese! { JokeArgsError:
     Self::NoneOfSome(names) => "--joke-source {names}：none 表示不用任何来源，不能和别的一起写";
     Self::SourceTwice(name) => "--joke-source {name}：写了两次，每个来源只写一次";
     Self::NoJokes(name) => "{name}：文件里没有笑话；每两条笑话之间要有一行 % 或一个空行";
-    Self::Charset(name) => "{name}：文件既不是 UTF-8，也不是 GBK";
+    Self::Charset(name) => "{name}：文件不是 UTF-8、UTF-16 或 GBK";
 }
 
 chinese! { SourceError:

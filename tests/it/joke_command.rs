@@ -117,7 +117,11 @@ fn without_a_joke_the_reason_is_told_and_the_exit_code_is_1() {
     let output = joke(&["--joke-source", "none"]);
     assert_eq!(
         texts(&output),
-        (Some(1), "", "error: no joke: there is no source to ask\n")
+        (
+            Some(1),
+            "",
+            "error: no joke: there is no source, and no --jokes file\n"
+        )
     );
 }
 
@@ -402,7 +406,7 @@ fn a_file_of_jokes_is_read_as_it_is_written() {
     let file = Temporary::write("jokes-in-nothing", b"\xff\xfe\xfd jokes \x80");
     let output = joke(&["--jokes", file.path(), "--joke-source", "none"]);
     let said = format!(
-        "error: --jokes {}: the file is neither in UTF-8 nor in GBK\n",
+        "error: --jokes {}: the file is in none of UTF-8, UTF-16 and GBK\n",
         file.path()
     );
     assert_eq!(texts(&output), (Some(2), "", &*said));

@@ -218,7 +218,10 @@ fn log_of_all() -> String {
     bot.get(&format!("{target}&nonce=1"));
     bot.get(&signed_at("/wechat", now() - 1000));
     bot.get(&signed_at("/wechat", now() * 1000));
+    bot.get(&format!("/wechat?nonce={}", "1".repeat(200)));
     bot.post(&target, vec![b'a'; 65_537]);
+    bot.post(&target, b"{}");
+    bot.post(&target, b"<xml></xml>");
     for request in [
         "DELETE /wechat HTTP/1.1\r\nConnection: close\r\n\r\n".to_owned(),
         format!("POST {target} HTTP/1.1\r\nConnection: close\r\n\r\n"),
